@@ -1,0 +1,2 @@
+//! The `autoscaler` program.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The `slow-app` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The deliberately slow web application.
