@@ -1,0 +1,76 @@
+//! Alerts that wait for the window to open.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Moment;
+
+/// Which way an alert wants the pool to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Scale out: more members.
+    Up,
+    /// Scale in: fewer members.
+    Down,
+}
+
+impl Direction {
+    /// `up` or `down`, as in labels and paths.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Alerts of one direction that have not been answered with a decision yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// When the first one came.
+    pub first: Moment,
+    /// When the latest one came.
+    pub last: Moment,
+    /// How many came; a flood of ten thousand is still one wish.
+    pub count: u32,
+}
+
+impl Pending {
+    /// One alert at `now`.
+    pub fn new(now: Moment) -> Self {
+        Self {
+            first: now,
+            last: now,
+            count: 1,
+        }
+    }
+
+    /// Whether the latest alert is older than `ttl`.
+    pub fn is_expired(self, ttl: Duration, now: Moment) -> bool {
+        now.since(self.last) > ttl
+    }
+
+    /// Counts `count` more alerts, the latest at `now`.
+    pub fn add(slot: &mut Option<Self>, count: u32, now: Moment) {
+        match slot {
+            Some(pending) => {
+                pending.last = now;
+                pending.count = pending.count.saturating_add(count);
+            }
+            None => {
+                *slot = Some(Self {
+                    count,
+                    ..Self::new(now)
+                });
+            }
+        }
+    }
+}

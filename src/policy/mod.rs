@@ -1,0 +1,24 @@
+//! What to do: the autoscaler's whole decision, as a pure function.
+//!
+//! `State::step(event, now)` changes the state and returns effects for others to carry out. Nothing
+//! here reads a clock, waits, or touches a socket or a file, so hours of alerts, failures and
+//! restarts run in a test within milliseconds.
+
+mod decision;
+mod latch;
+mod pool;
+mod rules;
+mod size;
+mod state;
+mod step;
+mod time;
+mod victims;
+
+pub use decision::{Decision, Reason, Verdict};
+pub use latch::{Direction, Pending};
+pub use pool::{Member, MemberId, Pool};
+pub use rules::{Mode, ModeError, Rules, ScaleIn, ScaleOut};
+pub use size::{Bounds, BoundsError, Resize, Size};
+pub use state::{Backoff, Memo, State};
+pub use step::{Action, Effect, Event, Failure, Outcome, ReadFailure};
+pub use time::Moment;

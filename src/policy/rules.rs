@@ -1,0 +1,136 @@
+//! The policy's settings.
+
+use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
+
+use super::size::{Bounds, Size};
+
+/// Everything that can be set about deciding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules {
+    /// The smallest and largest size.
+    pub bounds: Bounds,
+    /// At most one action in any such time (guarantee G2).
+    pub window: Duration,
+    /// How old the pool read under an action may be (guarantee G6).
+    pub fresh: Duration,
+    /// Pause before the pool is read again when it was not ready for a change.
+    pub retry: Duration,
+    /// Settings of growing.
+    pub scale_out: ScaleOut,
+    /// Settings of shrinking.
+    pub scale_in: ScaleIn,
+}
+
+/// Settings of growing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScaleOut {
+    /// Members added by one action.
+    pub step: NonZeroU32,
+    /// An alert waits this long at most for its action.
+    pub signal_ttl: Duration,
+    /// No growth while this many members cannot serve: more of the same would not help.
+    pub max_unready: usize,
+    /// First pause after the provider had no capacity or quota; doubles on each repetition.
+    pub backoff: Duration,
+    /// The longest such pause.
+    pub backoff_max: Duration,
+}
+
+/// Settings of shrinking.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScaleIn {
+    /// Members removed by one action.
+    pub step: NonZeroU32,
+    /// An alert waits this long at most for its action.
+    pub signal_ttl: Duration,
+    /// No shrinking for so long after an "up" alert or a scale-out.
+    pub stabilisation: Duration,
+    /// No shrinking while a member is younger than this: its load is not settled yet.
+    pub warm_up: Duration,
+}
+
+/// What the agent may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Scale out and in.
+    #[default]
+    On,
+    /// Scale out only.
+    ScaleOutOnly,
+    /// Change nothing, and record what would have been done.
+    Recommend,
+    /// Hold one size, whatever the alerts say.
+    Pinned(Size),
+}
+
+/// A text that names no [`Mode`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no mode: write `on`, `scale-out-only`, `recommend` or `pinned=N`")]
+pub struct ModeError(String);
+
+impl FromStr for Mode {
+    type Err = ModeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || ModeError(text.to_owned());
+        match text {
+            "on" => Ok(Self::On),
+            "scale-out-only" => Ok(Self::ScaleOutOnly),
+            "recommend" => Ok(Self::Recommend),
+            _ => {
+                let size = text.strip_prefix("pinned=").ok_or_else(wrong)?;
+                size.parse()
+                    .map(|n| Self::Pinned(Size(n)))
+                    .map_err(|_| wrong())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::On => f.write_str("on"),
+            Self::ScaleOutOnly => f.write_str("scale-out-only"),
+            Self::Recommend => f.write_str("recommend"),
+            Self::Pinned(size) => write!(f, "pinned={size}"),
+        }
+    }
+}
+
+impl Default for Rules {
+    /// The course's window of 60 s and conservative practice elsewhere.
+    fn default() -> Self {
+        Self {
+            bounds: Bounds::new(1, 10).expect("1 <= 10"),
+            window: Duration::from_secs(60),
+            fresh: Duration::from_secs(10),
+            retry: Duration::from_secs(5),
+            scale_out: ScaleOut::default(),
+            scale_in: ScaleIn::default(),
+        }
+    }
+}
+
+impl Default for ScaleOut {
+    fn default() -> Self {
+        Self {
+            step: NonZeroU32::MIN,
+            signal_ttl: Duration::from_secs(300),
+            max_unready: 3,
+            backoff: Duration::from_secs(300),
+            backoff_max: Duration::from_secs(1800),
+        }
+    }
+}
+
+impl Default for ScaleIn {
+    fn default() -> Self {
+        Self {
+            step: NonZeroU32::MIN,
+            signal_ttl: Duration::from_secs(180),
+            stabilisation: Duration::from_secs(120),
+            warm_up: Duration::from_secs(120),
+        }
+    }
+}

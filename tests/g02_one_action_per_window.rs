@@ -1,0 +1,19 @@
+//! G2: at most one scaling action in any window, across restarts.
+
+mod support;
+
+use proptest::prelude::*;
+use support::world::{life, live};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn writes_are_a_window_apart(life in life()) {
+        let (rules, history) = live(life);
+        for pair in history.writes.windows(2) {
+            let gap = pair[1].at.since(pair[0].at);
+            prop_assert!(gap >= rules.window, "{gap:?} between {:?} and {:?}", pair[0], pair[1]);
+        }
+    }
+}

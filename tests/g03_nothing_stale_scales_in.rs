@@ -1,0 +1,43 @@
+//! G3 (the policy's part): only a fresh "down" alert, on a whole and settled pool, scales in.
+//! What the intake refuses before it gets here is in `g03_bad_input_never_scales.rs`.
+
+mod support;
+
+use autoscaler::policy::{Direction, Mode};
+use proptest::prelude::*;
+use support::world::{life, live};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn scale_in_needs_a_fresh_alert_and_a_settled_pool(life in life()) {
+        let (rules, history) = live(life);
+        let shrinking = history.writes.iter().filter(|w| w.direction == Direction::Down);
+        for write in shrinking {
+            let at = write.ordered_at;
+            let members = &write.read.members;
+            prop_assert!(members.len() >= write.read.size.0 as usize, "partial list: {write:?}");
+            if let Mode::Pinned(size) = write.mode {
+                prop_assert!(write.to >= size);
+                continue;
+            }
+            prop_assert_eq!(write.mode, Mode::On);
+            prop_assert!(write.down_is_fresh, "no fresh alert: {write:?}");
+            let recent_up = history.alerts.iter().any(|alert| {
+                alert.direction == Direction::Up
+                    && alert.at <= at
+                    && at.since(alert.at) < rules.scale_in.stabilisation
+            });
+            prop_assert!(!recent_up, "an up alert is too recent: {write:?}");
+            let young = members.iter().any(|m| {
+                m.age + at.since(write.read.read_at) < rules.scale_in.warm_up
+            });
+            prop_assert!(!young, "a member is warming up: {write:?}");
+            let restart = history.crashes.iter().any(|crash| {
+                *crash <= at && at.since(*crash) < rules.scale_in.stabilisation
+            });
+            prop_assert!(!restart, "shrank right after a restart: {write:?}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What the tests of the guarantees share.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part"
+)]
+
+pub mod world;
