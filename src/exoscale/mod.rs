@@ -1,7 +1,23 @@
 //! The Exoscale API v2: request signature, models and client.
 //!
 //! The models serve both sides: the client reads with them, the local cloud answers with them.
+//! So does the signature: the client signs, the local cloud verifies.
 //! Authority for every path, field and bound: <https://openapi-v2.exoscale.com>.
 
+pub mod budget;
+pub mod calls;
+pub mod catalog;
+pub mod client;
+pub mod config;
+pub mod error;
 pub mod ids;
 pub mod models;
+pub mod retry;
+pub mod secret;
+pub mod signature;
+mod transport;
+mod wait;
+
+pub use client::Client;
+pub use config::ClientConfig;
+pub use error::{ClientError, ErrorKind};

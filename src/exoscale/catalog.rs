@@ -1,0 +1,112 @@
+//! What a zone offers: instance types, templates, and the zones themselves.
+//!
+//! Read-only lists. Reading is as lenient as in [`models`](super::models).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{InstanceTypeId, TemplateId};
+
+/// One size of server, from `GET /instance-type`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct InstanceType {
+    pub id: InstanceTypeId,
+    /// `standard`, `cpu`, `memory`, …
+    #[serde(default)]
+    pub family: String,
+    /// `micro`, `tiny`, `small`, …
+    #[serde(default)]
+    pub size: String,
+    #[serde(default)]
+    pub cpus: u32,
+    /// Bytes.
+    #[serde(default)]
+    pub memory: u64,
+    /// Whether this account may use it; absent means not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorized: Option<bool>,
+}
+
+impl InstanceType {
+    /// The name people use: `standard.micro`.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.family, self.size)
+    }
+}
+
+/// Answer of `GET /instance-type`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct InstanceTypeList {
+    pub instance_types: Vec<InstanceType>,
+}
+
+/// Whose templates to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// Those this account registered.
+    Private,
+    /// Those Exoscale provides.
+    Public,
+}
+
+impl Visibility {
+    /// As the API spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Public => "public",
+        }
+    }
+}
+
+/// An image to boot from, from `GET /template`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Template {
+    pub id: TemplateId,
+    #[serde(default)]
+    pub name: String,
+    /// `private` or `public`.
+    #[serde(default)]
+    pub visibility: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// Bytes.
+    #[serde(default)]
+    pub size: u64,
+}
+
+/// Answer of `GET /template`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct TemplateList {
+    pub templates: Vec<Template>,
+}
+
+/// A data centre, from `GET /zone`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Zone {
+    pub name: String,
+    /// Where its API answers, with `/v2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_endpoint: Option<String>,
+    /// Where its object storage answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sos_endpoint: Option<String>,
+}
+
+/// Answer of `GET /zone`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ZoneList {
+    pub zones: Vec<Zone>,
+}

@@ -1,0 +1,271 @@
+//! The API's operations as methods. Which of them may be repeated, and when, is decided in
+//! `transport`; nothing here decides what a pool's size should be.
+
+use std::sync::Arc;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    budget::Priority,
+    calls::{ApiCall, CallCount},
+    catalog::{InstanceType, InstanceTypeList, Template, TemplateList, Visibility, Zone, ZoneList},
+    config::{ClientConfig, ConfigError},
+    error::ClientError,
+    ids::{InstanceId, LoadBalancerId, OperationId, PoolId, ServiceId},
+    models::{
+        AddService, CreateInstancePool, Instance, InstanceList, InstancePool, LoadBalancer,
+        Operation,
+    },
+    transport::{Request, Transport},
+};
+
+/// A client of the API. Clones are cheap and share connections, call budget and counts.
+///
+/// Every method is one call with one deadline ([`ClientConfig::call_deadline`]). A write whose
+/// future is dropped may have been made, like one whose error
+/// [is ambiguous](ClientError::is_ambiguous).
+///
+/// For `https` endpoints `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are followed, and the CA
+/// certificates are those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if one is set, else the system's. All
+/// are read when the client is made. `http` endpoints use neither proxies nor certificates.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(super) transport: Arc<Transport>,
+    pub(super) priority: Priority,
+}
+
+impl Client {
+    /// Makes a client; sends nothing.
+    pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            transport: Arc::new(Transport::new(config)?),
+            priority: Priority::Normal,
+        })
+    }
+
+    /// The same client with access to the reserve of the call budget: for a scale-out and the
+    /// reads it rests on.
+    #[must_use]
+    pub fn urgent(&self) -> Self {
+        Self {
+            transport: Arc::clone(&self.transport),
+            priority: Priority::Urgent,
+        }
+    }
+
+    /// How often each operation was called, and how that ended. For metrics and tests.
+    pub fn calls(&self) -> Vec<CallCount> {
+        self.transport.counters.counts()
+    }
+
+    /// `get-instance-pool`
+    pub async fn get_instance_pool(&self, pool: PoolId) -> Result<InstancePool, ClientError> {
+        self.send(ApiCall::GetInstancePool, format!("/instance-pool/{pool}"))
+            .await
+    }
+
+    /// `list-instances` with the pool as manager: all members with their addresses in one call,
+    /// whatever the pool's size.
+    pub async fn list_pool_members(&self, pool: PoolId) -> Result<Vec<Instance>, ClientError> {
+        let query = [
+            ("manager-id", pool.to_string()),
+            ("manager-type", "instance-pool".to_owned()),
+        ];
+        let list: InstanceList = self
+            .send_query(ApiCall::ListInstances, "/instance".to_owned(), query)
+            .await?;
+        Ok(list.instances)
+    }
+
+    /// `get-instance`
+    pub async fn get_instance(&self, instance: InstanceId) -> Result<Instance, ClientError> {
+        self.send(ApiCall::GetInstance, format!("/instance/{instance}"))
+            .await
+    }
+
+    /// `get-load-balancer`, with the health of the servers behind it.
+    pub async fn get_load_balancer(&self, id: LoadBalancerId) -> Result<LoadBalancer, ClientError> {
+        self.send(ApiCall::GetLoadBalancer, format!("/load-balancer/{id}"))
+            .await
+    }
+
+    /// `get-operation`
+    pub async fn get_operation(&self, id: OperationId) -> Result<Operation, ClientError> {
+        self.send(ApiCall::GetOperation, format!("/operation/{id}"))
+            .await
+    }
+
+    /// `list-instance-types`
+    pub async fn list_instance_types(&self) -> Result<Vec<InstanceType>, ClientError> {
+        let list: InstanceTypeList = self
+            .send(ApiCall::ListInstanceTypes, "/instance-type".to_owned())
+            .await?;
+        Ok(list.instance_types)
+    }
+
+    /// `list-templates`
+    pub async fn list_templates(
+        &self,
+        visibility: Visibility,
+    ) -> Result<Vec<Template>, ClientError> {
+        let query = [("visibility", visibility.as_str().to_owned())];
+        let list: TemplateList = self
+            .send_query(ApiCall::ListTemplates, "/template".to_owned(), query)
+            .await?;
+        Ok(list.templates)
+    }
+
+    /// `list-zones`
+    pub async fn list_zones(&self) -> Result<Vec<Zone>, ClientError> {
+        let list: ZoneList = self.send(ApiCall::ListZones, "/zone".to_owned()).await?;
+        Ok(list.zones)
+    }
+
+    /// `scale-instance-pool`: sets the desired size, so that making it twice does no harm. Which
+    /// members a smaller size removes is the provider's choice; see
+    /// [`evict_instance_pool_members`](Self::evict_instance_pool_members).
+    pub async fn scale_instance_pool(
+        &self,
+        pool: PoolId,
+        size: u32,
+    ) -> Result<Operation, ClientError> {
+        #[derive(Serialize)]
+        struct Body {
+            size: u32,
+        }
+        let path = format!("/instance-pool/{pool}:scale");
+        self.send_body(ApiCall::ScaleInstancePool, path, &Body { size })
+            .await
+    }
+
+    /// `evict-instance-pool-members`: removes these members and makes the pool smaller by as many.
+    pub async fn evict_instance_pool_members(
+        &self,
+        pool: PoolId,
+        instances: &[InstanceId],
+    ) -> Result<Operation, ClientError> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            instances: &'a [InstanceId],
+        }
+        let path = format!("/instance-pool/{pool}:evict");
+        self.send_body(ApiCall::EvictInstancePoolMembers, path, &Body { instances })
+            .await
+    }
+
+    /// `create-instance-pool`; the operation's reference is the new pool.
+    pub async fn create_instance_pool(
+        &self,
+        pool: &CreateInstancePool,
+    ) -> Result<Operation, ClientError> {
+        self.send_body(
+            ApiCall::CreateInstancePool,
+            "/instance-pool".to_owned(),
+            pool,
+        )
+        .await
+    }
+
+    /// `delete-instance-pool`, with its members.
+    pub async fn delete_instance_pool(&self, pool: PoolId) -> Result<Operation, ClientError> {
+        self.send(
+            ApiCall::DeleteInstancePool,
+            format!("/instance-pool/{pool}"),
+        )
+        .await
+    }
+
+    /// `create-load-balancer`; the operation's reference is the new load balancer.
+    pub async fn create_load_balancer(&self, name: &str) -> Result<Operation, ClientError> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            name: &'a str,
+        }
+        self.send_body(
+            ApiCall::CreateLoadBalancer,
+            "/load-balancer".to_owned(),
+            &Body { name },
+        )
+        .await
+    }
+
+    /// `delete-load-balancer`
+    pub async fn delete_load_balancer(&self, id: LoadBalancerId) -> Result<Operation, ClientError> {
+        self.send(ApiCall::DeleteLoadBalancer, format!("/load-balancer/{id}"))
+            .await
+    }
+
+    /// `add-service-to-load-balancer`; the operation's reference is the load balancer.
+    pub async fn add_service(
+        &self,
+        id: LoadBalancerId,
+        service: &AddService,
+    ) -> Result<Operation, ClientError> {
+        let path = format!("/load-balancer/{id}/service");
+        self.send_body(ApiCall::AddServiceToLoadBalancer, path, service)
+            .await
+    }
+
+    /// `delete-load-balancer-service`
+    pub async fn delete_service(
+        &self,
+        id: LoadBalancerId,
+        service: ServiceId,
+    ) -> Result<Operation, ClientError> {
+        let path = format!("/load-balancer/{id}/service/{service}");
+        self.send(ApiCall::DeleteLoadBalancerService, path).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        call: ApiCall,
+        path: String,
+    ) -> Result<T, ClientError> {
+        self.request(Request {
+            call,
+            path,
+            query: Vec::new(),
+            body: Vec::new(),
+        })
+        .await
+    }
+
+    async fn send_query<T: DeserializeOwned, const N: usize>(
+        &self,
+        call: ApiCall,
+        path: String,
+        query: [(&str, String); N],
+    ) -> Result<T, ClientError> {
+        let query = query
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        self.request(Request {
+            call,
+            path,
+            query,
+            body: Vec::new(),
+        })
+        .await
+    }
+
+    async fn send_body<T: DeserializeOwned>(
+        &self,
+        call: ApiCall,
+        path: String,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).expect("the API's bodies are plain structs");
+        self.request(Request {
+            call,
+            path,
+            query: Vec::new(),
+            body,
+        })
+        .await
+    }
+
+    async fn request<T: DeserializeOwned>(&self, request: Request) -> Result<T, ClientError> {
+        self.transport.call(&request, self.priority).await
+    }
+}

@@ -1,0 +1,329 @@
+//! Why a call failed, in the terms in which a caller has to decide what to do.
+//!
+//! No text here holds a secret: nothing of the request's headers is ever put into an error.
+
+use std::{sync::Arc, time::Duration};
+
+use super::calls::ApiCall;
+
+/// A failed call.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} at {host}: {kind}{}", .call.id(), self.hint())]
+pub struct ClientError {
+    /// What was called.
+    pub call: ApiCall,
+    /// The API's host (and port).
+    pub host: Arc<str>,
+    /// Why it failed.
+    pub kind: ErrorKind,
+    pub(super) ambiguous: bool,
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ErrorKind {
+    /// 401 or 403: the key is wrong, revoked, or its role does not allow the operation.
+    #[error("not authorised (HTTP {status}): {message}")]
+    Unauthorized {
+        /// 401 or 403.
+        status: u16,
+        /// What the API says.
+        message: String,
+    },
+    /// 404.
+    #[error("not found: {message}")]
+    NotFound {
+        /// What the API says.
+        message: String,
+    },
+    /// 429; certainly not applied.
+    #[error("too many requests{}", .retry_after.map(|d| format!(", retry after {d:?}")).unwrap_or_default())]
+    RateLimited {
+        /// What the API asks for, if it does.
+        retry_after: Option<Duration>,
+    },
+    /// 409: something else is changing the resource.
+    #[error("conflict: {message}")]
+    Conflict {
+        /// What the API says.
+        message: String,
+    },
+    /// The account's quota or the provider's capacity is used up. The API has no code of its own
+    /// for it, so this is a status of 400 to 499 whose message says so.
+    #[error("out of quota or capacity (HTTP {status}): {message}")]
+    Capacity {
+        /// The HTTP status.
+        status: u16,
+        /// What the API says.
+        message: String,
+    },
+    /// Any other answer that is no success.
+    #[error("HTTP {status}: {message}")]
+    Api {
+        /// The HTTP status.
+        status: u16,
+        /// What the API says, or the start of the body.
+        message: String,
+    },
+    /// No connection, or it was lost.
+    #[error("unreachable: {detail}")]
+    Unreachable {
+        /// The chain of causes.
+        detail: String,
+    },
+    /// No answer in time.
+    #[error("no answer within {after:?}")]
+    TimedOut {
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// An answer that cannot be read.
+    #[error("malformed answer: {detail}")]
+    Malformed {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// Not sent: the call budget is spent.
+    #[error("the budget of API calls is spent, the next call is free in {retry_in:?}")]
+    BudgetExhausted {
+        /// When to come back.
+        retry_in: Duration,
+    },
+    /// The API took the order, and its operation then failed.
+    #[error("the operation failed ({reason}): {message}")]
+    OperationFailed {
+        /// From the API's short list: `busy`, `unavailable`, `conflict`, …; `timeout` if the
+        /// provider gave it up; `unknown` if not said.
+        reason: String,
+        /// For people; may be empty.
+        message: String,
+    },
+}
+
+impl ClientError {
+    /// Whether the change asked for may have been made although the call failed: read back before
+    /// deciding anything. Of reads, only true of [`wait`](super::Client::wait), for the operation it
+    /// was to wait for.
+    pub fn is_ambiguous(&self) -> bool {
+        self.ambiguous
+    }
+
+    /// Whether the same call may succeed later with nobody changing anything, and repeating it is
+    /// safe.
+    pub fn is_retryable(&self) -> bool {
+        if self.ambiguous {
+            return false;
+        }
+        match &self.kind {
+            ErrorKind::RateLimited { .. }
+            | ErrorKind::Conflict { .. }
+            | ErrorKind::Unreachable { .. }
+            | ErrorKind::TimedOut { .. }
+            | ErrorKind::BudgetExhausted { .. } => true,
+            ErrorKind::Api { status, .. } => *status >= 500,
+            ErrorKind::OperationFailed { reason, .. } => {
+                matches!(reason.as_str(), "busy" | "conflict")
+            }
+            ErrorKind::Unauthorized { .. }
+            | ErrorKind::NotFound { .. }
+            | ErrorKind::Capacity { .. }
+            | ErrorKind::Malformed { .. } => false,
+        }
+    }
+
+    /// Whether there is no more to be had: by quota or capacity, at once or from an operation.
+    pub fn is_capacity(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Capacity { .. } => true,
+            ErrorKind::OperationFailed { reason, message } => {
+                reason == "unavailable" || says_capacity(message)
+            }
+            _ => false,
+        }
+    }
+
+    /// How long to leave the API alone, where it or the budget says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.kind {
+            ErrorKind::RateLimited { retry_after } => retry_after,
+            ErrorKind::BudgetExhausted { retry_in } => Some(retry_in),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> String {
+        let id = self.call.id();
+        match self.kind {
+            ErrorKind::Unauthorized { status: 403, .. } => {
+                format!(" (does the key's IAM role allow the compute operation '{id}'?)")
+            }
+            ErrorKind::Unauthorized { .. } => {
+                " (check key, secret, zone and this machine's clock)".to_owned()
+            }
+            _ if self.ambiguous => " (the change may have been made)".to_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+impl ErrorKind {
+    /// The kind for an answer that is no success.
+    pub(super) fn from_answer(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
+        let message = api_message(body).unwrap_or_else(|| tidy(&String::from_utf8_lossy(body)));
+        match status {
+            401 => Self::Unauthorized { status, message },
+            429 => Self::RateLimited { retry_after },
+            404 => Self::NotFound { message },
+            400..500 if says_capacity(&message) => Self::Capacity { status, message },
+            403 => Self::Unauthorized { status, message },
+            409 => Self::Conflict { message },
+            _ => Self::Api { status, message },
+        }
+    }
+}
+
+/// The text of the API's own error document, `{"message": "…"}`. Nothing if the body is something
+/// else, such as a proxy's page.
+pub(super) fn api_message(body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Document {
+        message: String,
+    }
+    serde_json::from_slice::<Document>(body)
+        .ok()
+        .map(|document| tidy(&document.message))
+}
+
+/// One line of at most 300 characters: such texts come from outside and go to logs.
+pub(super) fn tidy(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let words = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|w| !w.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+fn says_capacity(message: &str) -> bool {
+    let message = message.to_lowercase();
+    [
+        "quota",
+        "limit exceeded",
+        "limit reached",
+        "exceeds the limit",
+        "capacity",
+        "insufficient",
+    ]
+    .iter()
+    .any(|word| message.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: ErrorKind, ambiguous: bool) -> ClientError {
+        ClientError {
+            call: ApiCall::ScaleInstancePool,
+            host: "api-at-vie-1.example".into(),
+            kind,
+            ambiguous,
+        }
+    }
+
+    #[test]
+    fn statuses_have_their_kinds() {
+        let kind = |status, body: &str| ErrorKind::from_answer(status, body.as_bytes(), None);
+        let message = "no".to_owned();
+        let body = r#"{"message":"no"}"#;
+        assert_eq!(
+            kind(401, body),
+            ErrorKind::Unauthorized {
+                status: 401,
+                message: message.clone()
+            }
+        );
+        assert_eq!(
+            kind(403, body),
+            ErrorKind::Unauthorized {
+                status: 403,
+                message: message.clone()
+            }
+        );
+        assert_eq!(
+            kind(404, body),
+            ErrorKind::NotFound {
+                message: message.clone()
+            }
+        );
+        assert_eq!(
+            kind(409, body),
+            ErrorKind::Conflict {
+                message: message.clone()
+            }
+        );
+        assert_eq!(
+            kind(429, body),
+            ErrorKind::RateLimited { retry_after: None }
+        );
+        assert_eq!(
+            kind(400, body),
+            ErrorKind::Api {
+                status: 400,
+                message: message.clone()
+            }
+        );
+        assert_eq!(
+            kind(502, "<p>\nbad\tgateway"),
+            ErrorKind::Api {
+                status: 502,
+                message: "<p> bad gateway".into()
+            }
+        );
+        for status in [400, 402, 403, 409, 412, 422] {
+            let kind = kind(status, r#"{"message":"Quota exceeded for instances"}"#);
+            assert!(matches!(kind, ErrorKind::Capacity { .. }), "{status}");
+        }
+        assert!(matches!(
+            kind(500, r#"{"message":"quota"}"#),
+            ErrorKind::Api { .. }
+        ));
+    }
+
+    #[test]
+    fn a_refusal_by_iam_names_the_operation_to_allow() {
+        let text = error(
+            ErrorKind::from_answer(403, b"{\"message\":\"Forbidden\"}", None),
+            false,
+        )
+        .to_string();
+        assert_eq!(
+            text,
+            "scale-instance-pool at api-at-vie-1.example: not authorised (HTTP 403): Forbidden \
+             (does the key's IAM role allow the compute operation 'scale-instance-pool'?)"
+        );
+    }
+
+    #[test]
+    fn an_ambiguous_error_is_never_retryable_and_says_so() {
+        let lost = ErrorKind::Unreachable {
+            detail: "connection reset".into(),
+        };
+        assert!(error(lost.clone(), false).is_retryable());
+        let ambiguous = error(lost, true);
+        assert!(!ambiguous.is_retryable() && ambiguous.is_ambiguous());
+        assert!(ambiguous.to_string().contains("may have been made"));
+    }
+
+    #[test]
+    fn texts_from_outside_are_one_short_line() {
+        let text = tidy(&format!("a\r\nb\u{1b}[31m {}", "é".repeat(1000)));
+        assert!(
+            text.starts_with("a b [31m é") && text.chars().count() == 301,
+            "{text}"
+        );
+    }
+}
