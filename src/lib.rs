@@ -3,6 +3,11 @@
 //! The modules are rooms; imports go down this list only (see `ARCHITECTURE.md`):
 //! [`policy`], [`exoscale`], [`agent`], [`dashboard`], [`slow_app`], [`local_cloud`], [`demo`].
 
+pub mod agent;
+pub mod cli;
+pub mod dashboard;
 pub mod exoscale;
 pub mod policy;
+pub mod settings;
 pub mod slow_app;
+pub mod telemetry;

@@ -1,2 +1,5 @@
 //! The `autoscaler` program.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    autoscaler::cli::run()
+}

@@ -175,6 +175,11 @@ impl State {
         }
     }
 
+    /// Whether an alert that asks for more members waits.
+    pub fn wishes_up(&self) -> bool {
+        self.wish() == Some(Direction::Up)
+    }
+
     /// When the next action is allowed.
     pub fn opens(&self) -> Moment {
         self.opens

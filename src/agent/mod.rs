@@ -1,0 +1,24 @@
+//! The agent: actors that take alerts in, decide, act, and keep the service discovery file true.
+//!
+//! One file an actor. Actors know each other only as `Recipient<Message>`. Signals come in at
+//! [`alert_intake`], decisions are made by [`crate::policy`] inside [`scaler`], effects go out at
+//! [`cloud`]. What the outside may see of it all is the [`read_model`].
+
+pub mod alert_intake;
+pub mod clock;
+pub mod cloud;
+pub mod config;
+pub mod discovery;
+pub mod drain;
+pub mod file_sd;
+pub mod journal;
+pub mod messages;
+pub mod metrics;
+pub mod read_model;
+pub mod scaler;
+pub mod signal_inbox;
+pub mod start;
+pub mod watchdog;
+
+pub use config::Config;
+pub use start::{Agent, StartError};

@@ -1,0 +1,396 @@
+//! What the outside may see of the agent: decisions, pool, health. Written by the actors as things
+//! happen, read by the dashboard, the metrics and the tests. It never holds a secret.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::{clock::Clock, file_sd::TargetGroup, messages::ActionReport, metrics::Counters};
+use crate::{
+    exoscale::{ClientError, ErrorKind, models::Instance},
+    policy::{Bounds, Decision, Direction, Moment, Outcome, Pool, State, Verdict},
+};
+
+/// Decisions kept for `/decisions`.
+const DECISIONS_KEPT: usize = 200;
+
+/// The shared read model.
+#[derive(Debug)]
+pub struct ReadModel {
+    clock: Clock,
+    /// The members must have been listed within this time, or the agent is blind.
+    blind_after: Duration,
+    inner: Mutex<Inner>,
+    counters: Counters,
+    version: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    view: View,
+    decisions: VecDeque<DecisionRecord>,
+    next_number: u64,
+    targets: Option<Arc<[TargetGroup]>>,
+    discovered: Option<Moment>,
+    started: Moment,
+}
+
+/// What there is to see, apart from the decisions.
+#[derive(Clone, Debug, Serialize)]
+pub struct View {
+    /// The mode, as in the settings.
+    pub mode: String,
+    /// Smallest size allowed.
+    pub min_size: u32,
+    /// Largest size allowed.
+    pub max_size: u32,
+    /// The pool as last read.
+    pub pool: Option<PoolView>,
+    /// The change being made, such as `2 -> 3`.
+    pub acting: Option<String>,
+    /// Seconds until the next action is allowed, as of the last event.
+    pub window_opens_in_s: f64,
+    /// Targets in the service discovery document.
+    pub targets: usize,
+    /// When the members were last listed.
+    pub discovered_at: Option<Timestamp>,
+    /// How long ago that is.
+    #[serde(skip)]
+    pub discovery_age: Option<Duration>,
+    /// Whether each part works.
+    pub health: Vec<Check>,
+}
+
+/// The pool as last read.
+#[derive(Clone, Debug, Serialize)]
+pub struct PoolView {
+    /// When the read ended.
+    pub read_at: Timestamp,
+    /// Members wanted.
+    pub size: u32,
+    /// Whether the pool is at rest.
+    pub running: bool,
+    /// Members whose instance runs.
+    pub running_members: u32,
+    /// Members that can serve.
+    pub ready_members: u32,
+    /// The members.
+    pub members: Vec<MemberView>,
+}
+
+/// One member as last read.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct MemberView {
+    pub id: String,
+    pub name: String,
+    pub address: Option<std::net::Ipv4Addr>,
+    pub running: bool,
+    pub healthy: Option<bool>,
+    pub age_s: u64,
+}
+
+/// Whether one part works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Which part.
+    pub name: &'static str,
+    /// What is wrong; absent when nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// A decision as `/decisions` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecisionRecord {
+    /// Counts up from 1 since the start.
+    pub number: u64,
+    /// When it was made first.
+    pub at: Timestamp,
+    /// When it was made last, the same decision repeated.
+    pub until: Timestamp,
+    /// How often it was made in a row.
+    pub times: u32,
+    /// Seconds from the agent's start to `at`.
+    pub at_s: f64,
+    /// What became of the wish.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: crate::policy::Reason,
+    /// Why, in words.
+    pub text: &'static str,
+    /// The wish.
+    pub direction: Option<Direction>,
+    /// Alerts that it stands for.
+    pub signals: u32,
+    /// The size that was read.
+    pub from: Option<u32>,
+    /// The size asked for.
+    pub to: Option<u32>,
+}
+
+/// The checks of `/healthz`, in their order.
+const CHECKS: [&str; 5] = ["discovery", "api", "file", "journal", "actors"];
+
+impl ReadModel {
+    /// An empty model.
+    pub fn new(clock: Clock, bounds: Bounds, mode: String, blind_after: Duration) -> Self {
+        let ok = |name| Check {
+            name,
+            problem: None,
+        };
+        let view = View {
+            mode,
+            min_size: bounds.min().0,
+            max_size: bounds.max().0,
+            pool: None,
+            acting: None,
+            window_opens_in_s: 0.0,
+            targets: 0,
+            discovered_at: None,
+            discovery_age: None,
+            health: CHECKS.map(ok).to_vec(),
+        };
+        Self {
+            clock,
+            blind_after,
+            inner: Mutex::new(Inner {
+                view,
+                decisions: VecDeque::new(),
+                next_number: 1,
+                targets: None,
+                discovered: None,
+                started: clock.now(),
+            }),
+            counters: Counters::default(),
+            version: watch::Sender::new(0),
+        }
+    }
+
+    /// A model for tests of single actors.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Arc<Self> {
+        let bounds = Bounds::new(1, 10).expect("1 <= 10");
+        Arc::new(Self::new(
+            Clock::start(),
+            bounds,
+            "on".to_owned(),
+            Duration::from_secs(30),
+        ))
+    }
+
+    /// The counters.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Tells of every change, by a number that grows.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// What there is to see now.
+    pub fn view(&self) -> View {
+        let inner = self.lock();
+        let now = self.clock.now();
+        let mut view = inner.view.clone();
+        view.discovery_age = inner.discovered.map(|at| now.since(at));
+        let age = now.since(inner.discovered.unwrap_or(inner.started));
+        if age > self.blind_after {
+            let problem = format!(
+                "blind: members were last listed {:.0} s ago",
+                age.as_secs_f64()
+            );
+            set(&mut view.health, "discovery", Some(problem));
+        }
+        view
+    }
+
+    /// The decisions kept, oldest first.
+    pub fn decisions(&self) -> Vec<DecisionRecord> {
+        self.lock().decisions.iter().cloned().collect()
+    }
+
+    /// The service discovery document; `None` before the first successful read.
+    pub fn targets(&self) -> Option<Arc<[TargetGroup]>> {
+        self.lock().targets.clone()
+    }
+
+    pub(super) fn decided(&self, decision: &Decision) {
+        let (verdict, reason) = (decision.verdict, decision.reason);
+        self.counters.decision(verdict.code(), reason.code());
+        log(decision);
+        let now = Timestamp::now();
+        let mut inner = self.lock();
+        if let Some(last) = inner.decisions.back_mut()
+            && verdict == Verdict::Quiet
+            && last.verdict == Verdict::Quiet
+        {
+            last.until = now;
+            last.times += 1;
+        } else {
+            let record = DecisionRecord {
+                number: inner.next_number,
+                at: now,
+                until: now,
+                times: 1,
+                at_s: decision.at.since_start().as_secs_f64(),
+                verdict,
+                reason,
+                text: reason.text(),
+                direction: decision.direction,
+                signals: decision.signals,
+                from: decision.from.map(|size| size.0),
+                to: decision.to.map(|size| size.0),
+            };
+            inner.next_number += 1;
+            inner.decisions.push_back(record);
+            if inner.decisions.len() > DECISIONS_KEPT {
+                inner.decisions.pop_front();
+            }
+        }
+        self.changed(inner);
+    }
+
+    pub(super) fn action_ended(&self, report: &ActionReport) {
+        match (report.outcome, &report.detail) {
+            (Outcome::Applied, _) => {
+                self.counters.action("applied");
+                tracing::info!("Pool has its new size.");
+            }
+            (Outcome::Failed(failure), detail) => {
+                self.counters.action("failed");
+                let detail = detail.as_deref().unwrap_or_default();
+                tracing::error!(?failure, detail, "Pool could not be changed.");
+            }
+        }
+    }
+
+    pub(super) fn state_changed(&self, state: &State) {
+        let mut inner = self.lock();
+        inner.view.mode = state.mode().to_string();
+        inner.view.acting = state.acting().map(|resize| resize.to_string());
+        inner.view.window_opens_in_s = state.opens().since(self.clock.now()).as_secs_f64();
+        self.changed(inner);
+    }
+
+    pub(super) fn pool_read(&self, pool: &Pool, instances: &[Instance]) {
+        let view = |(member, instance): (&crate::policy::Member, &Instance)| MemberView {
+            id: instance.id.to_string(),
+            name: instance.name.clone(),
+            address: instance.public_ip,
+            running: member.running,
+            healthy: member.healthy,
+            age_s: member.age.as_secs(),
+        };
+        let mut inner = self.lock();
+        inner.view.pool = Some(PoolView {
+            read_at: Timestamp::now(),
+            size: pool.size.0,
+            running: pool.running,
+            running_members: pool.members.iter().filter(|m| m.running).count() as u32,
+            ready_members: pool.ready() as u32,
+            members: pool.members.iter().zip(instances).map(view).collect(),
+        });
+        self.changed(inner);
+    }
+
+    pub(super) fn discovered(&self, groups: &[TargetGroup]) {
+        let mut inner = self.lock();
+        inner.view.targets = groups.iter().map(|group| group.targets.len()).sum();
+        inner.view.discovered_at = Some(Timestamp::now());
+        inner.discovered = Some(self.clock.now());
+        inner.targets = Some(groups.into());
+        self.changed(inner);
+    }
+
+    /// Only a refused key and a missing pool turn the check red at once; what may pass by itself
+    /// shows as blindness when it lasts.
+    pub(super) fn api_answered(&self, error: Option<&ClientError>) {
+        let problem = match error.map(|e| &e.kind) {
+            None => Some(None),
+            Some(ErrorKind::Unauthorized { .. } | ErrorKind::NotFound { .. }) => {
+                Some(error.map(ToString::to_string))
+            }
+            Some(_) => None,
+        };
+        if let Some(problem) = problem {
+            self.check("api", problem);
+        }
+    }
+
+    pub(super) fn file_written(&self, problem: Option<String>) {
+        self.check("file", problem);
+    }
+
+    pub(super) fn journal_written(&self, problem: Option<String>) {
+        self.check("journal", problem);
+    }
+
+    pub(super) fn actors_answered(&self, problem: Option<String>) {
+        self.check("actors", problem);
+    }
+
+    fn check(&self, name: &'static str, problem: Option<String>) {
+        let mut inner = self.lock();
+        if set(&mut inner.view.health, name, problem) {
+            self.changed(inner);
+        }
+    }
+
+    fn changed(&self, inner: MutexGuard<'_, Inner>) {
+        drop(inner);
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl View {
+    /// Whether every check passes.
+    pub fn is_healthy(&self) -> bool {
+        self.health.iter().all(|check| check.problem.is_none())
+    }
+}
+
+fn set(health: &mut [Check], name: &str, problem: Option<String>) -> bool {
+    let Some(check) = health.iter_mut().find(|check| check.name == name) else {
+        return false;
+    };
+    let is_change = check.problem != problem;
+    check.problem = problem;
+    is_change
+}
+
+fn log(decision: &Decision) {
+    let Decision {
+        verdict,
+        reason,
+        signals,
+        ..
+    } = *decision;
+    let direction = decision.direction.map(Direction::as_str);
+    let (from, to) = (decision.from.map(|s| s.0), decision.to.map(|s| s.0));
+    let (verdict, code, why) = (verdict.code(), reason.code(), reason.text());
+    if decision.verdict == Verdict::Quiet {
+        tracing::debug!(verdict, reason = code, from, "Decided: {why}.");
+    } else {
+        tracing::info!(
+            verdict,
+            reason = code,
+            direction,
+            from,
+            to,
+            signals,
+            "Decided: {why}."
+        );
+    }
+}

@@ -1,0 +1,186 @@
+//! Starts the actors, watches them, and stops them in order.
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use actix::{Actor as _, Addr, Recipient};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    alert_intake::IntakeState,
+    clock::Clock,
+    cloud::Cloud,
+    config::Config,
+    discovery::Discovery,
+    journal::{self, Journal, Remembered, Timebase},
+    messages::{Finish, Ping},
+    read_model::ReadModel,
+    scaler::{Partners, Scaler},
+    signal_inbox::SignalInbox,
+    watchdog::{self, ActorDied},
+};
+use crate::{
+    exoscale::{Client, config::ConfigError},
+    policy::State,
+};
+
+/// How long an action under way may take to end after a stop was asked for. With the HTTP server's
+/// own end, this stays under the 10 s of guarantee G13.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+
+/// Discovery rounds that may fail in a row before the agent calls itself blind.
+const BLIND_AFTER_ROUNDS: u32 = 6;
+
+/// Why an agent cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The API client cannot be made.
+    #[error(transparent)]
+    Client(#[from] ConfigError),
+    /// The HTTP client for drains cannot be made.
+    #[error("cannot set up the HTTP client: {0}")]
+    Http(#[from] reqwest::Error),
+    /// A folder cannot be made.
+    #[error(
+        "cannot make the folder {path} for {key}: {source}. Make it, or set `{key}` to another place"
+    )]
+    Folder {
+        /// The setting.
+        key: &'static str,
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent {
+    /// What it shows.
+    pub read_model: Arc<ReadModel>,
+    /// What the web server needs to take alerts in.
+    pub intake: IntakeState,
+    /// The client it uses, for its call counts.
+    pub api: Client,
+    scaler: Addr<Scaler>,
+    watched: Vec<(&'static str, Recipient<Ping>)>,
+    stopping: CancellationToken,
+}
+
+impl Agent {
+    /// Starts an agent. Must be called inside an actix `System`.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        make_folder("journal.directory", &config.state_directory)?;
+        if let Some(folder) = config.discovery.file.parent() {
+            make_folder("discovery.file", folder)?;
+        }
+        let clock = Clock::start();
+        let api = Client::new(config.client.clone())?;
+        let read_model = Arc::new(ReadModel::new(
+            clock,
+            config.rules.bounds,
+            config.mode.to_string(),
+            config.discovery.interval * BLIND_AFTER_ROUNDS,
+        ));
+        let stopping = CancellationToken::new();
+        let cloud = Cloud::new(
+            config,
+            api.clone(),
+            clock,
+            read_model.clone(),
+            stopping.clone(),
+        )?;
+        let cloud = cloud.start();
+
+        let timebase = Timebase::read(clock);
+        let state = restore(config, &timebase, clock);
+        let journal = Journal::new(&config.state_directory, timebase, clock, read_model.clone());
+        let journal = journal.start();
+        let discovery = Discovery::new(
+            config.discovery.clone(),
+            cloud.clone().recipient(),
+            read_model.clone(),
+        );
+        let discovery = discovery.start();
+
+        let inbox = Arc::new(SignalInbox::default());
+        let partners = Partners {
+            read_pool: cloud.clone().recipient(),
+            perform: cloud.clone().recipient(),
+            journal: journal.clone().recipient(),
+        };
+        let scaler = Scaler::new(state, clock, inbox.clone(), partners, read_model.clone()).start();
+        inbox.connect(scaler.clone().recipient());
+
+        let alerts = &config.alerts;
+        let intake = IntakeState {
+            inbox,
+            read_model: read_model.clone(),
+            authentication: Arc::new(alerts.authentication.clone()),
+            direction_label: alerts.direction_label.as_str().into(),
+            body_timeout: alerts.body_timeout,
+        };
+        let watched = vec![
+            ("scaler", scaler.clone().recipient()),
+            ("cloud", cloud.recipient()),
+            ("discovery", discovery.recipient()),
+            ("journal", journal.recipient()),
+        ];
+        Ok(Self {
+            read_model,
+            intake,
+            api,
+            scaler,
+            watched,
+            stopping,
+        })
+    }
+
+    /// Returns when an actor has died, which must end the process.
+    pub async fn watch(&self) -> ActorDied {
+        watchdog::watch(self.watched.clone(), self.read_model.clone()).await
+    }
+
+    /// Begins nothing new, lets the action under way end, and returns. Alerts that come now are kept
+    /// in the journal only as far as the scaler still takes them; the web server should stop first.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        if timeout(STOP_WITHIN, self.scaler.send(Finish)).await.is_ok() {
+            tracing::info!("Stopped; no action is left open.");
+        } else {
+            tracing::warn!(
+                "Stopped in the middle of an action; the next start waits a whole window."
+            );
+        }
+    }
+}
+
+fn make_folder(key: &'static str, path: &std::path::Path) -> Result<(), StartError> {
+    std::fs::create_dir_all(path).map_err(|source| StartError::Folder {
+        key,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn restore(
+    config: &Config,
+    timebase: &Timebase,
+    clock: Clock,
+) -> (State, Vec<crate::policy::Effect>) {
+    let rules = config.rules.clone();
+    let path = journal::path_in(&config.state_directory);
+    let memo = match journal::load(&path, timebase, rules.scale_out.signal_ttl) {
+        Remembered::Memo(memo) => Some(memo),
+        Remembered::Nothing => {
+            tracing::info!(path = %path.display(), window = ?rules.window, "No journal yet: one silent window first.");
+            None
+        }
+        Remembered::Unusable(why) => {
+            tracing::warn!(path = %path.display(), why, "Journal is not usable: one silent window first.");
+            None
+        }
+    };
+    State::restore(rules, config.mode, memo, clock.now())
+}

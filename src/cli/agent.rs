@@ -1,0 +1,63 @@
+//! `autoscaler agent`: runs the agent until a signal, or until an actor dies.
+
+use anyhow::{Context as _, anyhow};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::config_args::ConfigArgs;
+use crate::{
+    agent::{Agent, Config},
+    dashboard, telemetry,
+};
+
+pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
+    let (settings, _) = args.load()?;
+    telemetry::start(settings.log_format);
+    telemetry::exit_on_panic();
+    let config = settings.agent;
+    actix_rt::System::new().block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    let agent = Agent::start(&config)?;
+    let listen = config.alerts.listen;
+    let server = dashboard::bind(listen, &agent).with_context(|| {
+        format!("cannot listen on {listen}: set alerts.address and alerts.port to a free address")
+    })?;
+    announce(&config, &server);
+    // Outside systemd there is nobody to tell.
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+
+    let died = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        died = agent.watch() => Some(died),
+    };
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    tracing::info!("Stopping.");
+    tokio::select! {
+        () = async { server.stop().await; agent.stop().await; } => {}
+        _ = interrupt.recv() => tracing::warn!("Stopped at once by a second Ctrl-C."),
+    }
+    died.map_or(Ok(()), |died| Err(anyhow!(died)))
+}
+
+fn announce(config: &Config, server: &dashboard::Server) {
+    let rules = &config.rules;
+    tracing::info!(
+        address = %server.address,
+        pool = %config.pool,
+        api = %config.client.endpoint,
+        min = rules.bounds.min().0,
+        max = rules.bounds.max().0,
+        mode = %config.mode,
+        window = ?rules.window,
+        file = %config.discovery.file.display(),
+        "Agent is ready."
+    );
+    if config.alerts.authentication.is_open() {
+        tracing::warn!("Anyone who reaches this port can send alerts: set alerts.token.");
+    }
+}

@@ -1,0 +1,40 @@
+//! The command line of `autoscaler`: one file a subcommand.
+
+mod agent;
+mod check_config;
+mod config_args;
+
+use clap::{Parser, Subcommand};
+
+/// Scales an Exoscale instance pool on alerts, and shows that it does on one machine.
+///
+/// Try it: `autoscaler demo` runs the whole loop here, with no account and nothing to install.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the agent: take alerts in, scale the pool, keep the service discovery file.
+    Agent(config_args::ConfigArgs),
+    /// Print the settings in force and where each comes from, or everything that is wrong with them.
+    CheckConfig(config_args::ConfigArgs),
+}
+
+/// Runs the program and returns its exit code: 0 done, 1 failed, 2 wrong command line.
+pub fn run() -> std::process::ExitCode {
+    let result = match Cli::parse().command {
+        Command::Agent(args) => agent::run(&args),
+        Command::CheckConfig(args) => check_config::run(&args),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

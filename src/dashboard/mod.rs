@@ -1,0 +1,8 @@
+//! What the agent shows over HTTP: its page, the page's live stream, `/metrics`, `/healthz`,
+//! `/decisions`, `/status` and `/sd`. It only reads the agent's read model.
+
+mod page;
+mod routes;
+mod server;
+
+pub use server::{Server, bind};
