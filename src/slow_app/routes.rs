@@ -1,0 +1,189 @@
+//! The paths of the slow application and what they answer.
+
+use std::{io, sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderValue},
+    web,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    activity::Activity,
+    config::Config,
+    drain::{self, Drain, Refusal},
+    metrics::{self, Metrics},
+    pool::{Pool, Work},
+};
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) config: Config,
+    pub(super) instance_header: HeaderValue,
+    pub(super) pool: Arc<Pool>,
+    pub(super) activity: Activity,
+    pub(super) drain: Drain,
+    pub(super) metrics: Metrics,
+}
+
+impl App {
+    /// Starts the worker threads.
+    pub(super) fn start(config: Config) -> io::Result<Self> {
+        let pool = Arc::new(Pool::start(
+            config.workers,
+            config.queue_limit,
+            config.quota,
+        )?);
+        let activity = Activity::new();
+        Ok(Self {
+            instance_header: HeaderValue::from_str(config.instance.as_str())
+                .expect("an instance id is visible ASCII, which a header may hold"),
+            metrics: Metrics::new(Arc::clone(&pool), activity.clone()),
+            drain: Drain::default(),
+            pool,
+            activity,
+            config,
+        })
+    }
+}
+
+pub(super) fn configure(service: &mut web::ServiceConfig) {
+    service
+        .service(web::resource("/").get(work))
+        .service(web::resource("/load").get(load))
+        .service(web::resource("/health").get(health))
+        .service(web::resource("/drain").post(start_drain).delete(end_drain))
+        .service(web::resource("/metrics").get(own_metrics));
+}
+
+#[derive(Deserialize)]
+struct WorkQuery {
+    ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct WorkReport<'a> {
+    instance: &'a str,
+    asked_ms: f64,
+    burnt_ms: f64,
+    queue_wait_ms: f64,
+}
+
+async fn work(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    let limit = app.config.max_work_ms;
+    let asked = match web::Query::<WorkQuery>::from_query(request.query_string())
+        .map(|query| query.ms)
+    {
+        Ok(None) => app.config.default_work,
+        Ok(Some(ms)) if ms <= limit => Duration::from_millis(ms),
+        _ => {
+            let message = format!(
+                "ms must be a whole number of milliseconds from 0 to {limit} (the limit is --max-ms).\n"
+            );
+            return HttpResponse::BadRequest().body(message);
+        }
+    };
+    let _in_flight = app.activity.arrive();
+    let Ok(receiver) = app.pool.submit(Work::CpuTime(asked)) else {
+        return queue_full();
+    };
+    let Ok(done) = receiver.await else {
+        return stopping();
+    };
+    app.metrics.dequeued(done.queue_wait);
+    HttpResponse::Ok().json(WorkReport {
+        instance: app.config.instance.as_str(),
+        asked_ms: milliseconds(asked),
+        burnt_ms: milliseconds(done.burnt),
+        queue_wait_ms: milliseconds(done.queue_wait),
+    })
+}
+
+async fn load(app: web::Data<App>) -> HttpResponse {
+    let _in_flight = app.activity.arrive();
+    let Ok(receivers) = app.pool.submit_to_all(Work::WallTime(app.config.load)) else {
+        return queue_full();
+    };
+    for receiver in receivers {
+        let Ok(done) = receiver.await else {
+            return stopping();
+        };
+        app.metrics.dequeued(done.queue_wait);
+    }
+    HttpResponse::Ok().body("Load generation done.")
+}
+
+async fn health(app: web::Data<App>) -> HttpResponse {
+    if app.drain.is_on() {
+        HttpResponse::ServiceUnavailable().body("draining")
+    } else {
+        HttpResponse::Ok().body("OK")
+    }
+}
+
+#[derive(Serialize)]
+struct DrainReport {
+    draining: bool,
+    in_flight: usize,
+}
+
+async fn start_drain(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    set_drain(&request, &app, true)
+}
+
+async fn end_drain(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    set_drain(&request, &app, false)
+}
+
+fn set_drain(request: &HttpRequest, app: &App, on: bool) -> HttpResponse {
+    let shown = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .map(HeaderValue::as_bytes);
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    match drain::authorise(app.config.drain_token.as_ref(), shown, peer) {
+        Ok(()) => {
+            app.drain.set(on);
+            HttpResponse::Ok().json(DrainReport {
+                draining: app.drain.is_on(),
+                in_flight: app.activity.in_flight(),
+            })
+        }
+        Err(refusal @ Refusal::Unauthorised) => HttpResponse::Unauthorized()
+            .insert_header((header::WWW_AUTHENTICATE, "Bearer"))
+            .body(format!("{refusal}.\n")),
+        Err(refusal @ Refusal::Forbidden) => {
+            HttpResponse::Forbidden().body(format!("{refusal}.\n"))
+        }
+    }
+}
+
+async fn own_metrics(app: web::Data<App>) -> HttpResponse {
+    metrics_response(app.metrics.encode())
+}
+
+pub(super) fn metrics_response(text: Result<String, std::fmt::Error>) -> HttpResponse {
+    match text {
+        Ok(text) => HttpResponse::Ok()
+            .content_type(metrics::CONTENT_TYPE)
+            .body(text),
+        Err(error) => HttpResponse::InternalServerError()
+            .body(format!("The metrics cannot be written: {error}.\n")),
+    }
+}
+
+fn queue_full() -> HttpResponse {
+    HttpResponse::ServiceUnavailable()
+        .insert_header((header::RETRY_AFTER, "1"))
+        .body("All workers are busy and the queue is full (--queue-limit). Try again.\n")
+}
+
+fn stopping() -> HttpResponse {
+    HttpResponse::ServiceUnavailable().body("This instance has stopped before the work was done.\n")
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
