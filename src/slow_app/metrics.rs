@@ -39,20 +39,22 @@ impl Metrics {
     pub(super) fn new(pool: Arc<Pool>, activity: Activity) -> Self {
         let request_duration = Family::new_with_constructor(histogram as fn() -> Histogram);
         let queue_wait = histogram();
-        let mut registry = Registry::with_prefix("slow_app");
-        registry.register_with_unit(
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(ProcessTime));
+        let own = registry.sub_registry_with_prefix("slow_app");
+        own.register_with_unit(
             "http_request_duration",
             "Time from a request's arrival to its answer",
             Unit::Seconds,
             request_duration.clone(),
         );
-        registry.register_with_unit(
+        own.register_with_unit(
             "queue_wait",
             "Time that work waited for a worker thread",
             Unit::Seconds,
             queue_wait.clone(),
         );
-        registry.register_collector(Box::new(Gauges { pool, activity }));
+        own.register_collector(Box::new(WorkDone { pool, activity }));
         Self {
             registry,
             request_duration,
@@ -94,12 +96,12 @@ fn histogram() -> Histogram {
 
 /// What is read from the pool at each scrape.
 #[derive(Debug)]
-struct Gauges {
+struct WorkDone {
     pool: Arc<Pool>,
     activity: Activity,
 }
 
-impl Collector for Gauges {
+impl Collector for WorkDone {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let in_flight = ConstGauge::new(self.activity.in_flight() as f64);
         in_flight.encode(encoder.encode_descriptor(
@@ -108,32 +110,35 @@ impl Collector for Gauges {
             None,
             MetricType::Gauge,
         )?)?;
-        let counters = [
-            (
-                "cpu_asked",
-                "CPU time that requests asked for",
-                self.pool.asked(),
-            ),
-            (
-                "cpu_burnt",
-                "CPU time that worker threads burnt for requests, work in progress included",
-                self.pool.burnt(),
-            ),
-            (
-                "process_cpu",
-                "CPU time of the whole process",
-                process_cpu_time(),
-            ),
-        ];
-        for (name, help, time) in counters {
-            let counter = ConstCounter::new(time.as_secs_f64());
-            counter.encode(encoder.encode_descriptor(
-                name,
-                help,
-                Some(&Unit::Seconds),
-                MetricType::Counter,
-            )?)?;
-        }
-        Ok(())
+        let asked = "CPU time that requests asked for";
+        encode_seconds(&mut encoder, "cpu_asked", asked, self.pool.asked())?;
+        let burnt = "CPU time burnt for requests, work in progress included";
+        encode_seconds(&mut encoder, "cpu_burnt", burnt, self.pool.burnt())
     }
+}
+
+/// `process_cpu_seconds_total`, as in Prometheus' client libraries: against the time burnt, it shows the overhead.
+#[derive(Debug)]
+struct ProcessTime;
+
+impl Collector for ProcessTime {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        encode_seconds(
+            &mut encoder,
+            "process_cpu",
+            "CPU time of the whole process",
+            process_cpu_time(),
+        )
+    }
+}
+
+fn encode_seconds(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    time: Duration,
+) -> fmt::Result {
+    let encoder =
+        encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Counter)?;
+    ConstCounter::new(time.as_secs_f64()).encode(encoder)
 }

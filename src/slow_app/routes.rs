@@ -3,8 +3,9 @@
 use std::{io, sync::Arc, time::Duration};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{self, HeaderValue},
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::StatusCode,
+    http::header::{self, ContentType, HeaderValue},
     web,
 };
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,7 @@ async fn work(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
             let message = format!(
                 "ms must be a whole number of milliseconds from 0 to {limit} (the limit is --max-ms).\n"
             );
-            return HttpResponse::BadRequest().body(message);
+            return text(HttpResponse::BadRequest(), message);
         }
     };
     let _in_flight = app.activity.arrive();
@@ -112,14 +113,14 @@ async fn load(app: web::Data<App>) -> HttpResponse {
         };
         app.metrics.dequeued(done.queue_wait);
     }
-    HttpResponse::Ok().body("Load generation done.")
+    text(HttpResponse::Ok(), "Load generation done.")
 }
 
 async fn health(app: web::Data<App>) -> HttpResponse {
     if app.drain.is_on() {
-        HttpResponse::ServiceUnavailable().body("draining")
+        text(HttpResponse::ServiceUnavailable(), "draining")
     } else {
-        HttpResponse::Ok().body("OK")
+        text(HttpResponse::Ok(), "OK")
     }
 }
 
@@ -151,11 +152,15 @@ fn set_drain(request: &HttpRequest, app: &App, on: bool) -> HttpResponse {
                 in_flight: app.activity.in_flight(),
             })
         }
-        Err(refusal @ Refusal::Unauthorised) => HttpResponse::Unauthorized()
-            .insert_header((header::WWW_AUTHENTICATE, "Bearer"))
-            .body(format!("{refusal}.\n")),
-        Err(refusal @ Refusal::Forbidden) => {
-            HttpResponse::Forbidden().body(format!("{refusal}.\n"))
+        Err(refusal) => {
+            let mut response = HttpResponse::build(match refusal {
+                Refusal::Unauthorised => StatusCode::UNAUTHORIZED,
+                Refusal::Forbidden => StatusCode::FORBIDDEN,
+            });
+            if refusal == Refusal::Unauthorised {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            }
+            text(response, format!("{refusal}.\n"))
         }
     }
 }
@@ -175,13 +180,25 @@ pub(super) fn metrics_response(text: Result<String, std::fmt::Error>) -> HttpRes
 }
 
 fn queue_full() -> HttpResponse {
-    HttpResponse::ServiceUnavailable()
-        .insert_header((header::RETRY_AFTER, "1"))
-        .body("All workers are busy and the queue is full (--queue-limit). Try again.\n")
+    let mut response = HttpResponse::ServiceUnavailable();
+    response.insert_header((header::RETRY_AFTER, "1"));
+    text(
+        response,
+        "All workers are busy and the queue is full (--queue-limit). Try again.\n",
+    )
 }
 
 fn stopping() -> HttpResponse {
-    HttpResponse::ServiceUnavailable().body("This instance has stopped before the work was done.\n")
+    text(
+        HttpResponse::ServiceUnavailable(),
+        "This instance has stopped before the work was done.\n",
+    )
+}
+
+fn text(mut response: HttpResponseBuilder, body: impl Into<String>) -> HttpResponse {
+    response
+        .content_type(ContentType::plaintext())
+        .body(body.into())
 }
 
 fn milliseconds(time: Duration) -> f64 {
