@@ -31,11 +31,15 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, NlbError> {
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    listen().map_err(|source: io::Error| match source.kind() {
+    listen().map_err(|source| describe(address, source))
+}
+
+fn describe(address: SocketAddr, source: io::Error) -> NlbError {
+    match source.kind() {
         io::ErrorKind::AddrInUse => NlbError::AddressInUse { address },
         io::ErrorKind::PermissionDenied => NlbError::PermissionDenied { address },
         _ => NlbError::Listen { address, source },
-    })
+    }
 }
 
 /// Accepts until the service stops. A connection beyond the limit stays in the kernel's queue.
@@ -88,4 +92,32 @@ fn is_about_one_connection(error: &io::Error) -> bool {
             | NetworkDown
             | NetworkUnreachable
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_bind_names_the_address_and_the_reason() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let message = |kind: io::ErrorKind| describe(address, kind.into()).to_string();
+        assert!(
+            message(io::ErrorKind::PermissionDenied).contains("127.0.0.1:80: permission denied")
+        );
+        assert!(message(io::ErrorKind::AddrInUse).contains("127.0.0.1:80: the address is in use"));
+        assert_eq!(
+            message(io::ErrorKind::AddrNotAvailable),
+            "cannot listen on 127.0.0.1:80"
+        );
+    }
+
+    #[test]
+    fn running_out_of_files_is_not_about_one_connection() {
+        let too_many_files = io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+        assert!(!is_about_one_connection(&too_many_files));
+        assert!(is_about_one_connection(
+            &io::ErrorKind::ConnectionAborted.into()
+        ));
+    }
 }

@@ -138,9 +138,8 @@ mod tests {
                 .filter(|&slot| owner_of(&old, &before, slot) != gone)
                 .filter(|&slot| owner_of(&old, &before, slot) != owner_of(&new, &after, slot))
                 .count();
-            // A plain `hash % members` moves all but one in `count` of them. The paper's figure 12 stays in the
-            // low percents at this size.
-            prop_assert!(moved * 100 <= SLOTS * 8, "{moved} of {SLOTS} slots moved between members that stayed");
+            // A plain `hash % members` would move all but one in `count` of them; the paper promises few, not none.
+            prop_assert!(moved * 100 <= SLOTS, "{moved} of {SLOTS} slots moved between members that stayed");
         }
 
         #[test]
