@@ -7,6 +7,7 @@ pub mod agent;
 pub mod cli;
 pub mod dashboard;
 pub mod exoscale;
+pub mod local_cloud;
 pub mod policy;
 pub mod settings;
 pub mod slow_app;
