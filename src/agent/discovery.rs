@@ -99,7 +99,7 @@ impl Discovery {
     /// The next round begins one interval after this one ended, so a slow API causes no pile-up.
     fn again(&self, ctx: &mut Context<Self>) {
         ctx.run_later(self.settings.interval, |discovery, ctx| {
-            discovery.round(ctx)
+            discovery.round(ctx);
         });
     }
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod check_config;
 mod config_args;
+mod slow_app;
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +23,8 @@ enum Command {
     Agent(config_args::ConfigArgs),
     /// Print the settings in force and where each comes from, or everything that is wrong with them.
     CheckConfig(config_args::ConfigArgs),
+    /// Run the deliberately slow web application that the pool's members serve.
+    SlowApp(crate::slow_app::Options),
 }
 
 /// Runs the program and returns its exit code: 0 done, 1 failed, 2 wrong command line.
@@ -29,6 +32,7 @@ pub fn run() -> std::process::ExitCode {
     let result = match Cli::parse().command {
         Command::Agent(args) => agent::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::SlowApp(options) => slow_app::run(options),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
