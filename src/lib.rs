@@ -4,4 +4,5 @@
 //! [`policy`], [`exoscale`], [`agent`], [`dashboard`], [`slow_app`], [`local_cloud`], [`demo`].
 
 pub mod exoscale;
+pub mod local_cloud;
 pub mod slow_app;

@@ -1,0 +1,3 @@
+//! Exoscale's API and services on this machine.
+
+pub mod nlb;
