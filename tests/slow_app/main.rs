@@ -1,0 +1,8 @@
+//! The slow application as a process of its own, over real sockets.
+
+mod drain;
+mod instance;
+mod lifecycle;
+mod node_metrics;
+mod quota;
+mod work;

@@ -1,0 +1,153 @@
+//! What requests cost, what they answer, and what happens when there are too many.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::instance::{Instance, PATIENCE, value};
+
+#[tokio::test]
+async fn a_request_burns_the_cpu_time_it_asks_for_and_says_so() {
+    let instance = Instance::start(&["--instance-id", "web-1", "--work-ms", "7"]).await;
+    for (path, asked) in [("/?ms=20", 20.0), ("/", 7.0), ("/?ms=0", 0.0)] {
+        let response = instance.get(path).await;
+        assert_eq!(response.headers()["x-instance"], "web-1");
+        let report: Value = response.json().await.expect("JSON");
+        assert_eq!(report["instance"], "web-1");
+        assert_eq!(report["asked_ms"], asked);
+        let burnt = report["burnt_ms"].as_f64().expect("a number");
+        assert!(burnt >= asked && burnt < asked + 5.0, "{report}");
+        assert!(
+            report["queue_wait_ms"]
+                .as_f64()
+                .is_some_and(|wait| wait >= 0.0),
+            "{report}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn too_much_or_nonsense_is_refused_with_the_limit() {
+    let instance = Instance::start(&["--max-ms", "500"]).await;
+    for path in ["/?ms=501", "/?ms=-1", "/?ms=x", "/?ms=1.5"] {
+        let response = instance.get(path).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path}");
+        assert!(response.headers().contains_key("x-instance"));
+        let message = response.text().await.expect("text");
+        assert!(
+            message.contains("500") && message.contains("--max-ms"),
+            "{message}"
+        );
+    }
+    let response = instance.get("/nowhere").await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert!(response.headers().contains_key("x-instance"));
+}
+
+#[tokio::test]
+async fn load_keeps_every_cpu_busy_for_its_time() {
+    let instance = Instance::start(&["--load-seconds", "0.5", "--workers", "2"]).await;
+    let begin = Instant::now();
+    let response = instance.get("/load").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(
+        response.text().await.expect("text"),
+        "Load generation done."
+    );
+    assert!(begin.elapsed() >= Duration::from_millis(500));
+    // The machine may be shared: two CPUs for half a second would be 1.0.
+    let burnt = instance.metric("slow_app_cpu_burnt_seconds_total").await;
+    assert!((0.1..1.1).contains(&burnt), "{burnt}");
+}
+
+#[tokio::test]
+async fn health_answers_at_once_at_full_load() {
+    let instance = Instance::start(&[]).await;
+    let workers = std::thread::available_parallelism()
+        .expect("it is known")
+        .get();
+    let requests: Vec<_> = (0..workers + 4)
+        .map(|_| instance.get_later("/?ms=10000"))
+        .collect();
+    instance.until_in_flight(requests.len() as f64).await;
+    for _ in 0..20 {
+        let begin = Instant::now();
+        let response = instance.get("/health").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.bytes().await.expect("a body"), "OK");
+        assert!(
+            begin.elapsed() < Duration::from_millis(250),
+            "{:?}",
+            begin.elapsed()
+        );
+    }
+    instance.until_in_flight(requests.len() as f64).await;
+}
+
+#[tokio::test]
+async fn a_full_queue_says_when_to_come_back() {
+    let instance = Instance::start(&["--workers", "1", "--queue-limit", "1"]).await;
+    let waiting = [
+        instance.get_later("/?ms=10000"),
+        instance.get_later("/?ms=10000"),
+    ];
+    instance.until_in_flight(2.0).await;
+    let response = instance.get("/").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()["retry-after"], "1");
+    assert!(
+        waiting.iter().all(|request| !request.is_finished()),
+        "those within the limit are not refused"
+    );
+}
+
+#[tokio::test]
+async fn the_work_of_a_client_that_has_gone_is_given_up() {
+    let instance = Instance::start(&["--workers", "1"]).await;
+    let requests: Vec<_> = (0..8).map(|_| instance.get_later("/?ms=10000")).collect();
+    instance.until_in_flight(8.0).await;
+    for request in requests {
+        request.abort();
+    }
+    // All of it would take 80 seconds.
+    let answer = tokio::time::timeout(PATIENCE, instance.get("/?ms=1"))
+        .await
+        .expect("its turn comes soon");
+    assert_eq!(answer.status(), StatusCode::OK);
+    instance.until_in_flight(0.0).await;
+}
+
+#[tokio::test]
+async fn metrics_count_requests_by_path_and_status() {
+    let instance = Instance::start(&["--max-ms", "100"]).await;
+    instance.get("/?ms=5").await;
+    instance.get("/?ms=101").await;
+    instance.get("/a").await;
+    instance.get("/b").await;
+    let response = instance.get("/metrics").await;
+    let content_type = response.headers()["content-type"]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    assert!(
+        content_type.starts_with("application/openmetrics-text; version=1.0.0"),
+        "{content_type}"
+    );
+    let text = response.text().await.expect("text");
+    for (labels, count) in [
+        ("/\",status=\"200", 1.0),
+        ("/\",status=\"400", 1.0),
+        ("other\",status=\"404", 2.0),
+    ] {
+        let name = format!("slow_app_http_request_duration_seconds_count{{path=\"{labels}\"}}");
+        assert!(
+            (value(&text, &name) - count).abs() < 0.1,
+            "{name} in\n{text}"
+        );
+    }
+    assert!((value(&text, "slow_app_queue_wait_seconds_count") - 1.0).abs() < 0.1);
+    assert!((value(&text, "slow_app_cpu_asked_seconds_total") - 0.005).abs() < 1e-9);
+    assert!(value(&text, "slow_app_cpu_burnt_seconds_total") >= 0.005);
+    assert!(value(&text, "process_cpu_seconds_total") >= 0.005);
+}
