@@ -13,7 +13,8 @@ use super::{
     balancer::{Balancer, Untested},
     catalog::ZONES,
     error::Error,
-    runner::{InstanceRunner, NoProcess},
+    forwarding::Forwarding,
+    runner::{InstanceCommand, InstanceRunner, NoProcess, ProcessRunner},
 };
 
 /// How a local cloud is set up. All times are for speed 1.
@@ -29,8 +30,9 @@ pub struct LocalCloudConfig {
     pub operation_time: Duration,
     /// From an instance's creation until it runs and has its public address.
     pub boot_time: Duration,
-    /// From SIGTERM to SIGKILL when an instance is stopped. Not divided by `speed`: what the
-    /// instance has to finish does not go faster either.
+    /// From SIGTERM to SIGKILL when an instance is stopped, longer than the 20 s that the slow
+    /// application takes at most. Not divided by `speed`: what the instance has to finish does not
+    /// go faster either. When the whole cloud stops, it is 3 s at most.
     pub stop_grace: Duration,
     /// Instances allowed, over all pools.
     pub instance_quota: u32,
@@ -48,11 +50,12 @@ impl LocalCloudConfig {
     /// A cloud whose instances are only answers: no processes and no traffic, health checks taken
     /// as passed by each member that runs.
     pub fn without_processes() -> Self {
-        Self {
-            runner: Arc::new(NoProcess),
-            balancer: Arc::new(Untested),
-            ..Self::with(Arc::new(NoProcess), Arc::new(Untested))
-        }
+        Self::with(Arc::new(NoProcess), Arc::new(Untested))
+    }
+
+    /// A cloud whose instances run `command`, behind load balancers that forward.
+    pub fn with_processes(command: InstanceCommand) -> Self {
+        Self::with(Arc::new(ProcessRunner::new(command)), Arc::new(Forwarding))
     }
 
     /// The defaults, with instances from `runner` and traffic through `balancer`.
@@ -63,7 +66,7 @@ impl LocalCloudConfig {
             speed: 1.0,
             operation_time: Duration::from_secs(3),
             boot_time: Duration::from_secs(30),
-            stop_grace: Duration::from_secs(10),
+            stop_grace: Duration::from_secs(25),
             instance_quota: 20,
             runner,
             balancer,

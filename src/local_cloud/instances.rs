@@ -24,6 +24,9 @@ use super::{
 /// is not delayed further.
 const STABLE: Duration = Duration::from_secs(60);
 
+/// The longest grace when the whole cloud stops.
+const GRACE_WHEN_STOPPING: Duration = Duration::from_secs(3);
+
 /// The delay before a replacement doubles this many times at most, from the operation time.
 const MAX_DOUBLINGS: u32 = 5;
 
@@ -154,7 +157,7 @@ impl Life {
             Ok(mut running) => {
                 self.mark_running(running.pid());
                 let Some(exit) = self.leave.run_until_cancelled(running.exited()).await else {
-                    running.stop(self.cloud.config.stop_grace).await;
+                    running.stop(self.grace()).await;
                     return;
                 };
                 let state = if exit.clean {
@@ -169,6 +172,16 @@ impl Life {
         let delay = self.replacement_delay(started.elapsed());
         // Either way it is removed; leaving only makes it sooner.
         let _ = self.leave.run_until_cancelled(sleep(delay)).await;
+    }
+
+    /// Who stops the whole cloud waits for it.
+    fn grace(&self) -> Duration {
+        let grace = self.cloud.config.stop_grace;
+        if self.cloud.stopping.is_cancelled() {
+            grace.min(GRACE_WHEN_STOPPING)
+        } else {
+            grace
+        }
     }
 
     fn mark_running(&self, pid: Option<u32>) {

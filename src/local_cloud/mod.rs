@@ -39,6 +39,7 @@ use crate::exoscale::secret::{ApiKey, ApiSecret};
 
 use cloud::Cloud;
 
+pub use api::operations_served;
 pub use config::LocalCloudConfig;
 pub use error::Error;
 pub use faults::{Fault, FaultKind, Faults};

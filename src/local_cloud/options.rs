@@ -1,18 +1,11 @@
 //! `autoscaler local-cloud`: the command line, and the local cloud as a program of its own.
 
-use std::{env, fmt::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{env, fmt::Write as _, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{
-    LocalCloud, LocalCloudConfig,
-    balancer::Untested,
-    cloud::Cloud,
-    error::Error,
-    forwarding::Forwarding,
-    runner::{InstanceCommand, NoProcess, ProcessRunner},
-};
+use super::{LocalCloud, LocalCloudConfig, cloud::Cloud, error::Error, runner::InstanceCommand};
 
 /// Serve Exoscale's API on this machine, with processes as instances.
 ///
@@ -48,8 +41,8 @@ pub struct Options {
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     speed: f64,
 
-    /// The part of a core that an instance may use.
-    #[arg(long, value_name = "CORES", default_value_t = 0.25)]
+    /// The part of a core that an instance may use, above 0 and up to 1.
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.25, value_parser = fraction)]
     cpu_quota: f64,
 
     /// How many instances the account may have.
@@ -83,10 +76,19 @@ enum Command {
     Env,
 }
 
+fn fraction(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if number > 0.0 && number <= 1.0 {
+        Ok(number)
+    } else {
+        Err("must be above 0 and at most 1".to_owned())
+    }
+}
+
 impl Options {
     fn config(&self) -> Result<LocalCloudConfig, Error> {
         let base = if self.no_processes {
-            LocalCloudConfig::with(Arc::new(NoProcess), Arc::new(Untested))
+            LocalCloudConfig::without_processes()
         } else {
             let (program, subcommand) = match &self.instance_program {
                 Some(program) => (program.clone(), None),
@@ -97,7 +99,7 @@ impl Options {
             };
             let further = &self.instance_arguments;
             let command = InstanceCommand::slow_app(program, subcommand, self.cpu_quota, further);
-            LocalCloudConfig::with(Arc::new(ProcessRunner::new(command)), Arc::new(Forwarding))
+            LocalCloudConfig::with_processes(command)
         };
         Ok(LocalCloudConfig {
             listen: self.listen,

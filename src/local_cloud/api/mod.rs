@@ -36,3 +36,8 @@ fn routes() -> impl Iterator<Item = &'static Route> {
     .into_iter()
     .flatten()
 }
+
+/// The ids of all operations that are served, as the API's description names them.
+pub fn operations_served() -> impl Iterator<Item = &'static str> {
+    routes().map(|route| route.operation)
+}
