@@ -1,6 +1,7 @@
 //! The API's operations that this project calls, and a count of how each call ended.
 //!
-//! One count is one request on the wire (a retry counts again), or one refusal by the budget.
+//! One count is one request on the wire (a retry counts again), or one refusal by the budget. A
+//! call whose future is dropped is not counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

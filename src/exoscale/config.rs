@@ -70,8 +70,17 @@ impl ClientConfig {
 }
 
 /// Where an API answers: `http://` or `https://`, a host, and a path such as `/v2`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
 pub struct Endpoint(Url);
+
+impl TryFrom<String> for Endpoint {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
 
 impl Endpoint {
     /// Exoscale's own for a zone.

@@ -32,14 +32,12 @@ pub struct SignedRequest<'a> {
 }
 
 /// Decodes the query part of a URL (without its `?`) into names and values, in order.
+#[expect(clippy::missing_panics_doc, reason = "a constant URL parses")]
 pub fn query_arguments(raw: &str) -> Vec<(String, String)> {
-    // The `url` crate decodes queries of whole URLs only.
-    let url = reqwest::Url::parse("http://localhost/").map(|mut url| {
-        url.set_query(Some(raw));
-        url
-    });
-    url.map(|url| url.query_pairs().into_owned().collect())
-        .unwrap_or_default()
+    // The `url` crate decodes queries as a part of URLs only.
+    let mut url = reqwest::Url::parse("http://localhost/").expect("a constant URL");
+    url.set_query(Some(raw));
+    url.query_pairs().into_owned().collect()
 }
 
 /// The value of the `Authorization` header for a request that is valid until `expires`

@@ -69,6 +69,8 @@ impl Transport {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("autoscaler/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
+            // Shorter than servers keep theirs: a write that meets a closing connection is in doubt.
+            .pool_idle_timeout(Duration::from_secs(20))
             // A redirected request would carry a signature for another path.
             .redirect(redirect::Policy::none())
             // The library's own retries are off: which call may be repeated is decided here.
@@ -131,7 +133,7 @@ impl Transport {
             }
             tracing::debug!(call = call.id(), error = %failure.kind, ?pause, "Repeating an API call.");
             sleep(pause).await;
-            if self.take(call, priority).is_err() {
+            if Instant::now() >= deadline || self.take(call, priority).is_err() {
                 return Err(self.error(call, failure));
             }
             retry += 1;
@@ -248,15 +250,10 @@ impl Transport {
     }
 
     fn error(&self, call: ApiCall, failure: Failure) -> ClientError {
-        ClientError {
-            call,
-            host: Arc::clone(&self.host),
-            kind: failure.kind,
-            ambiguous: failure.maybe_applied,
-        }
+        self.error_of(call, failure.kind, failure.maybe_applied)
     }
 
-    /// An error that came from no request of its own.
+    /// An error of this client.
     pub(super) fn error_of(&self, call: ApiCall, kind: ErrorKind, ambiguous: bool) -> ClientError {
         ClientError {
             call,
