@@ -2,8 +2,10 @@
 # Measures the load balancer against haproxy in TCP mode: same core, same backend, same client, in turns.
 # Needs haproxy, nginx, wrk and taskset. Debian: apt-get install haproxy nginx-light wrk util-linux
 #
-# The balancer under test has one core to itself; the backend and the client share another. Each round measures both,
-# one after the other, in an order that alternates; the ratio is of the medians. Above 1 is faster than haproxy.
+# The balancer under test has one core; the backend and the client share another. Each round measures both, one after the
+# other, in an order that alternates; ratios are of medians, and above 1 is better than haproxy. Requests per second are
+# bounded by the backend and the client too, and suffer from whatever else runs; the CPU time that the balancer itself
+# took for a request (from /proc/PID/schedstat) does not.
 set -euo pipefail
 
 usage() {
@@ -93,9 +95,11 @@ start() { # CPUs, then a command
     pids+=($!)
 }
 start "$other_cpus" nginx -c "$work/nginx.conf" -e "$work/nginx.log" -p "$work"
+declare -A pid
 start "$balancer_cpu" haproxy -db -f "$work/haproxy.cfg"
+pid[haproxy]=$!
 start "$balancer_cpu" target/release/examples/nlb --listen "${address[nlb]}" "${address[backend]}"
-nlb_pid=$!
+pid[nlb]=$!
 
 failed() { grep -qE 'Socket errors|Non-2xx|unable to connect' <<<"$1" || ! grep -q 'Requests/sec' <<<"$1"; }
 
@@ -111,18 +115,24 @@ for name in backend haproxy nlb; do
     done
 done
 
-measure() { # name, path, further wrk arguments; prints requests/s, and fails if any request failed
-    local name=$1 path=$2 output
+cpu_nanoseconds() { cut -d' ' -f1 "/proc/${pid[$1]}/schedstat"; }
+
+measure() { # name, path, further wrk arguments; prints requests/s and CPU us for each, and fails if any request failed
+    local name=$1 path=$2 output before after
     shift 2
+    before=$(cpu_nanoseconds "$name")
     output=$(taskset -c "$other_cpus" wrk -t1 -c"$connections" -d"${seconds}s" "$@" "http://${address[$name]}$path" 2>&1)
+    after=$(cpu_nanoseconds "$name")
     if failed "$output"; then
         echo "requests through $name failed: $output" >&2
         exit 1
     fi
-    awk '/Requests\/sec/ { print $2 }' <<<"$output"
+    awk -v cpu=$((after - before)) '/requests in/ { done = $1 } /Requests\/sec/ { print $2, cpu / done / 1000 }' <<<"$output"
 }
 
-median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+median() { # file, column
+    cut -d' ' -f"$2" "$1" | sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
+}
 
 compare() { # title, path, further wrk arguments
     local title=$1 path=$2 round order name
@@ -136,15 +146,18 @@ compare() { # title, path, further wrk arguments
         for name in $order; do
             measure "$name" "$path" "$@" >>"$work/$name.rates"
         done
-        printf '  round %d: nlb %8.0f/s  haproxy %8.0f/s\n' "$round" "$(tail -1 "$work/nlb.rates")" "$(tail -1 "$work/haproxy.rates")"
+        echo "  round $round: nlb $(tail -1 "$work/nlb.rates")  haproxy $(tail -1 "$work/haproxy.rates")" |
+            awk '{ printf "  %s %s nlb %7.0f/s %6.1f us   haproxy %7.0f/s %6.1f us\n", $1, $2, $4, $5, $7, $8 }'
     done
-    awk -v nlb="$(median <"$work/nlb.rates")" -v haproxy="$(median <"$work/haproxy.rates")" \
-        'BEGIN { printf "  median:  nlb %8.0f/s  haproxy %8.0f/s  ratio %.2f\n", nlb, haproxy, nlb / haproxy }'
+    awk -v nlb="$(median "$work/nlb.rates" 1)" -v haproxy="$(median "$work/haproxy.rates" 1)" \
+        -v nlb_cpu="$(median "$work/nlb.rates" 2)" -v haproxy_cpu="$(median "$work/haproxy.rates" 2)" \
+        'BEGIN { printf "  median   nlb %7.0f/s %6.1f us   haproxy %7.0f/s %6.1f us   ratio: requests/s %.2f, CPU time %.2f\n",
+                 nlb, nlb_cpu, haproxy, haproxy_cpu, nlb / haproxy, haproxy_cpu / nlb_cpu }'
 }
 
-haproxy -v | head -1
+haproxy -v | sed -n 1p
 echo "$connections connections, $rounds rounds of $seconds s, balancer on CPU $balancer_cpu, backend and client on CPU $other_cpus"
 compare "keep-alive" /
 compare "a connection for each request" / -H 'Connection: close'
 compare "keep-alive, answers of 1 MB" /large
-awk '/VmHWM/ { printf "nlb: at most %.1f MB resident\n", $2 / 1024 }' "/proc/$nlb_pid/status"
+awk '/VmHWM/ { printf "nlb: at most %.1f MB resident\n", $2 / 1024 }' "/proc/${pid[nlb]}/status"

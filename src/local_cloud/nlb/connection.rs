@@ -1,6 +1,6 @@
 //! One client's connection, from accepting it to its end.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::timeout};
 
@@ -54,30 +54,27 @@ async fn connect(shared: &Shared, client: SocketAddr) -> Option<(TcpStream, Arc<
             .borrow()
             .pick(client, &shared.turn, &tried)?
             .clone();
-        let reason = match timeout(
-            shared.limits.connect_timeout,
-            TcpStream::connect(member.address),
-        )
-        .await
-        {
-            Ok(Ok(stream)) => match stream.set_nodelay(true) {
-                Ok(()) => return Some((stream, member)),
-                Err(error) => error.to_string(),
-            },
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".to_owned(),
+        let error = match attempt(member.address, shared.limits.connect_timeout).await {
+            Ok(server) => return Some((server, member)),
+            Err(error) => error,
         };
-        tracing::debug!(member = %member.address, reason, "member did not take a connection");
-        shared.counters.retried.add(1);
+        tracing::debug!(member = %member.address, %error, "member did not take a connection");
+        shared.counters.connect_failures.add(1);
         tried.push(member.address);
     }
     None
 }
 
+async fn attempt(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+    let stream = timeout(limit, TcpStream::connect(address)).await??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// Makes dropping the socket send a reset instead of an orderly end.
 ///
 /// It tells the client that the connection failed, where an orderly end would look like an empty (or complete) answer,
-/// and leaves no socket behind in TIME-WAIT. Exoscale's balancer refuses in the same way, with a packet.
+/// and leaves no socket behind in TIME-WAIT.
 fn reset(stream: &TcpStream) {
     if let Err(error) = stream.set_zero_linger() {
         tracing::debug!(%error, "could not turn the close into a reset");

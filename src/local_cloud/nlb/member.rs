@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -36,6 +36,21 @@ pub(super) struct Member {
 }
 
 impl Member {
+    /// A member that counts as failed; its tokens end with those of the service.
+    pub(super) fn new(
+        address: SocketAddr,
+        stopping: &CancellationToken,
+        kill: &CancellationToken,
+    ) -> Self {
+        Self {
+            address,
+            healthy: AtomicBool::new(false),
+            open: Counter::default(),
+            removed: stopping.child_token(),
+            cut: kill.child_token(),
+        }
+    }
+
     pub(super) fn health(&self) -> Health {
         if self.healthy.load(Ordering::Relaxed) {
             Health::Success
@@ -55,8 +70,8 @@ impl Member {
 pub(super) struct Roster {
     strategy: Strategy,
     members: Vec<Arc<Member>>,
-    /// Members that left the list and had connections open when they did.
-    leaving: Vec<Arc<Member>>,
+    /// Members that left the list. Their connections, open or being made, keep them alive.
+    leaving: Vec<Weak<Member>>,
     balancer: Balancer,
 }
 
@@ -65,7 +80,7 @@ impl Roster {
         Self::new(strategy, Vec::new(), Vec::new())
     }
 
-    fn new(strategy: Strategy, members: Vec<Arc<Member>>, leaving: Vec<Arc<Member>>) -> Self {
+    fn new(strategy: Strategy, members: Vec<Arc<Member>>, leaving: Vec<Weak<Member>>) -> Self {
         let addresses: Vec<SocketAddr> = members.iter().map(|member| member.address).collect();
         Self {
             strategy,
@@ -103,16 +118,12 @@ impl Roster {
                 );
             }
         }
-        let gone = before
-            .into_values()
-            .inspect(|member| member.removed.cancel());
-        let leaving = self
-            .leaving
-            .iter()
-            .chain(gone)
-            .filter(|member| member.open.get() > 0)
-            .cloned()
-            .collect();
+        let mut leaving = self.leaving.clone();
+        leaving.retain(|member| member.strong_count() > 0);
+        for gone in before.into_values() {
+            gone.removed.cancel();
+            leaving.push(Arc::downgrade(gone));
+        }
         Self::new(self.strategy, listed, leaving)
     }
 
@@ -141,21 +152,10 @@ impl Roster {
 
     /// Open connections to members that have left the list.
     pub(super) fn draining(&self) -> u64 {
-        self.leaving.iter().map(|member| member.open.get()).sum()
+        self.leaving
+            .iter()
+            .filter_map(Weak::upgrade)
+            .map(|member| member.open.get())
+            .sum()
     }
-}
-
-/// Makes members whose tokens end with the service's.
-pub(super) fn new_member(
-    address: SocketAddr,
-    stopping: &CancellationToken,
-    kill: &CancellationToken,
-) -> Arc<Member> {
-    Arc::new(Member {
-        address,
-        healthy: AtomicBool::new(false),
-        open: Counter::default(),
-        removed: stopping.child_token(),
-        cut: kill.child_token(),
-    })
 }

@@ -23,14 +23,18 @@ pub(super) enum ProbeError {
     NotHttp,
     #[error("no answer in time")]
     Timeout,
+    /// `ServiceConfig::validate` lets none through.
+    #[error("https checks are not supported")]
+    HttpsUnsupported,
 }
 
 /// Checks a member once. The caller bounds the time.
 pub(super) async fn probe(mode: &HealthCheckMode, address: SocketAddr) -> Result<(), ProbeError> {
     let mut stream = TcpStream::connect(address).await?;
-    // `ServiceConfig::validate` lets no HTTPS check through; what it could establish here is the connection.
-    let (HealthCheckMode::Http { uri } | HealthCheckMode::Https { uri }) = mode else {
-        return Ok(());
+    let uri = match mode {
+        HealthCheckMode::Tcp => return Ok(()),
+        HealthCheckMode::Http { uri } => uri,
+        HealthCheckMode::Https { .. } => return Err(ProbeError::HttpsUnsupported),
     };
     let request = format!(
         "GET {uri} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: nlb-health-check\r\nConnection: close\r\n\r\n"

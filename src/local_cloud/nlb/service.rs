@@ -12,7 +12,7 @@ use super::{
     Health, HealthCheckConfig, Limits, NlbError, ServiceConfig, Stats,
     health::attend,
     listener::{accept, bind},
-    member::{Roster, new_member},
+    member::{Member, Roster},
     stats::Counters,
 };
 
@@ -37,7 +37,7 @@ impl Shared {
     fn set_members(self: &Arc<Self>, addresses: &[SocketAddr]) {
         self.roster.send_modify(|roster| {
             *roster = Arc::new(roster.with_members(addresses, |address| {
-                let member = new_member(address, &self.stopping, &self.kill);
+                let member = Arc::new(Member::new(address, &self.stopping, &self.kill));
                 self.tasks.spawn(attend(self.clone(), member.clone()));
                 member
             }));
@@ -144,7 +144,7 @@ impl ServiceHandle {
             draining: self.shared.roster.borrow().draining(),
             total: counters.total.get(),
             refused: counters.refused.get(),
-            retried: counters.retried.get(),
+            connect_failures: counters.connect_failures.get(),
             bytes_from_clients: counters.bytes_from_clients.get(),
             bytes_to_clients: counters.bytes_to_clients.get(),
         }

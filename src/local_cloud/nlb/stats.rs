@@ -13,8 +13,8 @@ pub struct Stats {
     pub total: u64,
     /// Client connections reset at once because no healthy member took them.
     pub refused: u64,
-    /// Members that did not take a connection and were passed over for another.
-    pub retried: u64,
+    /// Times that a healthy member did not take a connection, and the next was tried.
+    pub connect_failures: u64,
     /// Bytes that clients sent.
     pub bytes_from_clients: u64,
     /// Bytes that members sent.
@@ -27,7 +27,7 @@ pub(super) struct Counters {
     pub(super) open: Counter,
     pub(super) total: Counter,
     pub(super) refused: Counter,
-    pub(super) retried: Counter,
+    pub(super) connect_failures: Counter,
     pub(super) bytes_from_clients: Counter,
     pub(super) bytes_to_clients: Counter,
 }
