@@ -66,8 +66,9 @@ impl ApiKey {
 }
 
 impl ApiSecret {
-    /// The secret itself, for the signature alone.
-    pub(super) fn expose(&self) -> &[u8] {
+    /// The secret itself: for the signature, and for handing it to a program that the user starts
+    /// (the local cloud prints its own). It belongs in no log and no error.
+    pub fn expose(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }

@@ -57,15 +57,11 @@ impl Activity {
                 in_flight,
                 last_arrival,
             } = *changes.borrow_and_update();
-            let quiet_at = last_arrival.max(begin) + quiet;
-            let mut is_quiet = false;
+            let left = quiet.saturating_sub(last_arrival.max(begin).elapsed());
             tokio::select! {
                 // `self` holds a sender, so this cannot fail.
                 _ = changes.changed() => {}
-                () = time::sleep_until(quiet_at.into()), if in_flight == 0 => is_quiet = true,
-            }
-            if is_quiet {
-                return;
+                () = time::sleep(left), if in_flight == 0 => return,
             }
         }
     }

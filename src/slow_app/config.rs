@@ -34,6 +34,17 @@ impl Config {
                 fix: "Lower --work-ms or raise --max-ms",
             });
         }
+        if options
+            .drain_token
+            .as_ref()
+            .is_some_and(|token| !token.is_usable())
+        {
+            return Err(Error::Settings {
+                flag: "--drain-token",
+                problem: "the token is empty or has signs that a header cannot carry".to_owned(),
+                fix: "Give ASCII without spaces, or leave it out to let loopback addresses only drain",
+            });
+        }
         let load = Duration::try_from_secs_f64(options.load_seconds)
             .ok()
             .filter(|load| (Duration::from_millis(1)..=Duration::from_secs(3600)).contains(load))
@@ -127,5 +138,14 @@ mod tests {
                 .to_string();
             assert!(message.contains("--load-seconds"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_wrong_token_is_not_quoted() {
+        let message = config(&["--drain-token", "my secret"])
+            .expect_err("a space")
+            .to_string();
+        assert!(message.contains("--drain-token"), "{message}");
+        assert!(!message.contains("my secret"), "{message}");
     }
 }

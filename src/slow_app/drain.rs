@@ -80,7 +80,7 @@ mod tests {
     const REMOTE: &str = "192.0.2.7";
 
     fn check(token: Option<&str>, header: Option<&str>, peer: &str) -> Result<(), Refusal> {
-        let token = token.map(|token| token.parse().expect("a token"));
+        let token = token.map(|token| DrainToken::from(token.to_owned()));
         authorise(token.as_ref(), header.map(str::as_bytes), peer.parse().ok())
     }
 

@@ -16,6 +16,7 @@ use tokio::{
 use super::stats::Counter;
 
 /// The most that one read takes, in bytes, and the most that waits for a slow reader in each direction.
+/// Measured with answers of 1 MB: 16 KiB take a quarter more CPU time, and 256 KiB a tenth less.
 const CHUNK: usize = 64 * 1024;
 
 thread_local! {

@@ -1,0 +1,198 @@
+//! HTTP: from a request to a call, and from an answer to a response.
+
+use std::{future::Future, io, net::TcpListener, sync::Arc, time::Duration};
+
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    body::BodyStream,
+    dev::ServerHandle,
+    http::{StatusCode, header},
+    web,
+};
+use futures_util::{FutureExt as _, future, stream};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::exoscale::signature::{self, SignedRequest};
+
+use super::{
+    super::{
+        cloud::Cloud,
+        faults::{Fault, FaultKind},
+        refusal::Refusal,
+    },
+    local,
+    route::{Answer, Call},
+};
+
+/// The API's largest body is a pool with 32 KiB of user-data.
+const MAX_BODY: usize = 1 << 20;
+
+/// How long a slowed call takes when its fault does not say.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// Serves the API on its own threads until the handle stops it.
+pub(in super::super) fn serve(
+    cloud: &Arc<Cloud>,
+    listener: TcpListener,
+) -> io::Result<ServerHandle> {
+    let shared = web::Data::from(Arc::clone(cloud));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(shared.clone())
+            .app_data(web::PayloadConfig::new(MAX_BODY))
+            .default_service(web::to(handle))
+    })
+    .workers(1)
+    .shutdown_timeout(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    cloud.spawn(server.map(|ended| {
+        if let Err(error) = ended {
+            tracing::error!(%error, "the local cloud's API ended");
+        }
+    }));
+    Ok(handle)
+}
+
+async fn handle(request: HttpRequest, body: web::Bytes, cloud: web::Data<Cloud>) -> HttpResponse {
+    let cloud = cloud.into_inner();
+    let method = request.method().as_str();
+    let path = request.path();
+    let query = signature::query_arguments(request.query_string());
+    if let Some(rest) = path.strip_prefix("/_local/") {
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        if !peer.is_some_and(|ip| ip.is_loopback()) {
+            return refuse(&Refusal::Forbidden(
+                "/_local is for this machine only".to_owned(),
+            ));
+        }
+        return local::answer(&cloud, method, rest, &body);
+    }
+    let signed = SignedRequest {
+        method,
+        path: request.uri().path(),
+        query: &query,
+        body: &body,
+    };
+    let authorization = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .map(header::HeaderValue::to_str);
+    let authorization = authorization.and_then(Result::ok);
+    if let Err(refusal) = check_signature(&cloud, authorization, signed) {
+        return refuse(&refusal);
+    }
+    let found = path.strip_prefix("/v2").and_then(|rest| {
+        super::routes().find_map(|route| Some((route, route.matches(method, rest)?)))
+    });
+    let Some((route, arguments)) = found else {
+        return refuse(&Refusal::Unsupported(format!("{method} {path}")));
+    };
+    cloud.count(route.operation);
+    let call = Call {
+        cloud: &cloud,
+        arguments,
+        query: &query,
+        body: &body,
+    };
+    match cloud.faults.take(route.operation) {
+        None => respond((route.handler)(&call)),
+        Some(fault) => {
+            tracing::info!(operation = route.operation, kind = ?fault.kind, "misbehaves as asked");
+            misbehave(&cloud, &fault, || (route.handler)(&call)).await
+        }
+    }
+}
+
+fn check_signature(
+    cloud: &Cloud,
+    authorization: Option<&str>,
+    request: SignedRequest<'_>,
+) -> Result<(), Refusal> {
+    let secret_of = |key: &str| (key == cloud.key.as_str()).then(|| cloud.secret.clone());
+    let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
+    match signature::verify(authorization, request, secret_of, now) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Refusal::Forbidden(error.to_string())),
+    }
+}
+
+async fn misbehave(cloud: &Cloud, fault: &Fault, apply: impl FnOnce() -> Answer) -> HttpResponse {
+    match fault.kind {
+        FaultKind::Fail => {
+            let status = fault
+                .status
+                .and_then(|status| StatusCode::from_u16(status).ok());
+            let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            failure(status, fault.retry_after_s)
+        }
+        FaultKind::RateLimit => failure(
+            StatusCode::TOO_MANY_REQUESTS,
+            Some(fault.retry_after_s.unwrap_or(1)),
+        ),
+        FaultKind::Hang => {
+            match fault.delay() {
+                Some(delay) => wait(cloud, sleep(delay)).await,
+                None => wait(cloud, future::pending()).await,
+            }
+            no_answer()
+        }
+        FaultKind::ApplyWithoutAnswer => {
+            if let Err(refusal) = apply() {
+                tracing::warn!(%refusal, "the call that is applied without an answer was refused");
+            }
+            wait(cloud, sleep(fault.delay().unwrap_or_default())).await;
+            no_answer()
+        }
+        FaultKind::Slow => {
+            wait(cloud, sleep(fault.delay().unwrap_or(SLOW))).await;
+            respond(apply())
+        }
+    }
+}
+
+/// Waits, but not longer than the cloud runs.
+async fn wait(cloud: &Cloud, time: impl Future<Output = ()>) {
+    let _ = cloud.stopping.run_until_cancelled(time).await;
+}
+
+fn failure(status: StatusCode, retry_after: Option<u64>) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    if let Some(seconds) = retry_after {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    response.json(json!({ "message": "the local cloud fails this call as asked" }))
+}
+
+/// Closes the connection: the body fails before the head was sent.
+fn no_answer() -> HttpResponse {
+    let broken = stream::once(future::ready(Err::<web::Bytes, _>(io::Error::from(
+        io::ErrorKind::ConnectionAborted,
+    ))));
+    HttpResponse::Ok().body(BodyStream::new(broken))
+}
+
+fn respond(answer: Answer) -> HttpResponse {
+    match answer {
+        Ok(document) => HttpResponse::Ok().json(document),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+/// The API's form of an error.
+pub(super) fn refuse(refusal: &Refusal) -> HttpResponse {
+    #[derive(Serialize)]
+    struct Message {
+        message: String,
+    }
+    let status =
+        StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    HttpResponse::build(status).json(Message {
+        message: refusal.to_string(),
+    })
+}

@@ -1,0 +1,43 @@
+//! The API over HTTP: finds the operation of a call, checks who calls, and answers.
+//!
+//! To serve another resource, write one file with its `ROUTES` and name it here.
+
+mod body;
+mod http;
+mod instance;
+mod instance_pool;
+mod instance_type;
+mod load_balancer;
+mod load_balancer_service;
+mod local;
+mod operation;
+mod quota;
+mod route;
+mod template;
+mod zone;
+
+pub(super) use http::serve;
+
+use route::Route;
+
+/// All operations that are served.
+fn routes() -> impl Iterator<Item = &'static Route> {
+    [
+        instance::ROUTES,
+        instance_pool::ROUTES,
+        instance_type::ROUTES,
+        load_balancer::ROUTES,
+        load_balancer_service::ROUTES,
+        operation::ROUTES,
+        quota::ROUTES,
+        template::ROUTES,
+        zone::ROUTES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The ids of all operations that are served, as the API's description names them.
+pub fn operations_served() -> impl Iterator<Item = &'static str> {
+    routes().map(|route| route.operation)
+}

@@ -1,0 +1,112 @@
+//! Settings of a local cloud.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::exoscale::secret::{ApiKey, ApiSecret};
+
+use super::{
+    addresses::AddressRange,
+    balancer::{Balancer, Untested},
+    catalog::ZONES,
+    error::Error,
+    forwarding::Forwarding,
+    runner::{InstanceCommand, InstanceRunner, NoProcess, ProcessRunner},
+};
+
+/// How a local cloud is set up. All times are for speed 1.
+#[derive(Clone, Debug)]
+pub struct LocalCloudConfig {
+    /// Where the API is served: a loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The zone that it says it is, one of [`ZONES`].
+    pub zone: String,
+    /// Divides operation, boot and health check times: 10 makes a boot of 30 s take 3 s.
+    pub speed: f64,
+    /// How long an operation stays pending, and a pool in `scaling-up` and the like.
+    pub operation_time: Duration,
+    /// From an instance's creation until it runs and has its public address.
+    pub boot_time: Duration,
+    /// From SIGTERM to SIGKILL when an instance is stopped, longer than the 20 s that the slow
+    /// application takes at most. Not divided by `speed`: what the instance has to finish does not
+    /// go faster either. When the whole cloud stops, it is 3 s at most.
+    pub stop_grace: Duration,
+    /// Instances allowed, over all pools.
+    pub instance_quota: u32,
+    /// What instances are made of.
+    pub runner: Arc<dyn InstanceRunner>,
+    /// What forwards a load balancer's traffic.
+    pub balancer: Arc<dyn Balancer>,
+    /// The only API key; random when absent.
+    pub key: Option<ApiKey>,
+    /// Its secret; random when absent.
+    pub secret: Option<ApiSecret>,
+}
+
+impl LocalCloudConfig {
+    /// A cloud whose instances are only answers: no processes and no traffic, health checks taken
+    /// as passed by each member that runs.
+    pub fn without_processes() -> Self {
+        Self::with(Arc::new(NoProcess), Arc::new(Untested))
+    }
+
+    /// A cloud whose instances run `command`, behind load balancers that forward.
+    pub fn with_processes(command: InstanceCommand) -> Self {
+        Self::with(Arc::new(ProcessRunner::new(command)), Arc::new(Forwarding))
+    }
+
+    /// The defaults, with instances from `runner` and traffic through `balancer`.
+    pub fn with(runner: Arc<dyn InstanceRunner>, balancer: Arc<dyn Balancer>) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            zone: "at-vie-1".to_owned(),
+            speed: 1.0,
+            operation_time: Duration::from_secs(3),
+            boot_time: Duration::from_secs(30),
+            stop_grace: Duration::from_secs(25),
+            instance_quota: 20,
+            runner,
+            balancer,
+            key: None,
+            secret: None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if !self.listen.ip().is_loopback() {
+            return Err(Error::Config {
+                setting: "listen",
+                problem: format!(
+                    "{} is not a loopback address such as 127.0.0.1",
+                    self.listen.ip()
+                ),
+            });
+        }
+        if !ZONES.contains(&self.zone.as_str()) {
+            return Err(Error::Config {
+                setting: "zone",
+                problem: format!("{} is not one of {}", self.zone, ZONES.join(", ")),
+            });
+        }
+        if !(self.speed.is_finite() && (0.01..=10_000.0).contains(&self.speed)) {
+            return Err(Error::Config {
+                setting: "speed",
+                problem: format!("{} is not between 0.01 and 10000", self.speed),
+            });
+        }
+        if self.instance_quota > AddressRange::CAPACITY {
+            return Err(Error::Config {
+                setting: "instance quota",
+                problem: format!(
+                    "{} is more than the {} addresses of a local cloud",
+                    self.instance_quota,
+                    AddressRange::CAPACITY
+                ),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! Why a local cloud does not start.
+
+use std::{io, net::SocketAddr};
+
+use thiserror::Error;
+
+use super::refusal::Refusal;
+
+/// A local cloud could not be started.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A setting is out of its bounds.
+    #[error("local cloud: {setting}: {problem}")]
+    Config {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The API's address is taken or not there.
+    #[error(
+        "local cloud: cannot listen on {address}: {source} (choose another with --listen, port 0 for a free one)"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// No range of loopback addresses could be reserved.
+    #[error(
+        "local cloud: no free range in 127.0.0.0/8: {0} (it needs a system that answers on all of it, such as Linux)"
+    )]
+    Addresses(io::Error),
+    /// The HTTP server did not start.
+    #[error("local cloud: cannot serve: {0}")]
+    Serve(io::Error),
+    /// A pool or load balancer to begin with was refused.
+    #[error("local cloud: {0}")]
+    Refused(#[from] Refusal),
+    /// A pool or load balancer to begin with could not be made.
+    #[error("local cloud: {0}")]
+    Failed(String),
+    /// This program's own path, which the instances run, is not known.
+    #[error(
+        "local cloud: cannot tell which program instances run: {0} (name one with --instance-program)"
+    )]
+    Program(io::Error),
+    /// Signals could not be listened for.
+    #[error("local cloud: cannot wait for Ctrl-C: {0}")]
+    Signal(io::Error),
+    /// There is no local cloud to ask.
+    #[error(
+        "no local cloud answers on {address}: {source} (start it with `autoscaler local-cloud`, or name its address with --listen)"
+    )]
+    Unreachable {
+        /// Where it was looked for.
+        address: SocketAddr,
+        /// The client's reason.
+        source: reqwest::Error,
+    },
+}

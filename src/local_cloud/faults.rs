@@ -1,0 +1,149 @@
+//! Misbehaviour on request: makes the next calls of an operation go wrong in a chosen way.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// How a call misbehaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// Answered with an error (`status`, default 503) and not applied.
+    Fail,
+    /// Not applied and not answered: for `delay_ms`, or until the client or the cloud gives up.
+    Hang,
+    /// Answered 429 with `Retry-After` (`retry_after_s`, default 1) and not applied.
+    RateLimit,
+    /// Applied, then (after `delay_ms`, default 0) the connection closes without an answer: the
+    /// client cannot know whether it was applied.
+    ApplyWithoutAnswer,
+    /// Applied and answered properly, after `delay_ms` (default 5 s).
+    Slow,
+}
+
+/// One entry of `PUT /_local/faults`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The API's operation id, such as `scale-instance-pool`, or `*` for any.
+    pub operation: String,
+    /// How many calls misbehave.
+    pub count: u32,
+    /// In which way.
+    #[serde(rename = "fault")]
+    pub kind: FaultKind,
+    /// HTTP status of [`FaultKind::Fail`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Seconds, in the `Retry-After` header of [`FaultKind::RateLimit`] and [`FaultKind::Fail`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
+    /// Milliseconds; see [`FaultKind`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+}
+
+impl Fault {
+    /// `count` calls of `operation` that misbehave as `kind`, with its default settings.
+    pub fn new(operation: impl Into<String>, count: u32, kind: FaultKind) -> Self {
+        Self {
+            operation: operation.into(),
+            count,
+            kind,
+            status: None,
+            retry_after_s: None,
+            delay_ms: None,
+        }
+    }
+
+    /// The delay asked for.
+    pub(crate) fn delay(&self) -> Option<Duration> {
+        self.delay_ms.map(Duration::from_millis)
+    }
+}
+
+/// The faults that are left. The first entry that fits a call is used.
+#[derive(Debug, Default)]
+pub struct Faults {
+    left: Mutex<Vec<Fault>>,
+}
+
+impl Faults {
+    /// Replaces all faults.
+    pub fn set(&self, faults: Vec<Fault>) {
+        let mut left = self.lock();
+        *left = faults;
+        left.retain(|fault| fault.count > 0);
+    }
+
+    /// Adds one fault after those that are there.
+    pub fn add(&self, fault: Fault) {
+        if fault.count > 0 {
+            self.lock().push(fault);
+        }
+    }
+
+    /// What is left.
+    pub fn left(&self) -> Vec<Fault> {
+        self.lock().clone()
+    }
+
+    /// Removes all faults.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// Uses up one count of the first fault that fits.
+    pub(crate) fn take(&self, operation: &str) -> Option<Fault> {
+        let mut left = self.lock();
+        let position = left
+            .iter()
+            .position(|fault| fault.operation == operation || fault.operation == "*")?;
+        let fault = left.get_mut(position)?;
+        fault.count -= 1;
+        let taken = fault.clone();
+        if fault.count == 0 {
+            left.remove(position);
+        }
+        Some(taken)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_used_count_times_and_only_for_its_operation() {
+        let faults = Faults::default();
+        faults.set(vec![
+            Fault::new("scale-instance-pool", 2, FaultKind::Fail),
+            Fault::new("*", 1, FaultKind::Hang),
+        ]);
+        let kinds = |operation| faults.take(operation).map(|fault| fault.kind);
+        assert_eq!(kinds("scale-instance-pool"), Some(FaultKind::Fail));
+        assert_eq!(faults.left()[0].count, 1);
+        assert_eq!(kinds("list-instances"), Some(FaultKind::Hang));
+        assert_eq!(kinds("list-instances"), None);
+        assert_eq!(kinds("scale-instance-pool"), Some(FaultKind::Fail));
+        assert_eq!(kinds("scale-instance-pool"), None);
+    }
+
+    #[test]
+    fn the_documented_form_is_read() {
+        let text = r#"[{"operation":"scale-instance-pool","count":2,"fault":"rate-limit","retry_after_s":3}]"#;
+        let faults: Vec<Fault> = serde_json::from_str(text).unwrap();
+        assert_eq!(faults[0].kind, FaultKind::RateLimit);
+        assert_eq!(faults[0].retry_after_s, Some(3));
+        assert!(
+            serde_json::from_str::<Fault>(r#"{"operation":"x","count":1,"fault":"boom"}"#).is_err()
+        );
+    }
+}

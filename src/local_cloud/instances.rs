@@ -1,0 +1,246 @@
+//! Instances and their life: `starting`, `running`, then either asked to leave (`destroying`) or
+//! failed on their own (`stopped`, `error`) and replaced by their pool.
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::exoscale::{
+    ids::{InstanceId, PoolId},
+    models::{InstanceState, PoolState},
+};
+
+use super::{
+    balancers,
+    cloud::{Cloud, State, now},
+    pools::{self, PoolSettings},
+    refusal::Refusal,
+    runner::InstanceSpec,
+};
+
+/// An instance that lived at least this long (at speed 1) did not "die at once": its replacement
+/// is not delayed further.
+const STABLE: Duration = Duration::from_secs(60);
+
+/// The longest grace when the whole cloud stops.
+const GRACE_WHEN_STOPPING: Duration = Duration::from_secs(3);
+
+/// The delay before a replacement doubles this many times at most, from the operation time.
+const MAX_DOUBLINGS: u32 = 5;
+
+/// One member of a pool.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) id: InstanceId,
+    pub(crate) name: String,
+    pub(crate) pool: PoolId,
+    pub(crate) state: InstanceState,
+    pub(crate) created_at: Timestamp,
+    pub(crate) ip: Ipv4Addr,
+    /// The address is assigned, that is: it has booted.
+    pub(crate) booted: bool,
+    pub(crate) pid: Option<u32>,
+    /// The pool's settings when it was made.
+    pub(crate) settings: Arc<PoolSettings>,
+    /// Cancelled to make it leave.
+    leave: CancellationToken,
+    /// Cancelled when it has left.
+    gone: CancellationToken,
+}
+
+impl Instance {
+    /// True until it is asked to leave. A failed instance still holds its place in the pool.
+    pub(crate) fn stays(&self) -> bool {
+        !self.leave.is_cancelled()
+    }
+
+    /// True when a load balancer forwards to it.
+    pub(crate) fn is_target(&self) -> bool {
+        self.booted && self.stays()
+    }
+
+    /// True when it failed and waits for its replacement.
+    pub(crate) fn failed(&self) -> bool {
+        matches!(self.state, InstanceState::Error | InstanceState::Stopped)
+    }
+}
+
+/// Makes a new member of `pool` and starts its life. Does nothing when no address is free; the
+/// pool tries again when one is released.
+pub(crate) fn create(cloud: &Arc<Cloud>, state: &mut State, pool: PoolId) -> Option<InstanceId> {
+    let Some(ip) = cloud.addresses().take(&cloud.config.runner.ports()) else {
+        tracing::error!(%pool, "no free loopback address for a new instance");
+        return None;
+    };
+    let entry = state.pools.get_mut(&pool)?;
+    let instance = Instance {
+        id: InstanceId::random(),
+        name: entry.new_member_name(),
+        pool,
+        state: InstanceState::Starting,
+        created_at: now(),
+        ip,
+        booted: false,
+        pid: None,
+        settings: Arc::clone(&entry.settings),
+        leave: cloud.stopping.child_token(),
+        gone: CancellationToken::new(),
+    };
+    let id = instance.id;
+    let life = Life {
+        cloud: Arc::clone(cloud),
+        pool,
+        leave: instance.leave.clone(),
+        spec: InstanceSpec {
+            id,
+            name: instance.name.clone(),
+            ip,
+            user_data: entry.settings.user_data.clone(),
+            metadata_url: format!("{}/_local/metadata/{id}", cloud.origin),
+        },
+    };
+    entry.members.push(id);
+    state.instances.insert(id, instance);
+    cloud.spawn(life.run());
+    Some(id)
+}
+
+/// Makes an instance leave; the token is cancelled when it has left.
+pub(crate) fn make_leave(state: &mut State, id: InstanceId) -> Option<CancellationToken> {
+    let instance = state.instances.get_mut(&id)?;
+    instance.state = InstanceState::Destroying;
+    instance.leave.cancel();
+    Some(instance.gone.clone())
+}
+
+/// `DELETE /instance/{id}`: the pool keeps its size, so it makes another member.
+pub(crate) fn delete(
+    cloud: &Arc<Cloud>,
+    id: InstanceId,
+) -> Result<crate::exoscale::models::Operation, Refusal> {
+    let mut state = cloud.state();
+    let pool = state
+        .instances
+        .get(&id)
+        .ok_or_else(|| Refusal::not_found("instance", id))?
+        .pool;
+    let gone: Vec<_> = make_leave(&mut state, id).into_iter().collect();
+    balancers::publish_targets(&state, pool);
+    let operation = state.operations.begin("instance", id.0);
+    cloud.settle(operation.id, gone, |_| Ok(()));
+    Ok(operation)
+}
+
+/// The life of one instance.
+struct Life {
+    cloud: Arc<Cloud>,
+    pool: PoolId,
+    leave: CancellationToken,
+    spec: InstanceSpec,
+}
+
+impl Life {
+    async fn run(self) {
+        let boot = sleep(self.cloud.at_speed(self.cloud.config.boot_time));
+        if self.leave.run_until_cancelled(boot).await.is_some() {
+            self.work().await;
+        }
+        self.remove();
+    }
+
+    /// From the end of the boot until the instance may be removed.
+    async fn work(&self) {
+        let started = Instant::now();
+        match self.cloud.config.runner.start(&self.spec) {
+            Ok(mut running) => {
+                self.mark_running(running.pid());
+                let Some(exit) = self.leave.run_until_cancelled(running.exited()).await else {
+                    running.stop(self.grace()).await;
+                    return;
+                };
+                let state = if exit.clean {
+                    InstanceState::Stopped
+                } else {
+                    InstanceState::Error
+                };
+                self.mark_failed(state, &exit.description);
+            }
+            Err(error) => self.mark_failed(InstanceState::Error, &error.to_string()),
+        }
+        let delay = self.replacement_delay(started.elapsed());
+        // Either way it is removed; leaving only makes it sooner.
+        let _ = self.leave.run_until_cancelled(sleep(delay)).await;
+    }
+
+    /// Who stops the whole cloud waits for it.
+    fn grace(&self) -> Duration {
+        let grace = self.cloud.config.stop_grace;
+        if self.cloud.stopping.is_cancelled() {
+            grace.min(GRACE_WHEN_STOPPING)
+        } else {
+            grace
+        }
+    }
+
+    fn mark_running(&self, pid: Option<u32>) {
+        let mut state = self.cloud.state();
+        if let Some(instance) = state.instances.get_mut(&self.spec.id) {
+            instance.booted = true;
+            instance.pid = pid;
+            if instance.stays() {
+                instance.state = InstanceState::Running;
+            }
+        }
+        balancers::publish_targets(&state, self.pool);
+        drop(state);
+        tracing::info!(instance = %self.spec.name, ip = %self.spec.ip, pid, "instance runs");
+    }
+
+    /// It stays a load balancer's target: finding out is the health check's work.
+    fn mark_failed(&self, to: InstanceState, why: &str) {
+        tracing::warn!(instance = %self.spec.name, %why, "instance ended on its own; its pool replaces it");
+        let mut state = self.cloud.state();
+        if let Some(instance) = state.instances.get_mut(&self.spec.id) {
+            instance.pid = None;
+            if instance.stays() {
+                instance.state = to;
+            }
+        }
+    }
+
+    /// One operation time, doubled for each member in a row that died at once.
+    fn replacement_delay(&self, lived: Duration) -> Duration {
+        let mut state = self.cloud.state();
+        let Some(pool) = state.pools.get_mut(&self.pool) else {
+            return Duration::ZERO;
+        };
+        if lived >= self.cloud.at_speed(STABLE) {
+            pool.early_deaths = 0;
+        }
+        let doublings = pool.early_deaths.min(MAX_DOUBLINGS);
+        pool.early_deaths = pool.early_deaths.saturating_add(1);
+        self.cloud.operation_time() * 2_u32.pow(doublings)
+    }
+
+    fn remove(&self) {
+        let id = self.spec.id;
+        self.cloud.addresses().release(self.spec.ip);
+        let mut state = self.cloud.state();
+        if let Some(pool) = state.pools.get_mut(&self.pool) {
+            pool.members.retain(|member| *member != id);
+        }
+        if let Some(instance) = state.instances.remove(&id) {
+            instance.gone.cancel();
+        }
+        let wanted = state
+            .pools
+            .get(&self.pool)
+            .is_some_and(|p| p.state != PoolState::Destroying);
+        if wanted && !self.cloud.stopping.is_cancelled() {
+            pools::fill(&self.cloud, &mut state, self.pool);
+        }
+        balancers::publish_targets(&state, self.pool);
+    }
+}

@@ -1,0 +1,312 @@
+//! Instance pools and the changes to them.
+//!
+//! Where the API's description is silent, this is what a local pool does:
+//! - A change is refused with 409 while another one runs (the pool is not `running`); only a
+//!   deletion is always possible.
+//! - `:scale` removes failed members first, then the oldest. Both `:scale` and `:evict` may go
+//!   down to 0, as the API's bounds for `:scale` allow; a pool cannot be created with 0.
+//! - A removed member stays in the lists as `destroying` until it has ended.
+//! - New members exist (in state `starting`) as soon as the call is answered; the pool is `running`
+//!   again when the operation ends, which is before they have booted.
+//! - A replaced member does not change the pool's state.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::exoscale::{
+    ids::{InstanceId, InstanceTypeId, PoolId, TemplateId},
+    models::{Operation, PoolState},
+};
+
+use super::{
+    balancers,
+    cloud::{Cloud, State, interrupted},
+    instances,
+    refusal::Refusal,
+};
+
+/// The path under which the API serves pools.
+const KIND: &str = "instance-pool";
+
+/// What a pool's new members are made from.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolSettings {
+    pub(crate) instance_type: InstanceTypeId,
+    pub(crate) template: TemplateId,
+    /// GiB.
+    pub(crate) disk_size: u32,
+    pub(crate) instance_prefix: Option<String>,
+    /// Base64.
+    pub(crate) user_data: Option<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Further fields of the API that are kept and answered, and have no effect here.
+    pub(crate) further: Map<String, Value>,
+}
+
+/// An instance pool.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) id: PoolId,
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) size: u32,
+    pub(crate) state: PoolState,
+    pub(crate) settings: Arc<PoolSettings>,
+    /// In the order in which they were made.
+    pub(crate) members: Vec<InstanceId>,
+    /// Members in a row that died soon after they started.
+    pub(crate) early_deaths: u32,
+}
+
+impl Pool {
+    /// A name in Exoscale's form, `prefix-pool-instance`.
+    pub(crate) fn new_member_name(&self) -> String {
+        let prefix = self.settings.instance_prefix.as_deref().unwrap_or("pool");
+        let pool = self.id.to_string();
+        let own: String = (0..5).map(|_| fastrand::lowercase()).collect();
+        format!("{prefix}-{}-{own}", pool.get(..5).unwrap_or_default())
+    }
+}
+
+/// A pool that is asked for.
+#[derive(Debug)]
+pub(crate) struct NewPool {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) size: u32,
+    pub(crate) settings: PoolSettings,
+}
+
+/// `POST /instance-pool`.
+pub(crate) fn create(cloud: &Arc<Cloud>, new: NewPool) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    check_quota(cloud, &state, new.size)?;
+    let id = PoolId::random();
+    state.pools.insert(
+        id,
+        Pool {
+            id,
+            name: new.name,
+            description: new.description,
+            size: new.size,
+            state: PoolState::Creating,
+            settings: Arc::new(new.settings),
+            members: Vec::new(),
+            early_deaths: 0,
+        },
+    );
+    fill(cloud, &mut state, id);
+    Ok(settle_to_running(cloud, &mut state, id, Vec::new()))
+}
+
+/// `PUT /instance-pool/{id}:scale`.
+pub(crate) fn scale(cloud: &Arc<Cloud>, id: PoolId, size: u32) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let pool = changeable(&mut state, id)?;
+    let before = pool.size;
+    if size > before {
+        check_quota(cloud, &state, size - before)?;
+    }
+    let pool = changeable(&mut state, id)?;
+    pool.size = size;
+    let mut gone = Vec::new();
+    if size > before {
+        pool.state = PoolState::ScalingUp;
+        fill(cloud, &mut state, id);
+    } else if size < before {
+        pool.state = PoolState::ScalingDown;
+        let victims = victims(&state, id, before - size);
+        gone = remove_members(&mut state, id, &victims);
+    }
+    Ok(settle_to_running(cloud, &mut state, id, gone))
+}
+
+/// `PUT /instance-pool/{id}:evict`.
+pub(crate) fn evict(
+    cloud: &Arc<Cloud>,
+    id: PoolId,
+    victims: &[InstanceId],
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    changeable(&mut state, id)?;
+    for victim in victims {
+        let member = state
+            .instances
+            .get(victim)
+            .filter(|i| i.pool == id && i.stays());
+        if member.is_none() {
+            return Err(Refusal::invalid(
+                "instances",
+                format!("{victim} is not a member of {id}"),
+            ));
+        }
+    }
+    let pool = changeable(&mut state, id)?;
+    pool.size = pool
+        .size
+        .saturating_sub(u32::try_from(victims.len()).unwrap_or(u32::MAX));
+    pool.state = PoolState::ScalingDown;
+    let gone = remove_members(&mut state, id, victims);
+    Ok(settle_to_running(cloud, &mut state, id, gone))
+}
+
+/// `PUT /instance-pool/{id}` and the reset of a field: `change` edits the settings, which new
+/// members get; members that exist keep theirs.
+pub(crate) fn update(
+    cloud: &Arc<Cloud>,
+    id: PoolId,
+    change: impl FnOnce(&mut Pool, &mut PoolSettings),
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let pool = changeable(&mut state, id)?;
+    let mut settings = PoolSettings::clone(&pool.settings);
+    change(pool, &mut settings);
+    pool.settings = Arc::new(settings);
+    pool.state = PoolState::Updating;
+    Ok(settle_to_running(cloud, &mut state, id, Vec::new()))
+}
+
+/// `DELETE /instance-pool/{id}`.
+pub(crate) fn delete(cloud: &Arc<Cloud>, id: PoolId) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let pool = state
+        .pools
+        .get(&id)
+        .ok_or_else(|| Refusal::not_found(KIND, id))?;
+    if pool.state == PoolState::Destroying {
+        return Err(busy(pool));
+    }
+    if let Some(balancer) = balancers::user_of(&state, id) {
+        return Err(Refusal::Conflict(format!(
+            "instance-pool {id} is used by a service of load-balancer {balancer}"
+        )));
+    }
+    let members = pool.members.clone();
+    if let Some(pool) = state.pools.get_mut(&id) {
+        pool.state = PoolState::Destroying;
+    }
+    let gone = remove_members(&mut state, id, &members);
+    let operation = state.operations.begin(KIND, id.0);
+    cloud.settle(operation.id, gone, move |state| {
+        state.pools.remove(&id);
+        Ok(())
+    });
+    Ok(operation)
+}
+
+/// Makes members until there are as many as wanted.
+pub(crate) fn fill(cloud: &Arc<Cloud>, state: &mut State, id: PoolId) {
+    let Some(pool) = state.pools.get(&id) else {
+        return;
+    };
+    let staying = pool
+        .members
+        .iter()
+        .filter_map(|member| state.instances.get(member));
+    let staying = staying.filter(|instance| instance.stays()).count();
+    let missing = usize::try_from(pool.size)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(staying);
+    for _ in 0..missing {
+        if instances::create(cloud, state, id).is_none() {
+            return;
+        }
+    }
+}
+
+/// The pool, when it may be changed.
+fn changeable(state: &mut State, id: PoolId) -> Result<&mut Pool, Refusal> {
+    let pool = state
+        .pools
+        .get_mut(&id)
+        .ok_or_else(|| Refusal::not_found(KIND, id))?;
+    if pool.state == PoolState::Running {
+        Ok(pool)
+    } else {
+        Err(busy(pool))
+    }
+}
+
+fn busy(pool: &Pool) -> Refusal {
+    let state = serde_json::to_value(&pool.state).unwrap_or_default();
+    Refusal::Conflict(format!(
+        "instance-pool {} is {}: another change is in progress",
+        pool.id,
+        state.as_str().unwrap_or("busy")
+    ))
+}
+
+fn check_quota(cloud: &Cloud, state: &State, more: u32) -> Result<(), Refusal> {
+    let limit = cloud.config.instance_quota;
+    let wanted = instances_wanted(state).saturating_add(more);
+    if wanted <= limit {
+        return Ok(());
+    }
+    Err(Refusal::Quota {
+        resource: "instance",
+        wanted,
+        limit,
+    })
+}
+
+/// The quota's use: what the pools are meant to hold.
+pub(crate) fn instances_wanted(state: &State) -> u32 {
+    state
+        .pools
+        .values()
+        .filter(|pool| pool.state != PoolState::Destroying)
+        .map(|pool| pool.size)
+        .sum()
+}
+
+/// Whom `:scale` removes: failed members first, then the oldest.
+fn victims(state: &State, id: PoolId, count: u32) -> Vec<InstanceId> {
+    let Some(pool) = state.pools.get(&id) else {
+        return Vec::new();
+    };
+    let members = pool
+        .members
+        .iter()
+        .filter_map(|member| state.instances.get(member));
+    let (failed, well): (Vec<_>, Vec<_>) = members
+        .filter(|instance| instance.stays())
+        .partition(|instance| instance.failed());
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    failed
+        .into_iter()
+        .chain(well)
+        .take(count)
+        .map(|instance| instance.id)
+        .collect()
+}
+
+fn remove_members(state: &mut State, id: PoolId, victims: &[InstanceId]) -> Vec<CancellationToken> {
+    let gone = victims
+        .iter()
+        .filter_map(|victim| instances::make_leave(state, *victim))
+        .collect();
+    balancers::publish_targets(state, id);
+    gone
+}
+
+/// The operation of a change after which the pool is `running` again.
+fn settle_to_running(
+    cloud: &Arc<Cloud>,
+    state: &mut State,
+    id: PoolId,
+    gone: Vec<CancellationToken>,
+) -> Operation {
+    let operation = state.operations.begin(KIND, id.0);
+    cloud.settle(operation.id, gone, move |state| {
+        match state.pools.get_mut(&id) {
+            Some(pool) if pool.state != PoolState::Destroying => {
+                pool.state = PoolState::Running;
+                Ok(())
+            }
+            _ => Err(interrupted("the instance pool was deleted meanwhile")),
+        }
+    });
+    operation
+}

@@ -1,0 +1,80 @@
+//! Why the local cloud refuses a call, and with which HTTP status.
+
+use thiserror::Error;
+
+/// A refused call. The text is what the API answers as `message`.
+///
+/// Exoscale does not publish the statuses of its refusals. Chosen here: 400 for a body or an
+/// argument that is wrong, 403 for credentials and for a quota (its text begins with
+/// `quota exceeded`), 404 for a resource that is not there, 409 for one that is busy or in use.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Refusal {
+    /// A field, path or query argument is missing or wrong.
+    #[error("{field}: {problem}")]
+    Invalid {
+        /// The field, with dots for nested ones.
+        field: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// The signature, the key or the expiry is wrong.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The account's limit is reached.
+    #[error("quota exceeded: {wanted} {resource}s wanted, {limit} allowed")]
+    Quota {
+        /// What is limited, as `GET /quota` names it.
+        resource: &'static str,
+        /// How many there would be.
+        wanted: u32,
+        /// How many there may be.
+        limit: u32,
+    },
+    /// There is no such resource.
+    #[error("{what} {id} not found")]
+    NotFound {
+        /// The kind of resource.
+        what: &'static str,
+        /// What was asked for.
+        id: String,
+    },
+    /// It is busy with another change, or used by another resource.
+    #[error("{0}")]
+    Conflict(String),
+    /// The real API does this; the local cloud does not.
+    #[error("the local cloud does not serve {0}")]
+    Unsupported(String),
+}
+
+impl Refusal {
+    /// A wrong field.
+    pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            problem: problem.into(),
+        }
+    }
+
+    /// An absent resource.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "identifiers are small and copied"
+    )]
+    pub fn not_found(what: &'static str, id: impl ToString) -> Self {
+        Self::NotFound {
+            what,
+            id: id.to_string(),
+        }
+    }
+
+    /// The HTTP status of the answer.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Invalid { .. } => 400,
+            Self::Forbidden(_) | Self::Quota { .. } => 403,
+            Self::NotFound { .. } => 404,
+            Self::Conflict(_) => 409,
+            Self::Unsupported(_) => 501,
+        }
+    }
+}

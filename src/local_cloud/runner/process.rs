@@ -1,0 +1,197 @@
+//! Instances as processes of this machine, each on its own loopback address.
+
+use std::{env, io, path::PathBuf, process::Stdio, time::Duration};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, BufReader},
+    process::{Child, ChildStdin, Command},
+    time::timeout,
+};
+
+use super::{Exit, InstanceRunner, InstanceSpec, RunningInstance};
+
+/// Variables an instance inherits. It gets no others: a server does not see its owner's keys.
+const INHERITED: [&str; 5] = [
+    "PATH",
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+];
+
+/// The program that an instance runs.
+///
+/// In its arguments `{ip}`, `{id}` and `{name}` stand for the instance's own. The program must end
+/// when its standard input is closed: that is how it ends with this process, however that dies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments, with placeholders.
+    pub arguments: Vec<String>,
+    /// Ports that it binds on the instance's address.
+    pub ports: Vec<u16>,
+}
+
+impl InstanceCommand {
+    /// The slow application on port 8080 with its node metrics on port 9100, run by `program`
+    /// (`subcommand` is `Some("slow-app")` when the program is `autoscaler`). `cpu_quota` is the
+    /// fraction of one core that the instance has.
+    pub fn slow_app(
+        program: PathBuf,
+        subcommand: Option<&str>,
+        cpu_quota: f64,
+        further: &[String],
+    ) -> Self {
+        let quota = cpu_quota.to_string();
+        let fixed = [
+            "--listen",
+            "{ip}:8080",
+            "--node-metrics",
+            "{ip}:9100",
+            "--instance-id",
+            "{id}",
+            "--cpu-quota",
+            quota.as_str(),
+            "--exit-with-parent",
+        ];
+        Self {
+            program,
+            arguments: subcommand
+                .into_iter()
+                .chain(fixed)
+                .map(str::to_owned)
+                .chain(further.iter().cloned())
+                .collect(),
+            ports: vec![8080, 9100],
+        }
+    }
+
+    fn arguments_for(&self, spec: &InstanceSpec) -> Vec<String> {
+        let fill = |argument: &String| {
+            argument
+                .replace("{ip}", &spec.ip.to_string())
+                .replace("{id}", &spec.id.to_string())
+                .replace("{name}", &spec.name)
+        };
+        self.arguments.iter().map(fill).collect()
+    }
+}
+
+/// Runs each instance as a process.
+#[derive(Clone, Debug)]
+pub struct ProcessRunner {
+    command: InstanceCommand,
+}
+
+impl ProcessRunner {
+    /// Runs `command` for each instance.
+    pub fn new(command: InstanceCommand) -> Self {
+        Self { command }
+    }
+}
+
+impl InstanceRunner for ProcessRunner {
+    fn ports(&self) -> Vec<u16> {
+        self.command.ports.clone()
+    }
+
+    fn start(&self, spec: &InstanceSpec) -> io::Result<Box<dyn RunningInstance>> {
+        let mut command = Command::new(&self.command.program);
+        command
+            .args(self.command.arguments_for(spec))
+            .env_clear()
+            .envs(
+                INHERITED
+                    .iter()
+                    .filter_map(|name| Some((name, env::var_os(name)?))),
+            )
+            .env("LOCAL_CLOUD_METADATA_URL", &spec.metadata_url)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            // Its own group: Ctrl-C on the terminal reaches this program only, which then stops
+            // its instances in order.
+            .process_group(0);
+        if let Some(user_data) = &spec.user_data {
+            command.env("LOCAL_CLOUD_USER_DATA", user_data);
+        }
+        let mut child = command.spawn().map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot run {}: {error}", self.command.program.display()),
+            )
+        })?;
+        if let Some(stdout) = child.stdout.take() {
+            tokio::spawn(log_lines(spec.name.clone(), stdout));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(log_lines(spec.name.clone(), stderr));
+        }
+        let stdin = child.stdin.take();
+        Ok(Box::new(Process {
+            child,
+            _stdin: stdin,
+        }))
+    }
+}
+
+/// Copies an instance's output to the log until it closes.
+async fn log_lines(name: String, output: impl AsyncRead + Unpin) {
+    let mut reader = BufReader::new(output);
+    let mut line = Vec::new();
+    // Bytes, not text: an instance may write anything, and its pipe must be drained all the same.
+    while let Ok(1..) = reader.read_until(b'\n', &mut line).await {
+        tracing::debug!(instance = %name, "{}", String::from_utf8_lossy(&line).trim_end());
+        line.clear();
+    }
+}
+
+struct Process {
+    child: Child,
+    /// Open as long as the instance is wanted. It is not left in `child`, whose `wait` closes it.
+    _stdin: Option<ChildStdin>,
+}
+
+impl RunningInstance for Process {
+    fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    fn exited(&mut self) -> BoxFuture<'_, Exit> {
+        async {
+            match self.child.wait().await {
+                Ok(status) => Exit {
+                    clean: status.success(),
+                    description: status.to_string(),
+                },
+                Err(error) => Exit {
+                    clean: false,
+                    description: format!("cannot wait for it: {error}"),
+                },
+            }
+        }
+        .boxed()
+    }
+
+    fn stop(&mut self, grace: Duration) -> BoxFuture<'_, ()> {
+        async move {
+            let pid = self
+                .child
+                .id()
+                .and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+            if let Some(pid) = pid {
+                // It was not waited for yet, so the id is still its own. It may have ended: fine.
+                let _ = kill_process(pid, Signal::TERM);
+            }
+            if timeout(grace, self.child.wait()).await.is_err() {
+                // Kills and waits; an error means that it has ended.
+                let _ = self.child.kill().await;
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,174 @@
+//! What a local cloud holds at the moment, for `GET /_local/status` and for the demo.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use serde::Serialize;
+
+use crate::exoscale::{
+    ids::{InstanceId, LoadBalancerId, PoolId, ServiceId},
+    models::{HealthStatus, InstanceState, PoolState},
+};
+
+use super::{
+    balancer::{RunningService, ServiceStats},
+    balancers::Balancer,
+    cloud::{Cloud, State},
+    faults::Fault,
+    pools::Pool,
+    services::Service,
+};
+
+/// Everything at one moment.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Status {
+    pub endpoint: String,
+    pub zone: String,
+    pub speed: f64,
+    pub pools: Vec<PoolStatus>,
+    pub balancers: Vec<BalancerStatus>,
+    /// Calls let in so far, per operation id.
+    pub calls: BTreeMap<&'static str, u64>,
+    /// Faults that will still happen.
+    pub faults: Vec<Fault>,
+}
+
+/// An instance pool.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct PoolStatus {
+    pub id: PoolId,
+    pub name: String,
+    pub state: PoolState,
+    pub size: u32,
+    pub members: Vec<MemberStatus>,
+}
+
+/// A member, also before it has its public address and after it was told to leave.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct MemberStatus {
+    pub id: InstanceId,
+    pub name: String,
+    pub state: InstanceState,
+    pub ip: Ipv4Addr,
+    /// Absent while it boots, when it has ended, and when it is no process.
+    pub pid: Option<u32>,
+}
+
+/// A load balancer.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct BalancerStatus {
+    pub id: LoadBalancerId,
+    pub name: String,
+    pub ip: Ipv4Addr,
+    pub services: Vec<ServiceStatus>,
+}
+
+/// A service of a load balancer.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ServiceStatus {
+    pub id: ServiceId,
+    pub name: String,
+    /// The port that was asked for.
+    pub port: u16,
+    /// The address that really serves; absent when nothing does.
+    pub listen: Option<SocketAddr>,
+    pub servers: Vec<ServerHealth>,
+    pub connections: ServiceStats,
+}
+
+/// The health check's verdict on a server.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ServerHealth {
+    pub server: SocketAddr,
+    pub status: HealthStatus,
+}
+
+impl Status {
+    pub(crate) fn of(cloud: &Cloud) -> Self {
+        let state = cloud.state();
+        Self {
+            endpoint: format!("{}/v2", cloud.origin),
+            zone: cloud.config.zone.clone(),
+            speed: cloud.config.speed,
+            pools: state
+                .pools
+                .values()
+                .map(|pool| PoolStatus::of(pool, &state))
+                .collect(),
+            balancers: state.balancers.values().map(BalancerStatus::of).collect(),
+            calls: cloud.calls(),
+            faults: cloud.faults.left(),
+        }
+    }
+}
+
+impl PoolStatus {
+    fn of(pool: &Pool, state: &State) -> Self {
+        let members = pool.members.iter().filter_map(|id| state.instances.get(id));
+        Self {
+            id: pool.id,
+            name: pool.name.clone(),
+            state: pool.state.clone(),
+            size: pool.size,
+            members: members
+                .map(|instance| MemberStatus {
+                    id: instance.id,
+                    name: instance.name.clone(),
+                    state: instance.state.clone(),
+                    ip: instance.ip,
+                    pid: instance.pid,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl BalancerStatus {
+    fn of(balancer: &Balancer) -> Self {
+        Self {
+            id: balancer.id,
+            name: balancer.name.clone(),
+            ip: balancer.ip,
+            services: balancer.services.iter().map(ServiceStatus::of).collect(),
+        }
+    }
+}
+
+impl ServiceStatus {
+    fn of(service: &Service) -> Self {
+        let running = service.running.as_deref();
+        Self {
+            id: service.id,
+            name: service.settings.name.clone(),
+            port: service.settings.port,
+            listen: running.and_then(RunningService::listen),
+            servers: server_health(service),
+            connections: running.map(RunningService::stats).unwrap_or_default(),
+        }
+    }
+}
+
+/// The verdicts on a service's servers.
+pub(crate) fn server_health(service: &Service) -> Vec<ServerHealth> {
+    let statuses = service.running.as_deref().map(RunningService::statuses);
+    statuses
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(server, well)| ServerHealth {
+            server,
+            status: if well {
+                HealthStatus::Success
+            } else {
+                HealthStatus::Failure
+            },
+        })
+        .collect()
+}
