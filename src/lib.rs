@@ -3,5 +3,6 @@
 //! The modules are rooms; imports go down this list only (see `ARCHITECTURE.md`):
 //! [`policy`], [`exoscale`], [`agent`], [`dashboard`], [`slow_app`], [`local_cloud`], [`demo`].
 
+pub mod demo;
 pub mod exoscale;
 pub mod slow_app;
