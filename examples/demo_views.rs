@@ -25,7 +25,7 @@ fn main() -> Result<()> {
         ["figure", path] => timeline_svg::write(&run, &totals, Path::new(path))?,
         ["summary"] => print!("{}", summary(&Report::new(&run, &totals), None)),
         ["lines"] => {
-            LineLog::new(std::io::stdout(), Duration::from_secs(5)).update(&run, run.end())?
+            LineLog::new(std::io::stdout(), Duration::from_secs(5)).update(&run, run.end())?;
         }
         _ => bail!("name what to show: figure FILE.svg, summary, lines or screen"),
     }

@@ -9,3 +9,4 @@ pub mod summary;
 pub mod timeline;
 pub mod timeline_svg;
 pub mod verdict;
+pub mod watcher;
