@@ -4,6 +4,7 @@ pub mod example;
 pub mod leash;
 pub mod lines;
 pub mod report;
+pub mod screen;
 pub mod story;
 pub mod summary;
 pub mod timeline;
