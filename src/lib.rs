@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod cli;
 pub mod dashboard;
+pub mod demo;
 pub mod exoscale;
 pub mod local_cloud;
 pub mod policy;
