@@ -1,1 +1,37 @@
-//! Open-loop HTTP load generator.
+//! Open-loop HTTP load generator with honest percentiles.
+//!
+//! A [`Plan`] says what to do, a [`Run`] does it and gives [`Progress`] once a tick and a [`Summary`] at the end:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use loadtest::{Load, Plan, Run};
+//!
+//! let load = Load::Open("10s@50, 60s:50..400, 30s@400".parse()?);
+//! let run = Run::start(Plan::new("http://127.0.0.1:8080/".parse()?, load)).await?;
+//! let summary = run.wait().await?;
+//! println!("p99 {} ns, {} of {} sent", summary.response.p99, summary.accounts.started(), summary.accounts.scheduled);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Requests start at times computed from the profile, and latency counts from those times: a server that stalls makes
+//! the requests late that were due during the stall, and they say so.
+
+mod engine;
+mod http1;
+mod plan;
+mod profile;
+mod record;
+mod schedule;
+mod target;
+mod text;
+
+pub use engine::{Run, RunError, StopHandle};
+pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError, Request, Tls};
+pub use profile::{Curve, Profile, ProfileFileError, Shape, Stage};
+pub use record::{
+    Accounts, BackendProgress, BackendSummary, Class, Failure, Histograms, Latency, Observer, Point, Progress,
+    StageSummary, Summary, Tag, Tick, Warning,
+};
+pub use target::Target;
+pub use text::ColumnError;

@@ -1,0 +1,187 @@
+//! Carries a plan out: a thread for each worker, one to collect, and a handle to watch and stop them.
+
+mod connect;
+mod lane;
+mod stream;
+mod timer;
+mod tls;
+mod wire;
+mod worker;
+
+use std::{
+    io, net::SocketAddr, sync::Arc, thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    http1::request,
+    plan::{Plan, PlanError},
+    record::{Collector, Failure, Observer, Progress, Setup, Summary},
+};
+use connect::{Connector, resolve};
+
+/// Time for the threads to be up before the first request is due.
+const LEAD: Duration = Duration::from_millis(20);
+
+/// A run could not start, or broke off.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The plan cannot be carried out.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The target's name has no address.
+    #[error("cannot resolve {host:?}: {source}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// No connection to the target: it is down, or something is in between.
+    #[error("cannot connect to {target} ({addresses}): {reason}. Is it running?")]
+    Unreachable {
+        /// The target.
+        target: String,
+        /// The addresses that were tried.
+        addresses: String,
+        /// Why it failed.
+        reason: &'static str,
+    },
+    /// The certificates to trust cannot be used.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// The system refused a thread, a timer or the like.
+    #[error("cannot run the load: {0}")]
+    System(#[from] io::Error),
+    /// A thread ended without its result.
+    #[error("a thread of the load generator ended unexpectedly")]
+    Lost,
+}
+
+/// A run under way. Dropping it stops the run.
+#[derive(Debug)]
+pub struct Run {
+    progress: watch::Receiver<Progress>,
+    stop: Arc<watch::Sender<bool>>,
+    result: oneshot::Receiver<Result<Summary, RunError>>,
+}
+
+/// Stops a run from elsewhere.
+#[derive(Clone, Debug)]
+pub struct StopHandle(Arc<watch::Sender<bool>>);
+
+impl StopHandle {
+    /// Starts no more requests. Those under way end, within their timeout.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Run {
+    /// Checks the plan, resolves and probes the target, and starts. Needs a tokio runtime with I/O and time.
+    pub async fn start(plan: Plan) -> Result<Self, RunError> {
+        Self::start_observed(plan, Vec::new()).await
+    }
+
+    /// Like [`Run::start`], and gives every tick's record to the observers.
+    pub async fn start_observed(plan: Plan, observers: Vec<Box<dyn Observer>>) -> Result<Self, RunError> {
+        plan.check()?;
+        raise_file_limit();
+        let addresses = resolve(&plan.target).await.map_err(|source| RunError::Resolve {
+            host: plan.target.host().to_owned(),
+            source,
+        })?;
+        let tls = if plan.target.is_tls() { Some(tls::setup(&plan)?) } else { None };
+        let plan = Arc::new(plan);
+        let connector = |worker: usize| {
+            Connector::new(Arc::new(plan.target.clone()), &addresses, worker, plan.connect_timeout, tls.clone())
+        };
+        if plan.probe {
+            connector(0).open().await.map_err(|failure| unreachable_target(&plan, &addresses, failure))?;
+        }
+        Self::spawn(&plan, connector, observers)
+    }
+
+    fn spawn(
+        plan: &Arc<Plan>,
+        connector: impl Fn(usize) -> Connector,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> Result<Self, RunError> {
+        let workers = plan.threads;
+        let (stop_sender, stop) = watch::channel(false);
+        let (progress_sender, progress) = watch::channel(Progress::default());
+        let (intervals, received) = mpsc::channel(8 * workers);
+        let (result_sender, result) = oneshot::channel();
+        let (start, started_at) = (Instant::now() + LEAD, SystemTime::now() + LEAD);
+        let request: Arc<[u8]> = request::encode(&plan.request, &plan.target).into();
+        let mut threads = Vec::with_capacity(workers);
+        for index in 0..workers {
+            let settings = worker::Settings {
+                plan: Arc::clone(plan),
+                index,
+                workers,
+                start,
+                request: Arc::clone(&request),
+                connector: connector(index),
+                intervals: intervals.clone(),
+                stop: stop.clone(),
+            };
+            let builder = thread::Builder::new().name(format!("load-{index}"));
+            threads.push(builder.spawn(move || worker::run(settings))?);
+        }
+        drop(intervals);
+        let setup = Setup { plan: Arc::clone(plan), workers, started_at, progress: progress_sender, observers };
+        thread::Builder::new().name("load-collect".to_owned()).spawn(move || {
+            let summary = Collector::new(setup).run(received);
+            let mut result = Ok(summary);
+            for thread in threads {
+                match thread.join() {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => result = Err(RunError::System(error)),
+                    Err(_) => result = Err(RunError::Lost),
+                }
+            }
+            // Nobody waits when the handle was dropped.
+            let _ = result_sender.send(result);
+        })?;
+        Ok(Self { progress, stop: Arc::new(stop_sender), result })
+    }
+
+    /// The run as of the last tick; changes once a tick, the last time with `finished`.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Starts no more requests. Those under way end, within their timeout; wait for them with [`Run::wait`].
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// A handle that stops the run while another task waits for it.
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle(Arc::clone(&self.stop))
+    }
+
+    /// Waits for the end.
+    pub async fn wait(self) -> Result<Summary, RunError> {
+        self.result.await.map_err(|_| RunError::Lost)?
+    }
+}
+
+fn unreachable_target(plan: &Plan, addresses: &[SocketAddr], failure: Failure) -> RunError {
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let reason = failure.explain();
+    RunError::Unreachable { target: plan.target.to_string(), addresses: addresses.join(", "), reason }
+}
+
+/// Each connection is an open file, and the usual soft limit of 1024 is soon reached.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // When it may not be raised, running out of files is a failure of its own in the report.
+    let _ = setrlimit(Resource::Nofile, limit);
+}

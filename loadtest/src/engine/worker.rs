@@ -1,0 +1,349 @@
+//! One thread of the engine: its share of the schedule, its lanes, its record. It shares nothing while it runs.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    io,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::LocalSet,
+};
+
+use super::{
+    connect::Connector,
+    lane::{self, Lane},
+    timer::Timer,
+    wire::Wire,
+};
+use crate::{
+    plan::{CatchUp, Load, Plan},
+    record::{Failure, Interval, Moment, Recorder},
+    schedule::{Schedule, nanos},
+};
+
+/// The largest answer read at once. One buffer serves all of a worker's connections.
+const SCRATCH: usize = 64 * 1024;
+
+/// A request that a lane has taken up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Job {
+    /// When it was to start.
+    pub(crate) intended: u64,
+    /// When it was taken up.
+    pub(crate) taken: u64,
+}
+
+/// Nanoseconds since the run's start, which may lie ahead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    pub(crate) fn now(self) -> u64 {
+        nanos(self.0.elapsed())
+    }
+}
+
+/// What a worker is made from.
+pub(crate) struct Settings {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) index: usize,
+    pub(crate) workers: usize,
+    pub(crate) start: Instant,
+    pub(crate) request: Arc<[u8]>,
+    pub(crate) connector: Connector,
+    pub(crate) intervals: mpsc::Sender<Interval>,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+pub(crate) struct Worker {
+    pub(crate) clock: Clock,
+    pub(crate) request: Arc<[u8]>,
+    pub(crate) scratch: RefCell<Box<[u8]>>,
+    pub(crate) recorder: RefCell<Recorder>,
+    pub(crate) backend_header: String,
+    pub(crate) timeout: u64,
+    pub(crate) idempotent: bool,
+    plan: Arc<Plan>,
+    connector: Connector,
+    schedule: RefCell<Schedule>,
+    lanes: RefCell<Vec<Rc<Lane>>>,
+    /// Lanes without a request; the one that has waited longest is first, so that all connections are used.
+    idle: RefCell<VecDeque<usize>>,
+    max_lanes: usize,
+    min_lanes: usize,
+    timer: Timer,
+    /// Whether the timer will expire at the next due time.
+    armed: Cell<bool>,
+    ended: Notify,
+    random: RefCell<fastrand::Rng>,
+}
+
+/// A share of a total that is split as evenly as it can be.
+fn share(total: usize, index: usize, workers: usize) -> usize {
+    total / workers + usize::from(index < total % workers)
+}
+
+impl Worker {
+    fn new(
+        plan: Arc<Plan>,
+        (index, workers): (usize, usize),
+        start: Instant,
+        request: Arc<[u8]>,
+        connector: Connector,
+    ) -> io::Result<Self> {
+        let max_lanes = share(plan.connections, index, workers);
+        let closed = matches!(plan.load, Load::Closed(_));
+        let recorder = Recorder::new(index, nanos(plan.warm_up), nanos(plan.late_after), stage_ends(&plan.load));
+        Ok(Self {
+            clock: Clock(start),
+            request,
+            scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
+            recorder: RefCell::new(recorder),
+            backend_header: plan.backend_header.clone(),
+            timeout: nanos(plan.timeout),
+            idempotent: plan.request.is_idempotent(),
+            schedule: RefCell::new(Schedule::new(&plan.load, plan.arrivals, index, workers)),
+            lanes: RefCell::new(Vec::new()),
+            idle: RefCell::new(VecDeque::new()),
+            max_lanes,
+            min_lanes: if closed { max_lanes } else { share(plan.spread, index, workers).clamp(1, max_lanes) },
+            timer: Timer::new()?,
+            armed: Cell::new(false),
+            ended: Notify::new(),
+            random: RefCell::new(fastrand::Rng::new()),
+            connector,
+            plan,
+        })
+    }
+
+    pub(crate) fn is_closed_loop(&self) -> bool {
+        matches!(self.plan.load, Load::Closed(_))
+    }
+
+    /// A request that is due now, for a lane that has none.
+    pub(crate) fn take(&self) -> Option<Job> {
+        let now = self.clock.now();
+        let queued = self.idle.borrow().is_empty() && self.lanes.borrow().len() == self.max_lanes;
+        self.take_at(now, queued)
+    }
+
+    fn take_at(&self, now: u64, queued: bool) -> Option<Job> {
+        let mut schedule = self.schedule.borrow_mut();
+        loop {
+            let intended = schedule.take(now)?;
+            let mut recorder = self.recorder.borrow_mut();
+            match self.plan.catch_up {
+                CatchUp::SkipAfter(limit) if now - intended > nanos(limit) => recorder.skipped(intended),
+                _ => {
+                    recorder.started(intended, now, queued);
+                    return Some(Job { intended, taken: now });
+                }
+            }
+        }
+    }
+
+    /// Notes that a lane has no request, and sees to it that the next due one finds it.
+    pub(crate) fn set_idle(&self, lane: usize) {
+        self.idle.borrow_mut().push_back(lane);
+        if !self.armed.get() {
+            self.arm();
+        }
+        self.note_end();
+    }
+
+    /// Says so when the last request has ended.
+    pub(crate) fn note_end(&self) {
+        if self.schedule.borrow().peek().is_none() && self.recorder.borrow().in_flight == 0 {
+            self.ended.notify_one();
+        }
+    }
+
+    fn arm(&self) {
+        let next = self.schedule.borrow().peek();
+        let Some(next) = next else { return };
+        let wait = Duration::from_nanos(next.saturating_sub(self.clock.now()));
+        // A timer that was created can be set: the kernel refuses only invalid times.
+        self.armed.set(self.timer.arm(wait).is_ok());
+    }
+
+    /// Gives due requests to idle lanes, and sets the timer for the next unless all are busy: then a lane that
+    /// finishes takes the next itself, and the timer would only disturb.
+    fn dispatch(self: &Rc<Self>, local: &LocalSet) {
+        self.armed.set(false);
+        let now = self.clock.now();
+        while self.schedule.borrow().peek().is_some_and(|due| due <= now) {
+            let opened = self.lanes.borrow().len();
+            if self.idle.borrow().is_empty() && opened == self.max_lanes {
+                return;
+            }
+            let Some(job) = self.take_at(now, false) else { break };
+            let idle = if opened < self.min_lanes { None } else { self.idle.borrow_mut().pop_front() };
+            match idle {
+                Some(index) => self.lanes.borrow()[index].give(job),
+                None => self.add_lane(local).give(job),
+            }
+        }
+        self.arm();
+        self.note_end();
+    }
+
+    fn add_lane(self: &Rc<Self>, local: &LocalSet) -> Rc<Lane> {
+        let mut lanes = self.lanes.borrow_mut();
+        let lane = Rc::new(Lane::new(lanes.len()));
+        lanes.push(Rc::clone(&lane));
+        local.spawn_local(lane::run(Rc::clone(self), Rc::clone(&lane)));
+        lane
+    }
+
+    /// Opens a connection, and decides when it will be replaced.
+    pub(crate) async fn connect(&self) -> Result<Wire, Failure> {
+        let start = self.clock.now();
+        let (stream, address) = self.connector.open().await?;
+        let now = self.clock.now();
+        self.recorder.borrow_mut().connected(now - start);
+        let expires = self.plan.connection_max_age.map_or(u64::MAX, |age| {
+            let part = 1.0 - self.plan.connection_age_jitter * self.random.borrow_mut().f64();
+            now.saturating_add((nanos(age) as f64 * part) as u64)
+        });
+        Ok(Wire::new(stream, address, expires, self.plan.request.method() == "HEAD"))
+    }
+
+    /// Whether a connection is to be replaced before the next request.
+    pub(crate) fn is_outdated(&self, wire: &Wire) -> bool {
+        wire.is_spent()
+            || self.clock.now() >= wire.expires
+            || self.plan.connection_max_requests.is_some_and(|max| wire.requests >= max)
+            || !self.connector.has(wire.address)
+    }
+
+    /// Starts no more requests; those that were due and not sent are abandoned.
+    fn end_schedule(&self) {
+        let left = self.schedule.borrow_mut().end(self.clock.now());
+        self.recorder.borrow_mut().abandoned(left);
+        self.note_end();
+    }
+
+    /// Hands the tick's record to the collector; should that be behind, the record goes on into the next tick.
+    fn flush(&self, intervals: &mpsc::Sender<Interval>, index: u64) {
+        if let Ok(permit) = intervals.try_reserve() {
+            let moment = self.moment(index, false);
+            permit.send(self.recorder.borrow_mut().flush(moment));
+        }
+    }
+
+    fn moment(&self, index: u64, last: bool) -> Moment {
+        let now = self.clock.now();
+        Moment {
+            index,
+            at: Duration::from_nanos(now),
+            last,
+            backlog: self.schedule.borrow().backlog(now),
+            cpu: thread_cpu(),
+        }
+    }
+}
+
+/// CPU time of the calling thread.
+fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
+/// The ends of the profile's stages, in nanoseconds since the start.
+fn stage_ends(load: &Load) -> Vec<u64> {
+    let Load::Open(profile) = load else { return Vec::new() };
+    let mut end = Duration::ZERO;
+    let ends = profile.stages().iter().map(|stage| {
+        end += stage.duration;
+        nanos(end)
+    });
+    ends.collect()
+}
+
+/// Runs a worker to its end on the calling thread.
+pub(crate) fn run(settings: Settings) -> io::Result<()> {
+    let Settings { plan, index, workers, start, request, connector, intervals, stop } = settings;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    let worker = {
+        let _context = runtime.enter();
+        Rc::new(Worker::new(plan, (index, workers), start, request, connector)?)
+    };
+    local.block_on(&runtime, supervise(&worker, &local, start, &intervals, stop))
+}
+
+/// Dispatches, ticks, times out, and ends.
+async fn supervise(
+    worker: &Rc<Worker>,
+    local: &LocalSet,
+    start: Instant,
+    intervals: &mpsc::Sender<Interval>,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let plan = &worker.plan;
+    let start = tokio::time::Instant::from_std(start);
+    tokio::time::sleep_until(start).await;
+    if let Load::Closed(_) = plan.load {
+        for _ in 0..worker.max_lanes {
+            worker.add_lane(local);
+        }
+    } else {
+        worker.dispatch(local);
+    }
+    let every = |period: Duration| {
+        let mut interval = tokio::time::interval_at(start + period, period);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        interval
+    };
+    let mut ticks = every(plan.tick);
+    let mut sweeps = every((plan.timeout / 50).clamp(Duration::from_millis(2), Duration::from_millis(100)));
+    let mut refreshes = every(plan.dns_refresh);
+    let planned = start + plan.load.duration();
+    let mut plan_end = std::pin::pin!(tokio::time::sleep_until(planned));
+    let mut drain_end = std::pin::pin!(tokio::time::sleep_until(planned + plan.drain));
+    // Whether the planned time is over; whether no more is sent; whether all that was sent has ended.
+    let (mut over, mut ending, mut done) = (false, false, false);
+    while !(done && (over || ending)) {
+        tokio::select! {
+            biased;
+            result = worker.timer.expired() => {
+                result?;
+                worker.dispatch(local);
+            }
+            now = ticks.tick() => {
+                let index = ((now - start).as_secs_f64() / plan.tick.as_secs_f64()).round() as u64;
+                worker.flush(intervals, index);
+            }
+            _ = sweeps.tick() => {
+                let now = worker.clock.now();
+                worker.lanes.borrow().iter().for_each(|lane| lane.expire(now));
+            }
+            _ = refreshes.tick(), if plan.target.ip().is_none() => {
+                let again = Rc::clone(worker);
+                local.spawn_local(async move { again.connector.refresh().await });
+            }
+            () = worker.ended.notified() => done = true,
+            // An error means that the run's handle is gone: then nobody waits for the rest either.
+            _ = stop.wait_for(|stop| *stop), if !ending => {
+                ending = true;
+                worker.end_schedule();
+            }
+            () = &mut plan_end, if !over => over = true,
+            () = &mut drain_end, if !ending => {
+                ending = true;
+                worker.end_schedule();
+            }
+        }
+    }
+    let last = worker.clock.now() / nanos(plan.tick) + 1;
+    let moment = worker.moment(last, true);
+    let interval = worker.recorder.borrow_mut().flush(moment);
+    // The collector is gone only if it failed; then there is nobody left to tell.
+    let _ = intervals.send(interval).await;
+    Ok(())
+}

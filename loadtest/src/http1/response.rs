@@ -1,0 +1,333 @@
+//! What is received: a decoder that is fed whatever the socket gives, and says when one answer is complete.
+
+use std::mem::MaybeUninit;
+
+use super::chunked::Chunked;
+
+/// The largest status line and headers accepted, in bytes.
+pub(crate) const MAX_HEAD: usize = 64 * 1024;
+const MAX_HEADERS: usize = 128;
+
+/// An answer that is not HTTP/1.x as RFC 9112 has it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ProtocolError {
+    #[error("the answer is not HTTP/1: {0}")]
+    Head(httparse::Error),
+    #[error("the answer's head is larger than 64 KiB")]
+    HeadTooLarge,
+    #[error("the answer's content-length is not one number")]
+    Length,
+    #[error("the answer switches protocols, which was not asked for")]
+    Switch,
+    #[error("a chunk is malformed: {0}")]
+    Chunk(&'static str),
+    #[error("the connection was closed in the middle of an answer")]
+    Truncated,
+}
+
+/// Receives the parts of an answer.
+pub(crate) trait Visitor {
+    /// A header of the final answer (never of an interim one).
+    fn header(&mut self, name: &str, value: &[u8]);
+    /// A part of the body.
+    fn body(&mut self, _data: &[u8]) {}
+}
+
+/// What a complete answer said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Whether the connection may carry another request.
+    pub(crate) keep_alive: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// The head is not complete.
+    Head,
+    Length(u64),
+    Chunked(Chunked),
+    UntilClose,
+}
+
+/// Decodes answers one after another.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    /// The beginning of a head that arrived in pieces.
+    carry: Vec<u8>,
+    body: Body,
+    answer: Answer,
+    begun: bool,
+    bodiless: bool,
+}
+
+impl Decoder {
+    /// `bodiless` for HEAD requests, whose answers have headers only.
+    pub(crate) fn new(bodiless: bool) -> Self {
+        let answer = Answer { status: 0, keep_alive: false };
+        Self { carry: Vec::new(), body: Body::Head, answer, begun: false, bodiless }
+    }
+
+    /// Whether a byte of the current answer has arrived.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Takes bytes. On a complete answer returns it with the number of bytes used, and is ready for the next.
+    pub(crate) fn feed(
+        &mut self,
+        input: &[u8],
+        visitor: &mut impl Visitor,
+    ) -> Result<Option<(Answer, usize)>, ProtocolError> {
+        self.begun |= !input.is_empty();
+        let mut at = 0;
+        while matches!(self.body, Body::Head) {
+            let Some(used) = self.head(&input[at..], visitor)? else { return Ok(None) };
+            at += used;
+        }
+        let rest = &input[at..];
+        match &mut self.body {
+            Body::Head => {}
+            Body::Length(left) => {
+                let take = rest.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                if take > 0 {
+                    visitor.body(&rest[..take]);
+                }
+                *left -= take as u64;
+                if *left == 0 {
+                    return Ok(Some((self.finish(), at + take)));
+                }
+            }
+            Body::Chunked(chunked) => {
+                let used = chunked.feed(rest, &mut |data| visitor.body(data))?;
+                if chunked.is_done() {
+                    return Ok(Some((self.finish(), at + used)));
+                }
+            }
+            Body::UntilClose => {
+                if !rest.is_empty() {
+                    visitor.body(rest);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The connection was closed: ends an answer that is delimited by that, and is an error in any other.
+    pub(crate) fn eof(&mut self) -> Result<Answer, ProtocolError> {
+        match self.body {
+            Body::UntilClose => Ok(self.finish()),
+            _ => Err(ProtocolError::Truncated),
+        }
+    }
+
+    fn finish(&mut self) -> Answer {
+        self.body = Body::Head;
+        self.begun = false;
+        self.answer
+    }
+
+    /// Reads a head; none when more bytes are needed, else how many of `input` it used.
+    fn head(&mut self, input: &[u8], visitor: &mut impl Visitor) -> Result<Option<usize>, ProtocolError> {
+        let before = self.carry.len();
+        if before == 0 {
+            let used = self.parse(input, visitor)?;
+            if used.is_none() {
+                self.keep(input)?;
+            }
+            return Ok(used);
+        }
+        self.keep(input)?;
+        // A head ends in a line feed: without one there is no need to look.
+        if !input.contains(&b'\n') {
+            return Ok(None);
+        }
+        let carry = std::mem::take(&mut self.carry);
+        let used = self.parse(&carry, visitor)?;
+        self.carry = carry;
+        if used.is_some() {
+            self.carry.clear();
+        }
+        Ok(used.map(|used| used - before))
+    }
+
+    fn keep(&mut self, input: &[u8]) -> Result<(), ProtocolError> {
+        if self.carry.len() + input.len() > MAX_HEAD {
+            return Err(ProtocolError::HeadTooLarge);
+        }
+        self.carry.extend_from_slice(input);
+        Ok(())
+    }
+
+    fn parse(&mut self, bytes: &[u8], visitor: &mut impl Visitor) -> Result<Option<usize>, ProtocolError> {
+        let mut storage = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+        let mut response = httparse::Response::new(&mut []);
+        let parsed = httparse::ParserConfig::default()
+            .parse_response_with_uninit_headers(&mut response, bytes, &mut storage)
+            .map_err(ProtocolError::Head)?;
+        let httparse::Status::Complete(used) = parsed else { return Ok(None) };
+        let status = response.code.unwrap_or(0);
+        match status {
+            101 => return Err(ProtocolError::Switch),
+            // An interim answer: the final one follows.
+            100..200 => return Ok(Some(used)),
+            _ => {}
+        }
+        let framing = Framing::read(response.headers, visitor)?;
+        let modern = response.version == Some(1);
+        let keep_alive = !framing.close && (modern || framing.keep_alive);
+        self.answer = Answer { status, keep_alive };
+        self.body = if self.bodiless || matches!(status, 204 | 304) {
+            Body::Length(0)
+        } else if let Some(chunked) = framing.chunked {
+            if chunked {
+                // A length beside a coding may be smuggling: the connection is not used again (RFC 9112, 6.3).
+                self.answer.keep_alive &= framing.length.is_none() && modern;
+                Body::Chunked(Chunked::new())
+            } else {
+                self.answer.keep_alive = false;
+                Body::UntilClose
+            }
+        } else if let Some(length) = framing.length {
+            Body::Length(length)
+        } else {
+            self.answer.keep_alive = false;
+            Body::UntilClose
+        };
+        Ok(Some(used))
+    }
+}
+
+/// The headers that say where an answer ends and whether the connection lives on.
+#[derive(Default)]
+struct Framing {
+    length: Option<u64>,
+    chunked: Option<bool>,
+    close: bool,
+    keep_alive: bool,
+}
+
+impl Framing {
+    fn read(headers: &[httparse::Header<'_>], visitor: &mut impl Visitor) -> Result<Self, ProtocolError> {
+        let mut framing = Self::default();
+        for header in headers {
+            match header.name.len() {
+                14 if header.name.eq_ignore_ascii_case("content-length") => framing.length(header.value)?,
+                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
+                    let last = tokens(header.value).last().unwrap_or_default();
+                    framing.chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
+                }
+                10 if header.name.eq_ignore_ascii_case("connection") => {
+                    for token in tokens(header.value) {
+                        framing.close |= token.eq_ignore_ascii_case(b"close");
+                        framing.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+                    }
+                }
+                _ => {}
+            }
+            visitor.header(header.name, header.value);
+        }
+        Ok(framing)
+    }
+
+    /// A length may be repeated, by a list or by several headers, when it is the same (RFC 9112, 6.3).
+    fn length(&mut self, value: &[u8]) -> Result<(), ProtocolError> {
+        for part in value.split(|byte| *byte == b',') {
+            let digits = part.trim_ascii();
+            if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+                return Err(ProtocolError::Length);
+            }
+            let text = std::str::from_utf8(digits).map_err(|_| ProtocolError::Length)?;
+            let length = text.parse().map_err(|_| ProtocolError::Length)?;
+            if self.length.is_some_and(|other| other != length) {
+                return Err(ProtocolError::Length);
+            }
+            self.length = Some(length);
+        }
+        Ok(())
+    }
+}
+
+fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Decoder, ProtocolError, Visitor};
+
+    #[derive(Default)]
+    struct Seen(Vec<u8>, Vec<String>);
+
+    impl Visitor for Seen {
+        fn header(&mut self, name: &str, _value: &[u8]) {
+            self.1.push(name.to_owned());
+        }
+        fn body(&mut self, data: &[u8]) {
+            self.0.extend_from_slice(data);
+        }
+    }
+
+    /// Feeds the text in pieces of `step` bytes, then closes.
+    fn decode(text: &str, step: usize, bodiless: bool) -> Result<(Answer, String, bool), ProtocolError> {
+        let (mut decoder, mut seen) = (Decoder::new(bodiless), Seen::default());
+        for piece in text.as_bytes().chunks(step) {
+            if let Some((answer, used)) = decoder.feed(piece, &mut seen)? {
+                return Ok((answer, String::from_utf8_lossy(&seen.0).into_owned(), used == piece.len()));
+            }
+        }
+        decoder.eof().map(|answer| (answer, String::from_utf8_lossy(&seen.0).into_owned(), true))
+    }
+
+    #[test]
+    fn framings() {
+        let ok = |keep_alive| Answer { status: 200, keep_alive };
+        for (text, answer, body) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", ok(true), "hi"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nhi", ok(true), "hi"),
+            ("HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nhi", ok(false), "hi"),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", ok(false), "hi"),
+            ("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi", ok(true), "hi"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", ok(true), "hi"),
+            ("HTTP/1.1 200 OK\r\n\r\nhi", ok(false), "hi"),
+            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                ok(true), ""),
+        ] {
+            for step in 1..=text.len() {
+                assert_eq!(decode(text, step, false), Ok((answer, body.to_owned(), true)), "{text:?} by {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn answers_without_a_body_end_with_their_head() {
+        let text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+        assert_eq!(decode(text, 7, true), Ok((Answer { status: 200, keep_alive: true }, String::new(), true)));
+        let text = "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n";
+        assert_eq!(decode(text, 7, false), Ok((Answer { status: 304, keep_alive: true }, String::new(), true)));
+    }
+
+    #[test]
+    fn malformed_answers_are_refused() {
+        let long = format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(70_000));
+        for (text, error) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", ProtocolError::Length),
+            ("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nhi", ProtocolError::Length),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", ProtocolError::Truncated),
+            ("HTTP/1.1 101 Switching Protocols\r\n\r\n", ProtocolError::Switch),
+            ("SSH-2.0-OpenSSH\r\n", ProtocolError::Head(httparse::Error::Version)),
+            ("HTTP/1.1 200", ProtocolError::Truncated),
+            (&long, ProtocolError::HeadTooLarge),
+        ] {
+            assert_eq!(decode(text, 1000, false), Err(error), "{text:.60?}");
+        }
+    }
+
+    #[test]
+    fn only_the_final_answers_headers_are_seen() {
+        let (mut decoder, mut seen) = (Decoder::new(false), Seen::default());
+        let text = b"HTTP/1.1 103 Hints\r\nA: 1\r\n\r\nHTTP/1.1 200 OK\r\nB: 1\r\nContent-Length: 0\r\n\r\n";
+        decoder.feed(text, &mut seen).expect("valid");
+        assert_eq!(seen.1, ["B", "Content-Length"]);
+    }
+}

@@ -1,0 +1,345 @@
+//! What a run is to do, and the checks that it can be done.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use crate::{profile::Profile, target::Target};
+
+/// How requests are started.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Load {
+    /// Open loop: at the profile's times, whatever the answers do. Latency counts from the intended start.
+    Open(Profile),
+    /// Closed loop: each connection sends as soon as it has its answer, for this long. The highest throughput, but
+    /// blind to what users would have waited for while the server stalled ("coordinated omission").
+    Closed(Duration),
+}
+
+impl Load {
+    /// How long requests are started for.
+    pub fn duration(&self) -> Duration {
+        match self {
+            Self::Open(profile) => profile.duration(),
+            Self::Closed(duration) => *duration,
+        }
+    }
+}
+
+/// The gaps between arrivals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Evenly along the profile's curve.
+    Even,
+    /// A Poisson process with the profile's rate, as independent users make; the same for the same seed.
+    Poisson {
+        /// Chooses the gaps.
+        seed: u64,
+    },
+}
+
+/// What happens to requests that are overdue because every connection was busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CatchUp {
+    /// They are all sent, as soon as a connection is free.
+    All,
+    /// Those overdue by more than this are skipped and counted, which spares a recovering server the burst.
+    SkipAfter(Duration),
+}
+
+/// The client that carries the requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The own HTTP/1.1 codec: the fastest.
+    Http1,
+    /// hyper with HTTP/1.1: slower, an independent check of the own codec.
+    Hyper,
+    /// hyper with HTTP/2, by prior knowledge on `http://` and by ALPN on `https://`.
+    Http2 {
+        /// Requests at once on one connection.
+        streams: usize,
+    },
+}
+
+/// How a server's certificate is judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Trust the certificates in this PEM file, and no others.
+    pub ca_file: Option<PathBuf>,
+    /// Accept any certificate.
+    pub insecure: bool,
+}
+
+/// What is asked of the server, the same every time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    method: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self { method: "GET".to_owned(), headers: Vec::new(), body: Vec::new() }
+    }
+}
+
+impl Request {
+    /// A request with this method and neither headers of its own nor a body.
+    pub fn new(method: &str) -> Result<Self, PlanError> {
+        if !is_token(method) || method == "CONNECT" {
+            return Err(PlanError::Method(method.to_owned()));
+        }
+        Ok(Self { method: method.to_owned(), ..Self::default() })
+    }
+
+    /// Adds a header; one of the same name as a default (`host`, `user-agent`, `accept`) replaces it.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, PlanError> {
+        let refuse = |why| Err(PlanError::Header { name: name.to_owned(), why });
+        let value = value.trim();
+        if !is_token(name) {
+            return refuse("its name has characters that a header name cannot have");
+        }
+        if !value.bytes().all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte) || byte >= 0x80) {
+            return refuse("its value has control characters");
+        }
+        let lower = name.to_ascii_lowercase();
+        if matches!(lower.as_str(), "content-length" | "transfer-encoding" | "connection" | "upgrade") {
+            return refuse("the client sets it itself");
+        }
+        self.headers.push((name.to_owned(), value.to_owned()));
+        Ok(self)
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The method, as it is sent.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The body; empty for none.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2).
+    pub fn is_idempotent(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE")
+    }
+
+    /// The defaults that were not replaced, then its own.
+    pub(crate) fn all_headers(&self, target: &Target) -> Vec<(String, String)> {
+        let defaults = [
+            ("host", target.authority()),
+            ("user-agent", concat!("loadtest/", env!("CARGO_PKG_VERSION")).to_owned()),
+            ("accept", "*/*".to_owned()),
+        ];
+        let kept = defaults.into_iter().filter(|(name, _)| {
+            !self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+        });
+        kept.map(|(name, value)| (name.to_owned(), value)).chain(self.headers.iter().cloned()).collect()
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    let special = b"!#$%&'*+-.^_`|~";
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || special.contains(&byte))
+}
+
+/// Everything a run needs to know. Make one with [`Plan::new`] and change what should differ.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Plan {
+    /// Where to.
+    pub target: Target,
+    /// What is asked.
+    pub request: Request,
+    /// When requests are started.
+    pub load: Load,
+    /// The gaps between them.
+    pub arrivals: Arrivals,
+    /// What happens after a stall.
+    pub catch_up: CatchUp,
+    /// Worker threads; 1 to 256.
+    pub threads: usize,
+    /// The most connections open at once, over all threads. A request that is due while all are busy waits, and its
+    /// waiting counts. In a closed loop all are used.
+    pub connections: usize,
+    /// Connections kept in rotation from the start, so that a load balancer which spreads connections has some to
+    /// spread; more are opened when they are needed.
+    pub spread: usize,
+    /// A connection is replaced, between requests, at this age: connections then follow a changing pool behind a
+    /// load balancer that balances connections. None: only when the server closes it.
+    pub connection_max_age: Option<Duration>,
+    /// Each connection's maximum age is shortened by a random part of at most this fraction, so that they are not
+    /// replaced all at once; 0 to 1.
+    pub connection_age_jitter: f64,
+    /// A connection is replaced after this many requests.
+    pub connection_max_requests: Option<u64>,
+    /// A connection that is not open after this is a failure.
+    pub connect_timeout: Duration,
+    /// A request without a complete answer after this, counted from when the client took it up, is a failure.
+    pub timeout: Duration,
+    /// After the profile's end, requests that wait for a connection are still sent for this long, then abandoned.
+    pub drain: Duration,
+    /// A request sent more than this after its intended start counts as late.
+    pub late_after: Duration,
+    /// Requests intended before this are sent but not counted.
+    pub warm_up: Duration,
+    /// How often a host name is resolved again. All its addresses are used in turn.
+    pub dns_refresh: Duration,
+    /// How often [`Progress`](crate::Progress) is given; at least 50 ms.
+    pub tick: Duration,
+    /// The answer's header that names the backend.
+    pub backend_header: String,
+    /// How a server's certificate is judged.
+    pub tls: Tls,
+    /// The client that carries the requests.
+    pub engine: Engine,
+    /// Connect once before the start, so that a target that is down is an error and not a report full of them.
+    pub probe: bool,
+}
+
+impl Plan {
+    /// A plan with defaults: GET, evenly spaced arrivals, all of them sent, a thread for each core up to 4, up to 256
+    /// connections of at most 30 s age, a timeout of 30 s, a tick of 1 s.
+    pub fn new(target: Target, load: Load) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            target,
+            request: Request::default(),
+            load,
+            arrivals: Arrivals::Even,
+            catch_up: CatchUp::All,
+            threads: cores.min(4),
+            connections: 256,
+            spread: 8,
+            connection_max_age: Some(Duration::from_secs(30)),
+            connection_age_jitter: 0.5,
+            connection_max_requests: None,
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
+            late_after: Duration::from_millis(10),
+            warm_up: Duration::ZERO,
+            dns_refresh: Duration::from_secs(10),
+            tick: Duration::from_secs(1),
+            backend_header: "x-instance-id".to_owned(),
+            tls: Tls::default(),
+            engine: Engine::Http1,
+            probe: true,
+        }
+    }
+
+    /// Says what cannot be done.
+    pub fn check(&self) -> Result<(), PlanError> {
+        let outside = |what: &'static str, range: &'static str| Err(PlanError::Range { what, range });
+        if !(1..=256).contains(&self.threads) {
+            return outside("threads", "from 1 to 256");
+        }
+        if !(self.threads..=1_000_000).contains(&self.connections) {
+            return outside("connections", "at least the number of threads, and at most 1000000");
+        }
+        if !(0.0..=1.0).contains(&self.connection_age_jitter) {
+            return outside("connection_age_jitter", "from 0 to 1");
+        }
+        if self.connection_max_age.is_some_and(|age| age < Duration::from_millis(1)) {
+            return outside("connection_max_age", "at least 1ms");
+        }
+        if self.connection_max_requests == Some(0) {
+            return outside("connection_max_requests", "at least 1");
+        }
+        if self.timeout < Duration::from_millis(1) || self.timeout > Duration::from_secs(3600) {
+            return outside("timeout", "from 1ms to 1h");
+        }
+        if self.tick < Duration::from_millis(50) {
+            return outside("tick", "at least 50ms");
+        }
+        if self.load.duration() < self.tick.min(Duration::from_millis(50)) {
+            return outside("duration", "at least 50ms");
+        }
+        if self.warm_up >= self.load.duration() {
+            return outside("warm_up", "shorter than the run");
+        }
+        if matches!(self.engine, Engine::Http2 { streams: 0 | 1001.. }) {
+            return outside("streams", "from 1 to 1000");
+        }
+        if !is_token(&self.backend_header) {
+            return Err(PlanError::Header {
+                name: self.backend_header.clone(),
+                why: "its name has characters that a header name cannot have",
+            });
+        }
+        Ok(())
+    }
+
+    /// The settings that matter for reading a report, as texts.
+    pub fn describe(&self) -> BTreeMap<&'static str, String> {
+        let (mode, profile) = match &self.load {
+            Load::Open(profile) => ("open loop", profile.to_string()),
+            Load::Closed(duration) => ("closed loop", crate::text::show_duration(*duration)),
+        };
+        BTreeMap::from([
+            ("target", self.target.to_string()),
+            ("method", self.request.method.clone()),
+            ("mode", mode.to_owned()),
+            ("profile", profile),
+            ("arrivals", format!("{:?}", self.arrivals)),
+            ("threads", self.threads.to_string()),
+            ("connections", self.connections.to_string()),
+            ("timeout", crate::text::show_duration(self.timeout)),
+            ("engine", format!("{:?}", self.engine)),
+        ])
+    }
+}
+
+/// A plan that cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A number is out of its range.
+    #[error("{what} must be {range}")]
+    Range {
+        /// The field of [`Plan`].
+        what: &'static str,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// A header cannot be sent.
+    #[error("the header {name:?} cannot be used: {why}")]
+    Header {
+        /// Its name.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A method cannot be sent.
+    #[error("{0:?} is not a method that can be sent")]
+    Method(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Load, Plan, PlanError, Request};
+
+    #[test]
+    fn defaults_can_be_carried_out() {
+        let target = "http://h/".parse().expect("valid");
+        let mut plan = Plan::new(target, Load::Closed(Duration::from_secs(1)));
+        plan.check().expect("the defaults");
+        plan.warm_up = Duration::from_secs(1);
+        assert!(matches!(plan.check(), Err(PlanError::Range { what: "warm_up", .. })));
+    }
+
+    #[test]
+    fn headers_that_would_break_the_framing_are_refused() {
+        for (name, value) in [("a b", "c"), ("a", "b\r\nc: d"), ("Content-Length", "5"), ("", "x")] {
+            assert!(Request::default().header(name, value).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The ways in which a request fails.
+
+use std::{fmt, io};
+
+use serde::{Deserialize, Serialize};
+
+/// Why a request has no successful answer. Ordered as reports list them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// The host name could not be resolved.
+    Dns,
+    /// The connection was refused.
+    Refused,
+    /// The connection was not open within the connect timeout.
+    ConnectTimeout,
+    /// The connection could not be opened for another reason.
+    Connect,
+    /// The TLS handshake failed.
+    Tls,
+    /// No complete answer within the timeout.
+    Timeout,
+    /// The connection was closed or reset before the answer was complete.
+    Closed,
+    /// The answer was not valid HTTP.
+    Protocol,
+    /// This machine has no local port left; more connections than ports are waiting to be forgotten.
+    LocalPorts,
+    /// This process may not open more files.
+    OpenFiles,
+    /// The answer's status was 4xx.
+    #[serde(rename = "status4xx")]
+    Status4xx,
+    /// The answer's status was 5xx, or none that is known.
+    #[serde(rename = "status5xx")]
+    Status5xx,
+}
+
+impl Failure {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Dns,
+        Self::Refused,
+        Self::ConnectTimeout,
+        Self::Connect,
+        Self::Tls,
+        Self::Timeout,
+        Self::Closed,
+        Self::Protocol,
+        Self::LocalPorts,
+        Self::OpenFiles,
+        Self::Status4xx,
+        Self::Status5xx,
+    ];
+
+    /// The failure that a status is, if it is one.
+    pub fn of_status(status: u16) -> Option<Self> {
+        match status {
+            200..400 => None,
+            400..500 => Some(Self::Status4xx),
+            _ => Some(Self::Status5xx),
+        }
+    }
+
+    pub(crate) fn of_connect(error: &io::Error) -> Self {
+        match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::ConnectionRefused, _) => Self::Refused,
+            (io::ErrorKind::TimedOut, _) => Self::ConnectTimeout,
+            (io::ErrorKind::AddrNotAvailable, _) => Self::LocalPorts,
+            (_, Some(code)) if [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].iter().any(|e| e.raw_os_error() == code) => {
+                Self::OpenFiles
+            }
+            _ => Self::Connect,
+        }
+    }
+
+    /// The name in JSON, logs and thresholds.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Refused => "refused",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Closed => "closed",
+            Self::Protocol => "protocol",
+            Self::LocalPorts => "local_ports",
+            Self::OpenFiles => "open_files",
+            Self::Status4xx => "status4xx",
+            Self::Status5xx => "status5xx",
+        }
+    }
+
+    /// What a reader should know about it.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Dns => "the host name could not be resolved",
+            Self::Refused => "the connection was refused",
+            Self::ConnectTimeout => "no connection within --connect-timeout",
+            Self::Connect => "the connection could not be opened",
+            Self::Tls => "the TLS handshake failed",
+            Self::Timeout => "no complete answer within --timeout",
+            Self::Closed => "the connection was closed before the answer was complete",
+            Self::Protocol => "the answer was not valid HTTP",
+            Self::LocalPorts => "no local port was left: keep connections longer (--connection-max-age)",
+            Self::OpenFiles => "too many open files: raise `ulimit -n`, or lower --connections",
+            Self::Status4xx => "the status was 4xx",
+            Self::Status5xx => "the status was 5xx",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+
+    #[test]
+    fn names_agree_with_the_json_form() {
+        for (index, failure) in Failure::ALL.into_iter().enumerate() {
+            assert_eq!(serde_json::to_value(failure).expect("a name"), failure.name());
+            assert_eq!(failure as usize, index);
+        }
+    }
+}

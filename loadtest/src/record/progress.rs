@@ -1,0 +1,110 @@
+//! What a run is doing: one value per tick, for a screen or a test.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use super::{Accounts, Failure};
+
+/// Percentiles of one histogram. All zero when nothing was recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latency {
+    /// How many requests it is about.
+    pub count: u64,
+    /// The mean, in nanoseconds.
+    pub mean: u64,
+    /// The median, in nanoseconds.
+    pub p50: u64,
+    /// 90 % took no longer, in nanoseconds.
+    pub p90: u64,
+    /// 99 % took no longer, in nanoseconds.
+    pub p99: u64,
+    /// 99.9 % took no longer, in nanoseconds.
+    pub p999: u64,
+    /// The longest, in nanoseconds.
+    pub max: u64,
+}
+
+impl Latency {
+    /// Reads the percentiles of a histogram of nanoseconds.
+    pub fn of(histogram: &Histogram<u64>) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        let at = |quantile| histogram.value_at_quantile(quantile).min(histogram.max());
+        Self {
+            count: histogram.len(),
+            mean: histogram.mean() as u64,
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: histogram.max(),
+        }
+    }
+}
+
+/// One backend, seen from outside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendProgress {
+    /// Its name, from [`Plan::backend_header`](crate::Plan::backend_header); `-` where there is none.
+    pub name: Arc<str>,
+    /// Answers in the tick.
+    pub answers: u64,
+    /// Response times of its successful answers in the tick.
+    pub response: Latency,
+    /// When its first answer arrived, since the start, to the tick.
+    pub first_seen: Duration,
+    /// When its last answer arrived, since the start, to the tick.
+    pub last_seen: Duration,
+}
+
+/// A run at the end of a tick.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// The number of the tick, from 1; 0 before the first.
+    pub tick: u64,
+    /// Time since the start.
+    pub elapsed: Duration,
+    /// How long requests are started for.
+    pub planned: Duration,
+    /// The tick's length.
+    pub tick_length: Duration,
+    /// Requests per second that the profile asked for in the tick; zero in a closed loop.
+    pub asked: f64,
+    /// Requests per second that were started in the tick.
+    pub started: f64,
+    /// Requests per second that ended with a status below 400 in the tick.
+    pub succeeded: f64,
+    /// Requests per second that failed in the tick.
+    pub failed: f64,
+    /// Response times in the tick: from the intended start.
+    pub response: Latency,
+    /// Service times in the tick: from the first byte sent.
+    pub service: Latency,
+    /// Intended to actual start in the tick.
+    pub send_lag: Latency,
+    /// Failures in the tick, by kind.
+    pub failures: BTreeMap<Failure, u64>,
+    /// Requests that wait for their answer.
+    pub in_flight: u64,
+    /// Requests that are overdue because every connection is busy.
+    pub backlog: u64,
+    /// Open connections.
+    pub connections: u64,
+    /// CPU use of the busiest worker thread in the tick, 0 to 1.
+    pub busiest_worker: f64,
+    /// Backends that have answered since the start, by name.
+    pub backends: Vec<BackendProgress>,
+    /// The plan so far.
+    pub accounts: Accounts,
+    /// Requests that succeeded so far.
+    pub ok_total: u64,
+    /// Requests that failed so far.
+    pub failed_total: u64,
+    /// Response times so far.
+    pub response_total: Latency,
+    /// Whether this is the last.
+    pub finished: bool,
+}
