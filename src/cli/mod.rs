@@ -3,6 +3,7 @@
 mod agent;
 mod check_config;
 mod config_args;
+mod local_cloud;
 mod slow_app;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +26,8 @@ enum Command {
     CheckConfig(config_args::ConfigArgs),
     /// Run the deliberately slow web application that the pool's members serve.
     SlowApp(crate::slow_app::Options),
+    /// Serve Exoscale's API on this machine, with processes as instances.
+    LocalCloud(crate::local_cloud::Options),
 }
 
 /// Runs the program and returns its exit code: 0 done, 1 failed, 2 wrong command line.
@@ -33,6 +36,7 @@ pub fn run() -> std::process::ExitCode {
         Command::Agent(args) => agent::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::SlowApp(options) => slow_app::run(options),
+        Command::LocalCloud(options) => local_cloud::run(options),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

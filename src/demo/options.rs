@@ -1,0 +1,56 @@
+//! The demo's command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::story::Speed;
+
+/// Show the whole loop on this machine: load rises, the pool grows; load falls, the pool shrinks.
+///
+/// Starts a local cloud (Exoscale's API, with processes as instances behind a real load balancer), the
+/// agent, a watcher of the CPU and an open-loop load. Needs no account, no root and nothing installed.
+///
+/// Exit code 0 only if the pool grew to at least 3, came back to its minimum, never changed twice in a
+/// window, and no request failed.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  autoscaler demo                        under three minutes, all intervals a tenth of the real ones
+  autoscaler demo --speed real           the intervals of the real service, up to half an hour
+  autoscaler demo --keep                 leave it running at the end, to look around
+  autoscaler demo --report /tmp/run1     write report.json and timeline.svg there")]
+pub struct Options {
+    /// How fast the story is told.
+    #[arg(long, value_enum, default_value_t = Speed::Fast)]
+    pub(super) speed: Speed,
+    /// The smallest size of the pool.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    pub(super) min_size: u32,
+    /// The largest size of the pool; at least two more than the smallest.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(3..=16))]
+    pub(super) max_size: u32,
+    /// Who watches the CPU.
+    #[arg(long, value_enum, default_value_t = WatcherChoice::Auto)]
+    pub(super) watcher: WatcherChoice,
+    /// The folder of the report.
+    #[arg(long, value_name = "DIR", default_value = "demo-report")]
+    pub(super) report: PathBuf,
+    /// Leave everything running at the end, until Ctrl-C.
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// Write lines even on a terminal.
+    #[arg(long)]
+    pub(super) plain: bool,
+}
+
+/// Who watches the CPU and sends the alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum WatcherChoice {
+    /// Prometheus when it is on PATH, else the demo's own watcher.
+    Auto,
+    /// The demo's own watcher, which scrapes and computes by itself.
+    BuiltIn,
+    /// Prometheus scrapes and computes; it must be on PATH.
+    Prometheus,
+}
