@@ -10,7 +10,7 @@ use autoscaler::demo::{
     timeline::{AlertChange, Direction},
     watcher::{
         Readings, RuleSettings, Watcher, WatcherHandle, http_client,
-        scraper::{ScrapeSettings, ScrapeSource},
+        scraper::ScrapeSource,
         webhook::{BearerToken, WebhookSettings},
     },
 };
@@ -125,12 +125,7 @@ impl Setup {
     fn watch(&self) -> WatcherHandle {
         let settings = fast();
         let client = http_client().expect("a client");
-        let scrape = ScrapeSettings {
-            targets: self.targets(),
-            interval: settings.scrape_interval,
-            timeout: Duration::from_secs(1),
-            rate_window: settings.rate_window,
-        };
+        let scrape = settings.scrapes(self.targets());
         let webhook = WebhookSettings {
             url: format!("{}/webhook", self.webhook.uri()),
             token: Some(BearerToken::new("t0ken")),
