@@ -88,7 +88,8 @@ impl Respond for Exporter {
 fn fast() -> RuleSettings {
     let milliseconds = Duration::from_millis;
     RuleSettings {
-        rate_window: milliseconds(500),
+        // Long, so that a stall of the machine does not leave the window empty.
+        rate_window: milliseconds(4000),
         scrape_interval: milliseconds(50),
         evaluation_interval: milliseconds(50),
         pending_for: milliseconds(150),
