@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use autoscaler::demo::watcher::{
-    http_client,
+    RuleSettings, http_client,
     observation::Observation,
     prometheus::{PrometheusError, PrometheusServer, PrometheusSettings, find_on_path},
     prometheus_source::PrometheusSource,
-    source::Source as _,
+    scraper::ScrapeSource,
+    source::Source,
 };
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
@@ -38,14 +39,21 @@ async fn exporter() -> MockServer {
     server
 }
 
-async fn first_reading(source: &mut PrometheusSource) -> Observation {
-    loop {
-        let seen = source.observe().await.expect("the server answers");
-        if seen.average().is_some() {
-            return seen;
+async fn first_reading(source: &mut impl Source) -> Observation {
+    let reading = async {
+        loop {
+            // Errors are of the first moments, when nothing is known yet.
+            if let Ok(seen) = source.observe().await
+                && seen.average().is_some()
+            {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(60), reading)
+        .await
+        .expect("the member is scraped")
 }
 
 #[tokio::test]
@@ -65,12 +73,17 @@ async fn prometheus_reads_the_discovery_file_and_answers_the_same_questions() {
     std::fs::write(&targets, text.to_string()).expect("the folder is writable");
 
     let client = http_client().expect("a client");
+    let rules = RuleSettings {
+        scrape_interval: Duration::from_millis(500),
+        rate_window: Duration::from_secs(5),
+        ..RuleSettings::service()
+    };
     let settings = PrometheusSettings {
         program,
         launcher: Vec::new(),
         folder: folder.path().to_owned(),
-        targets,
-        scrape_interval: Duration::from_millis(500),
+        targets: targets.clone(),
+        scrape_interval: rules.scrape_interval,
         ready_within: Duration::from_secs(60),
     };
     let server = PrometheusServer::start(&settings, &client)
@@ -79,12 +92,13 @@ async fn prometheus_reads_the_discovery_file_and_answers_the_same_questions() {
     let mut source = PrometheusSource::new(
         &server.url(),
         client.clone(),
-        Duration::from_secs(5),
+        rules.rate_window,
         Duration::from_secs(5),
     );
 
-    let reading = tokio::time::timeout(Duration::from_secs(60), first_reading(&mut source));
-    let seen = reading.await.expect("the member is scraped");
+    let mut own = ScrapeSource::start(rules.scrapes(targets), client.clone());
+
+    let seen = first_reading(&mut source).await;
     assert_eq!(seen.members.len(), 1);
     assert_eq!(seen.members[0].instance, member.address().to_string());
     let age = seen.members[0]
@@ -93,6 +107,13 @@ async fn prometheus_reads_the_discovery_file_and_answers_the_same_questions() {
     assert!((490..600).contains(&age.as_secs()), "{age:?}");
     let average = seen.average().expect("there is a reading");
     assert!((average - BUSY).abs() < 0.1, "{average}");
+    let own = first_reading(&mut own).await;
+    assert_eq!(own.members[0].instance, seen.members[0].instance);
+    let own = own.average().expect("there is a reading");
+    assert!(
+        (average - own).abs() < 0.1,
+        "Prometheus says {average}, the watcher {own}"
+    );
 
     let run_folder = folder.path().join("prometheus");
     assert!(run_folder.exists());

@@ -10,7 +10,7 @@ use autoscaler::demo::{
     timeline::{AlertChange, Direction},
     watcher::{
         Readings, RuleSettings, Watcher, WatcherHandle, http_client,
-        scraper::{ScrapeSettings, ScrapeSource},
+        scraper::ScrapeSource,
         webhook::{BearerToken, WebhookSettings},
     },
 };
@@ -88,7 +88,8 @@ impl Respond for Exporter {
 fn fast() -> RuleSettings {
     let milliseconds = Duration::from_millis;
     RuleSettings {
-        rate_window: milliseconds(500),
+        // Long, so that a stall of the machine does not leave the window empty.
+        rate_window: milliseconds(4000),
         scrape_interval: milliseconds(50),
         evaluation_interval: milliseconds(50),
         pending_for: milliseconds(150),
@@ -125,12 +126,7 @@ impl Setup {
     fn watch(&self) -> WatcherHandle {
         let settings = fast();
         let client = http_client().expect("a client");
-        let scrape = ScrapeSettings {
-            targets: self.targets(),
-            interval: settings.scrape_interval,
-            timeout: Duration::from_secs(1),
-            rate_window: settings.rate_window,
-        };
+        let scrape = settings.scrapes(self.targets());
         let webhook = WebhookSettings {
             url: format!("{}/webhook", self.webhook.uri()),
             token: Some(BearerToken::new("t0ken")),

@@ -32,7 +32,7 @@ pub fn example_run() -> Timeline {
     for (number, phase) in story.phases().iter().enumerate() {
         model.run.phases.push(PhaseStart {
             at: model.now(),
-            label: format!("{} · {:.1} req/s", phase.label, phase.rate),
+            label: phase.label.clone(),
             first_step: number == story.first_step(),
         });
         let ends = model.now() + phase.lasts.at_most();

@@ -71,20 +71,21 @@ impl<W: Write> LineLog<W> {
             lines.push((alert.at, format!("alert     {} {change}", alert.rule)));
         }
         for decision in unseen(&run.decisions, &mut seen.decisions) {
-            lines.push((
-                decision.at,
-                format!("decision  {}: {}", decision.text, decision.reason),
-            ));
+            // One that changed the size is told as the action below.
+            if !run.actions.iter().any(|action| action.at == decision.at) {
+                let text = format!("decision  {}: {}", decision.text, decision.reason);
+                lines.push((decision.at, text));
+            }
         }
         for action in unseen(&run.actions, &mut seen.actions) {
+            let decision = run
+                .decisions
+                .iter()
+                .find(|decision| decision.at == action.at);
+            let reason = decision.map_or(&action.reason, |decision| &decision.reason);
             let name = action.direction.action_name();
-            lines.push((
-                action.at,
-                format!(
-                    "{name:<9} {} → {} ({})",
-                    action.from, action.to, action.reason
-                ),
-            ));
+            let text = format!("{name:<9} {} → {}: {reason}", action.from, action.to);
+            lines.push((action.at, text));
         }
         lines
     }
@@ -134,14 +135,19 @@ mod tests {
         log.update(&run, run.end()).expect("a vector is writable");
         log.update(&run, run.end()).expect("a vector is writable");
         let text = written(log);
-        let events = run.phases.len() + run.alerts.len() + run.decisions.len() + run.actions.len();
+        let stays = run
+            .decisions
+            .iter()
+            .filter(|decision| decision.text.starts_with("stay"));
+        let events = run.phases.len() + run.alerts.len() + run.actions.len() + stays.count();
         assert_eq!(text.lines().count(), events, "{text}");
         let mut stamps: Vec<&str> = text.lines().map(|line| &line[..10]).collect();
         let written = stamps.clone();
         stamps.sort_unstable();
         assert_eq!(stamps, written);
         assert!(
-            text.contains("scale out 2 → 3 (") && text.contains("alert     up fires"),
+            text.contains("scale out 2 → 3: above_upper_threshold: average CPU")
+                && text.contains("alert     up fires"),
             "{text}"
         );
     }

@@ -99,7 +99,10 @@ impl Drop for Screen {
             // It must not read what is typed after the end. Its result does not matter any more.
             let _ = keys.join();
         }
-        if let Err(error) = ratatui::try_restore() {
+        // After a panic the hook has restored it already; a second time would put the cursor over the message.
+        if !thread::panicking()
+            && let Err(error) = ratatui::try_restore()
+        {
             tracing::warn!(%error, "Terminal not restored.");
         }
     }

@@ -66,7 +66,8 @@ impl Lasts {
 /// A stretch of constant load.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phase {
-    /// What it is called on the screen and in the figure.
+    /// What it is called on the screen and in the figure, such as `step 2 · 21.5 req/s`; where there is little room
+    /// the figure shows only the part before the `·`.
     pub label: String,
     /// Requests per second.
     pub rate: f64,
@@ -142,7 +143,7 @@ impl Story {
         }
         let base = f64::from(min_size.max(1));
         let phase = |label: &str, instances: f64, need, lasts| Phase {
-            label: label.to_owned(),
+            label: format!("{label} · {:.1} req/s", instances * capacity),
             rate: instances * capacity,
             need,
             lasts,
@@ -229,7 +230,16 @@ mod tests {
             .iter()
             .map(|phase| phase.label.as_str())
             .collect();
-        assert_eq!(labels, ["warm-up", "step 1", "step 2", "step 3", "quiet"]);
+        assert_eq!(
+            labels,
+            [
+                "warm-up · 3.0 req/s",
+                "step 1 · 11.5 req/s",
+                "step 2 · 21.5 req/s",
+                "step 3 · 29.0 req/s",
+                "quiet · 1.0 req/s"
+            ]
+        );
         assert_eq!(story.phases()[0].lasts, Lasts::For(Duration::from_secs(8)));
         assert!(
             story.at_most() < Duration::from_secs(180),

@@ -11,7 +11,7 @@ pub mod scraper;
 pub mod source;
 pub mod webhook;
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, path::PathBuf, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
@@ -23,10 +23,11 @@ use tokio_util::task::AbortOnDropHandle;
 use self::{
     observation::Observation,
     rules::{Rule, RuleState},
+    scraper::ScrapeSettings,
     source::Source,
     webhook::{Firing, Webhook, WebhookSettings},
 };
-use super::timeline::{AlertChange, Direction};
+use super::timeline::{AlertChange, AlertEvent, Direction};
 
 /// The rules' figures. Those of [`Self::service`] are the ones of the alert rules on Exoscale.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +69,16 @@ impl RuleSettings {
         }
     }
 
+    /// How the watcher's own scrapes of the targets in this file fit these rules.
+    pub fn scrapes(&self, targets: PathBuf) -> ScrapeSettings {
+        ScrapeSettings {
+            targets,
+            interval: self.scrape_interval,
+            timeout: self.scrape_interval,
+            rate_window: self.rate_window,
+        }
+    }
+
     /// The same with every time divided.
     #[must_use]
     pub fn divided_by(self, divisor: u32) -> Self {
@@ -98,6 +109,17 @@ pub struct RuleChange {
     pub rule: Direction,
     /// Began or ceased.
     pub change: AlertChange,
+}
+
+impl RuleChange {
+    /// The same as an entry in the record of a run that began at `start`.
+    pub fn event(&self, start: Instant) -> AlertEvent {
+        AlertEvent {
+            at: self.at.saturating_duration_since(start),
+            rule: self.rule,
+            change: self.change,
+        }
+    }
 }
 
 /// What the watcher knew after its latest evaluation.

@@ -1,6 +1,9 @@
 //! What is known of the pool's CPU at one moment, and what each rule may conclude from it.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 /// One target that should report.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +57,16 @@ impl Observation {
         } else {
             None
         }
+    }
+
+    /// The CPU use of the member at this address, whatever its exporter's port.
+    pub fn cpu_of(&self, address: IpAddr) -> Option<f64> {
+        let at = |member: &MemberReading| {
+            let instance = member.instance.parse::<SocketAddr>();
+            instance.is_ok_and(|instance| instance.ip() == address)
+        };
+        self.reporting()
+            .find_map(|(member, cpu)| at(member).then_some(cpu))
     }
 
     fn reporting(&self) -> impl Iterator<Item = (&MemberReading, f64)> {
@@ -113,6 +126,15 @@ mod tests {
         pool.members[0].age = None;
         assert_eq!(pool.for_scale_out(YOUNG), None);
         assert_eq!(pool.for_scale_in(0.8, YOUNG), None);
+    }
+
+    #[test]
+    fn a_member_is_found_by_its_address() {
+        let pool = observation(&[(Some(0.5), 500), (None, 500)]);
+        let cpu = |address: [u8; 4]| pool.cpu_of(address.into());
+        assert_eq!(cpu([127, 0, 0, 0]), Some(0.5));
+        assert_eq!(cpu([127, 0, 0, 1]), None, "it does not report");
+        assert_eq!(cpu([127, 0, 0, 9]), None, "there is none");
     }
 
     #[test]
