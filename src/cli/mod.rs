@@ -3,8 +3,11 @@
 mod agent;
 mod check_config;
 mod config_args;
+mod demo;
 mod local_cloud;
 mod slow_app;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -20,6 +23,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the whole loop on this machine: load rises, the pool grows; load falls, it shrinks.
+    Demo(crate::demo::Options),
     /// Run the agent: take alerts in, scale the pool, keep the service discovery file.
     Agent(config_args::ConfigArgs),
     /// Print the settings in force and where each comes from, or everything that is wrong with them.
@@ -28,21 +33,33 @@ enum Command {
     SlowApp(crate::slow_app::Options),
     /// Serve Exoscale's API on this machine, with processes as instances.
     LocalCloud(crate::local_cloud::Options),
+    /// Become another program that ends when process PARENT does (used by `demo`).
+    #[command(hide = true)]
+    Leash {
+        /// The process that holds the leash.
+        parent: u32,
+        /// The program and its arguments.
+        #[arg(last = true, required = true)]
+        program: Vec<std::ffi::OsString>,
+    },
 }
 
 /// Runs the program and returns its exit code: 0 done, 1 failed, 2 wrong command line.
-pub fn run() -> std::process::ExitCode {
+pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Demo(options) => return demo::run(options),
         Command::Agent(args) => agent::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::SlowApp(options) => slow_app::run(options),
         Command::LocalCloud(options) => local_cloud::run(options),
-    };
-    match result {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            std::process::ExitCode::FAILURE
+        Command::Leash { parent, program } => {
+            crate::demo::leash::leash(parent, &program).map(|never| match never {}).map_err(Into::into)
         }
-    }
+    };
+    result.map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
+}
+
+fn failure(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }

@@ -1,9 +1,13 @@
 //! The demo: the whole autoscaling loop on one machine, told as a story with a figure and a verdict at its end.
 
+mod agent_process;
 pub mod example;
 pub mod leash;
 pub mod lines;
+mod options;
+mod recorder;
 pub mod report;
+mod run;
 pub mod screen;
 pub mod story;
 pub mod summary;
@@ -11,3 +15,6 @@ pub mod timeline;
 pub mod timeline_svg;
 pub mod verdict;
 pub mod watcher;
+
+pub use options::Options;
+pub use run::run;

@@ -1,10 +1,12 @@
 //! The demo's command line.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::story::Speed;
+use crate::telemetry;
 
 /// Show the whole loop on this machine: load rises, the pool grows; load falls, the pool shrinks.
 ///
@@ -42,6 +44,18 @@ pub struct Options {
     /// Write lines even on a terminal.
     #[arg(long)]
     pub(super) plain: bool,
+}
+
+impl Options {
+    /// Makes the report's folder and sends this program's log to `demo.log` in it: the terminal
+    /// belongs to the screen.
+    pub fn start_log(&self) -> anyhow::Result<()> {
+        let folder = &self.report;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {} (--report)", folder.display()))?;
+        telemetry::start_in_file(&folder.join("demo.log"))
+            .with_context(|| format!("cannot write to the folder {} (--report)", folder.display()))
+    }
 }
 
 /// Who watches the CPU and sends the alerts.

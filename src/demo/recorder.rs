@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     agent_process::AgentDecision,
     timeline::{
-        Action, AlertEvent, DecisionLine, Direction, MemberSample, MemberState, PhaseStart, RunSettings,
+        Action, DecisionLine, Direction, MemberSample, MemberState, PhaseStart, RunSettings,
         Sample, Timeline,
     },
     watcher::Readings,
@@ -87,11 +87,7 @@ impl Recorder {
     /// Notes alerts that are new since the last call.
     pub(super) fn alerts(&mut self, readings: &Readings) {
         for change in &readings.changes[self.alerts_seen.min(readings.changes.len())..] {
-            self.run.alerts.push(AlertEvent {
-                at: change.at.saturating_duration_since(self.began),
-                rule: change.rule,
-                change: change.change,
-            });
+            self.run.alerts.push(change.event(self.began));
         }
         self.alerts_seen = readings.changes.len();
     }
@@ -138,10 +134,6 @@ impl Recorder {
 }
 
 fn member_sample(member: &MemberStatus, cloud: &Status, readings: &Readings) -> MemberSample {
-    let of_member = |reading: &&super::watcher::observation::MemberReading| {
-        reading.instance.parse::<std::net::SocketAddrV4>().is_ok_and(|at| *at.ip() == member.ip)
-    };
-    let reading = readings.observation.members.iter().find(of_member);
     let is_healthy = is_healthy(member.ip, cloud);
     let state = match member.state {
         InstanceState::Running if is_healthy => MemberState::Healthy,
@@ -152,7 +144,7 @@ fn member_sample(member: &MemberStatus, cloud: &Status, readings: &Readings) -> 
     MemberSample {
         name: member.name.clone(),
         state,
-        cpu: reading.and_then(|reading| reading.cpu),
+        cpu: readings.observation.cpu_of(member.ip.into()),
     }
 }
 

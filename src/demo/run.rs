@@ -32,13 +32,13 @@ use super::{
         RuleSettings, Watcher, WatcherHandle, http_client,
         prometheus::{PrometheusServer, PrometheusSettings, find_on_path},
         prometheus_source::PrometheusSource,
-        scraper::{ScrapeSettings, ScrapeSource},
+        scraper::ScrapeSource,
         webhook::{BearerToken, WebhookSettings},
     },
 };
 use crate::{
     exoscale::models::HealthStatus,
-    local_cloud::{LocalCloud, LocalCloudConfig, Stack, runner::InstanceCommand},
+    local_cloud::{LocalCloud, LocalCloudConfig, runner::InstanceCommand},
 };
 
 /// CPU time of one request, and the part of a core an instance has: together an instance's capacity.
@@ -51,8 +51,6 @@ const FIRST_MEMBERS_WITHIN: Duration = Duration::from_secs(240);
 
 /// Runs the demo. Call it on the main thread, inside an actix `System`.
 pub async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    fs::create_dir_all(&options.report)
-        .with_context(|| format!("cannot make the folder {} (--report)", options.report.display()))?;
     let capacity = CPU_QUOTA / WORK.as_secs_f64();
     let story = Story::new(capacity, options.speed, options.min_size, options.max_size)?;
     let mut stage = Stage::set(&options).await?;
@@ -93,7 +91,8 @@ impl Stage {
         let client = http_client()?;
         let folder = Folder::make()?;
         let (alert_token, drain_token) = (random_token(), random_token());
-        let cloud = start_cloud(options, &drain_token).await?;
+        let secret = random_token();
+        let cloud = start_cloud(options, &secret, &drain_token).await?;
         say("The local cloud serves; the first members boot.");
         let stack = cloud.create_stack(options.min_size).await?;
         let entrance = first_members(&cloud, options).await?;
@@ -101,7 +100,7 @@ impl Stage {
         let setup = AgentSetup {
             endpoint: cloud.endpoint(),
             key: cloud.key().as_str(),
-            secret: &cloud.secret_text(),
+            secret: &secret,
             stack,
             speed: options.speed,
             min_size: options.min_size,
@@ -115,7 +114,7 @@ impl Stage {
         say(&format!("The agent is ready: http://{}/", agent.address));
         let webhook = WebhookSettings {
             url: format!("http://{}/webhook", agent.address),
-            token: Some(BearerToken::new(alert_token)),
+            token: Some(BearerToken::new(alert_token.as_str())),
             timeout: Duration::from_secs(5),
         };
         let targets = setup.discovery_file();
@@ -219,7 +218,7 @@ impl Stage {
         let mut stages = story.phases().iter().map(|p| (p.lasts.at_most(), p.rate));
         let Some((time, rate)) = stages.next() else { bail!("a story without phases") };
         let profile = stages
-            .fold(Profile::hold(time, rate), |profile, (time, rate)| profile.then(Profile::hold(time, rate)));
+            .fold(Profile::hold(rate, time), |profile, (time, rate)| profile.then(Profile::hold(rate, time)));
         let url = format!("http://{}/?ms={}", self.entrance, WORK.as_millis());
         let mut plan = Plan::new(url.parse()?, Load::Open(profile));
         plan.threads = 1;
@@ -329,12 +328,17 @@ impl Drop for Folder {
     }
 }
 
-async fn start_cloud(options: &Options, drain_token: &str) -> anyhow::Result<LocalCloud> {
+async fn start_cloud(
+    options: &Options,
+    secret: &str,
+    drain_token: &str,
+) -> anyhow::Result<LocalCloud> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let further = ["--drain-token".to_owned(), drain_token.to_owned()];
     let command = InstanceCommand::slow_app(program, Some("slow-app"), CPU_QUOTA, &further);
     let config = LocalCloudConfig {
         speed: f64::from(options.speed.divisor()),
+        secret: Some(secret.parse()?),
         ..LocalCloudConfig::with_processes(command)
     };
     Ok(LocalCloud::start(config).await?)
@@ -378,13 +382,7 @@ async fn start_watcher(
         }
     };
     let Some(program) = program else {
-        let scrape = ScrapeSettings {
-            targets: targets.to_owned(),
-            interval: rules.scrape_interval,
-            timeout: rules.scrape_interval,
-            rate_window: rules.rate_window,
-        };
-        let source = ScrapeSource::start(scrape, client.clone());
+        let source = ScrapeSource::start(rules.scrapes(targets.to_owned()), client.clone());
         return Ok((Watcher::start(rules, source, webhook, client.clone()), None));
     };
     let own = std::env::current_exe().context("cannot find this program's own file")?;

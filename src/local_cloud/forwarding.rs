@@ -80,7 +80,7 @@ impl RunningService for Forwarder {
             draining: stats.draining,
             total: stats.total,
             refused: stats.refused,
-            retried: stats.retried,
+            retried: stats.connect_failures,
         }
     }
 
