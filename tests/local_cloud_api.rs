@@ -22,7 +22,7 @@ fn ids(document: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn a_pool_is_made_and_its_members_get_their_address_when_they_have_booted() {
-    let api = Api::without_processes().await;
+    let api = Api::unhurried().await;
     let created = api.post("/instance-pool", new_pool(2)).await;
     let operation = &created.body;
     assert_eq!(operation["state"], "pending");
@@ -76,7 +76,7 @@ async fn a_pool_is_made_and_its_members_get_their_address_when_they_have_booted(
 
 #[tokio::test]
 async fn scaling_up_adds_members_and_scaling_down_removes_the_oldest() {
-    let api = Api::without_processes().await;
+    let api = Api::unhurried().await;
     let pool = api.pool(2).await;
     let path = format!("/instance-pool/{pool}");
     let before = ids(&api.get(&path).await.body);
@@ -148,7 +148,7 @@ async fn eviction_removes_exactly_the_named_members_and_shrinks_the_pool() {
 
 #[tokio::test]
 async fn a_change_while_another_runs_is_a_conflict() {
-    let api = Api::without_processes().await;
+    let api = Api::unhurried().await;
     let pool = api.pool(1).await;
     let path = format!("/instance-pool/{pool}");
     let scaled = api
@@ -185,7 +185,7 @@ async fn a_change_while_another_runs_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_wrong_body_is_refused_with_the_field_that_is_wrong() {
+async fn a_wrong_pool_is_refused_with_the_field_that_is_wrong() {
     let api = Api::without_processes().await;
     let unknown = "00000000-0000-0000-0000-000000000000";
     for (pointer, value, problem) in [
@@ -239,6 +239,13 @@ async fn a_wrong_body_is_refused_with_the_field_that_is_wrong() {
         let body = changed(new_pool(1), pointer, value);
         api.post("/instance-pool", body).await.refused(400, problem);
     }
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_argument_is_refused_by_its_name() {
+    let api = Api::without_processes().await;
+    let unknown = "00000000-0000-0000-0000-000000000000";
     let pool = api.pool(1).await;
     let scale = format!("/instance-pool/{pool}:scale");
     api.put(&scale, json!({ "size": -1 }))
@@ -267,6 +274,14 @@ async fn a_wrong_body_is_refused_with_the_field_that_is_wrong() {
         .refused(400, "visibility: ");
     let reply = local_cloud_support::read(api.request(&Method::PUT, &scale, b"{")).await;
     reply.refused(400, "body: is not JSON");
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_service_is_refused_with_the_field_that_is_wrong() {
+    let api = Api::without_processes().await;
+    let unknown = "00000000-0000-0000-0000-000000000000";
+    let pool = api.pool(1).await;
 
     let balancer = api.post("/load-balancer", json!({ "name": "front" })).await;
     let balancer = api.done(balancer).await;
@@ -386,6 +401,40 @@ async fn what_is_not_served_says_so() {
     api.put(&format!("/instance-pool/{pool}:dance"), json!({}))
         .await
         .refused(501, ":dance");
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_signed_is_for_this_machine_only() {
+    let api = Api::without_processes().await;
+    let url = api.cloud.endpoint().replace("/v2", "/_local/environment");
+    let variables = api
+        .http
+        .get(&url)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let key = format!("export EXOSCALE_API_KEY='{}'\n", api.cloud.key());
+    assert!(variables.contains(&key), "{variables}");
+    // A web page can make its own name lead to this machine, but not send another name.
+    let rebound = api.http.get(&url).header("host", "attacker.example:7290");
+    local_cloud_support::read(rebound)
+        .await
+        .refused(403, "this machine only");
+    let forwarded = api
+        .http
+        .get(&url)
+        .header("x-forwarded-host", "attacker.example");
+    local_cloud_support::read(forwarded)
+        .await
+        .refused(403, "this machine only");
+    let large = api.request(&Method::POST, "/instance-pool", &vec![b' '; 2 << 20]);
+    local_cloud_support::read(large)
+        .await
+        .refused(400, "body: ");
     api.cloud.stop().await;
 }
 
@@ -583,10 +632,10 @@ async fn a_load_balancer_serves_a_pool_and_protects_it_from_deletion() {
 
 #[tokio::test]
 async fn an_update_is_for_new_members_and_a_reset_takes_it_back() {
-    let api = Api::without_processes().await;
+    let api = Api::unhurried().await;
     let pool = api.pool(1).await;
     let path = format!("/instance-pool/{pool}");
-    let small = catalog::INSTANCE_TYPES[2].id;
+    let small = catalog::INSTANCE_TYPES[2].core.id;
     let body = json!({ "description": "d", "instance-type": { "id": small }, "user-data": "bmV3IGRhdGE=" });
     let updated = api.put(&path, body).await;
     assert_eq!(api.get(&path).await.body["state"], "updating");
