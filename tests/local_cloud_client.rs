@@ -82,3 +82,12 @@ async fn a_write_without_an_answer_is_ambiguous_for_the_client() {
     );
     api.cloud.stop().await;
 }
+
+#[actix_rt::test]
+async fn it_runs_embedded_in_an_actix_system() {
+    let api = Api::without_processes().await;
+    let stack = api.cloud.create_stack(2).await.unwrap();
+    let members = client(&api).list_pool_members(stack.pool).await.unwrap();
+    assert_eq!(members.len(), 2);
+    api.cloud.stop().await;
+}

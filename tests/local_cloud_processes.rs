@@ -18,7 +18,7 @@ use autoscaler::{
 use clap::Parser;
 use local_cloud_support::{Api, PATIENCE, quick};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -130,6 +130,43 @@ async fn traffic_reaches_the_members_and_a_killed_one_is_replaced() {
         !left.iter().any(|pid| is_alive(*pid)),
         "stop waits until all have ended"
     );
+}
+
+#[tokio::test]
+async fn scaling_down_removes_a_failed_member_before_well_ones() {
+    let config = LocalCloudConfig {
+        // A failed member waits for its replacement for 3 s: time to scale down meanwhile.
+        operation_time: Duration::from_secs(60),
+        ..slow_app()
+    };
+    let api = Api::start(config).await;
+    let pool = api.pool(2).await;
+    let before = api
+        .until("two processes", |status| pids(&status.pools[0]).len() == 2)
+        .await;
+    let [oldest, newest] = &before.pools[0].members[..] else {
+        panic!("{before:#?}");
+    };
+    kill(newest.pid.unwrap(), Signal::KILL);
+    api.until("the failed member", |status| {
+        status.pools[0].members[1].state == InstanceState::Error
+    })
+    .await;
+    let scaled = api
+        .put(
+            &format!("/instance-pool/{pool}:scale"),
+            json!({ "size": 1 }),
+        )
+        .await;
+    api.done(scaled).await;
+    let after = api.cloud.status();
+    let left: Vec<_> = after.pools[0]
+        .members
+        .iter()
+        .map(|member| (member.id, member.pid))
+        .collect();
+    assert_eq!(left, [(oldest.id, oldest.pid)]);
+    api.cloud.stop().await;
 }
 
 #[tokio::test]
