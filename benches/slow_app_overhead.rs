@@ -22,6 +22,7 @@ async fn main() {
         (20, None),
         (5, None),
         (1, None),
+        (100, Some("0.25")),
         (20, Some("0.25")),
     ] {
         measure(work_ms, quota).await;
