@@ -9,7 +9,7 @@ use local_cloud_support::{Api, new_pool, new_service};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// The description of the API (OpenAPI 3.0), which is too large to be part of the project.
+/// The description of the API (in `OpenAPI` 3.0), which is too large to be part of the project.
 struct Description(Value);
 
 impl Description {
@@ -214,11 +214,15 @@ async fn every_answer_fits_the_description() {
     };
     checked.get("/zone").await;
     for kind in &*catalog::INSTANCE_TYPES {
-        checked.get(&format!("/instance-type/{}", kind.id)).await;
+        checked
+            .get(&format!("/instance-type/{}", kind.core.id))
+            .await;
     }
     checked.get("/instance-type").await;
     for template in &*catalog::TEMPLATES {
-        checked.get(&format!("/template/{}", template.id)).await;
+        checked
+            .get(&format!("/template/{}", template.core.id))
+            .await;
     }
     checked.get("/template?visibility=private").await;
     checked.get("/quota").await;

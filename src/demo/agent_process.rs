@@ -47,7 +47,7 @@ pub(super) struct AgentSetup<'a> {
 
 /// Why there is no agent.
 #[derive(Debug, Error)]
-pub enum AgentError {
+pub(super) enum AgentError {
     /// A file or the process could not be had.
     #[error("cannot start the agent")]
     Start(#[source] io::Error),
@@ -171,12 +171,11 @@ impl AgentProcess {
         if let Some(pid) = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
             kill_process(pid, Signal::TERM)?;
         }
-        let status = match timeout(STOP_WITHIN, self.child.wait()).await {
-            Ok(status) => status?,
-            Err(_) => {
-                self.child.kill().await?;
-                self.child.wait().await?
-            }
+        let status = if let Ok(status) = timeout(STOP_WITHIN, self.child.wait()).await {
+            status?
+        } else {
+            self.child.kill().await?;
+            self.child.wait().await?
         };
         let _ = self.log.await;
         Ok(status)

@@ -223,7 +223,7 @@ impl Stage {
         let mut plan = Plan::new(url.parse()?, Load::Open(profile));
         plan.threads = 1;
         plan.tick = TICK;
-        plan.backend_header = "x-instance".to_owned();
+        "x-instance".clone_into(&mut plan.backend_header);
         // The balancer spreads connections, not requests, so new members are met only by new ones.
         plan.connection_max_age = Some(options.speed.scale(Duration::from_secs(10)));
         Ok(Run::start(plan).await?)

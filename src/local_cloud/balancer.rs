@@ -50,8 +50,8 @@ pub struct ServiceStats {
     pub total: u64,
     /// Connections reset because no healthy member took them.
     pub refused: u64,
-    /// Members that did not take a connection and were passed over for another.
-    pub retried: u64,
+    /// Times that a healthy member did not take a connection, and the next was tried.
+    pub connect_failures: u64,
 }
 
 /// Forwards traffic.

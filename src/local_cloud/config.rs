@@ -17,6 +17,9 @@ use super::{
     runner::{InstanceCommand, InstanceRunner, NoProcess, ProcessRunner},
 };
 
+/// The longest time that can be set. Divided by the lowest speed it still is a time.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// How a local cloud is set up. All times are for speed 1.
 #[derive(Clone, Debug)]
 pub struct LocalCloudConfig {
@@ -96,6 +99,18 @@ impl LocalCloudConfig {
                 setting: "speed",
                 problem: format!("{} is not between 0.01 and 10000", self.speed),
             });
+        }
+        for (setting, time) in [
+            ("operation time", self.operation_time),
+            ("boot time", self.boot_time),
+            ("stop grace", self.stop_grace),
+        ] {
+            if time > LONGEST {
+                return Err(Error::Config {
+                    setting,
+                    problem: format!("{} s is more than an hour", time.as_secs()),
+                });
+            }
         }
         if self.instance_quota > AddressRange::CAPACITY {
             return Err(Error::Config {

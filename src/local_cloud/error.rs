@@ -19,13 +19,13 @@ pub enum Error {
     },
     /// The API's address is taken or not there.
     #[error(
-        "local cloud: cannot listen on {address}: {source} (choose another with --listen, port 0 for a free one)"
+        "local cloud: cannot listen on {address}: {reason} (choose another with --listen, port 0 for a free one)"
     )]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// No range of loopback addresses could be reserved.
     #[error(
@@ -36,7 +36,7 @@ pub enum Error {
     #[error("local cloud: cannot serve: {0}")]
     Serve(io::Error),
     /// A pool or load balancer to begin with was refused.
-    #[error("local cloud: {0}")]
+    #[error(transparent)]
     Refused(#[from] Refusal),
     /// A pool or load balancer to begin with could not be made.
     #[error("local cloud: {0}")]
@@ -51,12 +51,12 @@ pub enum Error {
     Signal(io::Error),
     /// There is no local cloud to ask.
     #[error(
-        "no local cloud answers on {address}: {source} (start it with `autoscaler local-cloud`, or name its address with --listen)"
+        "no local cloud answers on {address}: {reason} (start it with `autoscaler local-cloud`, or name its address with --listen)"
     )]
     Unreachable {
         /// Where it was looked for.
         address: SocketAddr,
         /// The client's reason.
-        source: reqwest::Error,
+        reason: reqwest::Error,
     },
 }

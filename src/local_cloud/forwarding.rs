@@ -80,7 +80,7 @@ impl RunningService for Forwarder {
             draining: stats.draining,
             total: stats.total,
             refused: stats.refused,
-            retried: stats.connect_failures,
+            connect_failures: stats.connect_failures,
         }
     }
 

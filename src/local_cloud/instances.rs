@@ -133,6 +133,11 @@ pub(crate) fn delete(
     Ok(operation)
 }
 
+/// The delay before a replacement, after so many members in a row that died early.
+fn delay_after(operation_time: Duration, early_deaths: u32) -> Duration {
+    operation_time * 2_u32.pow(early_deaths.min(MAX_DOUBLINGS))
+}
+
 /// The life of one instance.
 struct Life {
     cloud: Arc<Cloud>,
@@ -219,9 +224,9 @@ impl Life {
         if lived >= self.cloud.at_speed(STABLE) {
             pool.early_deaths = 0;
         }
-        let doublings = pool.early_deaths.min(MAX_DOUBLINGS);
+        let delay = delay_after(self.cloud.operation_time(), pool.early_deaths);
         pool.early_deaths = pool.early_deaths.saturating_add(1);
-        self.cloud.operation_time() * 2_u32.pow(doublings)
+        delay
     }
 
     fn remove(&self) {
@@ -242,5 +247,16 @@ impl Life {
             pools::fill(&self.cloud, &mut state, self.pool);
         }
         balancers::publish_targets(&state, self.pool);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replacements_come_ever_later_up_to_a_bound() {
+        let delays = [0, 1, 2, 5, 6, u32::MAX].map(|n| delay_after(Duration::from_secs(3), n));
+        assert_eq!(delays.map(|delay| delay.as_secs()), [3, 6, 12, 96, 96, 96]);
     }
 }

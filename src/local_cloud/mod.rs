@@ -68,7 +68,7 @@ impl LocalCloud {
     pub async fn start(config: LocalCloudConfig) -> Result<Self, Error> {
         config.check()?;
         let address = config.listen;
-        let listen = |source| Error::Listen { address, source };
+        let listen = |reason| Error::Listen { address, reason };
         let listener = TcpListener::bind(address).map_err(listen)?;
         let origin = format!("http://{}", listener.local_addr().map_err(listen)?);
         let cloud = Arc::new(Cloud {

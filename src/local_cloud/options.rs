@@ -191,7 +191,7 @@ pub(super) fn environment(cloud: &Cloud) -> String {
 }
 
 async fn running_environment(address: SocketAddr) -> Result<String, Error> {
-    let unreachable = |source| Error::Unreachable { address, source };
+    let unreachable = |reason| Error::Unreachable { address, reason };
     let client = reqwest::Client::builder()
         .no_proxy()
         .build()

@@ -15,7 +15,7 @@ use crate::exoscale::{
 use super::{
     balancer::{BalancerError, RunningService, ServiceSpec},
     balancers::{Balancer, KIND, Phase, changeable, publish_targets, targets_of},
-    cloud::{Cloud, State},
+    cloud::{Cloud, State, interrupted},
     nlb::Strategy,
     operations::Failure,
     refusal::Refusal,
@@ -213,7 +213,11 @@ fn start(
                 // Deleted or stopped meanwhile: it must not go on.
                 match adopt(&owner, id, service, running) {
                     None => settle_service(&owner, id, service, &operation),
-                    Some(orphan) => orphan.stop().await,
+                    Some(orphan) => {
+                        orphan.stop().await;
+                        let outcome = Err(interrupted("the service was deleted meanwhile"));
+                        owner.finish(&mut owner.state(), operation.id, outcome);
+                    }
                 }
             }
             Err(error) => {

@@ -42,8 +42,8 @@ impl LocalCloud {
             description: None,
             size,
             settings: PoolSettings {
-                instance_type: kind.id,
-                template: image.id,
+                instance_type: kind.core.id,
+                template: image.core.id,
                 disk_size: 10,
                 instance_prefix: Some("slow-app".to_owned()),
                 user_data: None,

@@ -18,11 +18,20 @@ use tokio::time::{sleep, timeout};
 /// Longer than anything takes on a busy machine; only failures wait for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Times that are short but long enough to see the states on the way.
+/// Times that are short, for tests that wait for the end of each change.
 pub(crate) fn quick(config: LocalCloudConfig) -> LocalCloudConfig {
     LocalCloudConfig {
-        operation_time: Duration::from_millis(200),
-        boot_time: Duration::from_millis(300),
+        operation_time: Duration::from_millis(100),
+        boot_time: Duration::from_millis(150),
+        ..config
+    }
+}
+
+/// Times in which a call that looks at a change on its way comes soon enough on a busy machine.
+pub(crate) fn unhurried(config: LocalCloudConfig) -> LocalCloudConfig {
+    LocalCloudConfig {
+        operation_time: Duration::from_secs(2),
+        boot_time: Duration::from_secs(3),
         ..config
     }
 }
@@ -70,6 +79,11 @@ impl Api {
     /// No processes, short times.
     pub(crate) async fn without_processes() -> Self {
         Self::start(quick(LocalCloudConfig::without_processes())).await
+    }
+
+    /// No processes, and time to look at changes on their way.
+    pub(crate) async fn unhurried() -> Self {
+        Self::start(unhurried(LocalCloudConfig::without_processes())).await
     }
 
     pub(crate) fn request(
@@ -182,7 +196,7 @@ impl Api {
         };
         match timeout(PATIENCE, work).await {
             Ok(status) => status,
-            Err(_) => panic!("not seen: {what}; at last {:#?}", self.cloud.status()),
+            Err(elapsed) => panic!("{what}: {elapsed}; at last {:#?}", self.cloud.status()),
         }
     }
 }
@@ -200,8 +214,8 @@ pub(crate) fn new_pool(size: u32) -> Value {
     json!({
         "name": "test",
         "size": size,
-        "template": { "id": catalog::TEMPLATES[0].id },
-        "instance-type": { "id": catalog::INSTANCE_TYPES[1].id },
+        "template": { "id": catalog::TEMPLATES[0].core.id },
+        "instance-type": { "id": catalog::INSTANCE_TYPES[1].core.id },
         "disk-size": 10,
         "instance-prefix": "web",
         "user-data": "aGVsbG8sIGluc3RhbmNl",

@@ -1,6 +1,12 @@
 //! HTTP: from a request to a call, and from an answer to a response.
 
-use std::{future::Future, io, net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer,
@@ -59,32 +65,53 @@ pub(in super::super) fn serve(
     Ok(handle)
 }
 
-async fn handle(request: HttpRequest, body: web::Bytes, cloud: web::Data<Cloud>) -> HttpResponse {
-    let cloud = cloud.into_inner();
-    let method = request.method().as_str();
-    let path = request.path();
-    let query = signature::query_arguments(request.query_string());
-    if let Some(rest) = path.strip_prefix("/_local/") {
-        let peer = request.peer_addr().map(|peer| peer.ip());
-        if !peer.is_some_and(|ip| ip.is_loopback()) {
-            return refuse(&Refusal::Forbidden(
-                "/_local is for this machine only".to_owned(),
-            ));
+async fn handle(
+    request: HttpRequest,
+    body: Result<web::Bytes, actix_web::Error>,
+    cloud: web::Data<Cloud>,
+) -> HttpResponse {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return refuse(&Refusal::invalid("body", error.to_string())),
+    };
+    match request.path().strip_prefix("/_local/") {
+        None => answer(&cloud, &request, &body).await,
+        Some(path) if is_local(&request) => {
+            local::answer(&cloud, request.method().as_str(), path, &body)
         }
-        return local::answer(&cloud, method, rest, &body);
+        Some(_) => refuse(&Refusal::Forbidden(
+            "/_local is for this machine only, under the name localhost or a loopback address"
+                .to_owned(),
+        )),
     }
+}
+
+/// From this machine, and not from a web page whose name was made to lead here (DNS rebinding):
+/// what is under `/_local` is not signed.
+fn is_local(request: &HttpRequest) -> bool {
+    let from_here = request
+        .peer_addr()
+        .is_some_and(|peer| peer.ip().is_loopback());
+    let connection = request.connection_info();
+    let name = connection.host();
+    let name = name.rsplit_once(':').map_or(name, |(name, _)| name);
+    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+    from_here && (name == "localhost" || address.is_ok_and(|ip| ip.is_loopback()))
+}
+
+/// Answers a call of the API.
+async fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpResponse {
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    let query = signature::query_arguments(request.query_string());
     let signed = SignedRequest {
         method,
-        path: request.uri().path(),
+        path,
         query: &query,
-        body: &body,
+        body,
     };
-    let authorization = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .map(header::HeaderValue::to_str);
-    let authorization = authorization.and_then(Result::ok);
-    if let Err(refusal) = check_signature(&cloud, authorization, signed) {
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    let authorization = authorization.and_then(|value| value.to_str().ok());
+    if let Err(refusal) = check_signature(cloud, authorization, signed) {
         return refuse(&refusal);
     }
     let found = path.strip_prefix("/v2").and_then(|rest| {
@@ -95,16 +122,16 @@ async fn handle(request: HttpRequest, body: web::Bytes, cloud: web::Data<Cloud>)
     };
     cloud.count(route.operation);
     let call = Call {
-        cloud: &cloud,
+        cloud,
         arguments,
         query: &query,
-        body: &body,
+        body,
     };
     match cloud.faults.take(route.operation) {
         None => respond((route.handler)(&call)),
         Some(fault) => {
             tracing::info!(operation = route.operation, kind = ?fault.kind, "misbehaves as asked");
-            misbehave(&cloud, &fault, || (route.handler)(&call)).await
+            misbehave(cloud, &fault, || (route.handler)(&call)).await
         }
     }
 }

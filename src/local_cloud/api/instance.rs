@@ -47,7 +47,7 @@ const SHARED_WITH_POOL: [&str; 3] = ["public-ip-assignment", "security-groups", 
 struct Document<'a> {
     #[serde(flatten)]
     core: models::Instance,
-    instance_type: Option<&'static catalog::InstanceType>,
+    instance_type: Option<&'static catalog::OfferedType>,
     template: TemplateRef,
     #[serde(flatten)]
     shared: Map<String, Value>,

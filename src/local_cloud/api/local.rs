@@ -85,7 +85,7 @@ fn metadata(cloud: &Cloud, path: &str) -> Result<Vec<u8>, Refusal> {
     let instance = state.instances.get(&id).ok_or_else(absent)?;
     match entry {
         "user-data" => {
-            let encoded = instance.settings.user_data.as_deref().unwrap_or_default();
+            let encoded = instance.settings.user_data.as_deref().ok_or_else(absent)?;
             // It was checked when the pool took it.
             BASE64_STANDARD.decode(encoded).map_err(|_| absent())
         }

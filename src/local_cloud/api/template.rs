@@ -24,14 +24,16 @@ pub(super) const ROUTES: &[Route] = &[
 
 /// Public templates unless private ones are asked for.
 fn list(call: &Call<'_>) -> Answer {
-    let visibility = call
-        .query_one_of("visibility", &["private", "public"])?
-        .unwrap_or("public");
+    let visibility = call.query_one_of("visibility", &["private", "public"])?;
+    let visibility = visibility.unwrap_or("public");
     let family = call.query("family");
-    let fits = |template: &&catalog::Template| {
-        template.visibility == visibility && family.is_none_or(|family| template.family == family)
+    let fits = |offered: &&catalog::OfferedTemplate| {
+        let template = &offered.core;
+        template.visibility == visibility
+            && family.is_none_or(|family| template.family.as_deref() == Some(family))
     };
-    Ok(json!({ "templates": catalog::TEMPLATES.iter().filter(fits).collect::<Vec<_>>() }))
+    let found: Vec<_> = catalog::TEMPLATES.iter().filter(fits).collect();
+    Ok(json!({ "templates": found }))
 }
 
 fn get(call: &Call<'_>) -> Answer {
