@@ -27,7 +27,9 @@ pub fn start(format: LogFormat) {
 /// Sends the log to a new file, for programs that need the terminal themselves.
 pub fn start_in_file(path: &Path) -> io::Result<()> {
     let file = fs::File::create(path)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter()).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter())
+        .with_target(false);
     log.with_ansi(false).with_writer(Mutex::new(file)).init();
     Ok(())
 }

@@ -30,8 +30,8 @@ pub use engine::{Run, RunError, StopHandle};
 pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError, Request, Tls};
 pub use profile::{Curve, Profile, ProfileFileError, Shape, Stage};
 pub use record::{
-    Accounts, BackendProgress, BackendSummary, Class, Failure, Histograms, Latency, Observer, Point, Progress,
-    StageSummary, Summary, Tag, Tick, Warning,
+    Accounts, BackendProgress, BackendSummary, Class, Failure, Histograms, Latency, Observer,
+    Point, Progress, StageSummary, Summary, Tag, Tick, Warning,
 };
 pub use target::Target;
 pub use text::ColumnError;

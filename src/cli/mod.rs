@@ -52,9 +52,9 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(args) => check_config::run(&args),
         Command::SlowApp(options) => slow_app::run(options),
         Command::LocalCloud(options) => local_cloud::run(options),
-        Command::Leash { parent, program } => {
-            crate::demo::leash::leash(parent, &program).map(|never| match never {}).map_err(Into::into)
-        }
+        Command::Leash { parent, program } => crate::demo::leash::leash(parent, &program)
+            .map(|never| match never {})
+            .map_err(Into::into),
     };
     result.map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
 }

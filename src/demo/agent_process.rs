@@ -131,7 +131,9 @@ impl AgentProcess {
         let config = setup.folder.join("agent.toml");
         fs::write(&config, setup.settings()).map_err(AgentError::Start)?;
         let mut child = spawn(setup, &config).map_err(AgentError::Start)?;
-        let not_ready = || AgentError::NotReady { log: setup.log.to_owned() };
+        let not_ready = || AgentError::NotReady {
+            log: setup.log.to_owned(),
+        };
         let mut log = fs::File::create(setup.log).map_err(AgentError::Start)?;
         let stderr = child.stderr.take().ok_or_else(not_ready)?;
         let mut lines = BufReader::new(stderr).lines();
@@ -142,7 +144,11 @@ impl AgentProcess {
                 write_line(&mut log, &line);
             }
         });
-        Ok(Self { child, address, log })
+        Ok(Self {
+            child,
+            address,
+            log,
+        })
     }
 
     /// Its decisions, oldest first.
@@ -151,7 +157,13 @@ impl AgentProcess {
         client: &reqwest::Client,
     ) -> reqwest::Result<Vec<AgentDecision>> {
         let url = format!("http://{}/decisions", self.address);
-        client.get(url).timeout(Duration::from_secs(2)).send().await?.json().await
+        client
+            .get(url)
+            .timeout(Duration::from_secs(2))
+            .send()
+            .await?
+            .json()
+            .await
     }
 
     /// Its resident memory in bytes, as the kernel counts it.
@@ -168,7 +180,11 @@ impl AgentProcess {
 
     /// Asks it to stop and waits for it.
     pub(super) async fn stop(mut self) -> io::Result<ExitStatus> {
-        if let Some(pid) = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+        if let Some(pid) = self
+            .child
+            .id()
+            .and_then(|pid| Pid::from_raw(pid.cast_signed()))
+        {
             kill_process(pid, Signal::TERM)?;
         }
         let status = if let Ok(status) = timeout(STOP_WITHIN, self.child.wait()).await {
@@ -205,7 +221,10 @@ fn spawn(setup: &AgentSetup<'_>, config: &Path) -> io::Result<Child> {
 }
 
 /// Reads the log up to the line that says the agent is ready and where.
-async fn ready(lines: &mut Lines<BufReader<ChildStderr>>, log: &mut fs::File) -> Option<SocketAddr> {
+async fn ready(
+    lines: &mut Lines<BufReader<ChildStderr>>,
+    log: &mut fs::File,
+) -> Option<SocketAddr> {
     #[derive(Deserialize)]
     struct Line {
         fields: Fields,

@@ -65,7 +65,10 @@ impl Recorder {
             .map(|member| member_sample(member, cloud, readings))
             .collect();
         let count = |states: &[MemberState]| {
-            members.iter().filter(|member| states.contains(&member.state)).count() as u32
+            members
+                .iter()
+                .filter(|member| states.contains(&member.state))
+                .count() as u32
         };
         let sample = Sample {
             at: self.elapsed(),
@@ -149,14 +152,24 @@ fn member_sample(member: &MemberStatus, cloud: &Status, readings: &Readings) -> 
 }
 
 fn is_healthy(ip: Ipv4Addr, cloud: &Status) -> bool {
-    let servers = cloud.balancers.iter().flat_map(|b| &b.services).flat_map(|s| &s.servers);
+    let servers = cloud
+        .balancers
+        .iter()
+        .flat_map(|b| &b.services)
+        .flat_map(|s| &s.servers);
     servers
         .filter(|server| server.server.ip() == ip)
         .any(|server| server.status == HealthStatus::Success)
 }
 
 fn decision_text(decision: &AgentDecision) -> String {
-    let AgentDecision { verdict, direction, from, to, .. } = decision;
+    let AgentDecision {
+        verdict,
+        direction,
+        from,
+        to,
+        ..
+    } = decision;
     let direction = direction.as_deref().unwrap_or_default();
     match (from, to) {
         (Some(from), Some(to)) => format!("{from}→{to}"),

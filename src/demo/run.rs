@@ -26,8 +26,9 @@ use super::{
     report::{Report, Totals},
     screen::{Screen, ScreenEvent},
     story::{Lasts, Story},
-    summary, timeline_svg,
+    summary,
     timeline::RunSettings,
+    timeline_svg,
     watcher::{
         RuleSettings, Watcher, WatcherHandle, http_client,
         prometheus::{PrometheusServer, PrometheusSettings, find_on_path},
@@ -138,7 +139,9 @@ impl Stage {
         let mut recorder = Recorder::new(self.run_settings(options));
         let mut show = Show::open(options)?;
         let mut progress = load.progress();
-        let stopped = self.follow(story, &mut recorder, &mut show, &mut progress).await?;
+        let stopped = self
+            .follow(story, &mut recorder, &mut show, &mut progress)
+            .await?;
         load.stop();
         show.note("The load has ended; its last requests are awaited.");
         show.update(&recorder)?;
@@ -159,7 +162,10 @@ impl Stage {
         report.write(&options.report.join("report.json"))?;
         timeline_svg::write(&recorder.run, &totals, &options.report.join("timeline.svg"))?;
         println!();
-        print!("{}", summary::summary(&report, Some(&options.report.display().to_string())));
+        print!(
+            "{}",
+            summary::summary(&report, Some(&options.report.display().to_string()))
+        );
         if let Some(bytes) = self.agent.resident_bytes() {
             println!("  {:<22}{:.1} MB resident", "agent", bytes as f64 / 1e6);
         }
@@ -193,16 +199,24 @@ impl Stage {
                 _ = interrupt.recv() => return Ok(true),
             }
             if let Some(status) = self.agent.ended() {
-                bail!("the agent ended by itself with {status}; see agent.log in the report's folder");
+                bail!(
+                    "the agent ended by itself with {status}; see agent.log in the report's folder"
+                );
             }
             while recorder.elapsed() >= phase_ends {
-                let Some((number, phase)) = phases.next() else { return Ok(false) };
+                let Some((number, phase)) = phases.next() else {
+                    return Ok(false);
+                };
                 recorder.phase(&phase.label, number == story.first_step());
                 phase_ends += phase.lasts.at_most();
                 is_quiet = matches!(phase.lasts, Lasts::UntilMinimum { .. });
             }
             let readings = self.watcher.readings.borrow().clone();
-            recorder.sample(&self.cloud.status(), &readings, &progress.borrow_and_update());
+            recorder.sample(
+                &self.cloud.status(),
+                &readings,
+                &progress.borrow_and_update(),
+            );
             recorder.alerts(&readings);
             if let Ok(decisions) = self.agent.decisions(&self.client).await {
                 recorder.decisions(&decisions);
@@ -216,9 +230,12 @@ impl Stage {
 
     async fn start_load(&self, options: &Options, story: &Story) -> anyhow::Result<Run> {
         let mut stages = story.phases().iter().map(|p| (p.lasts.at_most(), p.rate));
-        let Some((time, rate)) = stages.next() else { bail!("a story without phases") };
-        let profile = stages
-            .fold(Profile::hold(rate, time), |profile, (time, rate)| profile.then(Profile::hold(rate, time)));
+        let Some((time, rate)) = stages.next() else {
+            bail!("a story without phases")
+        };
+        let profile = stages.fold(Profile::hold(rate, time), |profile, (time, rate)| {
+            profile.then(Profile::hold(rate, time))
+        });
         let url = format!("http://{}/?ms={}", self.entrance, WORK.as_millis());
         let mut plan = Plan::new(url.parse()?, Load::Open(profile));
         plan.threads = 1;
@@ -286,7 +303,10 @@ impl Show {
         if io::stdout().is_terminal() && !options.plain {
             Ok(Self::Screen(Screen::open()?))
         } else {
-            Ok(Self::Lines(LineLog::new(io::stdout(), Duration::from_secs(5))))
+            Ok(Self::Lines(LineLog::new(
+                io::stdout(),
+                Duration::from_secs(5),
+            )))
         }
     }
 
@@ -355,7 +375,8 @@ async fn first_members(cloud: &LocalCloud, options: &Options) -> anyhow::Result<
             if let Some(service) = service
                 && let Some(listen) = service.listen
             {
-                let healthy = |s: &&crate::local_cloud::ServerHealth| s.status == HealthStatus::Success;
+                let healthy =
+                    |s: &&crate::local_cloud::ServerHealth| s.status == HealthStatus::Success;
                 if service.servers.iter().filter(healthy).count() >= options.min_size as usize {
                     return listen;
                 }
@@ -363,7 +384,9 @@ async fn first_members(cloud: &LocalCloud, options: &Options) -> anyhow::Result<
         }
     };
     let limit = options.speed.scale(FIRST_MEMBERS_WITHIN);
-    timeout(limit, serve).await.context("the first members do not serve; is this machine very busy?")
+    timeout(limit, serve)
+        .await
+        .context("the first members do not serve; is this machine very busy?")
 }
 
 async fn start_watcher(
@@ -377,9 +400,10 @@ async fn start_watcher(
     let program = match options.watcher {
         WatcherChoice::BuiltIn => None,
         WatcherChoice::Auto => find_on_path("prometheus"),
-        WatcherChoice::Prometheus => {
-            Some(find_on_path("prometheus").context("--watcher prometheus: there is no `prometheus` on PATH")?)
-        }
+        WatcherChoice::Prometheus => Some(
+            find_on_path("prometheus")
+                .context("--watcher prometheus: there is no `prometheus` on PATH")?,
+        ),
     };
     let Some(program) = program else {
         let source = ScrapeSource::start(rules.scrapes(targets.to_owned()), client.clone());
@@ -395,9 +419,16 @@ async fn start_watcher(
         ready_within: Duration::from_secs(60),
     };
     let server = PrometheusServer::start(&settings, client).await?;
-    let source =
-        PrometheusSource::new(&server.url(), client.clone(), rules.rate_window, Duration::from_secs(5));
-    Ok((Watcher::start(rules, source, webhook, client.clone()), Some(server)))
+    let source = PrometheusSource::new(
+        &server.url(),
+        client.clone(),
+        rules.rate_window,
+        Duration::from_secs(5),
+    );
+    Ok((
+        Watcher::start(rules, source, webhook, client.clone()),
+        Some(server),
+    ))
 }
 
 fn random_token() -> String {

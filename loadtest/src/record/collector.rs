@@ -10,8 +10,8 @@ use hdrhistogram::Histogram;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Accounts, BackendProgress, Class, Counts, Interval, Latency, Point, Progress, StageSummary, Summary, Tag, Timed, add,
-    new_histogram, series::Series,
+    Accounts, BackendProgress, Class, Counts, Interval, Latency, Point, Progress, StageSummary,
+    Summary, Tag, Timed, add, new_histogram, series::Series,
 };
 use crate::{
     plan::{Load, Plan},
@@ -79,7 +79,10 @@ impl Merged {
         self.at = self.at.max(interval.at);
         self.counts.add(&interval.counts);
         for (tag, timed) in interval.timed {
-            self.timed.entry(tag).and_modify(|total| total.add(&timed)).or_insert(timed);
+            self.timed
+                .entry(tag)
+                .and_modify(|total| total.add(&timed))
+                .or_insert(timed);
         }
         add(&mut self.send_lag, &interval.send_lag);
         add(&mut self.own_lag, &interval.own_lag);
@@ -117,7 +120,11 @@ impl Collector {
             Load::Open(profile) => (Some(profile.curve()), profile.stages().len()),
             Load::Closed(_) => (None, 0),
         };
-        let timed_stages = if stages <= MAX_TIMED_STAGES { stages } else { 0 };
+        let timed_stages = if stages <= MAX_TIMED_STAGES {
+            stages
+        } else {
+            0
+        };
         Self {
             gauges: vec![Gauges::default(); setup.workers],
             curve,
@@ -135,8 +142,16 @@ impl Collector {
     pub(crate) fn run(mut self, mut intervals: mpsc::Receiver<Interval>) -> Summary {
         while let Some(interval) = intervals.blocking_recv() {
             self.note(&interval);
-            self.pending.entry(interval.index).or_insert_with(Merged::new).add(interval);
-            let complete = self.gauges.iter().map(|gauges| gauges.index).min().unwrap_or(0);
+            self.pending
+                .entry(interval.index)
+                .or_insert_with(Merged::new)
+                .add(interval);
+            let complete = self
+                .gauges
+                .iter()
+                .map(|gauges| gauges.index)
+                .min()
+                .unwrap_or(0);
             // The tick with the run's end is published with the last word, below.
             while self.pending.len() > 1
                 && let Some(entry) = self.pending.first_entry()
@@ -158,11 +173,16 @@ impl Collector {
         let wall = interval.at.saturating_sub(gauges.at);
         // A sliver of a tick says nothing about use.
         if wall >= Duration::from_millis(50) {
-            gauges.busy = interval.cpu.saturating_sub(gauges.cpu).as_secs_f64() / wall.as_secs_f64();
+            gauges.busy =
+                interval.cpu.saturating_sub(gauges.cpu).as_secs_f64() / wall.as_secs_f64();
             self.busiest = self.busiest.max(gauges.busy);
         }
         *gauges = Gauges {
-            index: if interval.last { u64::MAX } else { interval.index },
+            index: if interval.last {
+                u64::MAX
+            } else {
+                interval.index
+            },
             in_flight: interval.in_flight,
             backlog: interval.backlog,
             connections: interval.connections,
@@ -189,20 +209,37 @@ impl Collector {
                 if tag.class == Class::Ok {
                     entry.1 = Latency::of(&timed.response);
                 }
-                self.seen.entry(Arc::clone(&tag.backend)).or_insert((end, end)).1 = end;
+                self.seen
+                    .entry(Arc::clone(&tag.backend))
+                    .or_insert((end, end))
+                    .1 = end;
             }
         }
         self.add_stage(start, end, &headline.response);
         self.total.counts.add(&merged.counts);
         for (tag, timed) in &merged.timed {
-            self.total.timed.entry(tag.clone()).or_insert_with(Timed::new).add(timed);
+            self.total
+                .timed
+                .entry(tag.clone())
+                .or_insert_with(Timed::new)
+                .add(timed);
         }
         add(&mut self.total.send_lag, &merged.send_lag);
         add(&mut self.total.own_lag, &merged.own_lag);
         add(&mut self.total.connect, &merged.connect);
 
-        let (response, service) = (Latency::of(&headline.response), Latency::of(&headline.service));
-        let progress = self.progress(index, start, merged, (response, service), &answers, finished);
+        let (response, service) = (
+            Latency::of(&headline.response),
+            Latency::of(&headline.service),
+        );
+        let progress = self.progress(
+            index,
+            start,
+            merged,
+            (response, service),
+            &answers,
+            finished,
+        );
         self.series.push(Point {
             start: start.as_secs_f64(),
             seconds: length.as_secs_f64(),
@@ -215,7 +252,10 @@ impl Collector {
             in_flight: progress.in_flight,
             backlog: progress.backlog,
             connections: progress.connections,
-            backends: answers.iter().map(|(name, (count, _))| (Arc::clone(name), *count)).collect(),
+            backends: answers
+                .iter()
+                .map(|(name, (count, _))| (Arc::clone(name), *count))
+                .collect(),
         });
         let tick = Tick {
             progress: &progress,
@@ -234,7 +274,9 @@ impl Collector {
     }
 
     fn asked(&self, start: Duration, end: Duration) -> f64 {
-        self.curve.as_ref().map_or(0.0, |curve| curve.due(end.as_secs_f64()) - curve.due(start.as_secs_f64()))
+        self.curve.as_ref().map_or(0.0, |curve| {
+            curve.due(end.as_secs_f64()) - curve.due(start.as_secs_f64())
+        })
     }
 
     fn progress(
@@ -250,13 +292,24 @@ impl Collector {
         let length = end.saturating_sub(start);
         let seconds = length.as_secs_f64().max(1e-9);
         let mut response_total = new_histogram();
-        for (_, timed) in self.total.timed.iter().filter(|(tag, _)| tag.class.is_headline()) {
+        for (_, timed) in self
+            .total
+            .timed
+            .iter()
+            .filter(|(tag, _)| tag.class.is_headline())
+        {
             add(&mut response_total, &timed.response);
         }
         let backends = self.seen.iter().map(|(name, (first_seen, last_seen))| {
             let (answers, response) = answers.get(name).copied().unwrap_or_default();
             let name = Arc::clone(name);
-            BackendProgress { name, answers, response, first_seen: *first_seen, last_seen: *last_seen }
+            BackendProgress {
+                name,
+                answers,
+                response,
+                first_seen: *first_seen,
+                last_seen: *last_seen,
+            }
         });
         Progress {
             tick: index,
@@ -274,7 +327,11 @@ impl Collector {
             in_flight: self.gauges.iter().map(|gauges| gauges.in_flight).sum(),
             backlog: self.gauges.iter().map(|gauges| gauges.backlog).sum(),
             connections: self.gauges.iter().map(|gauges| gauges.connections).sum(),
-            busiest_worker: self.gauges.iter().map(|gauges| gauges.busy).fold(0.0, f64::max),
+            busiest_worker: self
+                .gauges
+                .iter()
+                .map(|gauges| gauges.busy)
+                .fold(0.0, f64::max),
             backends: backends.collect(),
             accounts: self.total.counts.accounts,
             ok_total: self.total.counts.ok,
@@ -286,7 +343,9 @@ impl Collector {
 
     /// Adds a tick's times to the stage that held its middle.
     fn add_stage(&mut self, start: Duration, end: Duration, response: &Histogram<u64>) {
-        let Load::Open(profile) = &self.setup.plan.load else { return };
+        let Load::Open(profile) = &self.setup.plan.load else {
+            return;
+        };
         let middle = (start + end) / 2;
         let mut stage_end = Duration::ZERO;
         for (stage, times) in profile.stages().iter().zip(&mut self.stage_times) {
@@ -299,7 +358,9 @@ impl Collector {
     }
 
     fn stages(&self) -> Vec<StageSummary> {
-        let (Load::Open(profile), Some(curve)) = (&self.setup.plan.load, &self.curve) else { return Vec::new() };
+        let (Load::Open(profile), Some(curve)) = (&self.setup.plan.load, &self.curve) else {
+            return Vec::new();
+        };
         let mut start = 0.0;
         let mut stages = Vec::new();
         for (i, stage) in profile.stages().iter().enumerate() {
@@ -320,8 +381,18 @@ impl Collector {
     }
 
     fn finish(self) -> Summary {
-        let since_epoch = self.setup.started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let plan = self.setup.plan.describe().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let since_epoch = self
+            .setup
+            .started_at
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let plan = self
+            .setup
+            .plan
+            .describe()
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
         let mut summary = Summary {
             plan,
             started_at: since_epoch.as_secs_f64(),

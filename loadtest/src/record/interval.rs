@@ -1,11 +1,6 @@
 //! What one worker did during one tick.
 
-use std::{
-    collections::BTreeMap,
-    ops::AddAssign,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ops::AddAssign, sync::Arc, time::Duration};
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -29,7 +24,13 @@ pub enum Class {
 }
 
 impl Class {
-    pub(crate) const ALL: [Self; 5] = [Self::Ok, Self::Client, Self::Server, Self::Timeout, Self::Error];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Ok,
+        Self::Client,
+        Self::Server,
+        Self::Timeout,
+        Self::Error,
+    ];
 
     /// The name in tags and in JSON.
     pub fn name(self) -> &'static str {
@@ -88,7 +89,10 @@ pub(crate) struct Timed {
 
 impl Timed {
     pub(crate) fn new() -> Self {
-        Self { response: new_histogram(), service: new_histogram() }
+        Self {
+            response: new_histogram(),
+            service: new_histogram(),
+        }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -120,7 +124,11 @@ impl Accounts {
 
     /// The part of the plan that was sent, 0 to 1.
     pub fn delivered(&self) -> f64 {
-        if self.scheduled == 0 { 1.0 } else { self.started() as f64 / self.scheduled as f64 }
+        if self.scheduled == 0 {
+            1.0
+        } else {
+            self.started() as f64 / self.scheduled as f64
+        }
     }
 }
 
