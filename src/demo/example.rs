@@ -25,7 +25,7 @@ const UPPER: f64 = 0.8;
 const LOWER: f64 = 0.2;
 
 /// A fast run with a pool of one to five instances in which everything went well.
-pub fn example_run() -> Timeline {
+pub(super) fn example_run() -> Timeline {
     let story =
         Story::new(CAPACITY, Speed::Fast, 1, 5).unwrap_or_else(|error| unreachable!("{error}"));
     let mut model = Model::new(&story);
@@ -41,6 +41,7 @@ pub fn example_run() -> Timeline {
             model.tick(phase.rate);
         }
     }
+    model.run.resizes = model.run.actions.iter().map(|action| action.at).collect();
     // The last alert is still to be heard of, and the last member to be seen gone.
     for _ in 0..20 {
         model.tick(CAPACITY * 0.1);
@@ -49,7 +50,7 @@ pub fn example_run() -> Timeline {
 }
 
 /// The figures of [`example_run`] that are counted and not sampled.
-pub fn example_totals() -> Totals {
+pub(super) fn example_totals() -> Totals {
     Totals {
         requests: 1_498,
         failed_requests: 0,

@@ -1,7 +1,8 @@
 //! The demo: the whole autoscaling loop on one machine, told as a story with a figure and a verdict at its end.
 
 mod agent_process;
-pub mod example;
+#[cfg(test)]
+mod example;
 pub mod leash;
 pub mod lines;
 mod options;

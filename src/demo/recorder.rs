@@ -1,7 +1,7 @@
 //! Writes the run down: takes what the cloud, the watcher, the load and the agent know, and keeps the
 //! [`Timeline`].
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{collections::HashSet, net::Ipv4Addr, time::Duration};
 
 use jiff::Timestamp;
 use loadtest::Progress;
@@ -28,6 +28,8 @@ pub(super) struct Recorder {
     began_at: Timestamp,
     alerts_seen: usize,
     decisions_seen: u64,
+    /// Members that were healthy once: unhealthy again, they drain.
+    served: HashSet<Ipv4Addr>,
 }
 
 impl Recorder {
@@ -39,6 +41,7 @@ impl Recorder {
             began_at: Timestamp::now(),
             alerts_seen: 0,
             decisions_seen: 0,
+            served: HashSet::new(),
         }
     }
 
@@ -59,10 +62,14 @@ impl Recorder {
         let millis = |nanos: u64| nanos as f64 / 1e6;
         let answered = load.response.count > 0;
         let pool = cloud.pools.first();
-        let members: Vec<MemberSample> = pool
+        let members = pool.iter().flat_map(|pool| &pool.members);
+        let members: Vec<MemberSample> = members
+            .map(|member| self.member(member, cloud, readings))
+            .collect();
+        self.run.resizes = pool
             .iter()
-            .flat_map(|pool| &pool.members)
-            .map(|member| member_sample(member, cloud, readings))
+            .flat_map(|pool| &pool.resizes)
+            .filter_map(|resize| resize.at.duration_since(self.began_at).try_into().ok())
             .collect();
         let count = |states: &[MemberState]| {
             members
@@ -78,13 +85,43 @@ impl Recorder {
             p99_ms: answered.then(|| millis(load.response.p99)),
             cpu: readings.average,
             desired: pool.map_or(0, |pool| pool.size),
-            running: count(&[MemberState::Running, MemberState::Healthy]),
+            running: count(&[
+                MemberState::Running,
+                MemberState::Healthy,
+                MemberState::Draining,
+            ]),
             healthy: count(&[MemberState::Healthy]),
             members,
             in_flight: load.in_flight + load.backlog,
             failed: load.failed_total,
         };
         self.run.samples.push(sample);
+    }
+
+    fn member(
+        &mut self,
+        member: &MemberStatus,
+        cloud: &Status,
+        readings: &Readings,
+    ) -> MemberSample {
+        let is_healthy = is_healthy(member.ip, cloud);
+        if is_healthy {
+            self.served.insert(member.ip);
+        }
+        let state = match member.state {
+            InstanceState::Running if is_healthy => MemberState::Healthy,
+            InstanceState::Running if self.served.contains(&member.ip) => MemberState::Draining,
+            InstanceState::Running => MemberState::Running,
+            InstanceState::Stopping | InstanceState::Destroying => MemberState::Stopping,
+            _ => MemberState::Starting,
+        };
+        // Names differ in their last part only: `slow-app-1a2b3-vwxyz`.
+        let name = member.name.rsplit('-').next().unwrap_or(&member.name);
+        MemberSample {
+            name: name.to_owned(),
+            state,
+            cpu: readings.observation.cpu_of(member.ip.into()),
+        }
     }
 
     /// Notes alerts that are new since the last call.
@@ -133,21 +170,6 @@ impl Recorder {
         self.run.latest().is_some_and(|sample| {
             sample.desired == min && sample.members.len() == min as usize && sample.healthy == min
         })
-    }
-}
-
-fn member_sample(member: &MemberStatus, cloud: &Status, readings: &Readings) -> MemberSample {
-    let is_healthy = is_healthy(member.ip, cloud);
-    let state = match member.state {
-        InstanceState::Running if is_healthy => MemberState::Healthy,
-        InstanceState::Running => MemberState::Running,
-        InstanceState::Stopping | InstanceState::Destroying => MemberState::Stopping,
-        _ => MemberState::Starting,
-    };
-    MemberSample {
-        name: member.name.clone(),
-        state,
-        cpu: readings.observation.cpu_of(member.ip.into()),
     }
 }
 

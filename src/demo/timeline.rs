@@ -210,6 +210,9 @@ pub struct Timeline {
     pub alerts: Vec<AlertEvent>,
     /// All decisions.
     pub decisions: Vec<DecisionLine>,
+    /// When the cloud changed the pool's size, by the cloud's own record: what the agent says of
+    /// itself is held against it.
+    pub resizes: Vec<Duration>,
 }
 
 impl Timeline {
@@ -222,6 +225,7 @@ impl Timeline {
             actions: Vec::new(),
             alerts: Vec::new(),
             decisions: Vec::new(),
+            resizes: Vec::new(),
         }
     }
 

@@ -93,19 +93,15 @@ fn came_back(run: &Timeline) -> Check {
 fn kept_the_window(run: &Timeline) -> Check {
     let window = run.settings.window;
     let gap = min_gap(run);
-    let figures = gap.map_or_else(
-        || format!("{} actions", run.actions.len()),
-        |gap| {
-            format!(
-                "least gap {:.3} s, window {:.3} s",
-                gap.as_secs_f64(),
-                window.as_secs_f64()
-            )
-        },
-    );
+    let (decided, made) = (run.actions.len(), run.resizes.len());
+    let mut figures = format!("{decided} decided, {made} seen by the cloud");
+    if let Some(gap) = gap {
+        let (gap, window) = (gap.as_secs_f64(), window.as_secs_f64());
+        figures = format!("{figures}, least gap {gap:.3} s, window {window:.3} s");
+    }
     check(
         "never acted twice in a window",
-        gap.is_none_or(|gap| gap + STAMP >= window),
+        decided == made && gap.is_none_or(|gap| gap + STAMP >= window),
         figures,
     )
 }
@@ -118,12 +114,12 @@ fn lost_nothing(totals: &Totals) -> Check {
     )
 }
 
-/// The shortest time between two actions that followed each other; `None` with fewer than two.
+/// The shortest time between two actions that followed each other, whether by the agent's stamps or by
+/// the cloud's; `None` with fewer than two.
 pub fn min_gap(run: &Timeline) -> Option<Duration> {
-    run.actions
-        .windows(2)
-        .map(|pair| pair[1].at.abs_diff(pair[0].at))
-        .min()
+    let decided: Vec<Duration> = run.actions.iter().map(|action| action.at).collect();
+    let gaps = |times: &[Duration]| times.windows(2).map(|pair| pair[1].abs_diff(pair[0])).min();
+    gaps(&decided).into_iter().chain(gaps(&run.resizes)).min()
 }
 
 #[cfg(test)]
@@ -170,6 +166,12 @@ mod tests {
         let mut hasty = run.clone();
         hasty.actions[1].at = hasty.actions[0].at + hasty.settings.window.mul_f64(0.99);
         assert_eq!(failing(&hasty, &totals), ["never acted twice in a window"]);
+
+        let mut secret = run.clone();
+        secret.resizes[1] = secret.resizes[0] + secret.settings.window.mul_f64(0.99);
+        assert_eq!(failing(&secret, &totals), ["never acted twice in a window"]);
+        secret.resizes.pop();
+        assert_eq!(failing(&secret, &totals), ["never acted twice in a window"]);
 
         let lossy = Totals {
             failed_requests: 1,

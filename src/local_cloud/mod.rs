@@ -45,6 +45,7 @@ pub use error::Error;
 pub use faults::{Fault, FaultKind, Faults};
 pub use forwarding::Forwarding;
 pub use options::{Options, serve};
+pub use pools::Resize;
 pub use refusal::Refusal;
 pub use stack::Stack;
 pub use status::{BalancerStatus, MemberStatus, PoolStatus, ServerHealth, ServiceStatus, Status};

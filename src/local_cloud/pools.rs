@@ -12,6 +12,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -58,9 +60,28 @@ pub(crate) struct Pool {
     pub(crate) members: Vec<InstanceId>,
     /// Members in a row that died soon after they started.
     pub(crate) early_deaths: u32,
+    /// Every change of size since the pool was made.
+    pub(crate) resizes: Vec<Resize>,
+}
+
+/// A change of a pool's size, as the API took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct Resize {
+    pub at: Timestamp,
+    pub from: u32,
+    pub to: u32,
 }
 
 impl Pool {
+    fn resize(&mut self, to: u32) {
+        let from = std::mem::replace(&mut self.size, to);
+        if from != to {
+            let at = Timestamp::now();
+            self.resizes.push(Resize { at, from, to });
+        }
+    }
+
     /// A name in Exoscale's form, `prefix-pool-instance`.
     pub(crate) fn new_member_name(&self) -> String {
         let prefix = self.settings.instance_prefix.as_deref().unwrap_or("pool");
@@ -95,6 +116,7 @@ pub(crate) fn create(cloud: &Arc<Cloud>, new: NewPool) -> Result<Operation, Refu
             settings: Arc::new(new.settings),
             members: Vec::new(),
             early_deaths: 0,
+            resizes: Vec::new(),
         },
     );
     fill(cloud, &mut state, id);
@@ -110,7 +132,7 @@ pub(crate) fn scale(cloud: &Arc<Cloud>, id: PoolId, size: u32) -> Result<Operati
         check_quota(cloud, &state, size - before)?;
     }
     let pool = changeable(&mut state, id)?;
-    pool.size = size;
+    pool.resize(size);
     let mut gone = Vec::new();
     if size > before {
         pool.state = PoolState::ScalingUp;
@@ -144,9 +166,8 @@ pub(crate) fn evict(
         }
     }
     let pool = changeable(&mut state, id)?;
-    pool.size = pool
-        .size
-        .saturating_sub(u32::try_from(victims.len()).unwrap_or(u32::MAX));
+    let evicted = u32::try_from(victims.len()).unwrap_or(u32::MAX);
+    pool.resize(pool.size.saturating_sub(evicted));
     pool.state = PoolState::ScalingDown;
     let gone = remove_members(&mut state, id, victims);
     Ok(settle_to_running(cloud, &mut state, id, gone))

@@ -17,7 +17,7 @@ use super::{
     balancers::Balancer,
     cloud::{Cloud, State},
     faults::Fault,
-    pools::Pool,
+    pools::{Pool, Resize},
     services::Service,
 };
 
@@ -45,6 +45,8 @@ pub struct PoolStatus {
     pub state: PoolState,
     pub size: u32,
     pub members: Vec<MemberStatus>,
+    /// Every change of size since the pool was made.
+    pub resizes: Vec<Resize>,
 }
 
 /// A member, also before it has its public address and after it was told to leave.
@@ -118,6 +120,7 @@ impl PoolStatus {
             name: pool.name.clone(),
             state: pool.state.clone(),
             size: pool.size,
+            resizes: pool.resizes.clone(),
             members: members
                 .map(|instance| MemberStatus {
                     id: instance.id,
