@@ -17,6 +17,9 @@ use tokio::{
 /// Far above the three minutes that a run takes, for machines that are busy.
 const RUN_WITHIN: Duration = Duration::from_secs(300);
 
+/// Two runs at once would share the machine's cores, and neither would show what it should.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 struct Demo {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -123,6 +126,7 @@ fn check_report(report: &Value) {
 
 #[tokio::test]
 async fn the_pool_grows_and_shrinks_and_nothing_is_lost() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let demo = Demo::start(folder.path(), &["--plain", "--watcher", "built-in"]);
     let (status, said) = demo.end().await;
@@ -151,6 +155,7 @@ async fn prometheus_follows_the_pool_through_the_discovery_file() {
         println!("skipped: {reason}");
         return;
     }
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let arguments = [
         "--plain",
@@ -163,9 +168,10 @@ async fn prometheus_follows_the_pool_through_the_discovery_file() {
         "--keep",
     ];
     let mut demo = Demo::start(folder.path(), &arguments);
-    let agent = demo.line("agent         ").await;
-    let cloud = demo.line("local cloud   ").await;
-    let prometheus = demo.line("Prometheus    ").await;
+    demo.line("Still running").await;
+    let agent = demo.line("agent").await;
+    let cloud = demo.line("local cloud").await;
+    let prometheus = demo.line("Prometheus").await;
     let client = autoscaler::demo::watcher::http_client().unwrap();
     let get = async |url: String, query: &[(&str, &str)]| -> Value {
         client
