@@ -46,7 +46,7 @@ fn legacy(state: &str, direction: &str) -> Value {
     })
 }
 
-fn alertmanager(status: &str, labels: Value) -> Value {
+fn alertmanager(status: &str, labels: &Value) -> Value {
     json!({
         "version": "4", "groupKey": "{}", "truncatedAlerts": 0, "status": status, "receiver": "agent",
         "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://a",
@@ -93,7 +93,7 @@ async fn what_is_no_alarm_is_answered_and_ignored() {
         ("resolved", legacy("ok", "down")),
         (
             "resolved",
-            alertmanager("resolved", json!({ "scale": "down" })),
+            alertmanager("resolved", &json!({ "scale": "down" })),
         ),
         ("no_data", unified("firing", "DatasourceNoData", "down")),
         ("no_data", legacy("no_data", "down")),
@@ -101,7 +101,7 @@ async fn what_is_no_alarm_is_answered_and_ignored() {
             "no_data",
             alertmanager(
                 "firing",
-                json!({ "alertname": "DatasourceNoData", "scale": "down" }),
+                &json!({ "alertname": "DatasourceNoData", "scale": "down" }),
             ),
         ),
         ("error_alert", bad.clone()),
@@ -118,7 +118,7 @@ async fn what_is_no_alarm_is_answered_and_ignored() {
         ("not_firing", unified("suppressed", "Pool idles", "down")),
         (
             "no_direction",
-            alertmanager("firing", json!({ "alertname": "Pool idles" })),
+            alertmanager("firing", &json!({ "alertname": "Pool idles" })),
         ),
         ("no_direction", unified("firing", "Pool idles", "sideways")),
         ("no_direction", legacy("alerting", "")),
@@ -197,7 +197,7 @@ async fn what_cannot_be_read_is_refused() {
     }
     assert_untouched(&stage, &agent).await;
 
-    let good = alertmanager("firing", json!({ "scale": "up" }));
+    let good = alertmanager("firing", &json!({ "scale": "up" }));
     assert_eq!(send(webhook(&agent, good.to_string())).await.0, 200);
     stage.until_size(4).await;
 }
@@ -245,7 +245,8 @@ fn signature(body: &str, time: Option<i64>) -> String {
     }
     mac.update(body.as_bytes());
     let bytes = mac.finalize().into_bytes();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let hex = |text: String, byte: &u8| text + &format!("{byte:02x}");
+    bytes.iter().fold(String::new(), hex)
 }
 
 fn protected() -> Wishes {

@@ -37,8 +37,8 @@ pub(crate) struct Wishes {
 }
 
 impl Wishes {
-    pub(crate) fn set(mut self, key: &str, value: impl ToString) -> Self {
-        self.settings.push(format!("{key}={}", value.to_string()));
+    pub(crate) fn set(mut self, key: &str, value: impl std::fmt::Display) -> Self {
+        self.settings.push(format!("{key}={value}"));
         self
     }
 

@@ -228,8 +228,7 @@ mod tests {
             let bytes = mac.finalize().into_bytes();
             bytes
                 .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
+                .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
         };
         let shown = |time: &str| {
             admits(
