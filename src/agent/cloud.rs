@@ -7,6 +7,7 @@ use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler, ResponseFuture};
 use jiff::Timestamp;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -20,13 +21,19 @@ use crate::{
     exoscale::{
         Client, ClientError,
         ids::{InstanceId, LoadBalancerId, PoolId},
-        models::{HealthStatus, Instance, InstanceState, LoadBalancer, Operation, PoolState},
+        models::{
+            HealthStatus, Instance, InstancePool, InstanceState, LoadBalancer, Operation, PoolState,
+        },
     },
     policy::{Action, Failure, Member, MemberId, Outcome, Pool, Resize, Size},
 };
 
-/// How often a change is sent again after reading back showed that it was not made.
+/// How often a scale-out is sent when reading back shows that it was not made.
 const WRITE_ATTEMPTS: u32 = 3;
+/// Pause before it is sent again, where the API names none; grows with each attempt.
+const WRITE_PAUSE: Duration = Duration::from_secs(1);
+/// A longer pause is not waited for: the alert will come again.
+const MAX_WRITE_PAUSE: Duration = Duration::from_secs(15);
 
 /// The actor.
 #[derive(Clone, Debug)]
@@ -162,62 +169,75 @@ struct Write {
 type Ended = Result<(), (Failure, String)>;
 
 impl Write {
+    /// Asks for the new size until the pool has it. The size is absolute, so that asking again does
+    /// no harm; it is asked again only after a fresh read (guarantees G6 and G7).
     async fn scale_out(&mut self, resize: Resize) -> Ended {
         let api = self.cloud.api.urgent();
         let (pool, size) = (self.cloud.pool, resize.to().0);
-        for attempt in 1..=WRITE_ATTEMPTS {
+        for attempt in 1.. {
             let sent = api.scale_instance_pool(pool, size).await;
-            match self.follow(sent).await {
-                Err(error) if error.is_ambiguous() => {
-                    tracing::warn!(%error, attempt, "Scale-out left open; reading back.");
-                    if self.read_back(&api).await? >= resize.to() {
-                        return Ok(());
-                    }
-                }
-                other => return other.map_err(|error| failure(&error)),
+            let Err(error) = self.follow(sent).await else {
+                return Ok(());
+            };
+            let pause = error.retry_after().unwrap_or(WRITE_PAUSE * attempt);
+            let may_pass = error.is_retryable() && !error.is_capacity() && pause <= MAX_WRITE_PAUSE;
+            if !error.is_ambiguous() && !may_pass {
+                return Err(failure(&error));
+            }
+            tracing::warn!(%error, attempt, "Scale-out left open; reading back.");
+            if may_pass {
+                sleep(pause).await;
+            }
+            let read = self.read_back(&api).await?;
+            if Size(read.size) >= resize.to() {
+                return Ok(());
+            }
+            if Size(read.size) != resize.from() || read.state != PoolState::Running {
+                let detail = format!("somebody else changes the pool; its size is {}", read.size);
+                return Err((Failure::Unknown, detail));
+            }
+            if attempt == WRITE_ATTEMPTS || self.cloud.stopping.is_cancelled() {
+                return Err(failure(&error));
             }
         }
-        Err((
-            Failure::Unknown,
-            "it was not made, however often it was sent".to_owned(),
-        ))
+        unreachable!("the last attempt returns")
     }
 
     async fn scale_in(&mut self, resize: Resize, victims: &[MemberId]) -> Ended {
         let api = self.cloud.api.clone();
         let addresses = self.addresses(&api, victims).await?;
-        match self
-            .cloud
-            .drainer
-            .drain(&addresses, &self.cloud.stopping)
-            .await
-        {
+        let drainer = self.cloud.drainer.clone();
+        match drainer.drain(&addresses, &self.cloud.stopping).await {
             Drained::Empty => tracing::info!(?addresses, "Members are drained."),
             Drained::Unsure => tracing::warn!(?addresses, "Removing members that may be busy."),
             Drained::Cancelled => {
                 return Err((Failure::Refused, "the agent stops".to_owned()));
             }
         }
+        let evicted = self.evict(&api, resize, victims).await;
+        if evicted.is_err() {
+            // Those that are still there must not stay out of service.
+            drainer.undo(&addresses).await;
+        }
+        evicted
+    }
+
+    async fn evict(&mut self, api: &Client, resize: Resize, victims: &[MemberId]) -> Ended {
         let ids: Vec<InstanceId> = victims.iter().map(|id| InstanceId(id.0)).collect();
         let sent = api.evict_instance_pool_members(self.cloud.pool, &ids).await;
-        match self.follow(sent).await {
-            Err(error) if error.is_ambiguous() => {
-                tracing::warn!(%error, "Scale-in left open; reading back.");
-                if self.read_back(&api).await? <= resize.to() {
-                    return Ok(());
-                }
-                self.cloud.drainer.undo(&addresses).await;
-                Err((
-                    Failure::Refused,
-                    "reading back shows that it was not made".to_owned(),
-                ))
-            }
-            Err(error) => {
-                self.cloud.drainer.undo(&addresses).await;
-                Err(failure(&error))
-            }
-            Ok(()) => Ok(()),
+        let Err(error) = self.follow(sent).await else {
+            return Ok(());
+        };
+        if !error.is_ambiguous() {
+            return Err(failure(&error));
         }
+        tracing::warn!(%error, "Scale-in left open; reading back.");
+        let read = self.read_back(api).await?;
+        if Size(read.size) <= resize.to() {
+            return Ok(());
+        }
+        let detail = "reading back shows that it was not made".to_owned();
+        Err((Failure::Refused, detail))
     }
 
     /// Stamps the answer to a write and waits for its operation to end.
@@ -229,14 +249,11 @@ impl Write {
         Ok(())
     }
 
-    /// The pool's size now, for a change of which it is unknown whether it was made.
-    async fn read_back(&mut self, api: &Client) -> Result<Size, (Failure, String)> {
+    /// The pool now, after a change of which it is unknown whether it was made.
+    async fn read_back(&mut self, api: &Client) -> Result<InstancePool, (Failure, String)> {
         let read = api.get_instance_pool(self.cloud.pool).await;
         self.written_at = Some(self.cloud.clock.now());
-        match read {
-            Ok(pool) => Ok(Size(pool.size)),
-            Err(error) => Err((Failure::Unknown, error.to_string())),
-        }
+        read.map_err(|error| (Failure::Unknown, error.to_string()))
     }
 
     async fn addresses(

@@ -3,7 +3,12 @@
 //! One call a round, whatever the pool's size. A failed call changes nothing (guarantee G10), and a
 //! member leaves the file only when two reads in a row lack it.
 
-use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddrV4},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Recipient, WrapFuture as _,
@@ -26,10 +31,8 @@ pub struct Discovery {
     settings: Settings,
     cloud: Recipient<ListMembers>,
     read_model: Arc<ReadModel>,
-    /// The members as last known.
-    known: Addresses,
-    /// What the file holds, as far as this process knows.
-    written: Option<Vec<TargetGroup>>,
+    /// The members as last known; `None` when nothing is known yet.
+    known: Option<Addresses>,
 }
 
 /// What a round came to.
@@ -46,18 +49,16 @@ impl Discovery {
         read_model: Arc<ReadModel>,
     ) -> Self {
         file_sd::remove_leftover(&settings.file);
-        let written = file_sd::read(&settings.file);
-        let targets = written.iter().flatten().flat_map(|group| &group.targets);
-        let known = targets
-            .filter_map(|target| target.parse::<std::net::SocketAddrV4>().ok())
-            .map(|target| *target.ip())
-            .collect();
+        let known = file_sd::read(&settings.file).and_then(|groups| {
+            let targets = groups.iter().flat_map(|group| &group.targets);
+            let address = |target: &String| Some(*target.parse::<SocketAddrV4>().ok()?.ip());
+            targets.map(address).collect()
+        });
         Self {
             settings,
             cloud,
             read_model,
             known,
-            written,
         }
     }
 
@@ -78,16 +79,12 @@ impl Discovery {
         };
         let labels = &self.settings.labels;
         let groups = file_sd::document(members.iter().copied(), self.settings.target_port, labels);
-        self.known = members;
+        self.known = Some(members);
         self.read_model.discovered(&groups);
-        if self.written.as_ref() == Some(&groups) {
-            return self.again(ctx);
-        }
-        let written = write(self.settings.file.clone(), groups.clone());
+        let written = write(self.settings.file.clone(), groups);
         ctx.spawn(written.into_actor(self).map(|result, discovery, ctx| {
-            match &result {
-                Ok(()) => discovery.written = Some(groups),
-                Err(error) => tracing::error!(%error, "Service discovery file is not written."),
+            if let Err(error) = &result {
+                tracing::error!(%error, "Service discovery file is not written.");
             }
             discovery
                 .read_model
@@ -104,18 +101,23 @@ impl Discovery {
     }
 }
 
-/// Lists the members, and once more when one seems to have gone.
+/// Lists the members, and once more when one seems to have gone, or all, for all that is known.
 async fn list(
     cloud: Recipient<ListMembers>,
-    known: Addresses,
+    known: Option<Addresses>,
     confirm_after: std::time::Duration,
 ) -> Round {
     let Some(first) = list_once(&cloud).await else {
         return Round::Failed;
     };
-    if known.is_subset(&first) {
+    let is_plausible = match &known {
+        Some(known) => known.is_subset(&first),
+        None => !first.is_empty(),
+    };
+    if is_plausible {
         return Round::Listed(first);
     }
+    let known = known.unwrap_or_default();
     sleep(confirm_after).await;
     let Some(second) = list_once(&cloud).await else {
         return Round::Failed;
@@ -150,10 +152,14 @@ fn addresses(members: &[Instance]) -> Addresses {
         .collect()
 }
 
+/// Writes the file unless it holds just this. It is looked at each time: somebody may have removed it.
 async fn write(path: PathBuf, groups: Vec<TargetGroup>) -> Result<(), FileError> {
     let write = tokio::task::spawn_blocking({
         let path = path.clone();
-        move || file_sd::replace(&path, &groups)
+        move || match file_sd::read(&path) {
+            Some(held) if held == groups => Ok(()),
+            _ => file_sd::replace(&path, &groups),
+        }
     });
     write.await.unwrap_or_else(|panic| {
         Err(FileError::Io {

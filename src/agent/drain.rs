@@ -5,8 +5,9 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
+use futures_util::future::join_all;
 use serde::Deserialize;
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::config::Drain;
@@ -34,6 +35,23 @@ pub(super) enum Drained {
     Unsure,
     /// The agent stops: the members were told to serve on.
     Cancelled,
+}
+
+/// Whom the load balancer sends connections to.
+enum Balanced {
+    /// At most these.
+    Only(Vec<Ipv4Addr>),
+    /// It could not be read: perhaps everyone.
+    Unknown,
+}
+
+impl Balanced {
+    fn includes(&self, member: Ipv4Addr) -> bool {
+        match self {
+            Self::Only(members) => members.contains(&member),
+            Self::Unknown => true,
+        }
+    }
 }
 
 /// Answer of `POST /drain`.
@@ -65,64 +83,72 @@ impl Drainer {
         if !self.settings.enabled {
             return Drained::Unsure;
         }
-        let deadline = Instant::now() + self.settings.timeout;
+        // However long the API or a member takes to answer, a stop and the time limit are heeded.
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                self.undo(members).await;
+                Drained::Cancelled
+            }
+            drained = timeout(self.settings.timeout, self.until_empty(members)) => {
+                drained.unwrap_or_else(|_| {
+                    tracing::warn!(?members, "Members are not empty in time.");
+                    Drained::Unsure
+                })
+            }
+        }
+    }
+
+    /// Asks again and again until every member is empty or cannot be asked.
+    async fn until_empty(&self, members: &[Ipv4Addr]) -> Drained {
         let mut waiting = members.to_vec();
-        let mut unsure = false;
+        let mut drained = Drained::Empty;
         while !waiting.is_empty() {
+            // In this order: a member that gets no connections and then has no requests is empty.
+            let balanced = self.balanced().await;
+            let answers = join_all(waiting.iter().map(|member| self.ask(*member))).await;
             let mut left = Vec::new();
-            let balanced = self.still_balanced().await;
-            for member in waiting {
-                match self.ask(member).await {
-                    Ok(0) if !balanced.contains(&member) => {}
+            for (member, answer) in waiting.into_iter().zip(answers) {
+                match answer {
+                    Ok(0) if !balanced.includes(member) => {}
                     Ok(_) => left.push(member),
                     Err(error) => {
                         tracing::warn!(%member, %error, "Member cannot be drained.");
-                        unsure = true;
+                        drained = Drained::Unsure;
                     }
                 }
             }
             waiting = left;
-            if waiting.is_empty() {
-                break;
-            }
-            if Instant::now() >= deadline {
-                tracing::warn!(?waiting, "Members are not empty in time.");
-                return Drained::Unsure;
-            }
-            tokio::select! {
-                () = cancel.cancelled() => {
-                    self.undo(members).await;
-                    return Drained::Cancelled;
-                }
-                () = sleep(self.settings.poll) => {}
+            if !waiting.is_empty() {
+                sleep(self.settings.poll).await;
             }
         }
-        if unsure {
-            Drained::Unsure
-        } else {
-            Drained::Empty
-        }
+        drained
     }
 
     /// Tells members to serve on.
     pub(super) async fn undo(&self, members: &[Ipv4Addr]) {
-        for member in members {
+        if !self.settings.enabled {
+            return;
+        }
+        let told = members.iter().map(async |member| {
             if let Err(error) = self.request(reqwest::Method::DELETE, *member).await {
                 tracing::warn!(%member, %error, "Member could not be told to serve on.");
             }
-        }
+        });
+        join_all(told).await;
     }
 
     /// The members that the load balancer still sends connections to.
-    async fn still_balanced(&self) -> Vec<Ipv4Addr> {
+    async fn balanced(&self) -> Balanced {
         let Some(id) = self.load_balancer else {
-            return Vec::new();
+            return Balanced::Only(Vec::new());
         };
         match self.api.get_load_balancer(id).await {
-            Ok(balancer) => healthy_members(&balancer),
+            Ok(balancer) => Balanced::Only(healthy_members(&balancer)),
             Err(error) => {
                 tracing::warn!(%error, "Load balancer cannot be read while draining.");
-                Vec::new()
+                Balanced::Unknown
             }
         }
     }

@@ -40,7 +40,9 @@ pub struct Scaler {
     partners: Partners,
     read_model: Arc<ReadModel>,
     timer: Option<SpawnHandle>,
-    /// Who waits for the action under way to end; nothing new begins once this is `Some`.
+    /// Memos on their way to the journal.
+    saving: u32,
+    /// Who waits for everything under way to end; nothing new begins once this is `Some`.
     finishing: Option<Vec<oneshot::Sender<()>>>,
 }
 
@@ -61,6 +63,7 @@ impl Scaler {
             partners,
             read_model,
             timer: None,
+            saving: 0,
             finishing: None,
         }
     }
@@ -83,7 +86,12 @@ impl Scaler {
             }
         }
         if let Some(memo) = unsaved {
-            ctx.spawn(save(self.partners.journal.clone(), memo).into_actor(self));
+            self.saving += 1;
+            let saved = save(self.partners.journal.clone(), memo).into_actor(self);
+            ctx.spawn(saved.map(|(), scaler, _| {
+                scaler.saving -= 1;
+                scaler.answer_finishers();
+            }));
         }
     }
 
@@ -94,6 +102,9 @@ impl Scaler {
         let urgent = self.state.wishes_up();
         let read = self.partners.read_pool.send(ReadPool { urgent });
         ctx.spawn(read.into_actor(self).map(|read, scaler, ctx| {
+            if scaler.finishing.is_some() {
+                return; // a decision now would take the alert and not act on it
+            }
             let read = match read {
                 Ok(read) => read.map_err(|error| read_failure(&error)),
                 Err(_) => Err(ReadFailure::Unavailable),
@@ -105,11 +116,7 @@ impl Scaler {
     /// Orders the change once the journal knows of it.
     fn act(&self, action: Action, memo: Option<Memo>, ctx: &mut Context<Self>) {
         let partners = self.partners.clone();
-        let stopping = self.finishing.is_some();
         let performed = async move {
-            if stopping {
-                return refused("the agent stops");
-            }
             if let Some(memo) = memo {
                 // A failure is reported, and does not hinder: a full disk is no reason not to scale.
                 save(partners.journal, memo).await;
@@ -132,13 +139,7 @@ impl Scaler {
     /// Publishes the state, answers those who wait for the end, and sets the timer.
     fn settle(&mut self, ctx: &mut Context<Self>) {
         self.read_model.state_changed(&self.state);
-        if self.state.acting().is_none()
-            && let Some(waiting) = &mut self.finishing
-        {
-            for sender in waiting.drain(..) {
-                let _ = sender.send(());
-            }
-        }
+        self.answer_finishers();
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
@@ -150,6 +151,24 @@ impl Scaler {
                 scaler.timer = None;
                 scaler.step(Event::Woken, ctx);
             }));
+        }
+    }
+
+    fn answer_finishers(&mut self) {
+        if self.state.acting().is_none()
+            && self.saving == 0
+            && let Some(waiting) = &mut self.finishing
+        {
+            for sender in waiting.drain(..) {
+                let _ = sender.send(());
+            }
+        }
+    }
+
+    fn take_signals(&mut self, ctx: &mut Context<Self>) {
+        let Waiting { up, down } = self.inbox.take();
+        if up > 0 || down > 0 {
+            self.step(Event::Signals { up, down }, ctx);
         }
     }
 }
@@ -192,10 +211,7 @@ impl Handler<SignalsWaiting> for Scaler {
     type Result = ();
 
     fn handle(&mut self, _: SignalsWaiting, ctx: &mut Self::Context) {
-        let Waiting { up, down } = self.inbox.take();
-        if up + down > 0 {
-            self.step(Event::Signals { up, down }, ctx);
-        }
+        self.take_signals(ctx);
     }
 }
 
@@ -211,6 +227,8 @@ impl Handler<Finish> for Scaler {
     fn handle(&mut self, _: Finish, ctx: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         self.finishing.get_or_insert_default().push(sender);
+        // An alert that was answered just now is still to be kept for the next start.
+        self.take_signals(ctx);
         self.settle(ctx);
         Box::pin(async move {
             let _ = receiver.await;

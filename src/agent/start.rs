@@ -142,16 +142,20 @@ impl Agent {
         watchdog::watch(self.watched.clone(), self.read_model.clone()).await
     }
 
-    /// Begins nothing new, lets the action under way end, and returns. Alerts that come now are kept
-    /// in the journal only as far as the scaler still takes them; the web server should stop first.
+    /// Begins nothing new, lets the action under way end, and returns. The web server should stop
+    /// first: alerts that were answered before this are in the journal after it, later ones are not.
     pub async fn stop(self) {
         self.stopping.cancel();
-        if timeout(STOP_WITHIN, self.scaler.send(Finish)).await.is_ok() {
-            tracing::info!("Stopped; no action is left open.");
-        } else {
-            tracing::warn!(
-                "Stopped in the middle of an action; the next start waits a whole window."
-            );
+        match timeout(STOP_WITHIN, self.scaler.send(Finish)).await {
+            Ok(Ok(())) => tracing::info!("Stopped; no action is left open."),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "Stopped; the scaler cannot say what is open.");
+            }
+            Err(_) => {
+                tracing::warn!(
+                    "Stopped in the middle of an action; the next start waits a whole window."
+                );
+            }
         }
     }
 }

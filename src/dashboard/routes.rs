@@ -9,13 +9,17 @@ use actix_web::{
 };
 use futures_util::stream;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::page;
 use crate::agent::{metrics, metrics::Metrics, read_model::ReadModel};
 
 /// An idle stream says so this often, so that proxies and browsers keep it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Changes that come closer together than this are shown as one: a flood of alerts must not become
+/// a flood of documents.
+const EVENT_GAP: Duration = Duration::from_millis(100);
 
 /// Adds the dashboard's paths.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -77,15 +81,16 @@ async fn targets(model: web::Data<ReadModel>) -> HttpResponse {
 async fn events(model: web::Data<ReadModel>) -> HttpResponse {
     let mut changes = model.changes();
     changes.mark_changed();
-    let stream = stream::unfold(changes, move |mut changes| {
+    let stream = stream::unfold((changes, Duration::ZERO), move |(mut changes, pause)| {
         let model = model.clone();
         async move {
+            sleep(pause).await;
             let text = match timeout(KEEP_ALIVE, changes.changed()).await {
                 Ok(Ok(())) => event(&model),
                 Ok(Err(_)) => return None,
                 Err(_) => ": still here\n\n".to_owned(),
             };
-            Some((Ok::<_, Infallible>(Bytes::from(text)), changes))
+            Some((Ok::<_, Infallible>(Bytes::from(text)), (changes, EVENT_GAP)))
         }
     });
     HttpResponse::Ok()

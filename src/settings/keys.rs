@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use actix_web::http::header::HeaderName;
+
 use super::reader::Reader;
 use crate::{
     agent::{
@@ -144,11 +146,14 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
 }
 
 fn client(r: &mut Reader<'_>) -> Option<ClientConfig> {
-    let key = r.required::<ApiKey>("exoscale.key", "the API key, or set EXOSCALE_KEY");
+    let key =
+        r.required_guarded::<ApiKey>("exoscale.key", "the API key, or set EXOSCALE_KEY", |text| {
+            text.starts_with("EXO")
+        });
     let secret =
         r.required_secret::<ApiSecret>("exoscale.secret", "the API secret, or set EXOSCALE_SECRET");
     let zone = r.required::<String>("exoscale.zone", "a zone such as at-vie-1");
-    let endpoint = r.optional::<Endpoint>("exoscale.endpoint", "an API endpoint");
+    let endpoint = r.guarded::<Endpoint>("exoscale.endpoint", |_| true);
     let budget = r.required::<NonZeroU32>("exoscale.calls_per_minute", "a number from 1 up");
     let request_timeout = r.duration("exoscale.request_timeout", Duration::from_millis(100));
     let endpoint = match endpoint {
@@ -196,6 +201,14 @@ fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
     let max_unready = r.required::<NonZeroU16>("scale_out.max_unready", "a number from 1 up");
     let backoff = r.duration("scale_out.capacity_pause", SECOND);
     let backoff_max = r.duration("scale_out.capacity_pause_max", SECOND);
+    if let (Some(first), Some(longest)) = (backoff, backoff_max)
+        && first > longest
+    {
+        r.problem(
+            "scale_out.capacity_pause",
+            format!("is {first:?}, longer than scale_out.capacity_pause_max, {longest:?}"),
+        );
+    }
     Some(ScaleOut {
         step: step?,
         signal_ttl: signal_ttl?,
@@ -267,8 +280,9 @@ fn authentication(r: &mut Reader<'_>) -> Option<Authentication> {
     let user = r.optional::<String>("alerts.user", "a user's name");
     let password = r.secret::<Token>("alerts.password");
     let secret = r.secret("alerts.hmac_secret");
-    let header = r.required::<String>("alerts.hmac_header", "the name of a header");
-    let timestamp_header = r.optional("alerts.hmac_timestamp_header", "the name of a header");
+    let header = r.required::<HeaderName>("alerts.hmac_header", "the name of a header");
+    let timestamp_header =
+        r.optional::<HeaderName>("alerts.hmac_timestamp_header", "the name of a header");
     let basic = match (user, password) {
         (Some(user), Some(password)) => Some(PasswordLogin { user, password }),
         (None, None) => None,
@@ -290,8 +304,8 @@ fn authentication(r: &mut Reader<'_>) -> Option<Authentication> {
     let header = header?;
     let hmac = secret.map(|secret| Hmac {
         secret,
-        header,
-        timestamp_header,
+        header: header.to_string(),
+        timestamp_header: timestamp_header.map(|name| name.to_string()),
     });
     Some(Authentication {
         bearer,

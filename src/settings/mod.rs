@@ -5,6 +5,8 @@
 mod keys;
 mod reader;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 pub use keys::{LogFormat, Settings};
 pub use reader::{Entry, Problem, Problems};

@@ -88,6 +88,40 @@ impl<'a> Reader<'a> {
         self.must_be_found(key, expected, found)
     }
 
+    /// A value that is no secret but stands where one may have been put by mistake: an error does
+    /// not repeat it, and it is shown only if it has the form that `is_harmless` knows.
+    pub(super) fn guarded<T>(
+        &mut self,
+        key: &'static str,
+        is_harmless: fn(&str) -> bool,
+    ) -> Option<T>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let found = self.secret(key);
+        if let Some(text) = self.raw(key)
+            && is_harmless(&text)
+            && let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key)
+        {
+            entry.value = text;
+        }
+        found
+    }
+
+    /// Likewise, and it must be there.
+    pub(super) fn required_guarded<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        is_harmless: fn(&str) -> bool,
+    ) -> Option<T>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let found = self.guarded(key, is_harmless);
+        self.must_be_found(key, expected, found)
+    }
+
     fn must_be_found<T>(&mut self, key: &str, expected: &str, found: Option<T>) -> Option<T> {
         if found.is_none() && !self.problems.iter().any(|problem| problem.key == key) {
             self.problem(key, format!("is missing; set it to {expected}"));
@@ -172,8 +206,16 @@ impl<'a> Reader<'a> {
             leaves(&Value::from(dict), "", &self.asked, &mut keys);
         }
         for key in keys {
-            let near = self.asked.iter().min_by_key(|known| distance(known, &key));
-            let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let near = self
+                .asked
+                .iter()
+                .map(|known| (distance(known, &key), known));
+            // Something that is half different is not what was meant.
+            let near = near.min().filter(|(distance, _)| distance * 2 <= key.len());
+            let hint = near.map_or_else(
+                || "; `autoscaler check-config` lists what can be set".to_owned(),
+                |(_, near)| format!("; did you mean `{near}`?"),
+            );
             self.problem(&key, format!("is no setting{hint}"));
         }
         if self.problems.is_empty() {
@@ -205,6 +247,10 @@ impl<'a> Reader<'a> {
             },
         );
         Some(text)
+    }
+
+    fn raw(&self, key: &str) -> Option<String> {
+        scalar(&self.figment.find_value(key).ok()?)
     }
 
     fn entry(&mut self, key: &'static str, value: String) {

@@ -1,6 +1,6 @@
 //! Where settings come from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use figment::{
     Figment, Metadata, Profile, Provider,
@@ -70,7 +70,11 @@ impl Sources {
                     message: format!("there is no file {}", path.display()),
                 }]));
             }
-            figment = figment.merge(Toml::file_exact(path));
+            let file = Toml::file_exact(path);
+            if let Err(error) = file.data() {
+                return Err(Problems(vec![unreadable(path, &error)]));
+            }
+            figment = figment.merge(file);
         }
         for (alias, key) in ALIASES {
             for (name, value) in self.variables.iter().filter(|(name, _)| name == alias) {
@@ -89,6 +93,19 @@ impl Sources {
             figment = figment.merge(Single::new(&format!("flag {flag}"), key, value));
         }
         Ok(figment)
+    }
+}
+
+/// The parser's message without the lines of the file that it quotes: one may hold a secret.
+fn unreadable(path: &Path, error: &figment::Error) -> Problem {
+    let text = error.to_string();
+    let is_quote = |line: &&str| line.contains('|');
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<&str> = lines.filter(|line| !is_quote(line)).collect();
+    Problem {
+        key: path.display().to_string(),
+        source: "flag --config or AUTOSCALER_CONFIG".to_owned(),
+        message: lines.join("; "),
     }
 }
 

@@ -64,11 +64,11 @@ impl Authentication {
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
         let bearer = self.bearer.as_ref().is_some_and(|token| {
-            let shown = shown.and_then(|value| value.strip_prefix("Bearer "));
+            let shown = shown.and_then(|value| credentials(value, "Bearer"));
             shown.is_some_and(|shown| same(shown, token.expose()))
         });
         let basic = self.basic.as_ref().is_some_and(|login| {
-            let shown = shown.and_then(|value| value.strip_prefix("Basic "));
+            let shown = shown.and_then(|value| credentials(value, "Basic"));
             let expected = format!("{}:{}", login.user, login.password.expose());
             shown.is_some_and(|shown| same(shown, &BASE64_STANDARD.encode(expected)))
         });
@@ -108,6 +108,12 @@ impl Hmac {
     }
 }
 
+/// What follows the scheme, whose case does not matter (RFC 9110, 11.1).
+fn credentials<'a>(value: &'a str, scheme: &str) -> Option<&'a str> {
+    let (shown, credentials) = value.split_once(' ')?;
+    shown.eq_ignore_ascii_case(scheme).then_some(credentials)
+}
+
 fn same(shown: &str, expected: &str) -> bool {
     shown.as_bytes().ct_eq(expected.as_bytes()).into()
 }
@@ -116,4 +122,135 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     pairs.map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let header = |(name, value): &(&str, &str)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            (name, HeaderValue::from_str(value).unwrap())
+        };
+        pairs.iter().map(header).collect()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn admits(authentication: &Authentication, pairs: &[(&str, &str)], body: &str) -> bool {
+        authentication.admits(&headers(pairs), body.as_bytes(), at(1_700_000_000))
+    }
+
+    #[test]
+    fn nothing_set_lets_everyone_in() {
+        let open = Authentication::default();
+        assert!(open.is_open() && admits(&open, &[], ""));
+    }
+
+    #[test]
+    fn a_token() {
+        let closed = Authentication {
+            bearer: Some(Token::new("abc")),
+            ..Authentication::default()
+        };
+        assert!(admits(&closed, &[("authorization", "Bearer abc")], ""));
+        assert!(admits(&closed, &[("Authorization", "bearer abc")], ""));
+        for wrong in [
+            "Bearer abcd",
+            "Bearer ab",
+            "Bearer ",
+            "Bearer",
+            "abc",
+            "Basic abc",
+            "Bearer ABC",
+        ] {
+            assert!(!admits(&closed, &[("authorization", wrong)], ""), "{wrong}");
+        }
+        assert!(!admits(&closed, &[], ""));
+    }
+
+    #[test]
+    fn a_password() {
+        let closed = Authentication {
+            basic: Some(PasswordLogin {
+                user: "Aladdin".to_owned(),
+                password: Token::new("opensesame"),
+            }),
+            ..Authentication::default()
+        };
+        let right = "Basic QWxhZGRpbjpvcGVuc2VzYW1l";
+        assert!(admits(&closed, &[("authorization", right)], ""));
+        for wrong in [
+            "Basic QWxhZGRpbjpvcGVuc2VzYW1",
+            "Basic QWxhZGRpbjo=",
+            "Basic Aladdin:opensesame",
+        ] {
+            assert!(!admits(&closed, &[("authorization", wrong)], ""), "{wrong}");
+        }
+    }
+
+    fn signed(timestamp_header: Option<&str>) -> Authentication {
+        Authentication {
+            hmac: Some(Hmac {
+                secret: Token::new("Jefe"),
+                header: "X-Signature".to_owned(),
+                timestamp_header: timestamp_header.map(str::to_owned),
+            }),
+            ..Authentication::default()
+        }
+    }
+
+    #[test]
+    fn a_signature() {
+        // RFC 4231, test case 2.
+        let body = "what do ya want for nothing?";
+        let right = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        let closed = signed(None);
+        assert!(closed.needs_body());
+        assert!(admits(&closed, &[("x-signature", right)], body));
+        assert!(!admits(&closed, &[("x-signature", right)], "another body"));
+        for wrong in ["", "5b", "5bd", "zz", &right[..62], &format!("{right}00")] {
+            assert!(!admits(&closed, &[("x-signature", wrong)], body), "{wrong}");
+        }
+        assert!(!admits(&closed, &[], body));
+    }
+
+    #[test]
+    fn a_signature_with_its_time() {
+        let closed = signed(Some("X-Time"));
+        let sign = |time: &str| {
+            let mut mac = hmac::Hmac::<Sha256>::new_from_slice(b"Jefe").unwrap();
+            mac.update(format!("{time}:body").as_bytes());
+            let bytes = mac.finalize().into_bytes();
+            bytes
+                .iter()
+                .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        };
+        let shown = |time: &str| {
+            admits(
+                &closed,
+                &[("x-signature", &sign(time)), ("x-time", time)],
+                "body",
+            )
+        };
+        assert!(shown("1700000000") && shown("1699999700") && shown("1700000300"));
+        for wrong in [
+            "1699999699",
+            "1700000301",
+            "0",
+            "-1",
+            "soon",
+            "",
+            "99999999999999999999",
+        ] {
+            assert!(!shown(wrong), "{wrong}");
+        }
+        let other = sign("1700000001");
+        let pairs = [("x-signature", other.as_str()), ("x-time", "1700000000")];
+        assert!(!admits(&closed, &pairs, "body"), "the time is signed, too");
+    }
 }

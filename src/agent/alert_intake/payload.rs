@@ -50,6 +50,9 @@ pub(super) struct GroupedAlert {
     /// Its labels, `alertname` among them.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Its annotations, in which Grafana says why it has its state.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, serde_json::Value>,
 }
 
 /// An alert of Grafana before version 11.

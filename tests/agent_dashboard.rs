@@ -1,0 +1,247 @@
+//! What the agent shows over HTTP: its page and live stream, `/sd`, `/healthz`, `/metrics`.
+
+mod agent_support;
+
+use std::{process::Stdio, time::Duration};
+
+use agent_support::{Agent, PATIENCE, Stage, Wishes, until};
+use autoscaler::local_cloud::{Fault, FaultKind};
+use serde_json::Value;
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::Command,
+    time::{Instant, sleep, timeout},
+};
+
+/// Waits until `/healthz` answers this, and returns its checks.
+async fn until_health(agent: &Agent, status: u16) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = agent.get("/healthz").await;
+        if answer.status() == status {
+            return answer.json().await.unwrap();
+        }
+        assert!(
+            Instant::now() < deadline,
+            "never {status}: {}",
+            answer.text().await.unwrap()
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn problem<'a>(health: &'a Value, check: &str) -> &'a Value {
+    let checks = health["checks"].as_array().expect("checks");
+    let found = checks.iter().find(|c| c["name"] == check);
+    &found.expect("the check is there")["problem"]
+}
+
+#[tokio::test]
+async fn the_stream_begins_at_once_and_tells_of_changes() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage.start(Wishes::default()).await;
+    stage.until_targets(1).await;
+    let mut answer = agent.get("/events").await;
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    let first = timeout(PATIENCE, answer.chunk())
+        .await
+        .expect("at once")
+        .unwrap()
+        .unwrap();
+    let first = std::str::from_utf8(&first).unwrap();
+    let data = first
+        .strip_prefix("data: ")
+        .and_then(|text| text.strip_suffix("\n\n"));
+    let event: Value = serde_json::from_str(data.expect("one event")).unwrap();
+    assert_eq!(event["status"]["max_size"], 10);
+    assert!(event["decisions"].is_array());
+
+    agent.alert("up").await;
+    let told = async {
+        let mut text = String::new();
+        while !text.contains("high_load") {
+            let chunk = answer.chunk().await.unwrap().expect("the stream goes on");
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    };
+    timeout(PATIENCE, told).await.expect("the decision is told");
+}
+
+#[tokio::test]
+async fn a_page_that_is_open_does_not_hinder_the_end() {
+    let stage = Stage::with_pool(1).await;
+    let mut agent = stage.start(Wishes::default()).await;
+    let mut page = agent.get("/events").await;
+    page.chunk().await.unwrap().expect("an event");
+    let (status, took) = agent.end(rustix::process::Signal::TERM).await;
+    assert!(
+        status.success() && took < Duration::from_secs(10),
+        "{status} after {took:?}"
+    );
+}
+
+#[tokio::test]
+async fn targets_are_given_once_they_are_known() {
+    let stage = Stage::with_pool(2).await;
+    stage.fault("list-instances", 1_000_000, FaultKind::Fail);
+    let agent = stage.start(Wishes::default()).await;
+    let early = agent.get("/sd").await;
+    assert_eq!(early.status(), 503, "an empty list would be a lie");
+    stage.cloud.faults().clear();
+    stage.until_targets(2).await;
+    let answer = agent.get("/sd").await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let given: Value = answer.json().await.unwrap();
+    let file = std::fs::read_to_string(stage.discovery_file()).unwrap();
+    assert_eq!(
+        given,
+        serde_json::from_str::<Value>(&file).unwrap(),
+        "the same as in the file"
+    );
+}
+
+#[tokio::test]
+async fn health_is_red_while_blind_or_refused_and_green_again() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage.start(Wishes::default()).await;
+    let health = until_health(&agent, 200).await;
+    assert_eq!(health["healthy"], true);
+
+    let refuse = |status| Fault {
+        status: Some(status),
+        ..Fault::new("*", 1_000_000, FaultKind::Fail)
+    };
+    for (status, word) in [(401, "not authorised"), (404, "not found")] {
+        stage.cloud.faults().set(vec![refuse(status)]);
+        let health = until_health(&agent, 503).await;
+        let problem = problem(&health, "api").as_str().expect("a problem");
+        assert!(problem.contains(word), "{problem}");
+        stage.cloud.faults().clear();
+        until_health(&agent, 200).await;
+    }
+    stage.cloud.faults().set(vec![refuse(503)]);
+    let health = until_health(&agent, 503).await;
+    assert!(
+        problem(&health, "discovery")
+            .as_str()
+            .unwrap()
+            .contains("blind"),
+        "{health}"
+    );
+    assert!(problem(&health, "api").is_null(), "{health}");
+    stage.cloud.faults().clear();
+    until_health(&agent, 200).await;
+}
+
+#[tokio::test]
+async fn metrics_have_their_conventional_names() {
+    let stage = Stage::with_pool(2).await;
+    let agent = stage.start(Wishes::default()).await;
+    stage.until_targets(2).await;
+    agent.alert("up").await;
+    stage.until_size(3).await;
+    until("the action ends", || agent.line("Pool has its new size.")).await;
+    let body = "{\"status\":\"resolved\",\"alerts\":[{}]}";
+    agent
+        .http
+        .post(agent.url("/webhook"))
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let answer = agent.get("/metrics").await;
+    let kind = answer.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+    let text = answer.text().await.unwrap();
+    for line in [
+        r#"autoscaler_alerts_total{direction="up",outcome="accepted",reason="firing"} 1"#,
+        r#"autoscaler_alerts_total{direction="none",outcome="ignored",reason="resolved"} 1"#,
+        r#"autoscaler_decisions_total{verdict="acted",reason="high_load"} 1"#,
+        r#"autoscaler_actions_total{outcome="applied"} 1"#,
+        r#"autoscaler_api_calls_total{operation="scale-instance-pool",outcome="ok"} 1"#,
+        "autoscaler_pool_size_min 1",
+        "autoscaler_pool_size_max 10",
+        "autoscaler_healthy 1",
+        "autoscaler_webhook_duration_seconds_count 1",
+        "# TYPE process_resident_memory_bytes gauge",
+        "# TYPE process_cpu_seconds counter",
+    ] {
+        assert!(text.contains(line), "{line} is missing in:\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+    check_with_promtool(&text).await;
+}
+
+/// Prometheus's own checker, where there is one. It reads the older format, in which a counter's
+/// name has its suffix in the comments, too.
+async fn check_with_promtool(text: &str) {
+    let child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => {
+            let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
+            assert!(!required, "promtool cannot be run: {error}");
+            println!("skipped: promtool cannot be run: {error}");
+            return;
+        }
+    };
+    let counters: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
+    let older = counters.iter().fold(text.to_owned(), |text, name| {
+        ["HELP", "TYPE", "UNIT"].iter().fold(text, |text, word| {
+            text.replace(
+                &format!("# {word} {name} "),
+                &format!("# {word} {name}_total "),
+            )
+        })
+    });
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(older.as_bytes()).await.unwrap();
+    drop(input);
+    let output = timeout(PATIENCE, child.wait_with_output())
+        .await
+        .expect("it ends")
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && said.trim().is_empty(),
+        "{said}\n{older}"
+    );
+}
+
+#[tokio::test]
+async fn every_path_answers_with_its_type() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage.start(Wishes::default()).await;
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/status", "application/json"),
+        ("/decisions", "application/json"),
+        ("/healthz", "application/json"),
+    ] {
+        let answer = agent.get(path).await;
+        let found = answer.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(found.starts_with(kind), "{path}: {found}");
+        assert_eq!(
+            answer.headers()["x-content-type-options"],
+            "nosniff",
+            "{path}"
+        );
+    }
+    assert_eq!(agent.get("/nothing").await.status(), 404);
+}

@@ -1,0 +1,153 @@
+//! G13: SIGTERM and Ctrl-C end the agent in order within 10 s, with exit code 0 and nothing left
+//! half done.
+
+mod agent_support;
+
+use std::time::Duration;
+
+use agent_support::{Stage, Wishes, until};
+use autoscaler::local_cloud::{Fault, FaultKind, LocalCloudConfig};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::method};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn journal(stage: &Stage) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(stage.journal()).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn idle_it_ends_at_once() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let stage = Stage::with_pool(1).await;
+        let mut agent = stage.start(Wishes::default()).await;
+        stage.until_targets(1).await;
+        let (status, took) = agent.end(signal).await;
+        assert!(
+            status.success() && took < LIMIT,
+            "{signal:?}: {status} after {took:?}"
+        );
+        let log = agent.into_log().await;
+        assert!(log.contains("no action is left open"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_cloud_that_hangs_it_ends_too() {
+    let stage = Stage::with_pool(1).await;
+    stage.fault("*", u32::MAX, FaultKind::Hang);
+    let mut agent = stage.start(Wishes::default()).await;
+    agent.alert("up").await;
+    let (status, took) = agent.end(Signal::TERM).await;
+    assert!(status.success() && took < LIMIT, "{status} after {took:?}");
+    // The alert was answered, so the next start must know of it.
+    assert_eq!(journal(&stage)["up"]["count"], 1);
+    stage.cloud.faults().clear();
+    let _again = stage.restart(Wishes::default()).await;
+    stage.until_size(2).await;
+}
+
+#[tokio::test]
+async fn a_write_under_way_is_awaited() {
+    let stage = Stage::with_pool(1).await;
+    let mut agent = stage.start(Wishes::default()).await;
+    let slow = Fault {
+        delay_ms: Some(1500),
+        ..Fault::new("scale-instance-pool", 1, FaultKind::Slow)
+    };
+    stage.cloud.faults().add(slow);
+    agent.alert("up").await;
+    until("the order is sent", || (stage.writes() == 1).then_some(())).await;
+    assert_eq!(stage.pool().size, 1, "the order is under way");
+    let (status, took) = agent.end(Signal::TERM).await;
+    assert!(status.success() && took < LIMIT, "{status} after {took:?}");
+    assert_eq!(stage.pool().size, 2, "the order was awaited");
+    assert_eq!(journal(&stage)["acting"], false);
+    let log = agent.into_log().await;
+    assert!(
+        log.contains("Pool has its new size.") && log.contains("no action is left open"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn a_write_that_takes_for_ever_is_recorded_as_open() {
+    let config = LocalCloudConfig {
+        operation_time: Duration::from_secs(1),
+        boot_time: Duration::from_millis(50),
+        ..LocalCloudConfig::without_processes()
+    };
+    let stage = Stage::of(config, 1).await;
+    let mut agent = stage
+        .start(Wishes::default().set("exoscale.request_timeout", "60s"))
+        .await;
+    stage.fault("scale-instance-pool", 1, FaultKind::Hang);
+    agent.alert("up").await;
+    until("the order is sent", || (stage.writes() == 1).then_some(())).await;
+    let (status, took) = agent.end(Signal::TERM).await;
+    assert!(status.success() && took < LIMIT, "{status} after {took:?}");
+    assert_eq!(
+        journal(&stage)["acting"],
+        true,
+        "the next start waits a whole window"
+    );
+}
+
+#[tokio::test]
+async fn a_drain_is_undone() {
+    let stage = Stage::with_pool(2).await;
+    // Both members say that a request is left, for ever.
+    let mut members = Vec::new();
+    let mut port = 0;
+    for member in stage.pool().members {
+        let listener = TcpListener::bind((member.ip, port)).await.unwrap();
+        port = listener.local_addr().unwrap().port();
+        let server = MockServer::builder()
+            .listener(listener.into_std().unwrap())
+            .start()
+            .await;
+        let busy = ResponseTemplate::new(200).set_body_json(json!({ "in_flight": 1 }));
+        Mock::given(method("POST"))
+            .respond_with(busy)
+            .mount(&server)
+            .await;
+        let undone = ResponseTemplate::new(200);
+        Mock::given(method("DELETE"))
+            .respond_with(undone)
+            .mount(&server)
+            .await;
+        members.push(server);
+    }
+    let wishes = Wishes::default()
+        .set("drain.enabled", "true")
+        .set("drain.port", port);
+    let mut agent = stage.start(wishes).await;
+    agent.alert("down").await;
+    let asked = async {
+        loop {
+            for server in &members {
+                let seen = server.received_requests().await.unwrap();
+                if !seen.is_empty() {
+                    return server;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let victim = tokio::time::timeout(agent_support::PATIENCE, asked)
+        .await
+        .expect("a drain");
+    // Not even an API that hangs in the middle of it hinders the stop.
+    stage.fault("*", u32::MAX, FaultKind::Hang);
+    let (status, took) = agent.end(Signal::TERM).await;
+    assert!(status.success() && took < LIMIT, "{status} after {took:?}");
+    let last = victim.received_requests().await.unwrap().pop().unwrap();
+    assert_eq!(
+        last.method.as_str(),
+        "DELETE",
+        "the member was told to serve on"
+    );
+    assert_eq!((stage.writes(), stage.pool().size), (0, 2));
+}
