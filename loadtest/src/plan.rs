@@ -78,7 +78,11 @@ pub struct Request {
 
 impl Default for Request {
     fn default() -> Self {
-        Self { method: "GET".to_owned(), headers: Vec::new(), body: Vec::new() }
+        Self {
+            method: "GET".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 }
 
@@ -88,21 +92,35 @@ impl Request {
         if !is_token(method) || method == "CONNECT" {
             return Err(PlanError::Method(method.to_owned()));
         }
-        Ok(Self { method: method.to_owned(), ..Self::default() })
+        Ok(Self {
+            method: method.to_owned(),
+            ..Self::default()
+        })
     }
 
     /// Adds a header; one of the same name as a default (`host`, `user-agent`, `accept`) replaces it.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, PlanError> {
-        let refuse = |why| Err(PlanError::Header { name: name.to_owned(), why });
+        let refuse = |why| {
+            Err(PlanError::Header {
+                name: name.to_owned(),
+                why,
+            })
+        };
         let value = value.trim();
         if !is_token(name) {
             return refuse("its name has characters that a header name cannot have");
         }
-        if !value.bytes().all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte) || byte >= 0x80) {
+        if !value
+            .bytes()
+            .all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte) || byte >= 0x80)
+        {
             return refuse("its value has control characters");
         }
         let lower = name.to_ascii_lowercase();
-        if matches!(lower.as_str(), "content-length" | "transfer-encoding" | "connection" | "upgrade") {
+        if matches!(
+            lower.as_str(),
+            "content-length" | "transfer-encoding" | "connection" | "upgrade"
+        ) {
             return refuse("the client sets it itself");
         }
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -128,26 +146,40 @@ impl Request {
 
     /// Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2).
     pub fn is_idempotent(&self) -> bool {
-        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE")
+        matches!(
+            self.method.as_str(),
+            "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE"
+        )
     }
 
     /// The defaults that were not replaced, then its own.
     pub(crate) fn all_headers(&self, target: &Target) -> Vec<(String, String)> {
         let defaults = [
             ("host", target.authority()),
-            ("user-agent", concat!("loadtest/", env!("CARGO_PKG_VERSION")).to_owned()),
+            (
+                "user-agent",
+                concat!("loadtest/", env!("CARGO_PKG_VERSION")).to_owned(),
+            ),
             ("accept", "*/*".to_owned()),
         ];
         let kept = defaults.into_iter().filter(|(name, _)| {
-            !self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+            !self
+                .headers
+                .iter()
+                .any(|(own, _)| own.eq_ignore_ascii_case(name))
         });
-        kept.map(|(name, value)| (name.to_owned(), value)).chain(self.headers.iter().cloned()).collect()
+        kept.map(|(name, value)| (name.to_owned(), value))
+            .chain(self.headers.iter().cloned())
+            .collect()
     }
 }
 
 fn is_token(text: &str) -> bool {
     let special = b"!#$%&'*+-.^_`|~";
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || special.contains(&byte))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || special.contains(&byte))
 }
 
 /// Everything a run needs to know. Make one with [`Plan::new`] and change what should differ.
@@ -237,17 +269,24 @@ impl Plan {
 
     /// Says what cannot be done.
     pub fn check(&self) -> Result<(), PlanError> {
-        let outside = |what: &'static str, range: &'static str| Err(PlanError::Range { what, range });
+        let outside =
+            |what: &'static str, range: &'static str| Err(PlanError::Range { what, range });
         if !(1..=256).contains(&self.threads) {
             return outside("threads", "from 1 to 256");
         }
         if !(self.threads..=1_000_000).contains(&self.connections) {
-            return outside("connections", "at least the number of threads, and at most 1000000");
+            return outside(
+                "connections",
+                "at least the number of threads, and at most 1000000",
+            );
         }
         if !(0.0..=1.0).contains(&self.connection_age_jitter) {
             return outside("connection_age_jitter", "from 0 to 1");
         }
-        if self.connection_max_age.is_some_and(|age| age < Duration::from_millis(1)) {
+        if self
+            .connection_max_age
+            .is_some_and(|age| age < Duration::from_millis(1))
+        {
             return outside("connection_max_age", "at least 1ms");
         }
         if self.connection_max_requests == Some(0) {
@@ -265,7 +304,12 @@ impl Plan {
         if self.warm_up >= self.load.duration() {
             return outside("warm_up", "shorter than the run");
         }
-        if matches!(self.engine, Engine::Http2 { streams: 0 | 1001.. }) {
+        if matches!(
+            self.engine,
+            Engine::Http2 {
+                streams: 0 | 1001..
+            }
+        ) {
             return outside("streams", "from 1 to 1000");
         }
         if !is_token(&self.backend_header) {
@@ -333,12 +377,23 @@ mod tests {
         let mut plan = Plan::new(target, Load::Closed(Duration::from_secs(1)));
         plan.check().expect("the defaults");
         plan.warm_up = Duration::from_secs(1);
-        assert!(matches!(plan.check(), Err(PlanError::Range { what: "warm_up", .. })));
+        assert!(matches!(
+            plan.check(),
+            Err(PlanError::Range {
+                what: "warm_up",
+                ..
+            })
+        ));
     }
 
     #[test]
     fn headers_that_would_break_the_framing_are_refused() {
-        for (name, value) in [("a b", "c"), ("a", "b\r\nc: d"), ("Content-Length", "5"), ("", "x")] {
+        for (name, value) in [
+            ("a b", "c"),
+            ("a", "b\r\nc: d"),
+            ("Content-Length", "5"),
+            ("", "x"),
+        ] {
             assert!(Request::default().header(name, value).is_err(), "{name:?}");
         }
     }

@@ -21,9 +21,20 @@ pub(crate) struct Schedule {
 #[derive(Debug)]
 enum Source {
     /// Every `workers`-th arrival of the curve.
-    Even { curve: Arc<Curve>, hint: usize, index: u64, workers: u64 },
+    Even {
+        curve: Arc<Curve>,
+        hint: usize,
+        index: u64,
+        workers: u64,
+    },
     /// Independent Poisson processes add up to one, so each worker draws its own at its share of the rate.
-    Poisson { curve: Arc<Curve>, hint: usize, reached: f64, workers: f64, random: fastrand::Rng },
+    Poisson {
+        curve: Arc<Curve>,
+        hint: usize,
+        reached: f64,
+        workers: f64,
+        random: fastrand::Rng,
+    },
     /// A closed loop has no intended starts: a request is due whenever it is asked for.
     Always,
 }
@@ -34,16 +45,33 @@ impl Schedule {
             (Load::Closed(_), _) => Source::Always,
             (Load::Open(profile), Arrivals::Even) => {
                 let curve = Arc::new(profile.curve());
-                Source::Even { curve, hint: 0, index: worker as u64, workers: workers as u64 }
+                Source::Even {
+                    curve,
+                    hint: 0,
+                    index: worker as u64,
+                    workers: workers as u64,
+                }
             }
             (Load::Open(profile), Arrivals::Poisson { seed }) => {
-                let random = fastrand::Rng::with_seed(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ worker as u64);
+                let random = fastrand::Rng::with_seed(
+                    seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ worker as u64,
+                );
                 let curve = Arc::new(profile.curve());
-                Source::Poisson { curve, hint: 0, reached: 0.0, workers: workers as f64, random }
+                Source::Poisson {
+                    curve,
+                    hint: 0,
+                    reached: 0.0,
+                    workers: workers as f64,
+                    random,
+                }
             }
         };
         let end = nanos(load.duration());
-        let mut schedule = Self { source, next: None, end };
+        let mut schedule = Self {
+            source,
+            next: None,
+            end,
+        };
         schedule.next = schedule.draw();
         schedule
     }
@@ -82,7 +110,9 @@ impl Schedule {
 
     /// How many requests are overdue at `now`; for Poisson arrivals, how many are to be expected.
     pub(crate) fn backlog(&self, now: u64) -> u64 {
-        let Some(next) = self.next.filter(|next| *next < now) else { return 0 };
+        let Some(next) = self.next.filter(|next| *next < now) else {
+            return 0;
+        };
         let (curve, workers) = match &self.source {
             Source::Even { curve, workers, .. } => (curve, *workers as f64),
             Source::Poisson { curve, workers, .. } => (curve, *workers),
@@ -94,7 +124,12 @@ impl Schedule {
 
     fn draw(&mut self) -> Option<u64> {
         let seconds = match &mut self.source {
-            Source::Even { curve, hint, index, workers } => {
+            Source::Even {
+                curve,
+                hint,
+                index,
+                workers,
+            } => {
                 if *index >= curve.requests() {
                     return None;
                 }
@@ -102,7 +137,13 @@ impl Schedule {
                 *index += *workers;
                 when
             }
-            Source::Poisson { curve, hint, reached, workers, random } => {
+            Source::Poisson {
+                curve,
+                hint,
+                reached,
+                workers,
+                random,
+            } => {
                 // An exponential gap; 1 - f64() is never zero.
                 *reached -= (1.0 - random.f64()).ln() * *workers;
                 curve.when(*reached, hint)
@@ -154,10 +195,16 @@ mod tests {
         assert_ne!(times, all("100s@100", Arrivals::Poisson { seed: 8 }, 3));
         // Ten thousand arrivals: their number has a standard deviation of 100, and so has the gaps' spread of 1 %.
         assert!((9_500..10_500).contains(&times.len()), "{}", times.len());
-        let gaps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9).collect();
+        let gaps: Vec<f64> = times
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]) as f64 / 1e9)
+            .collect();
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
-        assert!((variance.sqrt() / mean - 1.0).abs() < 0.06, "a Poisson process has a deviation equal to its mean");
+        assert!(
+            (variance.sqrt() / mean - 1.0).abs() < 0.06,
+            "a Poisson process has a deviation equal to its mean"
+        );
     }
 
     #[test]
@@ -171,7 +218,15 @@ mod tests {
 
     #[test]
     fn a_closed_loop_is_always_due_until_its_end() {
-        let mut schedule = Schedule::new(&Load::Closed(Duration::from_nanos(10)), Arrivals::Even, 0, 1);
-        assert_eq!((schedule.take(3), schedule.take(9), schedule.take(10)), (Some(3), Some(9), None));
+        let mut schedule = Schedule::new(
+            &Load::Closed(Duration::from_nanos(10)),
+            Arrivals::Even,
+            0,
+            1,
+        );
+        assert_eq!(
+            (schedule.take(3), schedule.take(9), schedule.take(10)),
+            (Some(3), Some(9), None)
+        );
     }
 }

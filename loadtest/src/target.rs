@@ -38,9 +38,17 @@ impl Target {
 
     /// The `Host` header: host, and the port unless it is the scheme's own (RFC 9110, 7.2).
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
         let default = if self.tls { 443 } else { 80 };
-        if self.port == default { host } else { format!("{host}:{}", self.port) }
+        if self.port == default {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
     }
 
     /// The host as an IP address, when it is one: such a target is never resolved.
@@ -66,20 +74,32 @@ impl FromStr for Target {
         } else if text.starts_with("https://") {
             (true, 8)
         } else if let Some(at) = text.find("://") {
-            return fail(0, &format!("the scheme must be http or https, not {:?}", &text[..at]));
+            return fail(
+                0,
+                &format!("the scheme must be http or https, not {:?}", &text[..at]),
+            );
         } else {
             return fail(0, "a URL starts with http:// or https://");
         };
-        if let Some(at) = text.find(|c: char| c.is_whitespace() || c.is_control() || !c.is_ascii()) {
-            return fail(at, "only printable ASCII is allowed here; percent-encode it");
+        if let Some(at) = text.find(|c: char| c.is_whitespace() || c.is_control() || !c.is_ascii())
+        {
+            return fail(
+                at,
+                "only printable ASCII is allowed here; percent-encode it",
+            );
         }
         if let Some(at) = text.find('#') {
             return fail(at, "a fragment is never sent to a server; leave it out");
         }
-        let end = text[start..].find(['/', '?']).map_or(text.len(), |n| start + n);
+        let end = text[start..]
+            .find(['/', '?'])
+            .map_or(text.len(), |n| start + n);
         let authority = &text[start..end];
         if let Some(at) = authority.find('@') {
-            return fail(start + at, "credentials in a URL are not used; give --header 'Authorization: …'");
+            return fail(
+                start + at,
+                "credentials in a URL are not used; give --header 'Authorization: …'",
+            );
         }
         let (host, host_end) = if let Some(rest) = authority.strip_prefix('[') {
             let Some(close) = rest.find(']') else {
@@ -97,7 +117,13 @@ impl FromStr for Target {
             return fail(start, "the host is missing");
         }
         let port = match text[host_end..end].strip_prefix(':') {
-            None if host_end == end => if tls { 443 } else { 80 },
+            None if host_end == end => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
             None => return fail(host_end, "expected ':' and a port, or '/'"),
             Some(digits) => match digits.parse::<u16>() {
                 Ok(port) if port > 0 && !digits.starts_with('+') => port,
@@ -109,7 +135,12 @@ impl FromStr for Target {
             query if query.starts_with('?') => format!("/{query}"),
             path => path.to_owned(),
         };
-        Ok(Self { tls, host: host.to_owned(), port, path })
+        Ok(Self {
+            tls,
+            host: host.to_owned(),
+            port,
+            path,
+        })
     }
 }
 
@@ -124,9 +155,15 @@ mod tests {
     #[test]
     fn splits_what_a_client_needs() {
         let target = parse("http://example.org:8080/a/b?c=d");
-        assert_eq!((target.host(), target.port(), target.path()), ("example.org", 8080, "/a/b?c=d"));
+        assert_eq!(
+            (target.host(), target.port(), target.path()),
+            ("example.org", 8080, "/a/b?c=d")
+        );
         assert_eq!(target.authority(), "example.org:8080");
-        assert_eq!(parse("https://example.org").to_string(), "https://example.org/");
+        assert_eq!(
+            parse("https://example.org").to_string(),
+            "https://example.org/"
+        );
         assert_eq!(parse("http://[::1]:81?x").to_string(), "http://[::1]:81/?x");
         assert_eq!(parse("http://h:80").authority(), "h");
     }

@@ -14,7 +14,11 @@ impl ColumnError {
     /// `at` is a byte offset into `text`.
     pub(crate) fn new(text: &str, at: usize, reason: &str) -> Self {
         let before = text.get(..at).unwrap_or(text);
-        Self { text: text.to_owned(), column: before.chars().count() + 1, reason: reason.to_owned() }
+        Self {
+            text: text.to_owned(),
+            column: before.chars().count() + 1,
+            reason: reason.to_owned(),
+        }
     }
 
     /// The column, counted in characters from 1.
@@ -30,13 +34,21 @@ impl ColumnError {
     /// The same error, for a text in which this one's was found at byte `at`.
     pub(crate) fn inside(self, text: &str, at: usize) -> Self {
         let before = text.get(..at).unwrap_or(text).chars().count();
-        Self { text: text.to_owned(), column: before + self.column, reason: self.reason }
+        Self {
+            text: text.to_owned(),
+            column: before + self.column,
+            reason: self.reason,
+        }
     }
 }
 
 impl std::fmt::Display for ColumnError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { text, column, reason } = self;
+        let Self {
+            text,
+            column,
+            reason,
+        } = self;
         write!(f, "column {column}: {reason}\n  {text}\n  {:>column$}", "^")
     }
 }
@@ -44,27 +56,46 @@ impl std::fmt::Display for ColumnError {
 impl std::error::Error for ColumnError {}
 
 /// Parses `250us`, `10ms`, `1.5s`, `2m`, `1h` and sums such as `1m30s`.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, ColumnError> {
+pub fn parse_duration(text: &str) -> Result<Duration, ColumnError> {
     let mut total = Duration::ZERO;
     let mut at = 0;
     if text.is_empty() {
-        return Err(ColumnError::new(text, 0, "a duration is missing, such as 10s, 500ms or 1m30s"));
+        return Err(ColumnError::new(
+            text,
+            0,
+            "a duration is missing, such as 10s, 500ms or 1m30s",
+        ));
     }
     while at < text.len() {
         let rest = &text[at..];
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let number: f64 = rest[..digits]
-            .parse()
-            .map_err(|_| ColumnError::new(text, at, "expected a number with a unit, such as 10s, 500ms or 1m30s"))?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let number: f64 = rest[..digits].parse().map_err(|_| {
+            ColumnError::new(
+                text,
+                at,
+                "expected a number with a unit, such as 10s, 500ms or 1m30s",
+            )
+        })?;
         let unit_text = &rest[digits..];
-        let unit_len = unit_text.find(|c: char| !c.is_alphabetic()).unwrap_or(unit_text.len());
+        let unit_len = unit_text
+            .find(|c: char| !c.is_alphabetic())
+            .unwrap_or(unit_text.len());
         let seconds = match &unit_text[..unit_len] {
+            "ns" => 1e-9,
             "us" | "µs" => 1e-6,
             "ms" => 1e-3,
             "s" => 1.0,
             "m" => 60.0,
             "h" => 3600.0,
-            "" => return Err(ColumnError::new(text, at + digits, "the unit is missing: us, ms, s, m or h")),
+            "" => {
+                return Err(ColumnError::new(
+                    text,
+                    at + digits,
+                    "the unit is missing: us, ms, s, m or h",
+                ));
+            }
             unit => {
                 let reason = format!("{unit:?} is not a unit: use us, ms, s, m or h");
                 return Err(ColumnError::new(text, at + digits, &reason));
@@ -78,7 +109,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, ColumnError> {
 }
 
 /// Writes nanoseconds with three digits and the unit that fits: `87µs`, `1.25ms`, `3.40s`.
-pub(crate) fn show_nanos(nanos: u64) -> String {
+pub fn show_nanos(nanos: u64) -> String {
     let value = nanos as f64;
     let (value, unit) = match nanos {
         0..1_000 => (value, "ns"),
@@ -86,7 +117,11 @@ pub(crate) fn show_nanos(nanos: u64) -> String {
         1_000_000..1_000_000_000 => (value / 1e6, "ms"),
         _ => (value / 1e9, "s"),
     };
-    let digits = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
+    let digits = if value < 9.995 {
+        2
+    } else {
+        usize::from(value < 99.95)
+    };
     format!("{value:.digits$}{unit}")
 }
 
@@ -97,10 +132,22 @@ pub(crate) fn show_duration(duration: Duration) -> String {
     if nanos < 1_000_000_000 || !nanos.is_multiple_of(1_000_000_000) {
         let whole = format!("{:.3}", duration.as_secs_f64());
         let short = whole.trim_end_matches('0').trim_end_matches('.');
-        return if nanos < 1_000_000_000 { show_nanos(nanos) } else { format!("{short}s") };
+        return if nanos < 1_000_000_000 {
+            show_nanos(nanos)
+        } else {
+            format!("{short}s")
+        };
     }
-    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    let shown: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    let parts = [
+        (seconds / 3600, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+    ];
+    let shown: Vec<String> = parts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, unit)| format!("{n}{unit}"))
+        .collect();
     shown.concat()
 }
 
@@ -112,11 +159,32 @@ mod tests {
 
     #[test]
     fn durations_are_read() {
-        for (text, millis) in [("10s", 10_000), ("500ms", 500), ("1m30s", 90_000), ("1.5s", 1_500), ("1h", 3_600_000)] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        for (text, millis) in [
+            ("10s", 10_000),
+            ("500ms", 500),
+            ("1m30s", 90_000),
+            ("1.5s", 1_500),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_millis(millis)),
+                "{text}"
+            );
         }
-        for (text, column) in [("", 1), ("10", 3), ("10x", 3), ("s", 1), ("1m30", 5), ("1..2s", 1)] {
-            assert_eq!(parse_duration(text).expect_err(text).column(), column, "{text}");
+        for (text, column) in [
+            ("", 1),
+            ("10", 3),
+            ("10x", 3),
+            ("s", 1),
+            ("1m30", 5),
+            ("1..2s", 1),
+        ] {
+            assert_eq!(
+                parse_duration(text).expect_err(text).column(),
+                column,
+                "{text}"
+            );
         }
     }
 

@@ -18,7 +18,12 @@ fn plan(server: &Server, profile: &str) -> Plan {
 }
 
 async fn run(plan: Plan) -> loadtest::Summary {
-    Run::start(plan).await.expect("started").wait().await.expect("finished")
+    Run::start(plan)
+        .await
+        .expect("started")
+        .wait()
+        .await
+        .expect("finished")
 }
 
 fn is_balanced(summary: &loadtest::Summary) -> bool {
@@ -29,7 +34,9 @@ fn is_balanced(summary: &loadtest::Summary) -> bool {
 #[tokio::test]
 async fn a_profile_is_delivered_stage_by_stage() {
     let server = Server::start(Behaviour::default());
-    let run = Run::start(plan(&server, "500ms@100, 1s:100..300, 500ms@300, 200ms@0")).await.expect("started");
+    let run = Run::start(plan(&server, "500ms@100, 1s:100..300, 500ms@300, 200ms@0"))
+        .await
+        .expect("started");
     let mut progress = run.progress();
     let mut ticks = 0;
     while !progress.borrow().finished {
@@ -39,13 +46,27 @@ async fn a_profile_is_delivered_stage_by_stage() {
     let summary = run.wait().await.expect("finished");
     assert!(ticks >= 5, "{ticks} ticks in 2.2 s of 200 ms");
     assert_eq!(summary.accounts.scheduled, 50 + 200 + 150);
-    assert_eq!((summary.ok, summary.failed(), server.requests()), (400, 0, 400));
+    assert_eq!(
+        (summary.ok, summary.failed(), server.requests()),
+        (400, 0, 400)
+    );
     assert!(is_balanced(&summary));
-    let stages: Vec<_> = summary.stages.iter().map(|stage| (stage.asked, stage.started)).collect();
+    let stages: Vec<_> = summary
+        .stages
+        .iter()
+        .map(|stage| (stage.asked, stage.started))
+        .collect();
     assert_eq!(stages, [(50, 50), (200, 200), (150, 150), (0, 0)]);
     assert_eq!(summary.histograms.response.len(), 400);
-    assert!(summary.response.p50 >= summary.service.p50, "from the intended start is never less");
-    assert!(summary.elapsed >= 2.2, "a run lasts as long as its profile: {}", summary.elapsed);
+    assert!(
+        summary.response.p50 >= summary.service.p50,
+        "from the intended start is never less"
+    );
+    assert!(
+        summary.elapsed >= 2.2,
+        "a run lasts as long as its profile: {}",
+        summary.elapsed
+    );
     let started: u64 = summary.series.iter().map(|point| point.started).sum();
     assert_eq!(started, 400);
 }
@@ -53,22 +74,43 @@ async fn a_profile_is_delivered_stage_by_stage() {
 #[tokio::test]
 async fn backends_are_seen_and_connections_follow_the_pool() {
     let instances = vec!["i-1".to_owned(), "i-2".to_owned(), "i-3".to_owned()];
-    let server = Server::start(Behaviour { instances, ..Behaviour::default() });
+    let server = Server::start(Behaviour {
+        instances,
+        ..Behaviour::default()
+    });
     let mut plan = plan(&server, "2s@200");
     plan.connection_max_age = Some(Duration::from_millis(300));
     let summary = run(plan).await;
-    let names: Vec<_> = summary.backends.iter().map(|backend| &*backend.name).collect();
+    let names: Vec<_> = summary
+        .backends
+        .iter()
+        .map(|backend| &*backend.name)
+        .collect();
     assert_eq!(names, ["i-1", "i-2", "i-3"]);
-    assert_eq!(summary.backends.iter().map(|backend| backend.answers).sum::<u64>(), 400);
+    assert_eq!(
+        summary
+            .backends
+            .iter()
+            .map(|backend| backend.answers)
+            .sum::<u64>(),
+        400
+    );
     // Eight connections in rotation, each replaced after 150 to 300 ms.
-    assert!((30..400).contains(&summary.connected), "{} connections", summary.connected);
+    assert!(
+        (30..400).contains(&summary.connected),
+        "{} connections",
+        summary.connected
+    );
     assert_eq!(summary.failed(), 0);
 }
 
 #[tokio::test]
 async fn an_idle_connection_that_the_server_drops_costs_no_request() {
     // The server reads the third request and closes: the client cannot know before it has sent it.
-    let server = Server::start(Behaviour { drop_at: Some(3), ..Behaviour::default() });
+    let server = Server::start(Behaviour {
+        drop_at: Some(3),
+        ..Behaviour::default()
+    });
     let summary = run(plan(&server, "1s@200")).await;
     assert_eq!((summary.ok, summary.failed()), (200, 0));
     assert!(summary.retried >= 60, "{} retries", summary.retried);
@@ -76,18 +118,28 @@ async fn an_idle_connection_that_the_server_drops_costs_no_request() {
 
 #[tokio::test]
 async fn a_request_that_is_not_idempotent_is_not_sent_twice() {
-    let server = Server::start(Behaviour { drop_at: Some(3), ..Behaviour::default() });
+    let server = Server::start(Behaviour {
+        drop_at: Some(3),
+        ..Behaviour::default()
+    });
     let mut plan = plan(&server, "1s@100");
     plan.request = Request::new("POST").expect("a method");
     let summary = run(plan).await;
     assert_eq!(summary.retried, 0);
-    assert!(summary.failures[&Failure::Closed] >= 20, "{:?}", summary.failures);
+    assert!(
+        summary.failures[&Failure::Closed] >= 20,
+        "{:?}",
+        summary.failures
+    );
     assert_eq!(summary.ok + summary.failed(), 100);
 }
 
 #[tokio::test]
 async fn a_connection_announced_to_close_is_not_used_again() {
-    let server = Server::start(Behaviour { close_after: Some(1), ..Behaviour::default() });
+    let server = Server::start(Behaviour {
+        close_after: Some(1),
+        ..Behaviour::default()
+    });
     let summary = run(plan(&server, "1s@100")).await;
     assert_eq!((summary.ok, summary.retried, summary.failed()), (100, 0, 0));
     assert_eq!(server.connections(), 100);
@@ -95,26 +147,55 @@ async fn a_connection_announced_to_close_is_not_used_again() {
 
 #[tokio::test]
 async fn failures_are_told_apart() {
-    let server = Server::start(Behaviour { status: "503 Busy", ..Behaviour::default() });
+    let server = Server::start(Behaviour {
+        status: "503 Busy",
+        ..Behaviour::default()
+    });
     let summary = run(plan(&server, "500ms@100")).await;
-    assert_eq!((summary.ok, summary.failures[&Failure::Status5xx], summary.statuses[&503]), (0, 50, 50));
-    assert_eq!((summary.response.count, summary.classes[&Class::Server].count), (0, 50));
+    assert_eq!(
+        (
+            summary.ok,
+            summary.failures[&Failure::Status5xx],
+            summary.statuses[&503]
+        ),
+        (0, 50, 50)
+    );
+    assert_eq!(
+        (
+            summary.response.count,
+            summary.classes[&Class::Server].count
+        ),
+        (0, 50)
+    );
 
-    let server = Server::start(Behaviour { truncate: true, ..Behaviour::default() });
+    let server = Server::start(Behaviour {
+        truncate: true,
+        ..Behaviour::default()
+    });
     let summary = run(plan(&server, "500ms@100")).await;
     assert_eq!(summary.failures[&Failure::Closed], 50);
 
-    let server = Server::start(Behaviour { delay: Duration::from_secs(60), ..Behaviour::default() });
+    let server = Server::start(Behaviour {
+        delay: Duration::from_secs(60),
+        ..Behaviour::default()
+    });
     let mut slow = plan(&server, "500ms@20");
     slow.timeout = Duration::from_millis(300);
     let summary = run(slow).await;
     assert_eq!(summary.failures[&Failure::Timeout], 10);
-    assert!(summary.response.p50 >= 299_000_000, "timeouts count with what they waited: {:?}", summary.response);
+    assert!(
+        summary.response.p50 >= 299_000_000,
+        "timeouts count with what they waited: {:?}",
+        summary.response
+    );
 }
 
 #[tokio::test]
 async fn a_target_that_is_down_is_an_error_at_the_start() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .expect("a port")
+        .local_addr()
+        .expect("an address");
     let load = Load::Open("1s@10".parse().expect("valid"));
     let plan = Plan::new(format!("http://{free}/").parse().expect("valid"), load);
     let error = Run::start(plan).await.expect_err("nobody listens");
@@ -124,28 +205,52 @@ async fn a_target_that_is_down_is_an_error_at_the_start() {
 
 #[tokio::test]
 async fn stopping_ends_what_is_under_way_and_sends_no_more() {
-    let server = Server::start(Behaviour { delay: Duration::from_millis(300), ..Behaviour::default() });
+    let server = Server::start(Behaviour {
+        delay: Duration::from_millis(300),
+        ..Behaviour::default()
+    });
     let run = Run::start(plan(&server, "60s@50")).await.expect("started");
     let mut progress = run.progress();
-    progress.wait_for(|progress| progress.accounts.started() >= 20).await.expect("under way");
+    progress
+        .wait_for(|progress| progress.accounts.started() >= 20)
+        .await
+        .expect("under way");
     run.stop();
     let summary = run.wait().await.expect("finished");
     assert!(summary.accounts.scheduled < 500, "{:?}", summary.accounts);
-    assert_eq!(summary.ok, summary.accounts.started(), "every request that was sent has its answer");
+    assert_eq!(
+        summary.ok,
+        summary.accounts.started(),
+        "every request that was sent has its answer"
+    );
     assert!(is_balanced(&summary));
 }
 
 #[tokio::test]
 async fn what_waits_for_a_connection_is_late_and_says_so() {
     // One connection and 100 ms each: 10 a second can be served of 40.
-    let server = Server::start(Behaviour { delay: Duration::from_millis(100), ..Behaviour::default() });
+    let server = Server::start(Behaviour {
+        delay: Duration::from_millis(100),
+        ..Behaviour::default()
+    });
     let mut busy = plan(&server, "1s@40");
     (busy.threads, busy.connections, busy.drain) = (1, 1, Duration::from_millis(500));
     let summary = run(busy.clone()).await;
     assert!(is_balanced(&summary));
     assert_eq!(summary.accounts.scheduled, 40);
-    assert!(summary.accounts.abandoned >= 20 && summary.accounts.late >= 5, "{:?}", summary.accounts);
-    assert!(summary.warnings.iter().any(|warning| warning.kind == "connections_exhausted"), "{:?}", summary.warnings);
+    assert!(
+        summary.accounts.abandoned >= 20 && summary.accounts.late >= 5,
+        "{:?}",
+        summary.accounts
+    );
+    assert!(
+        summary
+            .warnings
+            .iter()
+            .any(|warning| warning.kind == "connections_exhausted"),
+        "{:?}",
+        summary.warnings
+    );
 
     busy.catch_up = CatchUp::SkipAfter(Duration::from_millis(150));
     let summary = run(busy).await;
@@ -159,7 +264,10 @@ async fn warm_up_and_poisson_and_closed_loop() {
     let mut warm = plan(&server, "1s@100");
     warm.warm_up = Duration::from_millis(500);
     let summary = run(warm).await;
-    assert_eq!((summary.warm_up, summary.accounts.scheduled, summary.ok), (50, 50, 50));
+    assert_eq!(
+        (summary.warm_up, summary.accounts.scheduled, summary.ok),
+        (50, 50, 50)
+    );
 
     let mut poisson = plan(&server, "1s@300");
     poisson.arrivals = Arrivals::Poisson { seed: 1 };
@@ -171,6 +279,10 @@ async fn warm_up_and_poisson_and_closed_loop() {
     closed.load = Load::Closed(Duration::from_millis(500));
     closed.connections = 4;
     let summary = run(closed).await;
-    assert!(summary.ok > 100 && summary.failed() == 0 && is_balanced(&summary), "{}", summary.ok);
+    assert!(
+        summary.ok > 100 && summary.failed() == 0 && is_balanced(&summary),
+        "{}",
+        summary.ok
+    );
     assert_eq!(summary.connected, 4);
 }

@@ -39,7 +39,13 @@ impl Connector {
         timeout: Duration,
         tls: Option<TlsSetup>,
     ) -> Self {
-        Self { target, addresses: RefCell::new(addresses.into()), next: Cell::new(offset), timeout, tls }
+        Self {
+            target,
+            addresses: RefCell::new(addresses.into()),
+            next: Cell::new(offset),
+            timeout,
+            tls,
+        }
     }
 
     /// Whether the target still has this address.
@@ -76,12 +82,19 @@ impl Connector {
     }
 
     async fn open_at(&self, address: SocketAddr) -> Result<Stream, Failure> {
-        let tcp = TcpStream::connect(address).await.map_err(|error| Failure::of_connect(&error))?;
-        tcp.set_nodelay(true).map_err(|error| Failure::of_connect(&error))?;
+        let tcp = TcpStream::connect(address)
+            .await
+            .map_err(|error| Failure::of_connect(&error))?;
+        tcp.set_nodelay(true)
+            .map_err(|error| Failure::of_connect(&error))?;
         match &self.tls {
             None => Ok(Stream::Plain(tcp)),
             Some(tls) => {
-                let stream = tls.connector.connect(tls.name.clone(), tcp).await.map_err(|_| Failure::Tls)?;
+                let stream = tls
+                    .connector
+                    .connect(tls.name.clone(), tcp)
+                    .await
+                    .map_err(|_| Failure::Tls)?;
                 Ok(Stream::Tls(Box::new(stream)))
             }
         }
@@ -93,11 +106,15 @@ pub(crate) async fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
     if let Some(ip) = target.ip() {
         return Ok(vec![SocketAddr::new(ip, target.port())]);
     }
-    let mut addresses: Vec<SocketAddr> = lookup_host((target.host(), target.port())).await?.collect();
+    let mut addresses: Vec<SocketAddr> =
+        lookup_host((target.host(), target.port())).await?.collect();
     addresses.sort_unstable_by_key(|address| (matches!(address.ip(), IpAddr::V6(_)), *address));
     addresses.dedup();
     if addresses.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the name has no address",
+        ));
     }
     Ok(addresses)
 }

@@ -67,7 +67,10 @@ impl Lane {
     /// Remembers whom to wake.
     pub(crate) fn register(&self, context: &Context<'_>) {
         let mut waker = self.waker.borrow_mut();
-        if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+        if !waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(context.waker()))
+        {
             *waker = Some(context.waker().clone());
         }
     }
@@ -119,7 +122,10 @@ async fn next_job(worker: &Rc<Worker>, lane: &Lane, wire: &mut Option<Wire>) -> 
             return Poll::Ready(job);
         }
         lane.register(context);
-        if wire.as_mut().is_some_and(|wire| wire.poll_closed(context).is_ready()) {
+        if wire
+            .as_mut()
+            .is_some_and(|wire| wire.poll_closed(context).is_ready())
+        {
             close(worker, wire);
         }
         Poll::Pending
@@ -128,7 +134,12 @@ async fn next_job(worker: &Rc<Worker>, lane: &Lane, wire: &mut Option<Wire>) -> 
 }
 
 /// Carries one request, over a new connection if there is none or the server has just closed the old one.
-async fn carry(worker: &Rc<Worker>, lane: &Lane, wire: &mut Option<Wire>, job: Job) -> (Times, Outcome, BackendId) {
+async fn carry(
+    worker: &Rc<Worker>,
+    lane: &Lane,
+    wire: &mut Option<Wire>,
+    job: Job,
+) -> (Times, Outcome, BackendId) {
     let mut sent = job.taken;
     let mut may_retry = worker.idempotent;
     let mut backend = BackendId::default();
@@ -172,7 +183,15 @@ async fn carry(worker: &Rc<Worker>, lane: &Lane, wire: &mut Option<Wire>, job: J
     if wire.as_ref().is_some_and(|wire| worker.is_outdated(wire)) {
         close(worker, wire);
     }
-    (Times { intended: job.intended, sent, done }, outcome, backend)
+    (
+        Times {
+            intended: job.intended,
+            sent,
+            done,
+        },
+        outcome,
+        backend,
+    )
 }
 
 fn close(worker: &Worker, wire: &mut Option<Wire>) {

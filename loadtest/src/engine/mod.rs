@@ -9,7 +9,10 @@ mod wire;
 mod worker;
 
 use std::{
-    io, net::SocketAddr, sync::Arc, thread,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -87,20 +90,38 @@ impl Run {
     }
 
     /// Like [`Run::start`], and gives every tick's record to the observers.
-    pub async fn start_observed(plan: Plan, observers: Vec<Box<dyn Observer>>) -> Result<Self, RunError> {
+    pub async fn start_observed(
+        plan: Plan,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> Result<Self, RunError> {
         plan.check()?;
         raise_file_limit();
-        let addresses = resolve(&plan.target).await.map_err(|source| RunError::Resolve {
-            host: plan.target.host().to_owned(),
-            source,
-        })?;
-        let tls = if plan.target.is_tls() { Some(tls::setup(&plan)?) } else { None };
+        let addresses = resolve(&plan.target)
+            .await
+            .map_err(|source| RunError::Resolve {
+                host: plan.target.host().to_owned(),
+                source,
+            })?;
+        let tls = if plan.target.is_tls() {
+            Some(tls::setup(&plan)?)
+        } else {
+            None
+        };
         let plan = Arc::new(plan);
         let connector = |worker: usize| {
-            Connector::new(Arc::new(plan.target.clone()), &addresses, worker, plan.connect_timeout, tls.clone())
+            Connector::new(
+                Arc::new(plan.target.clone()),
+                &addresses,
+                worker,
+                plan.connect_timeout,
+                tls.clone(),
+            )
         };
         if plan.probe {
-            connector(0).open().await.map_err(|failure| unreachable_target(&plan, &addresses, failure))?;
+            connector(0)
+                .open()
+                .await
+                .map_err(|failure| unreachable_target(&plan, &addresses, failure))?;
         }
         Self::spawn(&plan, connector, observers)
     }
@@ -133,21 +154,33 @@ impl Run {
             threads.push(builder.spawn(move || worker::run(settings))?);
         }
         drop(intervals);
-        let setup = Setup { plan: Arc::clone(plan), workers, started_at, progress: progress_sender, observers };
-        thread::Builder::new().name("load-collect".to_owned()).spawn(move || {
-            let summary = Collector::new(setup).run(received);
-            let mut result = Ok(summary);
-            for thread in threads {
-                match thread.join() {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => result = Err(RunError::System(error)),
-                    Err(_) => result = Err(RunError::Lost),
+        let setup = Setup {
+            plan: Arc::clone(plan),
+            workers,
+            started_at,
+            progress: progress_sender,
+            observers,
+        };
+        thread::Builder::new()
+            .name("load-collect".to_owned())
+            .spawn(move || {
+                let summary = Collector::new(setup).run(received);
+                let mut result = Ok(summary);
+                for thread in threads {
+                    match thread.join() {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => result = Err(RunError::System(error)),
+                        Err(_) => result = Err(RunError::Lost),
+                    }
                 }
-            }
-            // Nobody waits when the handle was dropped.
-            let _ = result_sender.send(result);
-        })?;
-        Ok(Self { progress, stop: Arc::new(stop_sender), result })
+                // Nobody waits when the handle was dropped.
+                let _ = result_sender.send(result);
+            })?;
+        Ok(Self {
+            progress,
+            stop: Arc::new(stop_sender),
+            result,
+        })
     }
 
     /// The run as of the last tick; changes once a tick, the last time with `finished`.
@@ -174,7 +207,11 @@ impl Run {
 fn unreachable_target(plan: &Plan, addresses: &[SocketAddr], failure: Failure) -> RunError {
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let reason = failure.explain();
-    RunError::Unreachable { target: plan.target.to_string(), addresses: addresses.join(", "), reason }
+    RunError::Unreachable {
+        target: plan.target.to_string(),
+        addresses: addresses.join(", "),
+        reason,
+    }
 }
 
 /// Each connection is an open file, and the usual soft limit of 1024 is soon reached.

@@ -10,7 +10,8 @@ mod linux {
     use std::{io, os::fd::OwnedFd, time::Duration};
 
     use rustix::time::{
-        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
     };
     use tokio::io::{Interest, unix::AsyncFd};
 
@@ -19,8 +20,14 @@ mod linux {
 
     impl Timer {
         pub(crate) fn new() -> io::Result<Self> {
-            let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-            #[expect(deprecated, reason = "its successor is unsafe for types with unstable descriptors; an OwnedFd keeps its own")]
+            let fd = timerfd_create(
+                TimerfdClockId::Monotonic,
+                TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
+            )?;
+            #[expect(
+                deprecated,
+                reason = "its successor is unsafe for types with unstable descriptors; an OwnedFd keeps its own"
+            )]
             let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
             Ok(Self(fd))
         }
@@ -33,8 +40,14 @@ mod linux {
                 tv_sec: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: after.subsec_nanos().into(),
             };
-            let interval = Timespec { tv_sec: 0, tv_nsec: 0 };
-            let spec = Itimerspec { it_interval: interval, it_value: value };
+            let interval = Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
+            let spec = Itimerspec {
+                it_interval: interval,
+                it_value: value,
+            };
             timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &spec)?;
             Ok(())
         }
@@ -62,7 +75,10 @@ mod other {
 
     impl Timer {
         pub(crate) fn new() -> io::Result<Self> {
-            Ok(Self { at: Cell::new(None), armed: Notify::new() })
+            Ok(Self {
+                at: Cell::new(None),
+                armed: Notify::new(),
+            })
         }
 
         pub(crate) fn arm(&self, after: Duration) -> io::Result<()> {
@@ -101,7 +117,10 @@ mod tests {
             let start = Instant::now();
             timer.arm(Duration::from_secs(60)).expect("armed");
             timer.arm(Duration::from_millis(3)).expect("armed again");
-            tokio::time::timeout(Duration::from_secs(10), timer.expired()).await.expect("in time").expect("expired");
+            tokio::time::timeout(Duration::from_secs(10), timer.expired())
+                .await
+                .expect("in time")
+                .expect("expired");
             assert!(start.elapsed() >= Duration::from_millis(3));
         }
     }

@@ -24,26 +24,38 @@ pub(crate) fn setup(plan: &Plan) -> Result<TlsSetup, RunError> {
         .with_safe_default_protocol_versions()
         .map_err(|error| fail(&error))?;
     let mut config = if plan.tls.insecure {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider))).with_no_client_auth()
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
+            .with_no_client_auth()
     } else if let Some(file) = &plan.tls.ca_file {
-        let context = |error: &dyn std::fmt::Display| RunError::Tls(format!("{}: {error}", file.display()));
+        let context =
+            |error: &dyn std::fmt::Display| RunError::Tls(format!("{}: {error}", file.display()));
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(file).map_err(|error| context(&error))? {
-            roots.add(certificate.map_err(|error| context(&error))?).map_err(|error| context(&error))?;
+            roots
+                .add(certificate.map_err(|error| context(&error))?)
+                .map_err(|error| context(&error))?;
         }
         if roots.is_empty() {
             return Err(context(&"no certificate in this file"));
         }
         builder.with_root_certificates(roots).with_no_client_auth()
     } else {
-        builder.with_platform_verifier().map_err(|error| fail(&error))?.with_no_client_auth()
+        builder
+            .with_platform_verifier()
+            .map_err(|error| fail(&error))?
+            .with_no_client_auth()
     };
     config.alpn_protocols = match plan.engine {
         Engine::Http2 { .. } => vec![b"h2".to_vec()],
         Engine::Http1 | Engine::Hyper => vec![b"http/1.1".to_vec()],
     };
     let name = ServerName::try_from(plan.target.host().to_owned()).map_err(|error| fail(&error))?;
-    Ok(TlsSetup { connector: TlsConnector::from(Arc::new(config)), name })
+    Ok(TlsSetup {
+        connector: TlsConnector::from(Arc::new(config)),
+        name,
+    })
 }
 
 /// Accepts every certificate, when the plan says so; signatures are still checked.

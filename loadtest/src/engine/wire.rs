@@ -86,11 +86,17 @@ impl Wire {
     pub(crate) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
-        Pin::new(&mut self.stream).poll_read(context, &mut buffer).map(drop)
+        Pin::new(&mut self.stream)
+            .poll_read(context, &mut buffer)
+            .map(drop)
     }
 
     /// Sends the worker's request and reads the answer.
-    pub(crate) async fn exchange(&mut self, worker: &Worker, lane: &Lane) -> Result<Answer, WireError> {
+    pub(crate) async fn exchange(
+        &mut self,
+        worker: &Worker,
+        lane: &Lane,
+    ) -> Result<Answer, WireError> {
         self.requests += 1;
         let mut written = 0;
         poll_fn(|context| {
@@ -134,8 +140,11 @@ impl Wire {
                     _ => Err(self.closed()),
                 });
             }
-            let mut visitor =
-                Finder { header: &worker.backend_header, recorder: worker.recorder.borrow_mut(), backend: &mut self.backend };
+            let mut visitor = Finder {
+                header: &worker.backend_header,
+                recorder: worker.recorder.borrow_mut(),
+                backend: &mut self.backend,
+            };
             visitor.recorder.received(received.len());
             match self.decoder.feed(received, &mut visitor) {
                 Ok(None) => {}
@@ -150,7 +159,11 @@ impl Wire {
     }
 
     fn closed(&self) -> WireError {
-        if self.decoder.has_begun() { WireError::Closed } else { WireError::ClosedEarly }
+        if self.decoder.has_begun() {
+            WireError::Closed
+        } else {
+            WireError::ClosedEarly
+        }
     }
 
     fn poll_write(
@@ -165,7 +178,11 @@ impl Wire {
                 n => *written += n,
             }
         }
-        if self.stream.is_plain() { Poll::Ready(Ok(())) } else { Pin::new(&mut self.stream).poll_flush(context) }
+        if self.stream.is_plain() {
+            Poll::Ready(Ok(()))
+        } else {
+            Pin::new(&mut self.stream).poll_flush(context)
+        }
     }
 }
 

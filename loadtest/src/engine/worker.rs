@@ -98,7 +98,12 @@ impl Worker {
     ) -> io::Result<Self> {
         let max_lanes = share(plan.connections, index, workers);
         let closed = matches!(plan.load, Load::Closed(_));
-        let recorder = Recorder::new(index, nanos(plan.warm_up), nanos(plan.late_after), stage_ends(&plan.load));
+        let recorder = Recorder::new(
+            index,
+            nanos(plan.warm_up),
+            nanos(plan.late_after),
+            stage_ends(&plan.load),
+        );
         Ok(Self {
             clock: Clock(start),
             request,
@@ -111,7 +116,11 @@ impl Worker {
             lanes: RefCell::new(Vec::new()),
             idle: RefCell::new(VecDeque::new()),
             max_lanes,
-            min_lanes: if closed { max_lanes } else { share(plan.spread, index, workers).clamp(1, max_lanes) },
+            min_lanes: if closed {
+                max_lanes
+            } else {
+                share(plan.spread, index, workers).clamp(1, max_lanes)
+            },
             timer: Timer::new()?,
             armed: Cell::new(false),
             ended: Notify::new(),
@@ -138,10 +147,15 @@ impl Worker {
             let intended = schedule.take(now)?;
             let mut recorder = self.recorder.borrow_mut();
             match self.plan.catch_up {
-                CatchUp::SkipAfter(limit) if now - intended > nanos(limit) => recorder.skipped(intended),
+                CatchUp::SkipAfter(limit) if now - intended > nanos(limit) => {
+                    recorder.skipped(intended);
+                }
                 _ => {
                     recorder.started(intended, now, queued);
-                    return Some(Job { intended, taken: now });
+                    return Some(Job {
+                        intended,
+                        taken: now,
+                    });
                 }
             }
         }
@@ -181,8 +195,14 @@ impl Worker {
             if self.idle.borrow().is_empty() && opened == self.max_lanes {
                 return;
             }
-            let Some(job) = self.take_at(now, false) else { break };
-            let idle = if opened < self.min_lanes { None } else { self.idle.borrow_mut().pop_front() };
+            let Some(job) = self.take_at(now, false) else {
+                break;
+            };
+            let idle = if opened < self.min_lanes {
+                None
+            } else {
+                self.idle.borrow_mut().pop_front()
+            };
             match idle {
                 Some(index) => self.lanes.borrow()[index].give(job),
                 None => self.add_lane(local).give(job),
@@ -210,14 +230,22 @@ impl Worker {
             let part = 1.0 - self.plan.connection_age_jitter * self.random.borrow_mut().f64();
             now.saturating_add((nanos(age) as f64 * part) as u64)
         });
-        Ok(Wire::new(stream, address, expires, self.plan.request.method() == "HEAD"))
+        Ok(Wire::new(
+            stream,
+            address,
+            expires,
+            self.plan.request.method() == "HEAD",
+        ))
     }
 
     /// Whether a connection is to be replaced before the next request.
     pub(crate) fn is_outdated(&self, wire: &Wire) -> bool {
         wire.is_spent()
             || self.clock.now() >= wire.expires
-            || self.plan.connection_max_requests.is_some_and(|max| wire.requests >= max)
+            || self
+                .plan
+                .connection_max_requests
+                .is_some_and(|max| wire.requests >= max)
             || !self.connector.has(wire.address)
     }
 
@@ -251,12 +279,17 @@ impl Worker {
 /// CPU time of the calling thread.
 fn thread_cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        time.tv_nsec.unsigned_abs() as u32,
+    )
 }
 
 /// The ends of the profile's stages, in nanoseconds since the start.
 fn stage_ends(load: &Load) -> Vec<u64> {
-    let Load::Open(profile) = load else { return Vec::new() };
+    let Load::Open(profile) = load else {
+        return Vec::new();
+    };
     let mut end = Duration::ZERO;
     let ends = profile.stages().iter().map(|stage| {
         end += stage.duration;
@@ -267,14 +300,34 @@ fn stage_ends(load: &Load) -> Vec<u64> {
 
 /// Runs a worker to its end on the calling thread.
 pub(crate) fn run(settings: Settings) -> io::Result<()> {
-    let Settings { plan, index, workers, start, request, connector, intervals, stop } = settings;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let Settings {
+        plan,
+        index,
+        workers,
+        start,
+        request,
+        connector,
+        intervals,
+        stop,
+    } = settings;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let local = LocalSet::new();
     let worker = {
         let _context = runtime.enter();
-        Rc::new(Worker::new(plan, (index, workers), start, request, connector)?)
+        Rc::new(Worker::new(
+            plan,
+            (index, workers),
+            start,
+            request,
+            connector,
+        )?)
     };
-    local.block_on(&runtime, supervise(&worker, &local, start, &intervals, stop))
+    local.block_on(
+        &runtime,
+        supervise(&worker, &local, start, &intervals, stop),
+    )
 }
 
 /// Dispatches, ticks, times out, and ends.
@@ -301,7 +354,8 @@ async fn supervise(
         interval
     };
     let mut ticks = every(plan.tick);
-    let mut sweeps = every((plan.timeout / 50).clamp(Duration::from_millis(2), Duration::from_millis(100)));
+    let mut sweeps =
+        every((plan.timeout / 50).clamp(Duration::from_millis(2), Duration::from_millis(100)));
     let mut refreshes = every(plan.dns_refresh);
     let planned = start + plan.load.duration();
     let mut plan_end = std::pin::pin!(tokio::time::sleep_until(planned));

@@ -46,7 +46,12 @@ pub(crate) struct Chunked {
 
 impl Chunked {
     pub(crate) fn new() -> Self {
-        Self { state: State::Size, left: 0, digits: 0, overhead: 0 }
+        Self {
+            state: State::Size,
+            left: 0,
+            digits: 0,
+            overhead: 0,
+        }
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -54,7 +59,11 @@ impl Chunked {
     }
 
     /// Decodes from `input`, passes data to `data`, and says how many bytes were used: all, unless the body ended.
-    pub(crate) fn feed(&mut self, input: &[u8], data: &mut impl FnMut(&[u8])) -> Result<usize, ProtocolError> {
+    pub(crate) fn feed(
+        &mut self,
+        input: &[u8],
+        data: &mut impl FnMut(&[u8]),
+    ) -> Result<usize, ProtocolError> {
         let mut at = 0;
         while at < input.len() && self.state != State::Done {
             if self.state == State::Data {
@@ -84,14 +93,24 @@ impl Chunked {
                 self.digits += 1;
                 State::Size
             }
-            (State::Size, _) if self.digits == 0 => return Err(ProtocolError::Chunk("its size is missing")),
+            (State::Size, _) if self.digits == 0 => {
+                return Err(ProtocolError::Chunk("its size is missing"));
+            }
             (State::Size | State::SizeSpace, b' ' | b'\t') => self.count(State::SizeSpace)?,
             (State::Size | State::SizeSpace | State::Extension, b'\r') => State::SizeLf,
-            (State::Extension, b'\n') => return Err(ProtocolError::Chunk("an extension has a bare line feed")),
-            (State::Size | State::SizeSpace, b';') | (State::Extension, _) => self.count(State::Extension)?,
+            (State::Extension, b'\n') => {
+                return Err(ProtocolError::Chunk("an extension has a bare line feed"));
+            }
+            (State::Size | State::SizeSpace, b';') | (State::Extension, _) => {
+                self.count(State::Extension)?
+            }
             (State::SizeLf, b'\n') => {
                 self.digits = 0;
-                if self.left == 0 { State::TrailerStart } else { State::Data }
+                if self.left == 0 {
+                    State::TrailerStart
+                } else {
+                    State::Data
+                }
             }
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => State::Size,
@@ -112,7 +131,9 @@ impl Chunked {
     fn count(&mut self, next: State) -> Result<State, ProtocolError> {
         self.overhead += 1;
         if self.overhead > MAX_OVERHEAD {
-            return Err(ProtocolError::Chunk("extensions and trailers are longer than 16 KiB"));
+            return Err(ProtocolError::Chunk(
+                "extensions and trailers are longer than 16 KiB",
+            ));
         }
         Ok(next)
     }
@@ -133,13 +154,27 @@ mod tests {
     #[test]
     fn data_extensions_and_trailers() {
         let input = b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX: y\r\n\r\nrest";
-        assert_eq!(decode(input), Ok((b"hello world".to_vec(), input.len() - 4, true)));
-        assert_eq!(decode(b"A \r\n0123456789\r\n"), Ok((b"0123456789".to_vec(), 16, false)));
+        assert_eq!(
+            decode(input),
+            Ok((b"hello world".to_vec(), input.len() - 4, true))
+        );
+        assert_eq!(
+            decode(b"A \r\n0123456789\r\n"),
+            Ok((b"0123456789".to_vec(), 16, false))
+        );
     }
 
     #[test]
     fn malformed_codings_are_refused() {
-        for input in ["\r\n", "g\r\n", "5\r\nhelloX", "5\n", "11111111111111111\r\n", "0\r\n\n", "3;x\n"] {
+        for input in [
+            "\r\n",
+            "g\r\n",
+            "5\r\nhelloX",
+            "5\n",
+            "11111111111111111\r\n",
+            "0\r\n\n",
+            "3;x\n",
+        ] {
             decode(input.as_bytes()).expect_err(input);
         }
     }
@@ -147,6 +182,10 @@ mod tests {
     #[test]
     fn endless_extensions_are_refused() {
         let input = format!("5;{}", "x".repeat(20_000));
-        assert!(decode(input.as_bytes()).expect_err("limit").contains("16 KiB"));
+        assert!(
+            decode(input.as_bytes())
+                .expect_err("limit")
+                .contains("16 KiB")
+        );
     }
 }

@@ -14,7 +14,8 @@ pub(crate) fn encode(request: &Request, target: &Target) -> Vec<u8> {
     for (name, value) in request.all_headers(target) {
         line(&name, &value);
     }
-    let sends_length = !request.body().is_empty() || matches!(request.method(), "POST" | "PUT" | "PATCH");
+    let sends_length =
+        !request.body().is_empty() || matches!(request.method(), "POST" | "PUT" | "PATCH");
     if sends_length {
         line("content-length", &request.body().len().to_string());
     }
@@ -32,17 +33,29 @@ mod tests {
     fn a_get_has_a_host_and_no_length() {
         let target = "http://h:81/x?y".parse().expect("valid");
         let text = String::from_utf8(encode(&Request::default(), &target)).expect("ASCII");
-        assert!(text.starts_with("GET /x?y HTTP/1.1\r\nhost: h:81\r\n"), "{text}");
-        assert!(text.ends_with("\r\n\r\n") && !text.contains("content-length"), "{text}");
+        assert!(
+            text.starts_with("GET /x?y HTTP/1.1\r\nhost: h:81\r\n"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("\r\n\r\n") && !text.contains("content-length"),
+            "{text}"
+        );
     }
 
     #[test]
     fn own_headers_replace_the_defaults() {
-        let request = Request::new("POST").and_then(|r| r.header("Host", "other")).expect("valid").with_body("abc");
+        let request = Request::new("POST")
+            .and_then(|r| r.header("Host", "other"))
+            .expect("valid")
+            .with_body("abc");
         let target = "http://h/".parse().expect("valid");
         let text = String::from_utf8(encode(&request, &target)).expect("ASCII");
         assert_eq!(text.to_lowercase().matches("host:").count(), 1, "{text}");
-        assert!(text.contains("Host: other\r\n") && text.contains("content-length: 3\r\n"), "{text}");
+        assert!(
+            text.contains("Host: other\r\n") && text.contains("content-length: 3\r\n"),
+            "{text}"
+        );
         assert!(text.ends_with("\r\n\r\nabc"), "{text}");
     }
 }

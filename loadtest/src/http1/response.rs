@@ -64,8 +64,17 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// `bodiless` for HEAD requests, whose answers have headers only.
     pub(crate) fn new(bodiless: bool) -> Self {
-        let answer = Answer { status: 0, keep_alive: false };
-        Self { carry: Vec::new(), body: Body::Head, answer, begun: false, bodiless }
+        let answer = Answer {
+            status: 0,
+            keep_alive: false,
+        };
+        Self {
+            carry: Vec::new(),
+            body: Body::Head,
+            answer,
+            begun: false,
+            bodiless,
+        }
     }
 
     /// Whether a byte of the current answer has arrived.
@@ -82,7 +91,9 @@ impl Decoder {
         self.begun |= !input.is_empty();
         let mut at = 0;
         while matches!(self.body, Body::Head) {
-            let Some(used) = self.head(&input[at..], visitor)? else { return Ok(None) };
+            let Some(used) = self.head(&input[at..], visitor)? else {
+                return Ok(None);
+            };
             at += used;
         }
         let rest = &input[at..];
@@ -128,7 +139,11 @@ impl Decoder {
     }
 
     /// Reads a head; none when more bytes are needed, else how many of `input` it used.
-    fn head(&mut self, input: &[u8], visitor: &mut impl Visitor) -> Result<Option<usize>, ProtocolError> {
+    fn head(
+        &mut self,
+        input: &[u8],
+        visitor: &mut impl Visitor,
+    ) -> Result<Option<usize>, ProtocolError> {
         let before = self.carry.len();
         if before == 0 {
             let used = self.parse(input, visitor)?;
@@ -159,13 +174,19 @@ impl Decoder {
         Ok(())
     }
 
-    fn parse(&mut self, bytes: &[u8], visitor: &mut impl Visitor) -> Result<Option<usize>, ProtocolError> {
+    fn parse(
+        &mut self,
+        bytes: &[u8],
+        visitor: &mut impl Visitor,
+    ) -> Result<Option<usize>, ProtocolError> {
         let mut storage = [const { MaybeUninit::uninit() }; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut []);
         let parsed = httparse::ParserConfig::default()
             .parse_response_with_uninit_headers(&mut response, bytes, &mut storage)
             .map_err(ProtocolError::Head)?;
-        let httparse::Status::Complete(used) = parsed else { return Ok(None) };
+        let httparse::Status::Complete(used) = parsed else {
+            return Ok(None);
+        };
         let status = response.code.unwrap_or(0);
         match status {
             101 => return Err(ProtocolError::Switch),
@@ -208,11 +229,16 @@ struct Framing {
 }
 
 impl Framing {
-    fn read(headers: &[httparse::Header<'_>], visitor: &mut impl Visitor) -> Result<Self, ProtocolError> {
+    fn read(
+        headers: &[httparse::Header<'_>],
+        visitor: &mut impl Visitor,
+    ) -> Result<Self, ProtocolError> {
         let mut framing = Self::default();
         for header in headers {
             match header.name.len() {
-                14 if header.name.eq_ignore_ascii_case("content-length") => framing.length(header.value)?,
+                14 if header.name.eq_ignore_ascii_case("content-length") => {
+                    framing.length(header.value)?;
+                }
                 17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
                     let last = tokens(header.value).last().unwrap_or_default();
                     framing.chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
@@ -269,32 +295,76 @@ mod tests {
     }
 
     /// Feeds the text in pieces of `step` bytes, then closes.
-    fn decode(text: &str, step: usize, bodiless: bool) -> Result<(Answer, String, bool), ProtocolError> {
+    fn decode(
+        text: &str,
+        step: usize,
+        bodiless: bool,
+    ) -> Result<(Answer, String, bool), ProtocolError> {
         let (mut decoder, mut seen) = (Decoder::new(bodiless), Seen::default());
         for piece in text.as_bytes().chunks(step) {
             if let Some((answer, used)) = decoder.feed(piece, &mut seen)? {
-                return Ok((answer, String::from_utf8_lossy(&seen.0).into_owned(), used == piece.len()));
+                return Ok((
+                    answer,
+                    String::from_utf8_lossy(&seen.0).into_owned(),
+                    used == piece.len(),
+                ));
             }
         }
-        decoder.eof().map(|answer| (answer, String::from_utf8_lossy(&seen.0).into_owned(), true))
+        decoder
+            .eof()
+            .map(|answer| (answer, String::from_utf8_lossy(&seen.0).into_owned(), true))
     }
 
     #[test]
     fn framings() {
-        let ok = |keep_alive| Answer { status: 200, keep_alive };
+        let ok = |keep_alive| Answer {
+            status: 200,
+            keep_alive,
+        };
         for (text, answer, body) in [
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", ok(true), "hi"),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nhi", ok(true), "hi"),
-            ("HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nhi", ok(false), "hi"),
-            ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", ok(false), "hi"),
-            ("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi", ok(true), "hi"),
-            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", ok(true), "hi"),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+                ok(true),
+                "hi",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nhi",
+                ok(true),
+                "hi",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nhi",
+                ok(false),
+                "hi",
+            ),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+                ok(false),
+                "hi",
+            ),
+            (
+                "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi",
+                ok(true),
+                "hi",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+                ok(true),
+                "hi",
+            ),
             ("HTTP/1.1 200 OK\r\n\r\nhi", ok(false), "hi"),
-            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-                ok(true), ""),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                ok(true),
+                "",
+            ),
         ] {
             for step in 1..=text.len() {
-                assert_eq!(decode(text, step, false), Ok((answer, body.to_owned(), true)), "{text:?} by {step}");
+                assert_eq!(
+                    decode(text, step, false),
+                    Ok((answer, body.to_owned(), true)),
+                    "{text:?} by {step}"
+                );
             }
         }
     }
@@ -302,20 +372,55 @@ mod tests {
     #[test]
     fn answers_without_a_body_end_with_their_head() {
         let text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
-        assert_eq!(decode(text, 7, true), Ok((Answer { status: 200, keep_alive: true }, String::new(), true)));
+        assert_eq!(
+            decode(text, 7, true),
+            Ok((
+                Answer {
+                    status: 200,
+                    keep_alive: true
+                },
+                String::new(),
+                true
+            ))
+        );
         let text = "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n";
-        assert_eq!(decode(text, 7, false), Ok((Answer { status: 304, keep_alive: true }, String::new(), true)));
+        assert_eq!(
+            decode(text, 7, false),
+            Ok((
+                Answer {
+                    status: 304,
+                    keep_alive: true
+                },
+                String::new(),
+                true
+            ))
+        );
     }
 
     #[test]
     fn malformed_answers_are_refused() {
         let long = format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(70_000));
         for (text, error) in [
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", ProtocolError::Length),
-            ("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nhi", ProtocolError::Length),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", ProtocolError::Truncated),
-            ("HTTP/1.1 101 Switching Protocols\r\n\r\n", ProtocolError::Switch),
-            ("SSH-2.0-OpenSSH\r\n", ProtocolError::Head(httparse::Error::Version)),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi",
+                ProtocolError::Length,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nhi",
+                ProtocolError::Length,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi",
+                ProtocolError::Truncated,
+            ),
+            (
+                "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+                ProtocolError::Switch,
+            ),
+            (
+                "SSH-2.0-OpenSSH\r\n",
+                ProtocolError::Head(httparse::Error::Version),
+            ),
             ("HTTP/1.1 200", ProtocolError::Truncated),
             (&long, ProtocolError::HeadTooLarge),
         ] {

@@ -26,11 +26,20 @@ struct Piece {
 
 impl Curve {
     pub(super) fn new(stages: &[Stage]) -> Self {
-        let mut curve = Self { pieces: Vec::with_capacity(stages.len()), seconds: 0.0, requests: 0.0 };
+        let mut curve = Self {
+            pieces: Vec::with_capacity(stages.len()),
+            seconds: 0.0,
+            requests: 0.0,
+        };
         for stage in stages {
             let seconds = stage.duration.as_secs_f64();
-            let mut piece =
-                Piece { start: curve.seconds, before: curve.requests, seconds, requests: 0.0, shape: stage.shape };
+            let mut piece = Piece {
+                start: curve.seconds,
+                before: curve.requests,
+                seconds,
+                requests: 0.0,
+                shape: stage.shape,
+            };
             piece.requests = piece.due(seconds);
             curve.seconds += seconds;
             curve.requests += piece.requests;
@@ -48,7 +57,9 @@ impl Curve {
     /// Requests due before `seconds` from the start.
     pub fn due(&self, seconds: f64) -> f64 {
         let after = self.pieces.partition_point(|piece| piece.start <= seconds);
-        let Some(piece) = after.checked_sub(1).and_then(|i| self.pieces.get(i)) else { return 0.0 };
+        let Some(piece) = after.checked_sub(1).and_then(|i| self.pieces.get(i)) else {
+            return 0.0;
+        };
         piece.before + piece.due((seconds - piece.start).min(piece.seconds))
     }
 
@@ -56,7 +67,9 @@ impl Curve {
     pub fn rate(&self, seconds: f64) -> f64 {
         let after = self.pieces.partition_point(|piece| piece.start <= seconds);
         match after.checked_sub(1).and_then(|i| self.pieces.get(i)) {
-            Some(piece) if seconds < piece.start + piece.seconds => piece.rate(seconds - piece.start),
+            Some(piece) if seconds < piece.start + piece.seconds => {
+                piece.rate(seconds - piece.start)
+            }
             _ => 0.0,
         }
     }
@@ -105,14 +118,22 @@ impl Piece {
                 // The root of the quadratic, in the form that does not cancel.
                 let slope = (to - from) / self.seconds;
                 let root = (from * from + 2.0 * slope * requests).max(0.0).sqrt();
-                if from + root > 0.0 { 2.0 * requests / (from + root) } else { 0.0 }
+                if from + root > 0.0 {
+                    2.0 * requests / (from + root)
+                } else {
+                    0.0
+                }
             }
             Shape::Sine { .. } => {
                 let (mut low, mut high) = (0.0, self.seconds);
                 // 60 halvings reach the resolution of f64.
                 for _ in 0..60 {
                     let middle = f64::midpoint(low, high);
-                    if self.due(middle) < requests { low = middle } else { high = middle }
+                    if self.due(middle) < requests {
+                        low = middle;
+                    } else {
+                        high = middle;
+                    }
                 }
                 high
             }
@@ -135,7 +156,10 @@ mod tests {
     fn counts_are_the_area_under_the_rate() {
         assert_eq!(profile("10s@50").requests(), 500);
         assert_eq!(profile("60s:0..100").requests(), 3_000);
-        assert_eq!(profile("10s@50, 60s:50..400, 30s@400").requests(), 500 + 13_500 + 12_000);
+        assert_eq!(
+            profile("10s@50, 60s:50..400, 30s@400").requests(),
+            500 + 13_500 + 12_000
+        );
         assert_eq!(profile("20s:50^400").requests(), 4_500);
         assert_eq!(profile("60s:50..400/8").requests(), 13_500);
         assert_eq!(profile("4m:50~400/2m").requests(), 54_000);

@@ -42,15 +42,28 @@ impl Profile {
     /// comments.
     pub fn from_file(path: &Path) -> Result<Self, ProfileFileError> {
         let shown = path.display().to_string();
-        let text =
-            fs::read_to_string(path).map_err(|source| ProfileFileError::Read { path: shown.clone(), source })?;
-        let content = |reason: String| ProfileFileError::Content { path: shown.clone(), reason };
+        let text = fs::read_to_string(path).map_err(|source| ProfileFileError::Read {
+            path: shown.clone(),
+            source,
+        })?;
+        let content = |reason: String| ProfileFileError::Content {
+            path: shown.clone(),
+            reason,
+        };
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("csv") => Self::from_csv(&text)
-                .map_err(|(line, reason)| ProfileFileError::Content { path: format!("{shown}:{line}"), reason }),
+            Some("csv") => {
+                Self::from_csv(&text).map_err(|(line, reason)| ProfileFileError::Content {
+                    path: format!("{shown}:{line}"),
+                    reason,
+                })
+            }
             Some("toml") => {
-                let file: File = toml::from_str(&text).map_err(|error| content(error.to_string()))?;
-                file.stages.join(", ").parse().map_err(|error| content(format!("stages: {error}")))
+                let file: File =
+                    toml::from_str(&text).map_err(|error| content(error.to_string()))?;
+                file.stages
+                    .join(", ")
+                    .parse()
+                    .map_err(|error| content(format!("stages: {error}")))
             }
             _ => Err(content("a profile file ends in .toml or .csv".to_owned())),
         }
@@ -72,21 +85,39 @@ impl Profile {
             let (seconds, rate) = match numbers.as_deref() {
                 Some(&[seconds, rate]) => (seconds, rate),
                 None if heading && fields.len() == 2 => continue,
-                _ => return Err((index + 1, format!("expected two numbers, seconds,rate, and not {line:?}"))),
+                _ => {
+                    return Err((
+                        index + 1,
+                        format!("expected two numbers, seconds,rate, and not {line:?}"),
+                    ));
+                }
             };
             if !(0.0..=MAX_RATE).contains(&rate) {
-                return Err((index + 1, format!("the rate {rate} is not between 0 and {MAX_RATE}")));
+                return Err((
+                    index + 1,
+                    format!("the rate {rate} is not between 0 and {MAX_RATE}"),
+                ));
             }
             let before = last.unwrap_or((0.0, rate));
-            let gap = Duration::try_from_secs_f64(seconds - before.0)
-                .map_err(|_| (index + 1, format!("time runs backwards: {seconds} after {}", before.0)))?;
+            let gap = Duration::try_from_secs_f64(seconds - before.0).map_err(|_| {
+                (
+                    index + 1,
+                    format!("time runs backwards: {seconds} after {}", before.0),
+                )
+            })?;
             if !gap.is_zero() {
                 let shape = if before.1.to_bits() == rate.to_bits() {
                     Shape::Hold { rate }
                 } else {
-                    Shape::Ramp { from: before.1, to: rate }
+                    Shape::Ramp {
+                        from: before.1,
+                        to: rate,
+                    }
                 };
-                stages.push(Stage { duration: gap, shape });
+                stages.push(Stage {
+                    duration: gap,
+                    shape,
+                });
             }
             last = Some((seconds, rate));
         }
@@ -113,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_trace_is_joined_by_straight_lines() {
-        let profile = read("t.csv", "seconds,rate\n0,10\n10,10\n10,50\n# down\n20, 0\n").expect("valid");
+        let profile =
+            read("t.csv", "seconds,rate\n0,10\n10,10\n10,50\n# down\n20, 0\n").expect("valid");
         assert_eq!(profile.to_string(), "10s@10, 10s:50..0");
         assert_eq!(profile.requests(), 350);
     }

@@ -67,12 +67,22 @@ stages separated by commas, rates in requests per second:
 
     /// One rate for a time.
     pub fn hold(rate: f64, duration: Duration) -> Self {
-        Self { stages: vec![Stage { duration, shape: Shape::Hold { rate } }] }
+        Self {
+            stages: vec![Stage {
+                duration,
+                shape: Shape::Hold { rate },
+            }],
+        }
     }
 
     /// A straight line from one rate to another.
     pub fn ramp(from: f64, to: f64, duration: Duration) -> Self {
-        Self { stages: vec![Stage { duration, shape: Shape::Ramp { from, to } }] }
+        Self {
+            stages: vec![Stage {
+                duration,
+                shape: Shape::Ramp { from, to },
+            }],
+        }
     }
 
     /// This profile, followed by another.
@@ -109,7 +119,9 @@ impl fmt::Display for Stage {
         match self.shape {
             Shape::Hold { rate } => write!(f, "{duration}@{rate}"),
             Shape::Ramp { from, to } => write!(f, "{duration}:{from}..{to}"),
-            Shape::Sine { low, high, period } => write!(f, "{duration}:{low}~{high}/{}", show_duration(period)),
+            Shape::Sine { low, high, period } => {
+                write!(f, "{duration}:{low}~{high}/{}", show_duration(period))
+            }
         }
     }
 }

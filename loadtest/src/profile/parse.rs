@@ -18,14 +18,22 @@ impl FromStr for Profile {
             let start = at + (part.len() - part.trim_start().len());
             let stage = part.trim();
             if stage.is_empty() {
-                return Err(ColumnError::new(text, start, "a stage is missing, such as 10s@50 or 60s:50..400"));
+                return Err(ColumnError::new(
+                    text,
+                    start,
+                    "a stage is missing, such as 10s@50 or 60s:50..400",
+                ));
             }
             parse_stage(stage, &mut stages).map_err(|error| error.inside(text, start))?;
             at += part.len() + 1;
         }
         let profile = Profile { stages };
         if profile.requests() == 0 {
-            return Err(ColumnError::new(text, 0, "this profile asks for no request at all"));
+            return Err(ColumnError::new(
+                text,
+                0,
+                "this profile asks for no request at all",
+            ));
         }
         Ok(profile)
     }
@@ -33,52 +41,95 @@ impl FromStr for Profile {
 
 fn parse_stage(text: &str, stages: &mut Vec<Stage>) -> Result<(), ColumnError> {
     let Some(mark) = text.find(['@', ':']) else {
-        return Err(ColumnError::new(text, text.len(), "expected '@' and a rate, or ':' and a shape"));
+        return Err(ColumnError::new(
+            text,
+            text.len(),
+            "expected '@' and a rate, or ':' and a shape",
+        ));
     };
     let duration = parse_duration(text[..mark].trim())?;
     if duration.is_zero() {
-        return Err(ColumnError::new(text, 0, "a stage lasts longer than nothing"));
+        return Err(ColumnError::new(
+            text,
+            0,
+            "a stage lasts longer than nothing",
+        ));
     }
     let body = &text[mark + 1..];
     let at = mark + 1;
     if text.as_bytes()[mark] == b'@' {
         let rate = parse_rate(text, at, body)?;
-        stages.push(Stage { duration, shape: Shape::Hold { rate } });
+        stages.push(Stage {
+            duration,
+            shape: Shape::Hold { rate },
+        });
     } else if let Some(dots) = body.find("..") {
         let from = parse_rate(text, at, &body[..dots])?;
         let rest = &body[dots + 2..];
         let Some(slash) = rest.find('/') else {
             let to = parse_rate(text, at + dots + 2, rest)?;
-            stages.push(Stage { duration, shape: Shape::Ramp { from, to } });
+            stages.push(Stage {
+                duration,
+                shape: Shape::Ramp { from, to },
+            });
             return Ok(());
         };
         let to = parse_rate(text, at + dots + 2, &rest[..slash])?;
         let steps_at = at + dots + 2 + slash + 1;
-        push_steps(stages, duration, from, to, parse_steps(text, steps_at, &rest[slash + 1..])?);
+        push_steps(
+            stages,
+            duration,
+            from,
+            to,
+            parse_steps(text, steps_at, &rest[slash + 1..])?,
+        );
     } else if let Some(hat) = body.find('^') {
         let from = parse_rate(text, at, &body[..hat])?;
         let to = parse_rate(text, at + hat + 1, &body[hat + 1..])?;
         let half = duration / 2;
-        stages.push(Stage { duration: half, shape: Shape::Ramp { from, to } });
-        stages.push(Stage { duration: duration.saturating_sub(half), shape: Shape::Ramp { from: to, to: from } });
+        stages.push(Stage {
+            duration: half,
+            shape: Shape::Ramp { from, to },
+        });
+        stages.push(Stage {
+            duration: duration.saturating_sub(half),
+            shape: Shape::Ramp { from: to, to: from },
+        });
     } else if let Some(wave) = body.find('~') {
         let low = parse_rate(text, at, &body[..wave])?;
         let rest = &body[wave + 1..];
         let Some(slash) = rest.find('/') else {
-            return Err(ColumnError::new(text, text.len(), "a sine needs its period: 10m:50~400/2m"));
+            return Err(ColumnError::new(
+                text,
+                text.len(),
+                "a sine needs its period: 10m:50~400/2m",
+            ));
         };
         let high = parse_rate(text, at + wave + 1, &rest[..slash])?;
         let period_at = at + wave + 1 + slash + 1;
-        let period = parse_duration(rest[slash + 1..].trim()).map_err(|error| error.inside(text, period_at))?;
+        let period = parse_duration(rest[slash + 1..].trim())
+            .map_err(|error| error.inside(text, period_at))?;
         if high < low {
-            return Err(ColumnError::new(text, at, "a sine goes from its low rate to its high one"));
+            return Err(ColumnError::new(
+                text,
+                at,
+                "a sine goes from its low rate to its high one",
+            ));
         }
         if period.is_zero() {
-            return Err(ColumnError::new(text, period_at, "a period is longer than nothing"));
+            return Err(ColumnError::new(
+                text,
+                period_at,
+                "a period is longer than nothing",
+            ));
         }
-        stages.push(Stage { duration, shape: Shape::Sine { low, high, period } });
+        stages.push(Stage {
+            duration,
+            shape: Shape::Sine { low, high, period },
+        });
     } else {
-        let reason = "after ':' comes A..B (ramp), A..B/N (steps), A^B (spike) or A~B/PERIOD (sine)";
+        let reason =
+            "after ':' comes A..B (ramp), A..B/N (steps), A^B (spike) or A~B/PERIOD (sine)";
         return Err(ColumnError::new(text, at, reason));
     }
     Ok(())
@@ -90,14 +141,21 @@ fn push_steps(stages: &mut Vec<Stage>, duration: Duration, from: f64, to: f64, s
         let edge = |n: u32| duration.as_nanos() * u128::from(n) / u128::from(steps);
         let nanos = (edge(step + 1) - edge(step)) as u64;
         let rate = from + (to - from) * f64::from(step) / f64::from(steps - 1);
-        stages.push(Stage { duration: Duration::from_nanos(nanos), shape: Shape::Hold { rate } });
+        stages.push(Stage {
+            duration: Duration::from_nanos(nanos),
+            shape: Shape::Hold { rate },
+        });
     }
 }
 
 fn parse_steps(text: &str, at: usize, number: &str) -> Result<u32, ColumnError> {
     match number.trim().parse::<u32>() {
         Ok(steps @ 2..=1000) => Ok(steps),
-        _ => Err(ColumnError::new(text, at, "the number of steps is from 2 to 1000")),
+        _ => Err(ColumnError::new(
+            text,
+            at,
+            "the number of steps is from 2 to 1000",
+        )),
     }
 }
 
@@ -109,10 +167,20 @@ fn parse_rate(text: &str, at: usize, number: &str) -> Result<f64, ColumnError> {
         None => (number, 1.0),
     };
     match number.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && (0.0..=MAX_RATE).contains(&(rate * factor)) => Ok(rate * factor),
+        Ok(rate) if rate.is_finite() && (0.0..=MAX_RATE).contains(&(rate * factor)) => {
+            Ok(rate * factor)
+        }
         Ok(rate) if rate < 0.0 => Err(ColumnError::new(text, at, "a rate is not negative")),
-        Ok(_) => Err(ColumnError::new(text, at, "a rate is at most 10000000 requests per second")),
-        Err(_) => Err(ColumnError::new(text, at, "expected a rate in requests per second, such as 50 or 2.5k")),
+        Ok(_) => Err(ColumnError::new(
+            text,
+            at,
+            "a rate is at most 10000000 requests per second",
+        )),
+        Err(_) => Err(ColumnError::new(
+            text,
+            at,
+            "expected a rate in requests per second, such as 50 or 2.5k",
+        )),
     }
 }
 
@@ -133,7 +201,10 @@ mod tests {
         let spike: Profile = "20s:50^400".parse().expect("valid");
         assert_eq!(spike.to_string(), "10s:50..400, 10s:400..50");
         for line in Profile::SYNTAX.lines().skip(1) {
-            let example = line.split_whitespace().next().expect("an example on each line");
+            let example = line
+                .split_whitespace()
+                .next()
+                .expect("an example on each line");
             example.parse::<Profile>().expect(example);
         }
     }

@@ -66,7 +66,11 @@ impl Failure {
             (io::ErrorKind::ConnectionRefused, _) => Self::Refused,
             (io::ErrorKind::TimedOut, _) => Self::ConnectTimeout,
             (io::ErrorKind::AddrNotAvailable, _) => Self::LocalPorts,
-            (_, Some(code)) if [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].iter().any(|e| e.raw_os_error() == code) => {
+            (_, Some(code))
+                if [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE]
+                    .iter()
+                    .any(|e| e.raw_os_error() == code) =>
+            {
                 Self::OpenFiles
             }
             _ => Self::Connect,
@@ -102,7 +106,9 @@ impl Failure {
             Self::Timeout => "no complete answer within --timeout",
             Self::Closed => "the connection was closed before the answer was complete",
             Self::Protocol => "the answer was not valid HTTP",
-            Self::LocalPorts => "no local port was left: keep connections longer (--connection-max-age)",
+            Self::LocalPorts => {
+                "no local port was left: keep connections longer (--connection-max-age)"
+            }
             Self::OpenFiles => "too many open files: raise `ulimit -n`, or lower --connections",
             Self::Status4xx => "the status was 4xx",
             Self::Status5xx => "the status was 5xx",
@@ -123,7 +129,10 @@ mod tests {
     #[test]
     fn names_agree_with_the_json_form() {
         for (index, failure) in Failure::ALL.into_iter().enumerate() {
-            assert_eq!(serde_json::to_value(failure).expect("a name"), failure.name());
+            assert_eq!(
+                serde_json::to_value(failure).expect("a name"),
+                failure.name()
+            );
             assert_eq!(failure as usize, index);
         }
     }

@@ -1,11 +1,6 @@
 //! What one worker did during one tick.
 
-use std::{
-    collections::BTreeMap,
-    ops::AddAssign,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ops::AddAssign, sync::Arc, time::Duration};
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -29,7 +24,13 @@ pub enum Class {
 }
 
 impl Class {
-    pub(crate) const ALL: [Self; 5] = [Self::Ok, Self::Client, Self::Server, Self::Timeout, Self::Error];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Ok,
+        Self::Client,
+        Self::Server,
+        Self::Timeout,
+        Self::Error,
+    ];
 
     /// The name in tags and in JSON.
     pub fn name(self) -> &'static str {
@@ -46,6 +47,11 @@ impl Class {
     /// percentile better. Other failures do not: failing fast must not either.
     pub fn is_headline(self) -> bool {
         matches!(self, Self::Ok | Self::Timeout)
+    }
+
+    /// Whether such a request had an answer.
+    pub(crate) fn is_answer(self) -> bool {
+        !matches!(self, Self::Timeout | Self::Error)
     }
 
     pub(crate) fn of(outcome: Outcome) -> Self {
@@ -88,7 +94,10 @@ pub(crate) struct Timed {
 
 impl Timed {
     pub(crate) fn new() -> Self {
-        Self { response: new_histogram(), service: new_histogram() }
+        Self {
+            response: new_histogram(),
+            service: new_histogram(),
+        }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -120,7 +129,11 @@ impl Accounts {
 
     /// The part of the plan that was sent, 0 to 1.
     pub fn delivered(&self) -> f64 {
-        if self.scheduled == 0 { 1.0 } else { self.started() as f64 / self.scheduled as f64 }
+        if self.scheduled == 0 {
+            1.0
+        } else {
+            self.started() as f64 / self.scheduled as f64
+        }
     }
 }
 

@@ -9,10 +9,12 @@ mod progress;
 mod recorder;
 mod series;
 mod summary;
+mod totals;
 
 pub(crate) use collector::{Collector, Setup};
 pub(crate) use interval::{Counts, Interval, Outcome, Timed};
 pub(crate) use recorder::{BackendId, Moment, Recorder, Times};
+pub(crate) use totals::{Levels, Part, Totals};
 pub use {
     collector::{Observer, Tick},
     failure::Failure,
@@ -30,8 +32,8 @@ pub(crate) const LONGEST: u64 = 3_600_000_000_000;
 /// A histogram of nanoseconds with three digits, which starts small and grows to [`LONGEST`].
 pub(crate) fn new_histogram() -> Histogram<u64> {
     // The bounds are constants that the constructor accepts (checked by a test).
-    let mut histogram =
-        Histogram::new_with_bounds(256, 16_000_000, 3).unwrap_or_else(|_| unreachable!("constant bounds are valid"));
+    let mut histogram = Histogram::new_with_bounds(256, 16_000_000, 3)
+        .unwrap_or_else(|_| unreachable!("constant bounds are valid"));
     histogram.auto(true);
     histogram
 }
@@ -39,14 +41,18 @@ pub(crate) fn new_histogram() -> Histogram<u64> {
 /// Records a time; what is longer than an hour counts as an hour.
 pub(crate) fn record(histogram: &mut Histogram<u64>, nanos: u64) {
     // A growing histogram accepts every value. (Its `saturating_record` would not grow.)
-    histogram.record(nanos.min(LONGEST)).unwrap_or_else(|_| unreachable!("a histogram that grows accepts all values"));
+    histogram
+        .record(nanos.min(LONGEST))
+        .unwrap_or_else(|_| unreachable!("a histogram that grows accepts all values"));
 }
 
 /// Adds a histogram of the same kind.
 pub(crate) fn add(total: &mut Histogram<u64>, part: &Histogram<u64>) {
     if !part.is_empty() {
         // A growing histogram accepts every value of another.
-        total.add(part).unwrap_or_else(|_| unreachable!("a histogram that grows accepts all values"));
+        total
+            .add(part)
+            .unwrap_or_else(|_| unreachable!("a histogram that grows accepts all values"));
     }
 }
 

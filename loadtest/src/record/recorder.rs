@@ -85,7 +85,11 @@ impl Recorder {
         if let Some(id) = self.by_name.get(name.as_str()) {
             return *id;
         }
-        let name: Arc<str> = if self.backends.len() < MAX_BACKENDS { name.into() } else { Arc::from("(others)") };
+        let name: Arc<str> = if self.backends.len() < MAX_BACKENDS {
+            name.into()
+        } else {
+            Arc::from("(others)")
+        };
         if let Some(id) = self.by_name.get(&name) {
             return *id;
         }
@@ -103,7 +107,10 @@ impl Recorder {
     /// A request was taken up. `queued`: it had waited for a connection.
     pub(crate) fn started(&mut self, intended: u64, now: u64, queued: bool) {
         self.in_flight += 1;
-        if let Some(stage) = self.stages.get_mut(self.stage_ends.partition_point(|end| *end <= intended)) {
+        if let Some(stage) = self
+            .stages
+            .get_mut(self.stage_ends.partition_point(|end| *end <= intended))
+        {
             *stage += 1;
         }
         if !self.is_counted(intended) {
@@ -159,8 +166,14 @@ impl Recorder {
         }
         let slot = usize::from(backend.0) * CLASSES + Class::of(outcome) as usize;
         let histograms = self.timed[slot].get_or_insert_with(|| Box::new(Timed::new()));
-        record(&mut histograms.response, times.done.saturating_sub(times.intended));
-        record(&mut histograms.service, times.done.saturating_sub(times.sent));
+        record(
+            &mut histograms.response,
+            times.done.saturating_sub(times.intended),
+        );
+        record(
+            &mut histograms.service,
+            times.done.saturating_sub(times.sent),
+        );
     }
 
     pub(crate) fn retried(&mut self) {
@@ -198,7 +211,10 @@ impl Recorder {
         let mut timed = Vec::new();
         for (slot, entry) in self.timed.iter_mut().enumerate() {
             if let Some(histograms) = entry.take() {
-                let tag = Tag { backend: Arc::clone(&self.backends[slot / CLASSES]), class: Class::ALL[slot % CLASSES] };
+                let tag = Tag {
+                    backend: Arc::clone(&self.backends[slot / CLASSES]),
+                    class: Class::ALL[slot % CLASSES],
+                };
                 timed.push((tag, *histograms));
             }
         }
@@ -223,9 +239,19 @@ impl Recorder {
 /// A name that can stand in a log's tag, a metric's label and a terminal.
 fn clean(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
-    let safe = |c: char| if c.is_alphanumeric() || "-._:@/[]()".contains(c) { c } else { '_' };
+    let safe = |c: char| {
+        if c.is_alphanumeric() || "-._:@/[]()".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
     let name: String = text.trim().chars().take(64).map(safe).collect();
-    if name.is_empty() { "-".to_owned() } else { name }
+    if name.is_empty() {
+        "-".to_owned()
+    } else {
+        name
+    }
 }
 
 #[cfg(test)]
@@ -241,17 +267,56 @@ mod tests {
         recorder.started(100, 150, true);
         recorder.skipped(120);
         recorder.abandoned(2);
-        let times = Times { intended: 100, sent: 105, done: 2_000_105 };
+        let times = Times {
+            intended: 100,
+            sent: 105,
+            done: 2_000_105,
+        };
         let backend = recorder.backend(b"a, b", BackendId::default());
-        recorder.ended(Times { intended: 50, ..times }, Outcome::Status(200), backend);
+        recorder.ended(
+            Times {
+                intended: 50,
+                ..times
+            },
+            Outcome::Status(200),
+            backend,
+        );
         recorder.ended(times, Outcome::Status(200), backend);
-        recorder.ended(times, Outcome::Failed(Failure::Timeout), BackendId::default());
+        recorder.ended(
+            times,
+            Outcome::Failed(Failure::Timeout),
+            BackendId::default(),
+        );
         let interval = recorder.flush(Moment::default());
-        let accounts = Accounts { scheduled: 5, sent: 1, late: 1, skipped: 1, abandoned: 2 };
-        assert_eq!((interval.counts.accounts, interval.counts.warm_up, interval.in_flight), (accounts, 1, 0));
+        let accounts = Accounts {
+            scheduled: 5,
+            sent: 1,
+            late: 1,
+            skipped: 1,
+            abandoned: 2,
+        };
+        assert_eq!(
+            (
+                interval.counts.accounts,
+                interval.counts.warm_up,
+                interval.in_flight
+            ),
+            (accounts, 1, 0)
+        );
         assert_eq!(interval.counts.stages, [1, 2]);
-        assert_eq!((interval.counts.ok, interval.counts.failed(), interval.counts.queued), (1, 1, 1));
-        let tags: Vec<_> = interval.timed.iter().map(|(tag, timed)| (&*tag.backend, tag.class, timed.response.len())).collect();
+        assert_eq!(
+            (
+                interval.counts.ok,
+                interval.counts.failed(),
+                interval.counts.queued
+            ),
+            (1, 1, 1)
+        );
+        let tags: Vec<_> = interval
+            .timed
+            .iter()
+            .map(|(tag, timed)| (&*tag.backend, tag.class, timed.response.len()))
+            .collect();
         assert_eq!(tags, [("-", Class::Timeout, 1), ("a__b", Class::Ok, 1)]);
         assert!(recorder.flush(Moment::default()).timed.is_empty());
     }
@@ -259,8 +324,13 @@ mod tests {
     #[test]
     fn backends_are_bounded() {
         let mut recorder = Recorder::new(0, 0, 0, Vec::new());
-        let ids: std::collections::HashSet<u16> =
-            (0..1000).map(|n| recorder.backend(format!("b{n}").as_bytes(), BackendId::default()).0).collect();
+        let ids: std::collections::HashSet<u16> = (0..1000)
+            .map(|n| {
+                recorder
+                    .backend(format!("b{n}").as_bytes(), BackendId::default())
+                    .0
+            })
+            .collect();
         assert_eq!(ids.len(), super::MAX_BACKENDS);
     }
 }

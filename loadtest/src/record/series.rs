@@ -84,7 +84,11 @@ pub(crate) struct Series {
 
 impl Series {
     pub(crate) fn new() -> Self {
-        Self { points: Vec::new(), per_point: 1, in_last: 1 }
+        Self {
+            points: Vec::new(),
+            per_point: 1,
+            in_last: 1,
+        }
     }
 
     pub(crate) fn push(&mut self, tick: Point) {
@@ -99,7 +103,11 @@ impl Series {
             }
         }
         if self.points.len() > MAX_POINTS {
-            self.in_last = if self.points.len().is_multiple_of(2) { self.per_point + self.in_last } else { self.in_last };
+            self.in_last = if self.points.len().is_multiple_of(2) {
+                self.per_point + self.in_last
+            } else {
+                self.in_last
+            };
             let joined = self.points.chunks(2).map(|pair| {
                 let mut point = pair[0].clone();
                 pair[1..].iter().for_each(|next| point.join(next));
@@ -123,14 +131,25 @@ mod tests {
     fn a_long_run_keeps_its_sums_in_bounded_memory() {
         let mut series = Series::new();
         for tick in 0..10_000_u32 {
-            series.push(Point { start: f64::from(tick), seconds: 1.0, started: 3, ..Point::default() });
+            series.push(Point {
+                start: f64::from(tick),
+                seconds: 1.0,
+                started: 3,
+                ..Point::default()
+            });
         }
         let points = series.into_points();
         assert!(points.len() <= MAX_POINTS);
-        assert_eq!(points.iter().map(|point| point.started).sum::<u64>(), 30_000);
+        assert_eq!(
+            points.iter().map(|point| point.started).sum::<u64>(),
+            30_000
+        );
         for pair in points.windows(2) {
             assert!((pair[0].start + pair[0].seconds - pair[1].start).abs() < 1e-9);
-            assert!((pair[0].seconds - points[0].seconds).abs() < 1e-9, "all but the last are as long");
+            assert!(
+                (pair[0].seconds - points[0].seconds).abs() < 1e-9,
+                "all but the last are as long"
+            );
         }
     }
 }

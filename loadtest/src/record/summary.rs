@@ -70,8 +70,15 @@ pub struct Histograms {
 
 impl Default for Histograms {
     fn default() -> Self {
-        let [response, service, send_lag, own_lag, connect] = std::array::from_fn(|_| new_histogram());
-        Self { response, service, send_lag, own_lag, connect }
+        let [response, service, send_lag, own_lag, connect] =
+            std::array::from_fn(|_| new_histogram());
+        Self {
+            response,
+            service,
+            send_lag,
+            own_lag,
+            connect,
+        }
     }
 }
 
@@ -141,13 +148,21 @@ impl Summary {
     /// The part of the requests that failed, 0 to 1.
     pub fn error_rate(&self) -> f64 {
         let ended = self.ok + self.failed();
-        if ended == 0 { 0.0 } else { self.failed() as f64 / ended as f64 }
+        if ended == 0 {
+            0.0
+        } else {
+            self.failed() as f64 / ended as f64
+        }
     }
 
     /// Requests per second that were started.
     pub fn rate(&self) -> f64 {
         let seconds = self.planned.min(self.elapsed);
-        if seconds > 0.0 { (self.accounts.started() + self.warm_up) as f64 / seconds } else { 0.0 }
+        if seconds > 0.0 {
+            (self.accounts.started() + self.warm_up) as f64 / seconds
+        } else {
+            0.0
+        }
     }
 
     pub(crate) fn set_counts(&mut self, counts: Counts) {
@@ -163,28 +178,38 @@ impl Summary {
     }
 
     /// Fills in everything that follows from the tagged times. `seen` has each backend's first and last answer.
-    pub(crate) fn set_timed(&mut self, timed: &BTreeMap<Tag, Timed>, seen: &BTreeMap<Arc<str>, (Duration, Duration)>) {
+    pub(crate) fn set_timed(
+        &mut self,
+        timed: &BTreeMap<Tag, Timed>,
+        seen: &BTreeMap<Arc<str>, (Duration, Duration)>,
+    ) {
         let mut classes: BTreeMap<Class, Histogram<u64>> = BTreeMap::new();
         let mut backends: BTreeMap<Arc<str>, BackendSummary> = BTreeMap::new();
         for (tag, times) in timed {
-            add(classes.entry(tag.class).or_insert_with(new_histogram), &times.response);
+            add(
+                classes.entry(tag.class).or_insert_with(new_histogram),
+                &times.response,
+            );
             if tag.class.is_headline() {
                 add(&mut self.histograms.response, &times.response);
                 add(&mut self.histograms.service, &times.service);
             }
-            if matches!(tag.class, Class::Timeout | Class::Error) {
+            if !tag.class.is_answer() {
                 continue;
             }
             let (first, last) = seen.get(&tag.backend).copied().unwrap_or_default();
-            let backend = backends.entry(Arc::clone(&tag.backend)).or_insert_with(|| BackendSummary {
-                name: Arc::clone(&tag.backend),
-                answers: 0,
-                ok: 0,
-                response: Latency::default(),
-                service: Latency::default(),
-                first_seen: first.as_secs_f64(),
-                last_seen: last.as_secs_f64(),
-            });
+            let backend =
+                backends
+                    .entry(Arc::clone(&tag.backend))
+                    .or_insert_with(|| BackendSummary {
+                        name: Arc::clone(&tag.backend),
+                        answers: 0,
+                        ok: 0,
+                        response: Latency::default(),
+                        service: Latency::default(),
+                        first_seen: first.as_secs_f64(),
+                        last_seen: last.as_secs_f64(),
+                    });
             backend.answers += times.response.len();
             if tag.class == Class::Ok {
                 backend.ok += times.response.len();
@@ -192,7 +217,10 @@ impl Summary {
                 backend.service = Latency::of(&times.service);
             }
         }
-        self.classes = classes.iter().map(|(class, histogram)| (*class, Latency::of(histogram))).collect();
+        self.classes = classes
+            .iter()
+            .map(|(class, histogram)| (*class, Latency::of(histogram)))
+            .collect();
         self.backends = backends.into_values().collect();
         self.set_latencies();
     }
@@ -207,36 +235,59 @@ impl Summary {
 
     /// Finds the reasons to doubt the numbers.
     pub(crate) fn set_warnings(&mut self, open_loop: bool) {
-        let mut warn = |kind: &str, text: String| self.warnings.push(Warning { kind: kind.to_owned(), text });
+        let mut warn = |kind: &str, text: String| {
+            self.warnings.push(Warning {
+                kind: kind.to_owned(),
+                text,
+            });
+        };
         if open_loop && self.own_lag.p99 > 2_000_000 {
             let lag = show_nanos(self.own_lag.p99);
-            warn("generator_late", format!(
-                "the generator itself started 1 % of the requests more than {lag} late though a connection was free: this machine is too busy for this rate"
-            ));
+            warn(
+                "generator_late",
+                format!(
+                    "the generator itself started 1 % of the requests more than {lag} late though a connection was free: this machine is too busy for this rate"
+                ),
+            );
         }
         if open_loop && self.busiest_worker > 0.9 {
-            warn("generator_busy", format!(
-                "a worker thread used {:.0} % of its core: the generator may have been the bottleneck; use more --threads or more machines",
-                self.busiest_worker * 100.0
-            ));
+            warn(
+                "generator_busy",
+                format!(
+                    "a worker thread used {:.0} % of its core: the generator may have been the bottleneck; use more --threads or more machines",
+                    self.busiest_worker * 100.0
+                ),
+            );
         }
         let started = self.accounts.started().max(1);
         if open_loop && self.queued * 1000 > started {
-            warn("connections_exhausted", format!(
-                "{:.1} % of the requests waited because every connection was busy (their waiting counts); raise --connections if users would not share them",
-                self.queued as f64 * 100.0 / started as f64
-            ));
+            warn(
+                "connections_exhausted",
+                format!(
+                    "{:.1} % of the requests waited because every connection was busy (their waiting counts); raise --connections if users would not share them",
+                    self.queued as f64 * 100.0 / started as f64
+                ),
+            );
         }
         let lost = self.accounts.skipped + self.accounts.abandoned;
         if lost > 0 {
-            warn("not_delivered", format!(
-                "{lost} of {} requests were never sent ({} skipped, {} abandoned at the end)",
-                self.accounts.scheduled, self.accounts.skipped, self.accounts.abandoned
-            ));
+            warn(
+                "not_delivered",
+                format!(
+                    "{lost} of {} requests were never sent ({} skipped, {} abandoned at the end)",
+                    self.accounts.scheduled, self.accounts.skipped, self.accounts.abandoned
+                ),
+            );
         }
         for failure in [Failure::LocalPorts, Failure::OpenFiles] {
             if let Some(count) = self.failures.get(&failure) {
-                warn("client_limit", format!("{count} requests failed on this machine: {}", failure.explain()));
+                warn(
+                    "client_limit",
+                    format!(
+                        "{count} requests failed on this machine: {}",
+                        failure.explain()
+                    ),
+                );
             }
         }
     }

@@ -55,7 +55,9 @@ impl Stall {
 
     /// Time since the last stall began.
     pub(crate) fn phase(self) -> Duration {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .expect("after 1970");
         Duration::from_nanos((now.as_nanos() % self.period.as_nanos()) as u64)
     }
 }
@@ -105,7 +107,10 @@ impl Server {
             let listener = listener.try_clone().expect("a second handle");
             let (behaviour, seen) = (Arc::clone(&behaviour), Arc::clone(&seen));
             thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime");
                 LocalSet::new().block_on(&runtime, accept(listener, behaviour, seen));
             });
         }
@@ -128,7 +133,9 @@ impl Server {
 async fn accept(listener: StdListener, behaviour: Arc<Behaviour>, seen: Arc<Seen>) {
     let listener = TcpListener::from_std(listener).expect("a listener");
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         tokio::task::spawn_local(serve(stream, Arc::clone(&behaviour), Arc::clone(&seen)));
     }
@@ -140,7 +147,9 @@ async fn serve(mut stream: TcpStream, behaviour: Arc<Behaviour>, seen: Arc<Seen>
     let head = |close: bool| {
         let connection = if close { "connection: close\r\n" } else { "" };
         let status = behaviour.status;
-        format!("HTTP/1.1 {status}\r\nx-instance-id: {instance}\r\n{connection}content-length: 13\r\n\r\nHello, world!")
+        format!(
+            "HTTP/1.1 {status}\r\nx-instance-id: {instance}\r\n{connection}content-length: 13\r\n\r\nHello, world!"
+        )
     };
     let (open, last) = (head(false), head(true));
     let mut buffer = [0; 8192];
@@ -162,14 +171,23 @@ async fn serve(mut stream: TcpStream, behaviour: Arc<Behaviour>, seen: Arc<Seen>
         if !behaviour.delay.is_zero() {
             tokio::time::sleep(behaviour.delay).await;
         }
-        while let Some(left) = behaviour.stall.map(Stall::left).filter(|left| !left.is_zero()) {
+        while let Some(left) = behaviour
+            .stall
+            .map(Stall::left)
+            .filter(|left| !left.is_zero())
+        {
             tokio::time::sleep(left).await;
         }
         seen.requests.fetch_add(1, Ordering::Relaxed);
         let close = behaviour.close_after.is_some_and(|count| served >= count);
         let answer = if close { &last } else { &open };
-        let end = if behaviour.truncate { answer.len() - 5 } else { answer.len() };
-        if stream.write_all(&answer.as_bytes()[..end]).await.is_err() || close || behaviour.truncate {
+        let end = if behaviour.truncate {
+            answer.len() - 5
+        } else {
+            answer.len()
+        };
+        if stream.write_all(&answer.as_bytes()[..end]).await.is_err() || close || behaviour.truncate
+        {
             return;
         }
     }
