@@ -59,6 +59,16 @@ pub enum Engine {
     },
 }
 
+impl Engine {
+    /// Requests at once on one connection.
+    pub(crate) fn streams(self) -> usize {
+        match self {
+            Self::Http1 | Self::Hyper => 1,
+            Self::Http2 { streams } => streams,
+        }
+    }
+}
+
 /// How a server's certificate is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {

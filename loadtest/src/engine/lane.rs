@@ -76,7 +76,7 @@ impl Lane {
     }
 
     /// Runs a future until the deadline.
-    async fn limited<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn limited<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|context| {
             if self.is_expired() {
@@ -126,7 +126,7 @@ async fn next_job(worker: &Rc<Worker>, lane: &Lane, wire: &mut Option<Wire>) -> 
             .as_mut()
             .is_some_and(|wire| wire.poll_closed(context).is_ready())
         {
-            close(worker, wire);
+            *wire = None;
         }
         Poll::Pending
     })
@@ -144,12 +144,12 @@ async fn carry(
     let mut may_retry = worker.idempotent;
     let mut backend = BackendId::default();
     let outcome = loop {
-        if wire.as_ref().is_some_and(|wire| worker.is_outdated(wire)) {
-            close(worker, wire);
+        if wire.as_ref().is_some_and(|wire| is_outdated(worker, wire)) {
+            *wire = None;
         }
         let connected = match wire.take() {
             Some(connected) => connected,
-            None => match lane.limited(worker.connect()).await {
+            None => match lane.limited(worker.connect(lane)).await {
                 Some(Ok(connected)) => connected,
                 Some(Err(failure)) => break Outcome::Failed(failure),
                 None => break Outcome::Failed(Failure::ConnectTimeout),
@@ -180,8 +180,8 @@ async fn carry(
         }
     };
     let done = worker.clock.now();
-    if wire.as_ref().is_some_and(|wire| worker.is_outdated(wire)) {
-        close(worker, wire);
+    if wire.as_ref().is_some_and(|wire| is_outdated(worker, wire)) {
+        *wire = None;
     }
     (
         Times {
@@ -194,8 +194,6 @@ async fn carry(
     )
 }
 
-fn close(worker: &Worker, wire: &mut Option<Wire>) {
-    if wire.take().is_some() {
-        worker.recorder.borrow_mut().disconnected();
-    }
+fn is_outdated(worker: &Worker, wire: &Wire) -> bool {
+    wire.is_spent() || worker.is_outdated(&wire.open)
 }

@@ -16,12 +16,14 @@ use tokio::{
 
 use super::{
     connect::Connector,
+    h1::H1,
+    hyper::{self, Hyper, HyperRequest, Shared},
     lane::{self, Lane},
     timer::Timer,
-    wire::Wire,
+    wire::{Carrier, Open, Wire},
 };
 use crate::{
-    plan::{CatchUp, Load, Plan},
+    plan::{CatchUp, Engine, Load, Plan},
     record::{Failure, Interval, Moment, Recorder},
     schedule::{Schedule, nanos},
 };
@@ -68,6 +70,7 @@ pub(crate) struct Worker {
     pub(crate) backend_header: String,
     pub(crate) timeout: u64,
     pub(crate) idempotent: bool,
+    pub(crate) hyper_request: HyperRequest,
     plan: Arc<Plan>,
     connector: Connector,
     schedule: RefCell<Schedule>,
@@ -81,6 +84,10 @@ pub(crate) struct Worker {
     armed: Cell<bool>,
     ended: Notify,
     random: RefCell<fastrand::Rng>,
+    /// Connections that exist.
+    open: Rc<Cell<u64>>,
+    /// With HTTP/2, the connections that lanes share.
+    shared: Vec<Shared>,
 }
 
 /// A share of a total that is split as evenly as it can be.
@@ -96,7 +103,12 @@ impl Worker {
         request: Arc<[u8]>,
         connector: Connector,
     ) -> io::Result<Self> {
-        let max_lanes = share(plan.connections, index, workers);
+        let connections = share(plan.connections, index, workers);
+        let streams = plan.engine.streams();
+        let max_lanes = connections * streams;
+        let http2 = matches!(plan.engine, Engine::Http2 { .. });
+        let hyper_request =
+            hyper::request(&plan.request, &plan.target, http2).map_err(io::Error::other)?;
         let closed = matches!(plan.load, Load::Closed(_));
         let recorder = Recorder::new(
             index,
@@ -119,12 +131,17 @@ impl Worker {
             min_lanes: if closed {
                 max_lanes
             } else {
-                share(plan.spread, index, workers).clamp(1, max_lanes)
+                (share(plan.spread, index, workers) * streams).clamp(1, max_lanes)
             },
             timer: Timer::new()?,
             armed: Cell::new(false),
             ended: Notify::new(),
             random: RefCell::new(fastrand::Rng::new()),
+            open: Rc::default(),
+            shared: std::iter::repeat_with(Shared::default)
+                .take(connections)
+                .collect(),
+            hyper_request,
             connector,
             plan,
         })
@@ -220,33 +237,53 @@ impl Worker {
         lane
     }
 
-    /// Opens a connection, and decides when it will be replaced.
-    pub(crate) async fn connect(&self) -> Result<Wire, Failure> {
+    /// Opens a connection, and decides when it will be replaced; or joins the one that this lane shares.
+    pub(crate) async fn connect(&self, lane: &Lane) -> Result<Wire, Failure> {
+        let shared = match self.plan.engine {
+            Engine::Http2 { .. } => Some(&self.shared[lane.index % self.shared.len()]),
+            Engine::Http1 | Engine::Hyper => None,
+        };
+        let Some(shared) = shared else {
+            let (open, carrier) = self.open_wire().await?;
+            return Ok(Wire::new(open, carrier));
+        };
+        let _opening = shared.opening.lock().await;
+        if let Some((open, hyper)) = shared.get(|open| !self.is_outdated(open)) {
+            return Ok(Wire::new(open, Carrier::Hyper(hyper)));
+        }
+        let (open, carrier) = self.open_wire().await?;
+        if let Carrier::Hyper(hyper) = &carrier {
+            shared.set(&open, hyper);
+        }
+        Ok(Wire::new(open, carrier))
+    }
+
+    async fn open_wire(&self) -> Result<(Rc<Open>, Carrier), Failure> {
         let start = self.clock.now();
         let (stream, address) = self.connector.open().await?;
+        let carrier = match self.plan.engine {
+            Engine::Http1 => Carrier::H1(H1::new(stream, self.plan.request.method() == "HEAD")),
+            Engine::Hyper => Carrier::Hyper(Hyper::http1(stream).await?),
+            Engine::Http2 { .. } => Carrier::Hyper(Hyper::http2(stream).await?),
+        };
         let now = self.clock.now();
         self.recorder.borrow_mut().connected(now - start);
         let expires = self.plan.connection_max_age.map_or(u64::MAX, |age| {
             let part = 1.0 - self.plan.connection_age_jitter * self.random.borrow_mut().f64();
             now.saturating_add((nanos(age) as f64 * part) as u64)
         });
-        Ok(Wire::new(
-            stream,
-            address,
-            expires,
-            self.plan.request.method() == "HEAD",
-        ))
+        Ok((Open::new(address, expires, &self.open), carrier))
     }
 
     /// Whether a connection is to be replaced before the next request.
-    pub(crate) fn is_outdated(&self, wire: &Wire) -> bool {
-        wire.is_spent()
-            || self.clock.now() >= wire.expires
+    pub(crate) fn is_outdated(&self, open: &Open) -> bool {
+        open.spent.get()
+            || self.clock.now() >= open.expires
             || self
                 .plan
                 .connection_max_requests
-                .is_some_and(|max| wire.requests >= max)
-            || !self.connector.has(wire.address)
+                .is_some_and(|max| open.requests.get() >= max)
+            || !self.connector.has(open.address)
     }
 
     /// Starts no more requests; those that were due and not sent are abandoned.
@@ -271,6 +308,7 @@ impl Worker {
             at: Duration::from_nanos(now),
             last,
             backlog: self.schedule.borrow().backlog(now),
+            connections: self.open.get(),
             cpu: thread_cpu(),
         }
     }

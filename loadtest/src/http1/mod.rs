@@ -5,3 +5,6 @@
 pub(crate) mod chunked;
 pub(crate) mod request;
 pub(crate) mod response;
+
+#[cfg(test)]
+mod oracle;

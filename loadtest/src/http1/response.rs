@@ -17,6 +17,10 @@ pub(crate) enum ProtocolError {
     HeadTooLarge,
     #[error("the answer's content-length is not one number")]
     Length,
+    #[error("the answer has a transfer-encoding, which HTTP/1.0 does not have")]
+    OldCoding,
+    #[error("the answer has a status below 100")]
+    Status,
     #[error("the answer switches protocols, which was not asked for")]
     Switch,
     #[error("a chunk is malformed: {0}")]
@@ -189,6 +193,7 @@ impl Decoder {
         };
         let status = response.code.unwrap_or(0);
         match status {
+            0..100 => return Err(ProtocolError::Status),
             101 => return Err(ProtocolError::Switch),
             // An interim answer: the final one follows.
             100..200 => return Ok(Some(used)),
@@ -200,10 +205,13 @@ impl Decoder {
         self.answer = Answer { status, keep_alive };
         self.body = if self.bodiless || matches!(status, 204 | 304) {
             Body::Length(0)
+        } else if framing.chunked.is_some() && !modern {
+            // Such an answer cannot be trusted to end where it says (RFC 9112, 6.1).
+            return Err(ProtocolError::OldCoding);
         } else if let Some(chunked) = framing.chunked {
             if chunked {
                 // A length beside a coding may be smuggling: the connection is not used again (RFC 9112, 6.3).
-                self.answer.keep_alive &= framing.length.is_none() && modern;
+                self.answer.keep_alive &= framing.length.is_none();
                 Body::Chunked(Chunked::new())
             } else {
                 self.answer.keep_alive = false;
