@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     http1::request,
     plan::{Plan, PlanError},
-    record::{Collector, Failure, Observer, Progress, Setup, Summary},
+    record::{Collector, Observer, Progress, Setup, Summary},
 };
 use connect::{Connector, resolve};
 
@@ -46,14 +46,14 @@ pub enum RunError {
         source: io::Error,
     },
     /// No connection to the target: it is down, or something is in between.
-    #[error("cannot connect to {target} ({addresses}): {reason}. Is it running?")]
+    #[error("cannot connect to {target} ({addresses}): {reason}")]
     Unreachable {
         /// The target.
         target: String,
         /// The addresses that were tried.
         addresses: String,
         /// Why it failed.
-        reason: &'static str,
+        reason: String,
     },
     /// The certificates to trust cannot be used.
     #[error("TLS: {0}")]
@@ -123,7 +123,7 @@ impl Run {
             connector(0)
                 .open()
                 .await
-                .map_err(|failure| unreachable_target(&plan, &addresses, failure))?;
+                .map_err(|failure| unreachable_target(&plan, &addresses, failure.reason))?;
         }
         Self::spawn(&plan, connector, observers)
     }
@@ -206,9 +206,8 @@ impl Run {
     }
 }
 
-fn unreachable_target(plan: &Plan, addresses: &[SocketAddr], failure: Failure) -> RunError {
+fn unreachable_target(plan: &Plan, addresses: &[SocketAddr], reason: String) -> RunError {
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    let reason = failure.explain();
     RunError::Unreachable {
         target: plan.target.to_string(),
         addresses: addresses.join(", "),

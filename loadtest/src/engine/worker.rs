@@ -260,7 +260,7 @@ impl Worker {
 
     async fn open_wire(&self) -> Result<(Rc<Open>, Carrier), Failure> {
         let start = self.clock.now();
-        let (stream, address) = self.connector.open().await?;
+        let (stream, address) = self.connector.open().await.map_err(|error| error.failure)?;
         let carrier = match self.plan.engine {
             Engine::Http1 => Carrier::H1(H1::new(stream, self.plan.request.method() == "HEAD")),
             Engine::Hyper => Carrier::Hyper(Hyper::http1(stream).await?),
