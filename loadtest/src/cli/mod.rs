@@ -1,8 +1,10 @@
 //! The command line: what is asked, how it is shown, how it ends.
 
 mod args;
+mod help;
 mod history;
 mod outputs;
+mod panels;
 mod plain;
 mod run;
 mod screen;

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     http1::response::Answer,
-    plan::Request,
     record::{BackendId, Failure},
+    request::Request,
     target::Target,
 };
 

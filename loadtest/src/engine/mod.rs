@@ -5,6 +5,7 @@ mod h1;
 mod hyper;
 mod lane;
 mod stream;
+mod supervise;
 mod timer;
 mod tls;
 mod wire;
@@ -142,7 +143,7 @@ impl Run {
         let request: Arc<[u8]> = request::encode(&plan.request, &plan.target).into();
         let mut threads = Vec::with_capacity(workers);
         for index in 0..workers {
-            let settings = worker::Settings {
+            let settings = supervise::Settings {
                 plan: Arc::clone(plan),
                 index,
                 workers,
@@ -153,7 +154,7 @@ impl Run {
                 stop: stop.clone(),
             };
             let builder = thread::Builder::new().name(format!("load-{index}"));
-            threads.push(builder.spawn(move || worker::run(settings))?);
+            threads.push(builder.spawn(move || supervise::run(settings))?);
         }
         drop(intervals);
         let setup = Setup {

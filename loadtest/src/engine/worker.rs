@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, mpsc, watch},
+    sync::{Notify, mpsc},
     task::LocalSet,
 };
 
@@ -50,18 +50,6 @@ impl Clock {
     }
 }
 
-/// What a worker is made from.
-pub(crate) struct Settings {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) index: usize,
-    pub(crate) workers: usize,
-    pub(crate) start: Instant,
-    pub(crate) request: Arc<[u8]>,
-    pub(crate) connector: Connector,
-    pub(crate) intervals: mpsc::Sender<Interval>,
-    pub(crate) stop: watch::Receiver<bool>,
-}
-
 pub(crate) struct Worker {
     pub(crate) clock: Clock,
     pub(crate) request: Arc<[u8]>,
@@ -71,7 +59,7 @@ pub(crate) struct Worker {
     pub(crate) timeout: u64,
     pub(crate) idempotent: bool,
     pub(crate) hyper_request: HyperRequest,
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     connector: Connector,
     schedule: RefCell<Schedule>,
     lanes: RefCell<Vec<Rc<Lane>>>,
@@ -79,10 +67,11 @@ pub(crate) struct Worker {
     idle: RefCell<VecDeque<usize>>,
     max_lanes: usize,
     min_lanes: usize,
-    timer: Timer,
+    pub(super) timer: Timer,
     /// Whether the timer will expire at the next due time.
     armed: Cell<bool>,
-    ended: Notify,
+    /// Told when the last request has ended.
+    pub(super) ended: Notify,
     random: RefCell<fastrand::Rng>,
     /// Connections that exist.
     open: Rc<Cell<u64>>,
@@ -96,7 +85,7 @@ fn share(total: usize, index: usize, workers: usize) -> usize {
 }
 
 impl Worker {
-    fn new(
+    pub(super) fn new(
         plan: Arc<Plan>,
         (index, workers): (usize, usize),
         start: Instant,
@@ -202,9 +191,31 @@ impl Worker {
         self.armed.set(self.timer.arm(wait).is_ok());
     }
 
+    /// Starts: a closed loop with all its lanes at once.
+    pub(super) fn begin(self: &Rc<Self>, local: &LocalSet) {
+        if self.is_closed_loop() {
+            for _ in 0..self.max_lanes {
+                self.add_lane(local);
+            }
+        } else {
+            self.dispatch(local);
+        }
+    }
+
+    /// Gives up requests whose time has passed.
+    pub(super) fn expire(&self) {
+        let now = self.clock.now();
+        self.lanes.borrow().iter().for_each(|lane| lane.expire(now));
+    }
+
+    /// Resolves the target's name again.
+    pub(super) async fn refresh(&self) {
+        self.connector.refresh().await;
+    }
+
     /// Gives due requests to idle lanes, and sets the timer for the next unless all are busy: then a lane that
     /// finishes takes the next itself, and the timer would only disturb.
-    fn dispatch(self: &Rc<Self>, local: &LocalSet) {
+    pub(super) fn dispatch(self: &Rc<Self>, local: &LocalSet) {
         self.armed.set(false);
         let now = self.clock.now();
         while self.schedule.borrow().peek().is_some_and(|due| due <= now) {
@@ -287,18 +298,25 @@ impl Worker {
     }
 
     /// Starts no more requests; those that were due and not sent are abandoned.
-    fn end_schedule(&self) {
+    pub(super) fn end_schedule(&self) {
         let left = self.schedule.borrow_mut().end(self.clock.now());
         self.recorder.borrow_mut().abandoned(left);
         self.note_end();
     }
 
     /// Hands the tick's record to the collector; should that be behind, the record goes on into the next tick.
-    fn flush(&self, intervals: &mpsc::Sender<Interval>, index: u64) {
+    pub(super) fn flush(&self, intervals: &mpsc::Sender<Interval>, index: u64) {
         if let Ok(permit) = intervals.try_reserve() {
             let moment = self.moment(index, false);
             permit.send(self.recorder.borrow_mut().flush(moment));
         }
+    }
+
+    /// The last record. It is not lost: the collector makes room.
+    pub(super) fn last_interval(&self) -> Interval {
+        let index = self.clock.now() / nanos(self.plan.tick) + 1;
+        let moment = self.moment(index, true);
+        self.recorder.borrow_mut().flush(moment)
     }
 
     fn moment(&self, index: u64, last: bool) -> Moment {
@@ -334,108 +352,4 @@ fn stage_ends(load: &Load) -> Vec<u64> {
         nanos(end)
     });
     ends.collect()
-}
-
-/// Runs a worker to its end on the calling thread.
-pub(crate) fn run(settings: Settings) -> io::Result<()> {
-    let Settings {
-        plan,
-        index,
-        workers,
-        start,
-        request,
-        connector,
-        intervals,
-        stop,
-    } = settings;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let local = LocalSet::new();
-    let worker = {
-        let _context = runtime.enter();
-        Rc::new(Worker::new(
-            plan,
-            (index, workers),
-            start,
-            request,
-            connector,
-        )?)
-    };
-    local.block_on(
-        &runtime,
-        supervise(&worker, &local, start, &intervals, stop),
-    )
-}
-
-/// Dispatches, ticks, times out, and ends.
-async fn supervise(
-    worker: &Rc<Worker>,
-    local: &LocalSet,
-    start: Instant,
-    intervals: &mpsc::Sender<Interval>,
-    mut stop: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let plan = &worker.plan;
-    let start = tokio::time::Instant::from_std(start);
-    tokio::time::sleep_until(start).await;
-    if let Load::Closed(_) = plan.load {
-        for _ in 0..worker.max_lanes {
-            worker.add_lane(local);
-        }
-    } else {
-        worker.dispatch(local);
-    }
-    let every = |period: Duration| {
-        let mut interval = tokio::time::interval_at(start + period, period);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        interval
-    };
-    let mut ticks = every(plan.tick);
-    let mut sweeps =
-        every((plan.timeout / 50).clamp(Duration::from_millis(2), Duration::from_millis(100)));
-    let mut refreshes = every(plan.dns_refresh);
-    let planned = start + plan.load.duration();
-    let mut plan_end = std::pin::pin!(tokio::time::sleep_until(planned));
-    let mut drain_end = std::pin::pin!(tokio::time::sleep_until(planned + plan.drain));
-    // Whether the planned time is over; whether no more is sent; whether all that was sent has ended.
-    let (mut over, mut ending, mut done) = (false, false, false);
-    while !(done && (over || ending)) {
-        tokio::select! {
-            biased;
-            result = worker.timer.expired() => {
-                result?;
-                worker.dispatch(local);
-            }
-            now = ticks.tick() => {
-                let index = ((now - start).as_secs_f64() / plan.tick.as_secs_f64()).round() as u64;
-                worker.flush(intervals, index);
-            }
-            _ = sweeps.tick() => {
-                let now = worker.clock.now();
-                worker.lanes.borrow().iter().for_each(|lane| lane.expire(now));
-            }
-            _ = refreshes.tick(), if plan.target.ip().is_none() => {
-                let again = Rc::clone(worker);
-                local.spawn_local(async move { again.connector.refresh().await });
-            }
-            () = worker.ended.notified() => done = true,
-            // An error means that the run's handle is gone: then nobody waits for the rest either.
-            _ = stop.wait_for(|stop| *stop), if !ending => {
-                ending = true;
-                worker.end_schedule();
-            }
-            () = &mut plan_end, if !over => over = true,
-            () = &mut drain_end, if !ending => {
-                ending = true;
-                worker.end_schedule();
-            }
-        }
-    }
-    let last = worker.clock.now() / nanos(plan.tick) + 1;
-    let moment = worker.moment(last, true);
-    let interval = worker.recorder.borrow_mut().flush(moment);
-    // The collector is gone only if it failed; then there is nobody left to tell.
-    let _ = intervals.send(interval).await;
-    Ok(())
 }

@@ -3,6 +3,7 @@
 //! It never touches a socket.
 
 pub(crate) mod chunked;
+mod framing;
 pub(crate) mod request;
 pub(crate) mod response;
 
