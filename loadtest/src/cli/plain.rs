@@ -15,7 +15,10 @@ pub(crate) async fn show(plan: &Plan, mut progress: watch::Receiver<Progress>) {
     let mut known = 0;
     while progress.changed().await.is_ok() {
         let tick = progress.borrow_and_update().clone();
-        eprintln!("{}", line(&tick));
+        // After the last whole tick usually only a moment is left, in which nothing happened.
+        if !(tick.finished && tick.started + tick.succeeded + tick.failed < f64::EPSILON) {
+            eprintln!("{}", line(&tick));
+        }
         for backend in tick.backends.iter().skip(known) {
             if &*backend.name != "-" {
                 eprintln!("{:>7}  backend {} answers", "", backend.name);
@@ -31,9 +34,20 @@ pub(crate) async fn show(plan: &Plan, mut progress: watch::Receiver<Progress>) {
 /// A tick in one line.
 fn line(tick: &Progress) -> String {
     let Latency {
-        p50, p90, p99, max, ..
+        count,
+        p50,
+        p90,
+        p99,
+        max,
+        ..
     } = tick.response;
-    let [p50, p90, p99, max] = [p50, p90, p99, max].map(loadtest::show_nanos);
+    let [p50, p90, p99, max] = [p50, p90, p99, max].map(|nanos| {
+        if count > 0 {
+            loadtest::show_nanos(nanos)
+        } else {
+            "-".to_owned()
+        }
+    });
     let mut line = format!(
         "{:>6.1}s  asked {:>7.1}/s  sent {:>7.1}/s  ok {:>7.1}/s  p50 {p50:>7}  p90 {p90:>7}  p99 {p99:>7}  max {max:>7}",
         tick.elapsed.as_secs_f64(),
@@ -66,6 +80,7 @@ mod tests {
             asked: 50.0,
             started: 49.0,
             response: Latency {
+                count: 1,
                 p50: 1_500_000,
                 ..Latency::default()
             },

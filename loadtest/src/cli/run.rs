@@ -30,7 +30,12 @@ pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<bool> {
         log_failure = Some((path, failure));
     }
 
-    let run = Run::start_observed(plan.clone(), observers).await?;
+    let started = Run::start_observed(plan.clone(), observers).await;
+    if let (Err(_), Some(path)) = (&started, &args.hlog) {
+        // A run that did not begin leaves no empty log behind.
+        let _ = std::fs::remove_file(path);
+    }
+    let run = started?;
     if let Some(listener) = metrics {
         tokio::spawn(loadtest::serve_metrics(listener, run.progress()));
     }

@@ -113,8 +113,8 @@ impl Collector {
                 .map(|gauges| gauges.index)
                 .min()
                 .unwrap_or(0);
-            // The tick with the run's end is published with the last word, below.
-            while self.pending.len() > 1
+            // Once all workers are done, the rest is published below, with the last word.
+            while complete < u64::MAX
                 && let Some(entry) = self.pending.first_entry()
                 && *entry.key() <= complete
             {

@@ -191,3 +191,83 @@ impl Observer for IntervalLog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeMap,
+        time::{Duration, SystemTime},
+    };
+
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    use super::IntervalLog;
+    use crate::{
+        Load, Plan,
+        record::{Class, Levels, Observer as _, Part, Progress, Tag, Tick, Timed, record},
+        report::merge,
+    };
+
+    #[test]
+    fn a_log_is_read_by_the_standard_reader_and_by_merge() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.hlog");
+        let plan = Plan::new(
+            "http://h/".parse().expect("a URL"),
+            Load::Open("2s@1".parse().expect("a profile")),
+        );
+        let (mut log, failure) = IntervalLog::create(&path, &plan).expect("a file");
+        let mut part = Part::new();
+        let mut timed = Timed::new();
+        (1..=100).for_each(|millis| record(&mut timed.response, millis * 1_000_000));
+        part.timed.insert(
+            Tag {
+                backend: "i-1".into(),
+                class: Class::Ok,
+            },
+            timed,
+        );
+        part.counts.ok = 100;
+        for second in 0..2 {
+            log.tick(&Tick {
+                progress: &Progress::default(),
+                start: Duration::from_secs(second),
+                length: Duration::from_secs(1),
+                started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
+                part: &part,
+                headline: &part.headline(),
+                levels: Levels::default(),
+            });
+        }
+        assert_eq!(failure.get(), None);
+
+        let bytes = std::fs::read(&path).expect("written");
+        let mut tags: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for entry in IntervalLogIterator::new(&bytes) {
+            if let LogEntry::Interval(interval) = entry.expect("a valid line") {
+                let tag = interval.tag().map_or("", |tag| tag.as_str()).to_owned();
+                tags.entry(tag)
+                    .or_default()
+                    .push(interval.start_timestamp().as_secs());
+                assert!(
+                    interval.max() < 101.0,
+                    "in milliseconds: {}",
+                    interval.max()
+                );
+            }
+        }
+        assert_eq!(tags[""], [0, 1]);
+        assert_eq!(tags["response/ok/i-1"], [0, 1]);
+
+        let summary = merge(&[&path]).expect("its own log");
+        assert_eq!(
+            (
+                summary.ok,
+                summary.histograms.response.len(),
+                summary.series.len()
+            ),
+            (200, 200, 2)
+        );
+        assert_eq!(&*summary.backends[0].name, "i-1");
+    }
+}
