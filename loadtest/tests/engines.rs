@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use loadtest::{Engine, Load, Plan, Run, RunError, Summary, Tls};
+use loadtest::{Engine, Failure, Load, Plan, Run, RunError, Summary, Tls};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{
     TlsAcceptor,
@@ -56,8 +56,10 @@ async fn serve(stream: TcpStream, http2: bool, tls: Option<TlsAcceptor>, number:
     stream.set_nodelay(true).expect("a live connection");
     let service = service_fn(move |request: Request<Incoming>| async move {
         assert_eq!(request.headers().contains_key("host"), !http2);
+        if request.uri().path() == "/slow" {
+            std::future::pending::<()>().await;
+        }
         let answer = Response::builder().header("x-instance-id", format!("i-{}", number % 2));
-        // Sent in chunks with HTTP/1.1 would need a streaming body; a length is what most servers send.
         Ok::<_, Infallible>(
             answer
                 .body(Full::new(Bytes::from_static(b"hello")))
@@ -181,13 +183,29 @@ async fn http2_shares_connections() {
     );
 
     plan.connection_max_age = Some(Duration::from_millis(300));
-    let summary = run(plan).await;
+    let summary = run(plan.clone()).await;
     assert_whole(&summary);
     assert!(
         (8..60).contains(&summary.connected),
         "{} connections",
         summary.connected
     );
+}
+
+#[tokio::test]
+async fn a_stream_that_is_given_up_leaves_its_connection_to_the_others() {
+    let hosted = host(true, None).await;
+    let url = format!("http://{}/slow", hosted.address);
+    let mut plan = plan(&url, Engine::Http2 { streams: 64 });
+    (plan.timeout, plan.probe) = (Duration::from_millis(200), false);
+    let summary = run(plan).await;
+    assert_eq!(
+        summary.failures.get(&Failure::Timeout),
+        Some(&200),
+        "{:?}",
+        summary.failures
+    );
+    assert_eq!(hosted.connections.load(Ordering::Relaxed), 4);
 }
 
 #[tokio::test]

@@ -114,6 +114,10 @@ impl Hyper {
         }
     }
 
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.sender, Sender::Http2(_))
+    }
+
     /// Who answered last.
     pub(crate) fn backend(&self) -> BackendId {
         self.backend

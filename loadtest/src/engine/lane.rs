@@ -174,7 +174,10 @@ async fn carry(
                 worker.recorder.borrow_mut().retried();
             }
             Err(error) => {
-                wire.set_spent();
+                // A stream of HTTP/2 that is given up leaves the others of its connection alone.
+                if !(error == WireError::Expired && wire.is_shared()) {
+                    wire.set_spent();
+                }
                 break Outcome::Failed(error.failure());
             }
         }

@@ -90,6 +90,11 @@ impl Wire {
             }
     }
 
+    /// Whether other lanes use it too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(&self.carrier, Carrier::Hyper(hyper) if hyper.is_shared())
+    }
+
     pub(crate) fn set_spent(&self) {
         self.open.spent.set(true);
     }
