@@ -97,8 +97,7 @@ pub(crate) async fn run(worker: Rc<Worker>, lane: Rc<Lane>) {
     let mut wire = None;
     loop {
         let job = next_job(&worker, &lane, &mut wire).await;
-        let times_out = worker.clock.now() + worker.timeout;
-        lane.deadline.set(times_out);
+        lane.deadline.set(job.taken + worker.timeout);
         let (times, outcome, backend) = carry(&worker, &lane, &mut wire, job).await;
         lane.deadline.set(0);
         lane.expired.set(false);
@@ -144,7 +143,10 @@ async fn carry(
     let mut may_retry = worker.idempotent;
     let mut backend = BackendId::default();
     let outcome = loop {
-        if wire.as_ref().is_some_and(|wire| is_outdated(worker, wire)) {
+        if wire
+            .as_ref()
+            .is_some_and(|wire| is_outdated(worker, wire, job.taken))
+        {
             *wire = None;
         }
         let connected = match wire.take() {
@@ -183,7 +185,10 @@ async fn carry(
         }
     };
     let done = worker.clock.now();
-    if wire.as_ref().is_some_and(|wire| is_outdated(worker, wire)) {
+    if wire
+        .as_ref()
+        .is_some_and(|wire| is_outdated(worker, wire, done))
+    {
         *wire = None;
     }
     (
@@ -197,6 +202,6 @@ async fn carry(
     )
 }
 
-fn is_outdated(worker: &Worker, wire: &Wire) -> bool {
-    wire.is_spent() || worker.is_outdated(&wire.open)
+fn is_outdated(worker: &Worker, wire: &Wire, now: u64) -> bool {
+    wire.is_spent() || worker.is_outdated(&wire.open, now)
 }

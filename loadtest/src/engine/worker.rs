@@ -269,7 +269,8 @@ impl Worker {
             return Ok(Wire::new(open, carrier));
         };
         let _opening = shared.opening.lock().await;
-        if let Some((open, hyper)) = shared.get(|open| !self.is_outdated(open)) {
+        let now = self.clock.now();
+        if let Some((open, hyper)) = shared.get(|open| !self.is_outdated(open, now)) {
             return Ok(Wire::new(open, Carrier::Hyper(hyper)));
         }
         let (open, carrier) = self.open_wire().await?;
@@ -297,9 +298,9 @@ impl Worker {
     }
 
     /// Whether a connection is to be replaced before the next request.
-    pub(crate) fn is_outdated(&self, open: &Open) -> bool {
+    pub(crate) fn is_outdated(&self, open: &Open, now: u64) -> bool {
         open.spent.get()
-            || self.clock.now() >= open.expires
+            || now >= open.expires
             || self
                 .plan
                 .connection_max_requests

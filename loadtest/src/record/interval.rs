@@ -17,7 +17,7 @@ pub enum Class {
     Client,
     /// A status of 5xx.
     Server,
-    /// Given up after the timeout; the time is what it waited.
+    /// Given up after the timeout, or the connect timeout; the time is what it waited.
     Timeout,
     /// No answer for another reason.
     Error,
@@ -61,7 +61,7 @@ impl Class {
                 Some(Failure::Status4xx) => Self::Client,
                 Some(_) => Self::Server,
             },
-            Outcome::Failed(Failure::Timeout) => Self::Timeout,
+            Outcome::Failed(Failure::Timeout | Failure::ConnectTimeout) => Self::Timeout,
             Outcome::Failed(_) => Self::Error,
         }
     }
