@@ -19,19 +19,26 @@
 
 mod engine;
 mod http1;
+mod metrics;
 mod plan;
 mod profile;
 mod record;
+pub mod report;
+mod request;
 mod schedule;
 mod target;
 mod text;
+mod threshold;
 
 pub use engine::{Run, RunError, StopHandle};
-pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError, Request, Tls};
+pub use metrics::serve_metrics;
+pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError, Tls};
 pub use profile::{Curve, Profile, ProfileFileError, Shape, Stage};
 pub use record::{
     Accounts, BackendProgress, BackendSummary, Class, Failure, Histograms, Latency, Observer,
     Point, Progress, StageSummary, Summary, Tag, Tick, Warning,
 };
+pub use request::Request;
 pub use target::Target;
-pub use text::ColumnError;
+pub use text::{ColumnError, parse_duration, show_nanos};
+pub use threshold::{Threshold, Verdict};

@@ -56,7 +56,7 @@ impl std::fmt::Display for ColumnError {
 impl std::error::Error for ColumnError {}
 
 /// Parses `250us`, `10ms`, `1.5s`, `2m`, `1h` and sums such as `1m30s`.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, ColumnError> {
+pub fn parse_duration(text: &str) -> Result<Duration, ColumnError> {
     let mut total = Duration::ZERO;
     let mut at = 0;
     if text.is_empty() {
@@ -83,6 +83,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, ColumnError> {
             .find(|c: char| !c.is_alphabetic())
             .unwrap_or(unit_text.len());
         let seconds = match &unit_text[..unit_len] {
+            "ns" => 1e-9,
             "us" | "µs" => 1e-6,
             "ms" => 1e-3,
             "s" => 1.0,
@@ -108,7 +109,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, ColumnError> {
 }
 
 /// Writes nanoseconds with three digits and the unit that fits: `87µs`, `1.25ms`, `3.40s`.
-pub(crate) fn show_nanos(nanos: u64) -> String {
+pub fn show_nanos(nanos: u64) -> String {
     let value = nanos as f64;
     let (value, unit) = match nanos {
         0..1_000 => (value, "ns"),

@@ -19,6 +19,8 @@ use crate::{record::Failure, target::Target};
 pub(crate) struct TlsSetup {
     pub(crate) connector: TlsConnector,
     pub(crate) name: ServerName<'static>,
+    /// Whether the server must agree to HTTP/2.
+    pub(crate) http2: bool,
 }
 
 /// Opens connections to a target's addresses in turn.
@@ -62,42 +64,74 @@ impl Connector {
     }
 
     /// Opens a connection to the next address; to the one after it if that fails, until all have been tried.
-    pub(crate) async fn open(&self) -> Result<(Stream, SocketAddr), Failure> {
+    pub(crate) async fn open(&self) -> Result<(Stream, SocketAddr), ConnectError> {
         let addresses = Arc::clone(&self.addresses.borrow());
         let first = self.next.get();
         self.next.set(first.wrapping_add(1));
-        let mut failure = Failure::Dns;
+        let mut last = ConnectError::new(Failure::Dns, "there is no address");
         for offset in 0..addresses.len() {
             let address = addresses[first.wrapping_add(offset) % addresses.len()];
             match tokio::time::timeout(self.timeout, self.open_at(address)).await {
                 Ok(Ok(stream)) => return Ok((stream, address)),
-                Ok(Err(error)) => failure = error,
-                Err(_) => failure = Failure::ConnectTimeout,
+                Ok(Err(error)) => last = error,
+                Err(_) => {
+                    last = ConnectError::new(
+                        Failure::ConnectTimeout,
+                        "no connection within the connect timeout",
+                    );
+                }
             }
-            if matches!(failure, Failure::LocalPorts | Failure::OpenFiles) {
+            if matches!(last.failure, Failure::LocalPorts | Failure::OpenFiles) {
                 break;
             }
         }
-        Err(failure)
+        Err(last)
     }
 
-    async fn open_at(&self, address: SocketAddr) -> Result<Stream, Failure> {
-        let tcp = TcpStream::connect(address)
-            .await
-            .map_err(|error| Failure::of_connect(&error))?;
-        tcp.set_nodelay(true)
-            .map_err(|error| Failure::of_connect(&error))?;
-        match &self.tls {
-            None => Ok(Stream::Plain(tcp)),
-            Some(tls) => {
-                let stream = tls
-                    .connector
-                    .connect(tls.name.clone(), tcp)
-                    .await
-                    .map_err(|_| Failure::Tls)?;
-                Ok(Stream::Tls(Box::new(stream)))
-            }
+    async fn open_at(&self, address: SocketAddr) -> Result<Stream, ConnectError> {
+        let tcp = TcpStream::connect(address).await?;
+        tcp.set_nodelay(true)?;
+        let Some(tls) = &self.tls else {
+            return Ok(Stream::Plain(tcp));
+        };
+        let refused = |reason: &dyn std::fmt::Display| {
+            ConnectError::new(Failure::Tls, &format!("the TLS handshake failed: {reason}"))
+        };
+        let connected = tls.connector.connect(tls.name.clone(), tcp).await;
+        let stream = connected.map_err(|error| refused(&error))?;
+        // A server that does not know the protocol names none, instead of ending the handshake.
+        if tls.http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+            return Err(refused(&"the server does not offer HTTP/2"));
         }
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) struct ConnectError {
+    pub(crate) failure: Failure,
+    /// The reason, for a reader.
+    pub(crate) reason: String,
+}
+
+impl ConnectError {
+    fn new(failure: Failure, reason: &str) -> Self {
+        Self {
+            failure,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        let failure = Failure::of_connect(&error);
+        let reason = match failure {
+            Failure::Refused => "the connection was refused. Is it running?".to_owned(),
+            _ => error.to_string(),
+        };
+        Self { failure, reason }
     }
 }
 
@@ -117,4 +151,50 @@ pub(crate) async fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
         ));
     }
     Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use tokio::net::TcpListener;
+
+    use super::Connector;
+    use crate::record::Failure;
+
+    #[tokio::test]
+    async fn addresses_are_used_in_turn_and_dead_ones_passed_over() {
+        let mut addresses = Vec::new();
+        let mut listeners = Vec::new();
+        for _ in 0..3 {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            addresses.push(listener.local_addr().expect("an address"));
+            listeners.push(listener);
+        }
+        let target = Arc::new("http://h/".parse().expect("a URL"));
+        let connector = Connector::new(target, &addresses, 1, Duration::from_secs(5), None);
+        let mut used = Vec::new();
+        for _ in 0..3 {
+            used.push(connector.open().await.expect("connected").1);
+        }
+        assert_eq!(used, [addresses[1], addresses[2], addresses[0]]);
+        assert!(connector.has(addresses[2]));
+
+        drop(listeners.remove(1));
+        assert_eq!(
+            connector.open().await.expect("connected").1,
+            addresses[2],
+            "the second is dead"
+        );
+        listeners.clear();
+        assert_eq!(
+            connector
+                .open()
+                .await
+                .map(|(_, address)| address)
+                .expect_err("all dead")
+                .failure,
+            Failure::Refused
+        );
+    }
 }

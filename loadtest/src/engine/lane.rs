@@ -76,7 +76,7 @@ impl Lane {
     }
 
     /// Runs a future until the deadline.
-    async fn limited<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn limited<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|context| {
             if self.is_expired() {
@@ -97,8 +97,7 @@ pub(crate) async fn run(worker: Rc<Worker>, lane: Rc<Lane>) {
     let mut wire = None;
     loop {
         let job = next_job(&worker, &lane, &mut wire).await;
-        let times_out = worker.clock.now() + worker.timeout;
-        lane.deadline.set(times_out);
+        lane.deadline.set(job.taken + worker.timeout);
         let (times, outcome, backend) = carry(&worker, &lane, &mut wire, job).await;
         lane.deadline.set(0);
         lane.expired.set(false);
@@ -126,7 +125,7 @@ async fn next_job(worker: &Rc<Worker>, lane: &Lane, wire: &mut Option<Wire>) -> 
             .as_mut()
             .is_some_and(|wire| wire.poll_closed(context).is_ready())
         {
-            close(worker, wire);
+            *wire = None;
         }
         Poll::Pending
     })
@@ -144,12 +143,15 @@ async fn carry(
     let mut may_retry = worker.idempotent;
     let mut backend = BackendId::default();
     let outcome = loop {
-        if wire.as_ref().is_some_and(|wire| worker.is_outdated(wire)) {
-            close(worker, wire);
+        if wire
+            .as_ref()
+            .is_some_and(|wire| is_outdated(worker, wire, job.taken))
+        {
+            *wire = None;
         }
         let connected = match wire.take() {
             Some(connected) => connected,
-            None => match lane.limited(worker.connect()).await {
+            None => match lane.limited(worker.connect(lane)).await {
                 Some(Ok(connected)) => connected,
                 Some(Err(failure)) => break Outcome::Failed(failure),
                 None => break Outcome::Failed(Failure::ConnectTimeout),
@@ -174,14 +176,20 @@ async fn carry(
                 worker.recorder.borrow_mut().retried();
             }
             Err(error) => {
-                wire.set_spent();
+                // A stream of HTTP/2 that is given up leaves the others of its connection alone.
+                if !(error == WireError::Expired && wire.is_shared()) {
+                    wire.set_spent();
+                }
                 break Outcome::Failed(error.failure());
             }
         }
     };
     let done = worker.clock.now();
-    if wire.as_ref().is_some_and(|wire| worker.is_outdated(wire)) {
-        close(worker, wire);
+    if wire
+        .as_ref()
+        .is_some_and(|wire| is_outdated(worker, wire, done))
+    {
+        *wire = None;
     }
     (
         Times {
@@ -194,8 +202,6 @@ async fn carry(
     )
 }
 
-fn close(worker: &Worker, wire: &mut Option<Wire>) {
-    if wire.take().is_some() {
-        worker.recorder.borrow_mut().disconnected();
-    }
+fn is_outdated(worker: &Worker, wire: &Wire, now: u64) -> bool {
+    wire.is_spent() || worker.is_outdated(&wire.open, now)
 }

@@ -1,8 +1,11 @@
 //! Carries a plan out: a thread for each worker, one to collect, and a handle to watch and stop them.
 
 mod connect;
+mod h1;
+mod hyper;
 mod lane;
 mod stream;
+mod supervise;
 mod timer;
 mod tls;
 mod wire;
@@ -21,7 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     http1::request,
     plan::{Plan, PlanError},
-    record::{Collector, Failure, Observer, Progress, Setup, Summary},
+    record::{Collector, Observer, Progress, Setup, Summary},
 };
 use connect::{Connector, resolve};
 
@@ -44,14 +47,14 @@ pub enum RunError {
         source: io::Error,
     },
     /// No connection to the target: it is down, or something is in between.
-    #[error("cannot connect to {target} ({addresses}): {reason}. Is it running?")]
+    #[error("cannot connect to {target} ({addresses}): {reason}")]
     Unreachable {
         /// The target.
         target: String,
         /// The addresses that were tried.
         addresses: String,
         /// Why it failed.
-        reason: &'static str,
+        reason: String,
     },
     /// The certificates to trust cannot be used.
     #[error("TLS: {0}")]
@@ -121,7 +124,7 @@ impl Run {
             connector(0)
                 .open()
                 .await
-                .map_err(|failure| unreachable_target(&plan, &addresses, failure))?;
+                .map_err(|failure| unreachable_target(&plan, &addresses, failure.reason))?;
         }
         Self::spawn(&plan, connector, observers)
     }
@@ -140,7 +143,7 @@ impl Run {
         let request: Arc<[u8]> = request::encode(&plan.request, &plan.target).into();
         let mut threads = Vec::with_capacity(workers);
         for index in 0..workers {
-            let settings = worker::Settings {
+            let settings = supervise::Settings {
                 plan: Arc::clone(plan),
                 index,
                 workers,
@@ -151,7 +154,7 @@ impl Run {
                 stop: stop.clone(),
             };
             let builder = thread::Builder::new().name(format!("load-{index}"));
-            threads.push(builder.spawn(move || worker::run(settings))?);
+            threads.push(builder.spawn(move || supervise::run(settings))?);
         }
         drop(intervals);
         let setup = Setup {
@@ -204,9 +207,8 @@ impl Run {
     }
 }
 
-fn unreachable_target(plan: &Plan, addresses: &[SocketAddr], failure: Failure) -> RunError {
+fn unreachable_target(plan: &Plan, addresses: &[SocketAddr], reason: String) -> RunError {
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    let reason = failure.explain();
     RunError::Unreachable {
         target: plan.target.to_string(),
         addresses: addresses.join(", "),

@@ -55,6 +55,7 @@ pub(crate) fn setup(plan: &Plan) -> Result<TlsSetup, RunError> {
     Ok(TlsSetup {
         connector: TlsConnector::from(Arc::new(config)),
         name,
+        http2: matches!(plan.engine, Engine::Http2 { .. }),
     })
 }
 

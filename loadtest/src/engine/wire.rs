@@ -1,94 +1,123 @@
-//! One HTTP/1.1 connection, and the exchange of one request for one answer on it.
+//! An open connection as a lane sees it, whichever client carries it.
 
 use std::{
-    cell::RefMut,
-    future::poll_fn,
+    cell::Cell,
     net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll, ready},
+    rc::Rc,
+    task::{Context, Poll},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use super::{lane::Lane, stream::Stream, worker::Worker};
+use super::{h1::H1, hyper::Hyper, lane::Lane, worker::Worker};
 use crate::{
-    http1::response::{Answer, Decoder, ProtocolError, Visitor},
-    record::{BackendId, Failure, Recorder},
+    http1::response::Answer,
+    record::{BackendId, Failure},
 };
 
 /// Why an exchange has no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WireError {
     /// The connection ended before the first byte of an answer.
     ClosedEarly,
     /// The connection ended in the middle of an answer.
     Closed,
     /// The answer is not HTTP.
-    Protocol(ProtocolError),
+    Protocol,
     /// The deadline passed.
     Expired,
 }
 
 impl WireError {
-    pub(crate) fn failure(&self) -> Failure {
+    pub(crate) fn failure(self) -> Failure {
         match self {
             Self::ClosedEarly | Self::Closed => Failure::Closed,
-            Self::Protocol(_) => Failure::Protocol,
+            Self::Protocol => Failure::Protocol,
             Self::Expired => Failure::Timeout,
         }
     }
 }
 
-pub(crate) struct Wire {
-    stream: Stream,
-    decoder: Decoder,
+/// What is known of a connection, shared by the lanes that use it. The worker counts those that exist.
+pub(crate) struct Open {
     pub(crate) address: SocketAddr,
     /// When it is to be replaced, in nanoseconds since the start.
     pub(crate) expires: u64,
-    pub(crate) requests: u64,
-    spent: bool,
-    backend: BackendId,
+    pub(crate) requests: Cell<u64>,
+    pub(crate) spent: Cell<bool>,
+    count: Rc<Cell<u64>>,
+}
+
+impl Open {
+    pub(crate) fn new(address: SocketAddr, expires: u64, count: &Rc<Cell<u64>>) -> Rc<Self> {
+        count.set(count.get() + 1);
+        Rc::new(Self {
+            address,
+            expires,
+            requests: Cell::new(0),
+            spent: Cell::new(false),
+            count: Rc::clone(count),
+        })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.count.set(self.count.get() - 1);
+    }
+}
+
+/// The client that carries a connection's requests.
+pub(crate) enum Carrier {
+    H1(H1),
+    Hyper(Hyper),
+}
+
+pub(crate) struct Wire {
+    pub(crate) open: Rc<Open>,
+    carrier: Carrier,
 }
 
 impl Wire {
-    pub(crate) fn new(stream: Stream, address: SocketAddr, expires: u64, bodiless: bool) -> Self {
-        Self {
-            stream,
-            decoder: Decoder::new(bodiless),
-            address,
-            expires,
-            requests: 0,
-            spent: false,
-            backend: BackendId::default(),
-        }
+    pub(crate) fn new(open: Rc<Open>, carrier: Carrier) -> Self {
+        Self { open, carrier }
     }
 
     /// Whether it must not be used again.
     pub(crate) fn is_spent(&self) -> bool {
-        self.spent
+        self.open.spent.get()
+            || match &self.carrier {
+                Carrier::H1(_) => false,
+                Carrier::Hyper(hyper) => hyper.is_closed(),
+            }
     }
 
-    pub(crate) fn set_spent(&mut self) {
-        self.spent = true;
+    /// Whether other lanes use it too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(&self.carrier, Carrier::Hyper(hyper) if hyper.is_shared())
+    }
+
+    pub(crate) fn set_spent(&self) {
+        self.open.spent.set(true);
     }
 
     /// Whether it had carried a request before the present one.
     pub(crate) fn is_reused(&self) -> bool {
-        self.requests > 1
+        self.open.requests.get() > 1
     }
 
     /// Who answered last.
     pub(crate) fn backend(&self) -> BackendId {
-        self.backend
+        match &self.carrier {
+            Carrier::H1(h1) => h1.backend(),
+            Carrier::Hyper(hyper) => hyper.backend(),
+        }
     }
 
-    /// Ready when the server has closed an idle connection, or sent what nothing asked for.
+    /// Ready when the server has closed an idle connection, or sent what nothing asked for. hyper notices by itself.
     pub(crate) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut byte = [0];
-        let mut buffer = ReadBuf::new(&mut byte);
-        Pin::new(&mut self.stream)
-            .poll_read(context, &mut buffer)
-            .map(drop)
+        match &mut self.carrier {
+            Carrier::H1(h1) => h1.poll_closed(context),
+            Carrier::Hyper(_) => Poll::Pending,
+        }
     }
 
     /// Sends the worker's request and reads the answer.
@@ -97,106 +126,13 @@ impl Wire {
         worker: &Worker,
         lane: &Lane,
     ) -> Result<Answer, WireError> {
-        self.requests += 1;
-        let mut written = 0;
-        poll_fn(|context| {
-            if lane.is_expired() {
-                return Poll::Ready(Err(WireError::Expired));
-            }
-            let poll = self.poll_exchange(context, worker, &mut written);
-            if poll.is_pending() {
-                lane.register(context);
-            }
-            poll
-        })
-        .await
-    }
-
-    fn poll_exchange(
-        &mut self,
-        context: &mut Context<'_>,
-        worker: &Worker,
-        written: &mut usize,
-    ) -> Poll<Result<Answer, WireError>> {
-        // A server may answer, and close, before it has read everything: a failed write is not the last word.
-        let write_failed = match self.poll_write(context, &worker.request, written) {
-            Poll::Ready(Err(_)) => true,
-            Poll::Ready(Ok(())) | Poll::Pending => false,
-        };
-        let all_written = *written == worker.request.len();
-        let mut scratch = worker.scratch.borrow_mut();
-        loop {
-            let mut buffer = ReadBuf::new(&mut scratch);
-            let read = match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
-                Poll::Pending if write_failed => return Poll::Ready(Err(self.closed())),
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(result) => result,
-            };
-            let received = buffer.filled();
-            if read.is_err() || received.is_empty() {
-                let clean = read.is_ok();
-                return Poll::Ready(match self.decoder.eof() {
-                    Ok(answer) if clean => Ok(answer),
-                    _ => Err(self.closed()),
-                });
-            }
-            let mut visitor = Finder {
-                header: &worker.backend_header,
-                recorder: worker.recorder.borrow_mut(),
-                backend: &mut self.backend,
-            };
-            visitor.recorder.received(received.len());
-            match self.decoder.feed(received, &mut visitor) {
-                Ok(None) => {}
-                Ok(Some((mut answer, used))) => {
-                    // Bytes beyond the answer, or an answer before the request's end, leave the connection unusable.
-                    answer.keep_alive &= used == received.len() && all_written;
-                    return Poll::Ready(Ok(answer));
-                }
-                Err(error) => return Poll::Ready(Err(WireError::Protocol(error))),
-            }
-        }
-    }
-
-    fn closed(&self) -> WireError {
-        if self.decoder.has_begun() {
-            WireError::Closed
-        } else {
-            WireError::ClosedEarly
-        }
-    }
-
-    fn poll_write(
-        &mut self,
-        context: &mut Context<'_>,
-        request: &[u8],
-        written: &mut usize,
-    ) -> Poll<std::io::Result<()>> {
-        while *written < request.len() {
-            match ready!(Pin::new(&mut self.stream).poll_write(context, &request[*written..]))? {
-                0 => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
-                n => *written += n,
-            }
-        }
-        if self.stream.is_plain() {
-            Poll::Ready(Ok(()))
-        } else {
-            Pin::new(&mut self.stream).poll_flush(context)
-        }
-    }
-}
-
-/// Looks for the header that names the backend.
-struct Finder<'a> {
-    header: &'a str,
-    recorder: RefMut<'a, Recorder>,
-    backend: &'a mut BackendId,
-}
-
-impl Visitor for Finder<'_> {
-    fn header(&mut self, name: &str, value: &[u8]) {
-        if name.len() == self.header.len() && name.eq_ignore_ascii_case(self.header) {
-            *self.backend = self.recorder.backend(value, *self.backend);
+        self.open.requests.set(self.open.requests.get() + 1);
+        match &mut self.carrier {
+            Carrier::H1(h1) => h1.exchange(worker, lane).await,
+            Carrier::Hyper(hyper) => match lane.limited(hyper.exchange(worker)).await {
+                Some(result) => result,
+                None => Err(WireError::Expired),
+            },
         }
     }
 }

@@ -10,24 +10,30 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, mpsc, watch},
+    sync::{Notify, mpsc},
     task::LocalSet,
 };
 
 use super::{
     connect::Connector,
+    h1::H1,
+    hyper::{self, Hyper, HyperRequest, Shared},
     lane::{self, Lane},
     timer::Timer,
-    wire::Wire,
+    wire::{Carrier, Open, Wire},
 };
 use crate::{
-    plan::{CatchUp, Load, Plan},
+    plan::{CatchUp, Engine, Load, Plan},
     record::{Failure, Interval, Moment, Recorder},
     schedule::{Schedule, nanos},
 };
 
 /// The largest answer read at once. One buffer serves all of a worker's connections.
 const SCRATCH: usize = 64 * 1024;
+
+/// The dispatcher wakes no more often than this, in nanoseconds: above 15 000 requests a second on one worker its
+/// wake-ups would cost more than the requests.
+const WAKE_GAP: u64 = 60_000;
 
 /// A request that a lane has taken up.
 #[derive(Clone, Copy, Debug)]
@@ -48,18 +54,6 @@ impl Clock {
     }
 }
 
-/// What a worker is made from.
-pub(crate) struct Settings {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) index: usize,
-    pub(crate) workers: usize,
-    pub(crate) start: Instant,
-    pub(crate) request: Arc<[u8]>,
-    pub(crate) connector: Connector,
-    pub(crate) intervals: mpsc::Sender<Interval>,
-    pub(crate) stop: watch::Receiver<bool>,
-}
-
 pub(crate) struct Worker {
     pub(crate) clock: Clock,
     pub(crate) request: Arc<[u8]>,
@@ -68,7 +62,8 @@ pub(crate) struct Worker {
     pub(crate) backend_header: String,
     pub(crate) timeout: u64,
     pub(crate) idempotent: bool,
-    plan: Arc<Plan>,
+    pub(crate) hyper_request: HyperRequest,
+    pub(super) plan: Arc<Plan>,
     connector: Connector,
     schedule: RefCell<Schedule>,
     lanes: RefCell<Vec<Rc<Lane>>>,
@@ -76,11 +71,18 @@ pub(crate) struct Worker {
     idle: RefCell<VecDeque<usize>>,
     max_lanes: usize,
     min_lanes: usize,
-    timer: Timer,
+    pub(super) timer: Timer,
     /// Whether the timer will expire at the next due time.
     armed: Cell<bool>,
-    ended: Notify,
+    /// When due requests were last given to lanes, in nanoseconds since the start.
+    released: Cell<u64>,
+    /// Told when the last request has ended.
+    pub(super) ended: Notify,
     random: RefCell<fastrand::Rng>,
+    /// Connections that exist.
+    open: Rc<Cell<u64>>,
+    /// With HTTP/2, the connections that lanes share.
+    shared: Vec<Shared>,
 }
 
 /// A share of a total that is split as evenly as it can be.
@@ -89,14 +91,19 @@ fn share(total: usize, index: usize, workers: usize) -> usize {
 }
 
 impl Worker {
-    fn new(
+    pub(super) fn new(
         plan: Arc<Plan>,
         (index, workers): (usize, usize),
         start: Instant,
         request: Arc<[u8]>,
         connector: Connector,
     ) -> io::Result<Self> {
-        let max_lanes = share(plan.connections, index, workers);
+        let connections = share(plan.connections, index, workers);
+        let streams = plan.engine.streams();
+        let max_lanes = connections * streams;
+        let http2 = matches!(plan.engine, Engine::Http2 { .. });
+        let hyper_request =
+            hyper::request(&plan.request, &plan.target, http2).map_err(io::Error::other)?;
         let closed = matches!(plan.load, Load::Closed(_));
         let recorder = Recorder::new(
             index,
@@ -119,12 +126,18 @@ impl Worker {
             min_lanes: if closed {
                 max_lanes
             } else {
-                share(plan.spread, index, workers).clamp(1, max_lanes)
+                (share(plan.spread, index, workers) * streams).clamp(1, max_lanes)
             },
             timer: Timer::new()?,
             armed: Cell::new(false),
+            released: Cell::new(0),
             ended: Notify::new(),
             random: RefCell::new(fastrand::Rng::new()),
+            open: Rc::default(),
+            shared: std::iter::repeat_with(Shared::default)
+                .take(connections)
+                .collect(),
+            hyper_request,
             connector,
             plan,
         })
@@ -148,7 +161,7 @@ impl Worker {
             let mut recorder = self.recorder.borrow_mut();
             match self.plan.catch_up {
                 CatchUp::SkipAfter(limit) if now - intended > nanos(limit) => {
-                    recorder.skipped(intended)
+                    recorder.skipped(intended);
                 }
                 _ => {
                     recorder.started(intended, now, queued);
@@ -180,16 +193,41 @@ impl Worker {
     fn arm(&self) {
         let next = self.schedule.borrow().peek();
         let Some(next) = next else { return };
-        let wait = Duration::from_nanos(next.saturating_sub(self.clock.now()));
+        let now = self.clock.now();
+        let wake = next.max(self.released.get() + WAKE_GAP);
+        let wait = Duration::from_nanos(wake.saturating_sub(now));
         // A timer that was created can be set: the kernel refuses only invalid times.
         self.armed.set(self.timer.arm(wait).is_ok());
     }
 
+    /// Starts: a closed loop with all its lanes at once.
+    pub(super) fn begin(self: &Rc<Self>, local: &LocalSet) {
+        if self.is_closed_loop() {
+            for _ in 0..self.max_lanes {
+                self.add_lane(local);
+            }
+        } else {
+            self.dispatch(local);
+        }
+    }
+
+    /// Gives up requests whose time has passed.
+    pub(super) fn expire(&self) {
+        let now = self.clock.now();
+        self.lanes.borrow().iter().for_each(|lane| lane.expire(now));
+    }
+
+    /// Resolves the target's name again.
+    pub(super) async fn refresh(&self) {
+        self.connector.refresh().await;
+    }
+
     /// Gives due requests to idle lanes, and sets the timer for the next unless all are busy: then a lane that
     /// finishes takes the next itself, and the timer would only disturb.
-    fn dispatch(self: &Rc<Self>, local: &LocalSet) {
+    pub(super) fn dispatch(self: &Rc<Self>, local: &LocalSet) {
         self.armed.set(false);
         let now = self.clock.now();
+        self.released.set(now);
         while self.schedule.borrow().peek().is_some_and(|due| due <= now) {
             let opened = self.lanes.borrow().len();
             if self.idle.borrow().is_empty() && opened == self.max_lanes {
@@ -220,48 +258,76 @@ impl Worker {
         lane
     }
 
-    /// Opens a connection, and decides when it will be replaced.
-    pub(crate) async fn connect(&self) -> Result<Wire, Failure> {
+    /// Opens a connection, and decides when it will be replaced; or joins the one that this lane shares.
+    pub(crate) async fn connect(&self, lane: &Lane) -> Result<Wire, Failure> {
+        let shared = match self.plan.engine {
+            Engine::Http2 { .. } => Some(&self.shared[lane.index % self.shared.len()]),
+            Engine::Http1 | Engine::Hyper => None,
+        };
+        let Some(shared) = shared else {
+            let (open, carrier) = self.open_wire().await?;
+            return Ok(Wire::new(open, carrier));
+        };
+        let _opening = shared.opening.lock().await;
+        let now = self.clock.now();
+        if let Some((open, hyper)) = shared.get(|open| !self.is_outdated(open, now)) {
+            return Ok(Wire::new(open, Carrier::Hyper(hyper)));
+        }
+        let (open, carrier) = self.open_wire().await?;
+        if let Carrier::Hyper(hyper) = &carrier {
+            shared.set(&open, hyper);
+        }
+        Ok(Wire::new(open, carrier))
+    }
+
+    async fn open_wire(&self) -> Result<(Rc<Open>, Carrier), Failure> {
         let start = self.clock.now();
-        let (stream, address) = self.connector.open().await?;
+        let (stream, address) = self.connector.open().await.map_err(|error| error.failure)?;
+        let carrier = match self.plan.engine {
+            Engine::Http1 => Carrier::H1(H1::new(stream, self.plan.request.method() == "HEAD")),
+            Engine::Hyper => Carrier::Hyper(Hyper::http1(stream).await?),
+            Engine::Http2 { .. } => Carrier::Hyper(Hyper::http2(stream).await?),
+        };
         let now = self.clock.now();
         self.recorder.borrow_mut().connected(now - start);
         let expires = self.plan.connection_max_age.map_or(u64::MAX, |age| {
             let part = 1.0 - self.plan.connection_age_jitter * self.random.borrow_mut().f64();
             now.saturating_add((nanos(age) as f64 * part) as u64)
         });
-        Ok(Wire::new(
-            stream,
-            address,
-            expires,
-            self.plan.request.method() == "HEAD",
-        ))
+        Ok((Open::new(address, expires, &self.open), carrier))
     }
 
     /// Whether a connection is to be replaced before the next request.
-    pub(crate) fn is_outdated(&self, wire: &Wire) -> bool {
-        wire.is_spent()
-            || self.clock.now() >= wire.expires
+    pub(crate) fn is_outdated(&self, open: &Open, now: u64) -> bool {
+        open.spent.get()
+            || now >= open.expires
             || self
                 .plan
                 .connection_max_requests
-                .is_some_and(|max| wire.requests >= max)
-            || !self.connector.has(wire.address)
+                .is_some_and(|max| open.requests.get() >= max)
+            || !self.connector.has(open.address)
     }
 
     /// Starts no more requests; those that were due and not sent are abandoned.
-    fn end_schedule(&self) {
+    pub(super) fn end_schedule(&self) {
         let left = self.schedule.borrow_mut().end(self.clock.now());
         self.recorder.borrow_mut().abandoned(left);
         self.note_end();
     }
 
     /// Hands the tick's record to the collector; should that be behind, the record goes on into the next tick.
-    fn flush(&self, intervals: &mpsc::Sender<Interval>, index: u64) {
+    pub(super) fn flush(&self, intervals: &mpsc::Sender<Interval>, index: u64) {
         if let Ok(permit) = intervals.try_reserve() {
             let moment = self.moment(index, false);
             permit.send(self.recorder.borrow_mut().flush(moment));
         }
+    }
+
+    /// The last record. It is not lost: the collector makes room.
+    pub(super) fn last_interval(&self) -> Interval {
+        let index = self.clock.now() / nanos(self.plan.tick) + 1;
+        let moment = self.moment(index, true);
+        self.recorder.borrow_mut().flush(moment)
     }
 
     fn moment(&self, index: u64, last: bool) -> Moment {
@@ -271,6 +337,7 @@ impl Worker {
             at: Duration::from_nanos(now),
             last,
             backlog: self.schedule.borrow().backlog(now),
+            connections: self.open.get(),
             cpu: thread_cpu(),
         }
     }
@@ -296,108 +363,4 @@ fn stage_ends(load: &Load) -> Vec<u64> {
         nanos(end)
     });
     ends.collect()
-}
-
-/// Runs a worker to its end on the calling thread.
-pub(crate) fn run(settings: Settings) -> io::Result<()> {
-    let Settings {
-        plan,
-        index,
-        workers,
-        start,
-        request,
-        connector,
-        intervals,
-        stop,
-    } = settings;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let local = LocalSet::new();
-    let worker = {
-        let _context = runtime.enter();
-        Rc::new(Worker::new(
-            plan,
-            (index, workers),
-            start,
-            request,
-            connector,
-        )?)
-    };
-    local.block_on(
-        &runtime,
-        supervise(&worker, &local, start, &intervals, stop),
-    )
-}
-
-/// Dispatches, ticks, times out, and ends.
-async fn supervise(
-    worker: &Rc<Worker>,
-    local: &LocalSet,
-    start: Instant,
-    intervals: &mpsc::Sender<Interval>,
-    mut stop: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let plan = &worker.plan;
-    let start = tokio::time::Instant::from_std(start);
-    tokio::time::sleep_until(start).await;
-    if let Load::Closed(_) = plan.load {
-        for _ in 0..worker.max_lanes {
-            worker.add_lane(local);
-        }
-    } else {
-        worker.dispatch(local);
-    }
-    let every = |period: Duration| {
-        let mut interval = tokio::time::interval_at(start + period, period);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        interval
-    };
-    let mut ticks = every(plan.tick);
-    let mut sweeps =
-        every((plan.timeout / 50).clamp(Duration::from_millis(2), Duration::from_millis(100)));
-    let mut refreshes = every(plan.dns_refresh);
-    let planned = start + plan.load.duration();
-    let mut plan_end = std::pin::pin!(tokio::time::sleep_until(planned));
-    let mut drain_end = std::pin::pin!(tokio::time::sleep_until(planned + plan.drain));
-    // Whether the planned time is over; whether no more is sent; whether all that was sent has ended.
-    let (mut over, mut ending, mut done) = (false, false, false);
-    while !(done && (over || ending)) {
-        tokio::select! {
-            biased;
-            result = worker.timer.expired() => {
-                result?;
-                worker.dispatch(local);
-            }
-            now = ticks.tick() => {
-                let index = ((now - start).as_secs_f64() / plan.tick.as_secs_f64()).round() as u64;
-                worker.flush(intervals, index);
-            }
-            _ = sweeps.tick() => {
-                let now = worker.clock.now();
-                worker.lanes.borrow().iter().for_each(|lane| lane.expire(now));
-            }
-            _ = refreshes.tick(), if plan.target.ip().is_none() => {
-                let again = Rc::clone(worker);
-                local.spawn_local(async move { again.connector.refresh().await });
-            }
-            () = worker.ended.notified() => done = true,
-            // An error means that the run's handle is gone: then nobody waits for the rest either.
-            _ = stop.wait_for(|stop| *stop), if !ending => {
-                ending = true;
-                worker.end_schedule();
-            }
-            () = &mut plan_end, if !over => over = true,
-            () = &mut drain_end, if !ending => {
-                ending = true;
-                worker.end_schedule();
-            }
-        }
-    }
-    let last = worker.clock.now() / nanos(plan.tick) + 1;
-    let moment = worker.moment(last, true);
-    let interval = worker.recorder.borrow_mut().flush(moment);
-    // The collector is gone only if it failed; then there is nobody left to tell.
-    let _ = intervals.send(interval).await;
-    Ok(())
 }

@@ -24,8 +24,10 @@ enum State {
     DataLf,
     /// At the start of a trailer line, or of the empty line that ends the body.
     TrailerStart,
-    /// In a trailer line, which is ignored.
-    Trailer,
+    /// In a trailer's name.
+    TrailerName,
+    /// In a trailer's value; trailers are checked and ignored.
+    TrailerValue,
     /// Before the line feed of a trailer line.
     TrailerLf,
     /// Before the last line feed.
@@ -115,11 +117,14 @@ impl Chunked {
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => State::Size,
             (State::TrailerStart, b'\r') => State::EndLf,
-            (State::TrailerStart | State::Trailer, b'\n') => {
-                return Err(ProtocolError::Chunk("a trailer has a bare line feed"));
+            (State::TrailerName, b':') => self.count(State::TrailerValue)?,
+            (State::TrailerStart | State::TrailerName, _) if is_token(byte) => {
+                self.count(State::TrailerName)?
             }
-            (State::Trailer, b'\r') => self.count(State::TrailerLf)?,
-            (State::TrailerStart | State::Trailer, _) => self.count(State::Trailer)?,
+            (State::TrailerValue, b'\r') => self.count(State::TrailerLf)?,
+            (State::TrailerValue, b'\t' | b' '..=b'~' | 0x80..) => {
+                self.count(State::TrailerValue)?
+            }
             (State::TrailerLf, b'\n') => State::TrailerStart,
             (State::EndLf, b'\n') => State::Done,
             _ => return Err(ProtocolError::Chunk("a character stands where it must not")),
@@ -137,6 +142,11 @@ impl Chunked {
         }
         Ok(next)
     }
+}
+
+/// A character of a field's name (RFC 9110, 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

@@ -3,5 +3,9 @@
 //! It never touches a socket.
 
 pub(crate) mod chunked;
+mod framing;
 pub(crate) mod request;
 pub(crate) mod response;
+
+#[cfg(test)]
+mod oracle;

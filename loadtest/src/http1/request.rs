@@ -1,6 +1,6 @@
 //! What is sent: the request's bytes, made once per run.
 
-use crate::{plan::Request, target::Target};
+use crate::{request::Request, target::Target};
 
 /// Writes the request in origin form (RFC 9112, 3.2.1).
 pub(crate) fn encode(request: &Request, target: &Target) -> Vec<u8> {
@@ -27,7 +27,7 @@ pub(crate) fn encode(request: &Request, target: &Target) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::encode;
-    use crate::plan::Request;
+    use crate::request::Request;
 
     #[test]
     fn a_get_has_a_host_and_no_length() {

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::chunked::Chunked;
+use super::{chunked::Chunked, framing::Framing};
 
 /// The largest status line and headers accepted, in bytes.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
@@ -17,6 +17,10 @@ pub(crate) enum ProtocolError {
     HeadTooLarge,
     #[error("the answer's content-length is not one number")]
     Length,
+    #[error("the answer has a transfer-encoding, which HTTP/1.0 does not have")]
+    OldCoding,
+    #[error("the answer has a status below 100")]
+    Status,
     #[error("the answer switches protocols, which was not asked for")]
     Switch,
     #[error("a chunk is malformed: {0}")]
@@ -189,6 +193,7 @@ impl Decoder {
         };
         let status = response.code.unwrap_or(0);
         match status {
+            0..100 => return Err(ProtocolError::Status),
             101 => return Err(ProtocolError::Switch),
             // An interim answer: the final one follows.
             100..200 => return Ok(Some(used)),
@@ -200,10 +205,13 @@ impl Decoder {
         self.answer = Answer { status, keep_alive };
         self.body = if self.bodiless || matches!(status, 204 | 304) {
             Body::Length(0)
+        } else if framing.chunked.is_some() && !modern {
+            // Such an answer cannot be trusted to end where it says (RFC 9112, 6.1).
+            return Err(ProtocolError::OldCoding);
         } else if let Some(chunked) = framing.chunked {
             if chunked {
                 // A length beside a coding may be smuggling: the connection is not used again (RFC 9112, 6.3).
-                self.answer.keep_alive &= framing.length.is_none() && modern;
+                self.answer.keep_alive &= framing.length.is_none();
                 Body::Chunked(Chunked::new())
             } else {
                 self.answer.keep_alive = false;
@@ -217,65 +225,6 @@ impl Decoder {
         };
         Ok(Some(used))
     }
-}
-
-/// The headers that say where an answer ends and whether the connection lives on.
-#[derive(Default)]
-struct Framing {
-    length: Option<u64>,
-    chunked: Option<bool>,
-    close: bool,
-    keep_alive: bool,
-}
-
-impl Framing {
-    fn read(
-        headers: &[httparse::Header<'_>],
-        visitor: &mut impl Visitor,
-    ) -> Result<Self, ProtocolError> {
-        let mut framing = Self::default();
-        for header in headers {
-            match header.name.len() {
-                14 if header.name.eq_ignore_ascii_case("content-length") => {
-                    framing.length(header.value)?
-                }
-                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                    let last = tokens(header.value).last().unwrap_or_default();
-                    framing.chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
-                }
-                10 if header.name.eq_ignore_ascii_case("connection") => {
-                    for token in tokens(header.value) {
-                        framing.close |= token.eq_ignore_ascii_case(b"close");
-                        framing.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
-                    }
-                }
-                _ => {}
-            }
-            visitor.header(header.name, header.value);
-        }
-        Ok(framing)
-    }
-
-    /// A length may be repeated, by a list or by several headers, when it is the same (RFC 9112, 6.3).
-    fn length(&mut self, value: &[u8]) -> Result<(), ProtocolError> {
-        for part in value.split(|byte| *byte == b',') {
-            let digits = part.trim_ascii();
-            if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-                return Err(ProtocolError::Length);
-            }
-            let text = std::str::from_utf8(digits).map_err(|_| ProtocolError::Length)?;
-            let length = text.parse().map_err(|_| ProtocolError::Length)?;
-            if self.length.is_some_and(|other| other != length) {
-                return Err(ProtocolError::Length);
-            }
-            self.length = Some(length);
-        }
-        Ok(())
-    }
-}
-
-fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]

@@ -130,9 +130,9 @@ impl Piece {
                 for _ in 0..60 {
                     let middle = f64::midpoint(low, high);
                     if self.due(middle) < requests {
-                        low = middle
+                        low = middle;
                     } else {
-                        high = middle
+                        high = middle;
                     }
                 }
                 high

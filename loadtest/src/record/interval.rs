@@ -17,7 +17,7 @@ pub enum Class {
     Client,
     /// A status of 5xx.
     Server,
-    /// Given up after the timeout; the time is what it waited.
+    /// Given up after the timeout, or the connect timeout; the time is what it waited.
     Timeout,
     /// No answer for another reason.
     Error,
@@ -49,6 +49,11 @@ impl Class {
         matches!(self, Self::Ok | Self::Timeout)
     }
 
+    /// Whether such a request had an answer.
+    pub(crate) fn is_answer(self) -> bool {
+        !matches!(self, Self::Timeout | Self::Error)
+    }
+
     pub(crate) fn of(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Status(status) => match Failure::of_status(status) {
@@ -56,7 +61,7 @@ impl Class {
                 Some(Failure::Status4xx) => Self::Client,
                 Some(_) => Self::Server,
             },
-            Outcome::Failed(Failure::Timeout) => Self::Timeout,
+            Outcome::Failed(Failure::Timeout | Failure::ConnectTimeout) => Self::Timeout,
             Outcome::Failed(_) => Self::Error,
         }
     }

@@ -9,10 +9,12 @@ mod progress;
 mod recorder;
 mod series;
 mod summary;
+mod totals;
 
 pub(crate) use collector::{Collector, Setup};
 pub(crate) use interval::{Counts, Interval, Outcome, Timed};
 pub(crate) use recorder::{BackendId, Moment, Recorder, Times};
+pub(crate) use totals::{Levels, Part, Totals};
 pub use {
     collector::{Observer, Tick},
     failure::Failure,

@@ -29,6 +29,7 @@ pub(crate) struct Moment {
     pub(crate) at: Duration,
     pub(crate) last: bool,
     pub(crate) backlog: u64,
+    pub(crate) connections: u64,
     pub(crate) cpu: Duration,
 }
 
@@ -51,7 +52,6 @@ pub(crate) struct Recorder {
     own_lag: Histogram<u64>,
     connect: Histogram<u64>,
     pub(crate) in_flight: u64,
-    pub(crate) connections: u64,
 }
 
 impl Recorder {
@@ -72,7 +72,6 @@ impl Recorder {
             own_lag: new_histogram(),
             connect: new_histogram(),
             in_flight: 0,
-            connections: 0,
         }
     }
 
@@ -182,12 +181,7 @@ impl Recorder {
 
     pub(crate) fn connected(&mut self, took: u64) {
         self.counts.connected += 1;
-        self.connections += 1;
         record(&mut self.connect, took);
-    }
-
-    pub(crate) fn disconnected(&mut self) {
-        self.connections -= 1;
     }
 
     pub(crate) fn received(&mut self, bytes: usize) {
@@ -230,7 +224,7 @@ impl Recorder {
             connect: mem::replace(&mut self.connect, new_histogram()),
             in_flight: self.in_flight,
             backlog: moment.backlog,
-            connections: self.connections,
+            connections: moment.connections,
             cpu: moment.cpu,
         }
     }

@@ -194,7 +194,7 @@ impl Summary {
                 add(&mut self.histograms.response, &times.response);
                 add(&mut self.histograms.service, &times.service);
             }
-            if matches!(tag.class, Class::Timeout | Class::Error) {
+            if !tag.class.is_answer() {
                 continue;
             }
             let (first, last) = seen.get(&tag.backend).copied().unwrap_or_default();
@@ -239,7 +239,7 @@ impl Summary {
             self.warnings.push(Warning {
                 kind: kind.to_owned(),
                 text,
-            })
+            });
         };
         if open_loop && self.own_lag.p99 > 2_000_000 {
             let lag = show_nanos(self.own_lag.p99);

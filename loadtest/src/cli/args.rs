@@ -1,0 +1,411 @@
+//! The arguments, and the plan that they make.
+
+#![expect(clippy::doc_markdown, reason = "--help shows these texts as they are")]
+
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use anyhow::{Context as _, bail};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use loadtest::{Arrivals, CatchUp, Engine, Load, Plan, Profile, Request, Target, Threshold, Tls};
+
+use super::{
+    help::{EXAMPLES, PROFILE_HELP, THRESHOLD_HELP},
+    outputs::Outputs,
+};
+
+/// Sends HTTP requests at the times that you ask for, and says honestly how long users would have waited.
+///
+/// Open loop: requests start when they are due, whatever the answers do, and latency counts from that moment. A server
+/// that stalls is seen as its users see it.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Add up the logs of several runs (written with --hlog) into one report
+    Merge(MergeArgs),
+    /// Show two runs side by side; each a .json report or a .hlog
+    Compare {
+        /// The run to compare with
+        a: PathBuf,
+        /// The run to compare
+        b: PathBuf,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MergeArgs {
+    /// The logs
+    #[arg(required = true)]
+    pub(crate) logs: Vec<PathBuf>,
+    /// Fail when this holds; may be repeated
+    #[arg(long, value_name = "CONDITION", value_parser = column::<Threshold>)]
+    pub(crate) fail_if: Vec<Threshold>,
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ArrivalsArg {
+    /// Evenly along the profile
+    Even,
+    /// At random, as independent users arrive
+    Poisson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineArg {
+    /// The own HTTP/1.1 client, the fastest
+    Http1,
+    /// hyper, as a cross-check
+    Hyper,
+}
+
+#[derive(Debug, ClapArgs)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
+pub(crate) struct RunArgs {
+    /// What to ask, such as http://127.0.0.1:8080/path
+    #[arg(required = true, value_parser = column::<Target>)]
+    pub(crate) url: Option<Target>,
+
+    /// Requests per second
+    #[arg(short, long, help_heading = "Load", conflicts_with_all = ["profile", "profile_file"])]
+    pub(crate) rate: Option<String>,
+    /// How long requests are started for, such as 30s or 2m
+    #[arg(short, long, value_name = "TIME", value_parser = duration, help_heading = "Load")]
+    pub(crate) duration: Option<Duration>,
+    /// The rate over time, such as '10s@50, 60s:50..400, 30s@400' (see the end of --help)
+    #[arg(short, long, value_parser = column::<Profile>, help_heading = "Load", long_help = PROFILE_HELP)]
+    pub(crate) profile: Option<Profile>,
+    /// The profile from a .toml file (stages = ["10s@50", …]) or a .csv trace of seconds,rate
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Load",
+        conflicts_with = "profile"
+    )]
+    pub(crate) profile_file: Option<PathBuf>,
+    /// Closed loop: every connection sends as soon as it has its answer, for --duration
+    ///
+    /// This finds the highest throughput. It cannot see what users wait for: while the server stalls, a closed loop
+    /// stops asking, so that the stall counts once per connection instead of once per user.
+    #[arg(long, help_heading = "Load", conflicts_with_all = ["rate", "profile", "profile_file"])]
+    pub(crate) closed: bool,
+    /// The gaps between requests
+    #[arg(long, value_enum, default_value = "even", help_heading = "Load")]
+    pub(crate) arrivals: ArrivalsArg,
+    /// Chooses the gaps of poisson arrivals
+    #[arg(long, default_value_t = 1, help_heading = "Load")]
+    pub(crate) seed: u64,
+    /// Skip requests that are overdue by more than this, instead of sending them in a burst after a stall
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Load")]
+    pub(crate) skip_after: Option<Duration>,
+    /// Send requests for so long before counting any
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s", help_heading = "Load")]
+    pub(crate) warm_up: Duration,
+
+    /// The method
+    #[arg(short, long, default_value = "GET", help_heading = "Request")]
+    pub(crate) method: String,
+    /// A header; may be repeated
+    #[arg(
+        short = 'H',
+        long,
+        value_name = "NAME: VALUE",
+        help_heading = "Request"
+    )]
+    pub(crate) header: Vec<String>,
+    /// The body
+    #[arg(short, long, help_heading = "Request")]
+    pub(crate) body: Option<String>,
+    /// The body, from a file
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Request",
+        conflicts_with = "body"
+    )]
+    pub(crate) body_file: Option<PathBuf>,
+    /// Give a request up after this, from when it is taken up
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Request")]
+    pub(crate) timeout: Duration,
+    /// The answer's header that names the backend
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "x-instance-id",
+        help_heading = "Request"
+    )]
+    pub(crate) backend_header: String,
+
+    /// The most connections at once
+    #[arg(short, long, default_value_t = 256, help_heading = "Connections")]
+    pub(crate) connections: usize,
+    /// Connections kept in rotation from the start, for a load balancer to spread
+    #[arg(long, default_value_t = 8, help_heading = "Connections")]
+    pub(crate) spread: usize,
+    /// Replace a connection at this age, to follow a changing pool; "none" for never
+    #[arg(long, value_name = "TIME", value_parser = optional_duration, default_value = "30s", help_heading = "Connections")]
+    pub(crate) connection_max_age: MaxAge,
+    /// Shorten each connection's age by a random part of at most this fraction
+    #[arg(
+        long,
+        value_name = "FRACTION",
+        default_value_t = 0.5,
+        help_heading = "Connections"
+    )]
+    pub(crate) connection_age_jitter: f64,
+    /// Replace a connection after so many requests
+    #[arg(long, value_name = "COUNT", help_heading = "Connections")]
+    pub(crate) connection_max_requests: Option<u64>,
+    /// Give a connection up that is not open after this
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s", help_heading = "Connections")]
+    pub(crate) connect_timeout: Duration,
+    /// Resolve the host name again so often; all its addresses are used in turn
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Connections")]
+    pub(crate) dns_refresh: Duration,
+    /// The client that carries HTTP/1.1
+    #[arg(
+        long,
+        value_enum,
+        default_value = "http1",
+        help_heading = "Connections"
+    )]
+    pub(crate) engine: EngineArg,
+    /// HTTP/2, by prior knowledge on http:// and by ALPN on https://
+    #[arg(long, help_heading = "Connections", conflicts_with = "engine")]
+    pub(crate) http2: bool,
+    /// Requests at once on one HTTP/2 connection
+    #[arg(
+        long,
+        default_value_t = 32,
+        help_heading = "Connections",
+        requires = "http2"
+    )]
+    pub(crate) streams: usize,
+    /// Trust the certificates of this PEM file, and no others
+    #[arg(long, value_name = "FILE", help_heading = "Connections")]
+    pub(crate) cacert: Option<PathBuf>,
+    /// Accept any certificate
+    #[arg(
+        short = 'k',
+        long,
+        help_heading = "Connections",
+        conflicts_with = "cacert"
+    )]
+    pub(crate) insecure: bool,
+
+    /// Threads; one for each core, up to 4, if not given
+    #[arg(short, long, help_heading = "Running")]
+    pub(crate) threads: Option<usize>,
+    /// Start though the target cannot be reached now
+    #[arg(long, help_heading = "Running")]
+    pub(crate) no_probe: bool,
+    /// How long overdue requests are still sent after the end, before they are abandoned
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Running")]
+    pub(crate) drain: Duration,
+    /// A request sent more than this after its intended start counts as late
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10ms", help_heading = "Running")]
+    pub(crate) late_after: Duration,
+    /// How often numbers are shown and logged
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", help_heading = "Running")]
+    pub(crate) tick: Duration,
+
+    /// Exit with 1 when this holds, such as 'p99>500ms' or 'errors>0.1%'; may be repeated
+    #[arg(long, value_name = "CONDITION", value_parser = column::<Threshold>, help_heading = "Reports", long_help = THRESHOLD_HELP)]
+    pub(crate) fail_if: Vec<Threshold>,
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
+    /// Log every tick's histograms to this file (HdrHistogram's interval log), for merging
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(crate) hlog: Option<PathBuf>,
+    /// Serve live metrics for Prometheus at this address, such as 127.0.0.1:9191 (a port alone means loopback)
+    #[arg(long, value_name = "ADDRESS", value_parser = address, help_heading = "Reports")]
+    pub(crate) prometheus: Option<SocketAddr>,
+    /// Lines instead of the live screen, also on a terminal
+    #[arg(long, help_heading = "Reports")]
+    pub(crate) plain: bool,
+    /// Nothing while it runs
+    #[arg(short, long, help_heading = "Reports", conflicts_with = "plain")]
+    pub(crate) quiet: bool,
+}
+
+/// A maximum age, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MaxAge(Option<Duration>);
+
+/// Parses what points at its column when it fails.
+fn column<T: FromStr<Err = loadtest::ColumnError>>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|error: loadtest::ColumnError| error.to_string())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    loadtest::parse_duration(text).map_err(|error| error.to_string())
+}
+
+fn optional_duration(text: &str) -> Result<MaxAge, String> {
+    if text == "none" {
+        Ok(MaxAge(None))
+    } else {
+        duration(text).map(|age| MaxAge(Some(age)))
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let full = if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("127.0.0.1:{text}")
+    } else {
+        text.to_owned()
+    };
+    full.parse()
+        .map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:9191, or a port".to_owned())
+}
+
+impl RunArgs {
+    /// The plan that these arguments ask for.
+    pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
+        // clap requires it unless a subcommand is given.
+        let target = self.url.clone().context("the URL is missing")?;
+        let mut plan = Plan::new(target, self.load()?);
+        plan.request = self.request()?;
+        plan.arrivals = match self.arrivals {
+            ArrivalsArg::Even => Arrivals::Even,
+            ArrivalsArg::Poisson => Arrivals::Poisson { seed: self.seed },
+        };
+        plan.catch_up = self.skip_after.map_or(CatchUp::All, CatchUp::SkipAfter);
+        plan.connections = self.connections;
+        plan.threads = self
+            .threads
+            .unwrap_or(plan.threads)
+            .min(self.connections.max(1));
+        plan.spread = self.spread;
+        plan.connection_max_age = self.connection_max_age.0;
+        plan.connection_age_jitter = self.connection_age_jitter;
+        plan.connection_max_requests = self.connection_max_requests;
+        plan.connect_timeout = self.connect_timeout;
+        plan.timeout = self.timeout;
+        plan.drain = self.drain;
+        plan.late_after = self.late_after;
+        plan.warm_up = self.warm_up;
+        plan.dns_refresh = self.dns_refresh;
+        plan.tick = self.tick;
+        plan.backend_header.clone_from(&self.backend_header);
+        plan.tls = Tls {
+            ca_file: self.cacert.clone(),
+            insecure: self.insecure,
+        };
+        plan.engine = match (self.http2, self.engine) {
+            (true, _) => Engine::Http2 {
+                streams: self.streams,
+            },
+            (false, EngineArg::Http1) => Engine::Http1,
+            (false, EngineArg::Hyper) => Engine::Hyper,
+        };
+        plan.probe = !self.no_probe;
+        Ok(plan)
+    }
+
+    fn load(&self) -> anyhow::Result<Load> {
+        if self.closed {
+            let duration = self
+                .duration
+                .context("--closed needs --duration, such as --duration 10s")?;
+            return Ok(Load::Closed(duration));
+        }
+        let profile = if let Some(rate) = &self.rate {
+            let duration = self
+                .duration
+                .context("--rate needs --duration, such as --duration 30s")?;
+            let text = format!("{}ns@{rate}", duration.as_nanos());
+            text.parse::<Profile>()
+                .map_err(|error| anyhow::anyhow!("--rate {rate}: {}", error.reason()))?
+        } else if let Some(file) = &self.profile_file {
+            Profile::from_file(file)?
+        } else if let Some(profile) = &self.profile {
+            profile.clone()
+        } else {
+            bail!(
+                "say how much load: --rate 50 --duration 30s, --profile '10s@50, 60s:50..400', or --closed --duration 10s"
+            );
+        };
+        if self.duration.is_some() && self.rate.is_none() {
+            bail!("--duration belongs to --rate or --closed: a profile has its own");
+        }
+        Ok(Load::Open(profile))
+    }
+
+    fn request(&self) -> anyhow::Result<Request> {
+        let mut request = Request::new(&self.method)?;
+        for header in &self.header {
+            let (name, value) = header
+                .split_once(':')
+                .with_context(|| format!("--header {header:?}: expected 'Name: value'"))?;
+            request = request.header(name.trim(), value)?;
+        }
+        let body = match &self.body_file {
+            Some(file) => {
+                std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?
+            }
+            None => self.body.clone().unwrap_or_default().into_bytes(),
+        };
+        Ok(request.with_body(body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+    use loadtest::{Load, Profile, Threshold};
+
+    use super::{Args, address};
+    use crate::cli::help::{PROFILE_HELP, THRESHOLD_HELP};
+
+    #[test]
+    fn the_arguments_are_consistent_and_documented() {
+        Args::command().debug_assert();
+        assert!(
+            PROFILE_HELP.ends_with(&Profile::SYNTAX[Profile::SYNTAX.find('\n').expect("lines")..])
+        );
+        for metric in ["p99.9", "service.p99", "errors", "delivered", "rate"] {
+            assert!(
+                Threshold::SYNTAX.contains(metric) && THRESHOLD_HELP.contains(metric),
+                "{metric}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_profile_of_one_stage() {
+        let args = Args::parse_from([
+            "loadtest",
+            "--rate",
+            "2.5k",
+            "--duration",
+            "1m30s",
+            "http://h/",
+        ]);
+        let Load::Open(profile) = args.run.plan().expect("valid").load else {
+            panic!("open loop")
+        };
+        assert_eq!(profile.to_string(), "1m30s@2500");
+    }
+
+    #[test]
+    fn a_port_alone_listens_on_loopback() {
+        assert_eq!(
+            address("9191").expect("valid").to_string(),
+            "127.0.0.1:9191"
+        );
+        assert!(address("localhost").is_err());
+    }
+}

@@ -1,0 +1,43 @@
+//! The longer texts of `--help`.
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  50 requests a second for a minute, latency from the intended starts:
+    loadtest --rate 50 --duration 60s http://127.0.0.1:8080/
+
+  A climb and a plateau, failing the build when users would have waited:
+    loadtest --profile '10s@50, 60s:50..400, 30s@400' --fail-if 'p99>500ms' --fail-if 'errors>0.1%' URL
+
+  Arrivals as independent users make them, the same ones every time:
+    loadtest --rate 200 --duration 2m --arrivals poisson --seed 1 URL
+
+  Yesterday's traffic, from a file with lines of seconds,rate:
+    loadtest --profile-file trace.csv URL
+
+  How fast can it go at all (closed loop; blind to stalls, see --closed)?
+    loadtest --closed --duration 10s --connections 64 URL
+
+  A page with plots, a report for programs, and a log that can be merged:
+    loadtest --rate 50 --duration 60s --html run.html --json run.json --hlog run.hlog URL
+
+  Two machines as one, exactly; and two runs side by side:
+    loadtest merge a.hlog b.hlog --html both.html
+    loadtest compare before.json after.json
+
+Exit codes: 0 all is well, 1 a --fail-if condition holds, 2 wrong arguments, 3 the target cannot be reached,
+4 anything else. Ctrl-C ends a run early with its full report; a second one ends it at once.";
+
+pub(super) const PROFILE_HELP: &str =
+    "The rate over time: stages separated by commas, rates in requests per second
+  30s@400            hold 400/s for 30 seconds
+  60s:50..400        ramp from 50/s to 400/s
+  60s:50..400/8      the same climb in 8 equal steps
+  20s:50^400         spike: up to 400/s at the middle, and back
+  10m:50~400/2m      sine between 50/s and 400/s, one wave in 2 minutes";
+
+pub(super) const THRESHOLD_HELP: &str =
+    "Exit with 1 when this holds; may be repeated. METRIC>LIMIT or METRIC<LIMIT:
+  p50, p99, p99.9, mean, max    response time, from the intended start (limit: 500ms, 1.5s)
+  service.p99, lag.p99          service time, and how late requests were sent
+  errors, delivered             a part of the requests (limit: 0.1%)
+  rate                          requests per second that were sent (limit: 950)";

@@ -1,0 +1,326 @@
+//! What the live screen shows, drawn from one tick and the last minutes.
+
+use loadtest::{BackendProgress, Latency, Progress, show_nanos};
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    style::{Color, Modifier, Style},
+    symbols::Marker,
+    text::{Line, Span},
+    widgets::{Axis, Block, Cell, Chart, Dataset, Gauge, GraphType, Paragraph, Row, Table},
+};
+
+use super::history::History;
+
+/// A backend that is silent for so many ticks has left.
+const SILENT_TICKS: u32 = 3;
+
+/// Draws everything.
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    title: &str,
+    progress: &Progress,
+    history: &History,
+    stopping: bool,
+) {
+    let rows = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Min(8),
+        Constraint::Min(8),
+        Constraint::Length(1),
+    ]);
+    let [head, bar, top, bottom, foot] = rows.areas(frame.area());
+    frame.render_widget(
+        Paragraph::new(title).style(Style::new().add_modifier(Modifier::BOLD)),
+        head,
+    );
+    draw_bar(frame, bar, progress);
+    let [left, right] =
+        Layout::horizontal([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(top);
+    draw_rates(frame, left, progress, history);
+    draw_numbers(frame, right, progress);
+    let [left, right] =
+        Layout::horizontal([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(bottom);
+    draw_latency(frame, left, history);
+    draw_backends(frame, right, progress);
+    let hint = if stopping {
+        "ending: waiting for requests under way; again to end at once"
+    } else {
+        "q or Ctrl-C ends the run with its report"
+    };
+    frame.render_widget(
+        Paragraph::new(hint).style(Style::new().fg(Color::DarkGray)),
+        foot,
+    );
+}
+
+fn draw_bar(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
+    let (elapsed, planned) = (
+        progress.elapsed.as_secs_f64(),
+        progress.planned.as_secs_f64(),
+    );
+    let part = if planned > 0.0 {
+        (elapsed / planned).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let gauge = Gauge::default()
+        .ratio(part)
+        .label(format!("{elapsed:.0} of {planned:.0} s"))
+        .gauge_style(Style::new().fg(Color::Blue).bg(Color::Black));
+    frame.render_widget(gauge, area);
+}
+
+fn draw_rates(frame: &mut Frame<'_>, area: Rect, progress: &Progress, history: &History) {
+    let asked = history.curve(|tick| Some(tick.asked));
+    let started = history.curve(|tick| Some(tick.started));
+    let succeeded = history.curve(|tick| Some(tick.succeeded));
+    let title = format!(
+        " rate/s: asked {:.0}, sent {:.0}, ok {:.0} ",
+        progress.asked, progress.started, progress.succeeded
+    );
+    let curves = [
+        ("asked", Color::Yellow, &asked),
+        ("sent", Color::Blue, &started),
+        ("ok", Color::Green, &succeeded),
+    ];
+    draw_chart(frame, area, title, &curves, history.span());
+}
+
+fn draw_latency(frame: &mut Frame<'_>, area: Rect, history: &History) {
+    let p99 = history.curve(|tick| tick.p99);
+    let p90 = history.curve(|tick| tick.p90);
+    let p50 = history.curve(|tick| tick.p50);
+    let title = " response time, ms: p50 p90 p99 ".to_owned();
+    let curves = [
+        ("p99", Color::Red, &p99),
+        ("p90", Color::Yellow, &p90),
+        ("p50", Color::Green, &p50),
+    ];
+    draw_chart(frame, area, title, &curves, history.span());
+}
+
+type Curve<'a> = (&'static str, Color, &'a Vec<(f64, f64)>);
+
+fn draw_chart(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    title: String,
+    curves: &[Curve<'_>],
+    span: [f64; 2],
+) {
+    let high = curves
+        .iter()
+        .flat_map(|(_, _, points)| points.iter())
+        .map(|point| point.1)
+        .fold(1.0, f64::max);
+    let datasets = curves.iter().map(|(name, color, points)| {
+        Dataset::default()
+            .name(*name)
+            .marker(Marker::Braille)
+            .graph_type(GraphType::Line)
+            .style(Style::new().fg(*color))
+            .data(points)
+    });
+    let x = Axis::default()
+        .bounds(span)
+        .labels([format!("{:.0}s", span[0]), format!("{:.0}s", span[1])]);
+    let y = Axis::default()
+        .bounds([0.0, high * 1.1])
+        .labels(["0".to_owned(), format!("{:.0}", high * 1.1)]);
+    frame.render_widget(
+        Chart::new(datasets.collect())
+            .block(Block::bordered().title(title))
+            .x_axis(x)
+            .y_axis(y),
+        area,
+    );
+}
+
+fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
+    let row = |name: &'static str, latency: &Latency| {
+        let times = [latency.p50, latency.p90, latency.p99, latency.max].map(show_nanos);
+        Row::new([Cell::from(name)].into_iter().chain(times.map(Cell::from)))
+    };
+    let accounts = &progress.accounts;
+    let mut lines = vec![
+        Line::from(format!(
+            "scheduled {}  sent {}  late {}",
+            accounts.scheduled, accounts.sent, accounts.late
+        )),
+        Line::from(format!(
+            "ok {}  skipped {}  abandoned {}",
+            progress.ok_total, accounts.skipped, accounts.abandoned
+        )),
+        Line::from(format!(
+            "in flight {}  overdue {}  connections {}  cpu {:.0} %",
+            progress.in_flight,
+            progress.backlog,
+            progress.connections,
+            progress.busiest_worker * 100.0
+        )),
+    ];
+    let mut failures = vec![Span::raw(format!("failed {}", progress.failed_total))];
+    failures.extend(
+        progress
+            .failures
+            .iter()
+            .map(|(failure, count)| Span::raw(format!("  {failure} {count}"))),
+    );
+    let color = if progress.failed_total > 0 {
+        Color::Red
+    } else {
+        Color::Reset
+    };
+    lines.push(Line::from(failures).style(Style::new().fg(color)));
+
+    let block = Block::bordered().title(" this tick, and in all ");
+    let [table_area, text_area] =
+        Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(block.inner(area));
+    frame.render_widget(block, area);
+    let header =
+        Row::new(["", "p50", "p90", "p99", "max"]).style(Style::new().add_modifier(Modifier::BOLD));
+    let rows = [
+        row("response", &progress.response),
+        row("service", &progress.service),
+        row("send lag", &progress.send_lag),
+        row("in all", &progress.response_total),
+    ];
+    let widths = [
+        Constraint::Length(9),
+        Constraint::Min(7),
+        Constraint::Min(7),
+        Constraint::Min(7),
+        Constraint::Min(7),
+    ];
+    frame.render_widget(Table::new(rows, widths).header(header), table_area);
+    frame.render_widget(Paragraph::new(lines), text_area);
+}
+
+fn draw_backends(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
+    let silent = |backend: &BackendProgress| {
+        progress.elapsed.saturating_sub(backend.last_seen) > progress.tick_length * SILENT_TICKS
+    };
+    let present = progress
+        .backends
+        .iter()
+        .filter(|backend| !silent(backend))
+        .count();
+    // Those that answer first, then the ones that left, the last to leave first.
+    let mut backends: Vec<&BackendProgress> = progress.backends.iter().collect();
+    backends.sort_by_key(|backend| {
+        (
+            silent(backend),
+            silent(backend).then_some(std::cmp::Reverse(backend.last_seen)),
+        )
+    });
+    let rows = backends.into_iter().map(|backend| {
+        let state = if silent(backend) {
+            format!("left {:.0}s", backend.last_seen.as_secs_f64())
+        } else {
+            format!("since {:.0}s", backend.first_seen.as_secs_f64())
+        };
+        let fresh = progress.elapsed.saturating_sub(backend.first_seen)
+            <= progress.tick_length * SILENT_TICKS;
+        let color = match (silent(backend), fresh) {
+            (true, _) => Color::DarkGray,
+            (false, true) => Color::Green,
+            (false, false) => Color::Reset,
+        };
+        let cells = [
+            backend.name.to_string(),
+            backend.answers.to_string(),
+            show_nanos(backend.response.p99),
+            state,
+        ];
+        Row::new(cells).style(Style::new().fg(color))
+    });
+    let header = Row::new(["backend", "answers", "p99", ""])
+        .style(Style::new().add_modifier(Modifier::BOLD));
+    let widths = [
+        Constraint::Min(10),
+        Constraint::Length(8),
+        Constraint::Length(8),
+        Constraint::Length(10),
+    ];
+    let block = Block::bordered().title(format!(" {present} backends answer "));
+    frame.render_widget(Table::new(rows, widths).header(header).block(block), area);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use loadtest::{BackendProgress, Failure, Latency, Progress};
+    use ratatui::{Terminal, backend::TestBackend};
+
+    use super::draw;
+    use crate::cli::history::History;
+
+    fn screen(progress: &Progress, width: u16, height: u16) -> String {
+        let mut history = History::default();
+        history.push(progress);
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
+        terminal
+            .draw(|frame| draw(frame, "GET http://h/", progress, &history, false))
+            .expect("drawn");
+        terminal.backend().to_string()
+    }
+
+    fn progress() -> Progress {
+        let backend = |name: &str, first: u64, last: u64| BackendProgress {
+            name: name.into(),
+            answers: 25,
+            response: Latency {
+                count: 25,
+                p99: 3_000_000,
+                ..Latency::default()
+            },
+            first_seen: Duration::from_secs(first),
+            last_seen: Duration::from_secs(last),
+        };
+        Progress {
+            tick: 30,
+            elapsed: Duration::from_secs(30),
+            planned: Duration::from_secs(60),
+            tick_length: Duration::from_secs(1),
+            asked: 50.0,
+            started: 49.0,
+            response: Latency {
+                count: 49,
+                p50: 1_500_000,
+                ..Latency::default()
+            },
+            failures: [(Failure::Refused, 2)].into(),
+            failed_total: 2,
+            backends: vec![backend("i-gone", 1, 10), backend("i-new", 29, 30)],
+            ..Progress::default()
+        }
+    }
+
+    #[test]
+    fn shows_what_matters() {
+        let shown = screen(&progress(), 120, 30);
+        for part in [
+            "30 of 60 s",
+            "asked 50, sent 49",
+            "refused 2",
+            "1 backends answer",
+            "i-new",
+            "since 29s",
+            "left 10s",
+            "1.50ms",
+        ] {
+            assert!(shown.contains(part), "{part}:\n{shown}");
+        }
+    }
+
+    #[test]
+    fn draws_on_any_size_and_before_the_first_tick() {
+        for (width, height) in [(1, 1), (20, 5), (80, 24), (300, 100)] {
+            screen(&progress(), width, height);
+            screen(&Progress::default(), width, height);
+        }
+    }
+}

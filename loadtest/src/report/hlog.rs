@@ -1,0 +1,273 @@
+//! The interval log of `HdrHistogram` (`.hlog`, format 1.3), one histogram per tick and tag, V2 with DEFLATE.
+//!
+//! Untagged lines hold the headline response time, for tools that draw one curve. Lines tagged
+//! `response/CLASS/BACKEND`, `service/CLASS/BACKEND`, `send_lag`, `own_lag` and `connect` hold everything, and comments
+//! hold the counters, so that runs merge without loss.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hdrhistogram::{
+    Histogram,
+    serialization::{Serializer as _, V2DeflateSerializer},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    plan::{Load, Plan},
+    record::{Counts, Levels, Observer, Part, Tick},
+};
+
+/// The comment with the run's settings.
+pub(super) const PLAN_COMMENT: &str = "#[Loadtest.Plan ";
+/// The comment with a tick's counters, before the tick's histograms.
+pub(super) const TICK_COMMENT: &str = "#[Loadtest.Tick ";
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PlanLine {
+    pub(super) settings: BTreeMap<String, String>,
+    pub(super) planned: f64,
+    pub(super) tick: f64,
+    pub(super) open_loop: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TickLine {
+    /// Seconds since 1970.
+    pub(super) start: f64,
+    pub(super) seconds: f64,
+    pub(super) busiest_worker: f64,
+    pub(super) levels: Levels,
+    pub(super) counts: Counts,
+}
+
+/// Writes every tick to a log file.
+pub struct IntervalLog {
+    out: BufWriter<File>,
+    plan: PlanLine,
+    begun: bool,
+    serializer: V2DeflateSerializer,
+    failure: Arc<OnceLock<String>>,
+}
+
+impl IntervalLog {
+    /// Creates the file. Should writing fail later, the second value holds the reason.
+    pub fn create(path: &Path, plan: &Plan) -> io::Result<(Self, Arc<OnceLock<String>>)> {
+        let failure = Arc::new(OnceLock::new());
+        let settings = plan
+            .describe()
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
+        let log = Self {
+            out: BufWriter::new(File::create(path)?),
+            plan: PlanLine {
+                settings,
+                planned: plan.load.duration().as_secs_f64(),
+                tick: plan.tick.as_secs_f64(),
+                open_loop: matches!(plan.load, Load::Open(_)),
+            },
+            begun: false,
+            serializer: V2DeflateSerializer::new(),
+            failure: Arc::clone(&failure),
+        };
+        Ok((log, failure))
+    }
+
+    fn write_header(&mut self, started_at: SystemTime) -> io::Result<()> {
+        let start = seconds_since_epoch(started_at);
+        writeln!(
+            self.out,
+            "#[Logged by loadtest {}]",
+            env!("CARGO_PKG_VERSION")
+        )?;
+        writeln!(self.out, "#[Histogram log format version 1.3]")?;
+        writeln!(self.out, "#[StartTime: {start:.3} (seconds since epoch)]")?;
+        writeln!(self.out, "#[BaseTime: {start:.3} (seconds since epoch)]")?;
+        writeln!(self.out, "#[MaxValueDivisor: 1000000.0]")?;
+        writeln!(
+            self.out,
+            "{PLAN_COMMENT}{}]",
+            serde_json::to_string(&self.plan)?
+        )?;
+        writeln!(
+            self.out,
+            "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\""
+        )
+    }
+
+    fn write(&mut self, tick: &Tick<'_>) -> io::Result<()> {
+        if !self.begun {
+            self.begun = true;
+            self.write_header(tick.started_at)?;
+        }
+        let line = TickLine {
+            start: seconds_since_epoch(tick.started_at) + tick.start.as_secs_f64(),
+            seconds: tick.length.as_secs_f64(),
+            busiest_worker: tick.progress.busiest_worker,
+            levels: tick.levels,
+            counts: tick.part.counts.clone(),
+        };
+        writeln!(self.out, "{TICK_COMMENT}{}]", serde_json::to_string(&line)?)?;
+        let mut put = |tag: &str, histogram: &Histogram<u64>| {
+            put_line(
+                &mut self.out,
+                &mut self.serializer,
+                tag,
+                (tick.start, tick.length),
+                histogram,
+            )
+        };
+        put("", &tick.headline.response)?;
+        let Part {
+            timed,
+            send_lag,
+            own_lag,
+            connect,
+            ..
+        } = tick.part;
+        for (tag, times) in timed {
+            let name = format!("{}/{}", tag.class.name(), tag.backend);
+            put(&format!("response/{name}"), &times.response)?;
+            put(&format!("service/{name}"), &times.service)?;
+        }
+        for (tag, histogram) in [
+            ("send_lag", send_lag),
+            ("own_lag", own_lag),
+            ("connect", connect),
+        ] {
+            if !histogram.is_empty() {
+                put(tag, histogram)?;
+            }
+        }
+        self.out.flush()
+    }
+}
+
+fn put_line(
+    out: &mut impl Write,
+    serializer: &mut V2DeflateSerializer,
+    tag: &str,
+    (start, length): (Duration, Duration),
+    histogram: &Histogram<u64>,
+) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    serializer
+        .serialize(histogram, &mut bytes)
+        .map_err(io::Error::other)?;
+    if !tag.is_empty() {
+        write!(out, "Tag={tag},")?;
+    }
+    let max = histogram.max() as f64 / 1e6;
+    writeln!(
+        out,
+        "{:.3},{:.3},{max:.3},{}",
+        start.as_secs_f64(),
+        length.as_secs_f64(),
+        STANDARD.encode(bytes)
+    )
+}
+
+fn seconds_since_epoch(time: SystemTime) -> f64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
+
+impl Observer for IntervalLog {
+    fn tick(&mut self, tick: &Tick<'_>) {
+        if self.failure.get().is_none()
+            && let Err(error) = self.write(tick)
+        {
+            // Only the first is set, and only by this thread.
+            let _ = self.failure.set(error.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeMap,
+        time::{Duration, SystemTime},
+    };
+
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    use super::IntervalLog;
+    use crate::{
+        Load, Plan,
+        record::{Class, Levels, Observer as _, Part, Progress, Tag, Tick, Timed, record},
+        report::merge,
+    };
+
+    #[test]
+    fn a_log_is_read_by_the_standard_reader_and_by_merge() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.hlog");
+        let plan = Plan::new(
+            "http://h/".parse().expect("a URL"),
+            Load::Open("2s@1".parse().expect("a profile")),
+        );
+        let (mut log, failure) = IntervalLog::create(&path, &plan).expect("a file");
+        let mut part = Part::new();
+        let mut timed = Timed::new();
+        (1..=100).for_each(|millis| record(&mut timed.response, millis * 1_000_000));
+        part.timed.insert(
+            Tag {
+                backend: "i-1".into(),
+                class: Class::Ok,
+            },
+            timed,
+        );
+        part.counts.ok = 100;
+        for second in 0..2 {
+            log.tick(&Tick {
+                progress: &Progress::default(),
+                start: Duration::from_secs(second),
+                length: Duration::from_secs(1),
+                started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
+                part: &part,
+                headline: &part.headline(),
+                levels: Levels::default(),
+            });
+        }
+        assert_eq!(failure.get(), None);
+
+        let bytes = std::fs::read(&path).expect("written");
+        let mut tags: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for entry in IntervalLogIterator::new(&bytes) {
+            if let LogEntry::Interval(interval) = entry.expect("a valid line") {
+                let tag = interval.tag().map_or("", |tag| tag.as_str()).to_owned();
+                tags.entry(tag)
+                    .or_default()
+                    .push(interval.start_timestamp().as_secs());
+                assert!(
+                    interval.max() < 101.0,
+                    "in milliseconds: {}",
+                    interval.max()
+                );
+            }
+        }
+        assert_eq!(tags[""], [0, 1]);
+        assert_eq!(tags["response/ok/i-1"], [0, 1]);
+
+        let summary = merge(&[&path]).expect("its own log");
+        assert_eq!(
+            (
+                summary.ok,
+                summary.histograms.response.len(),
+                summary.series.len()
+            ),
+            (200, 200, 2)
+        );
+        assert_eq!(&*summary.backends[0].name, "i-1");
+    }
+}

@@ -1,0 +1,91 @@
+//! The report for programs: one JSON document with a version. Its fields are documented in the crate's README.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{record::Summary, threshold::Verdict};
+
+/// The schema's name and version. Fields may be added under the same version; a change of meaning raises it.
+pub const SCHEMA: &str = "loadtest.report/1";
+
+/// A report as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Whether no threshold failed.
+    pub passed: bool,
+    /// The thresholds.
+    #[serde(default, skip_deserializing)]
+    pub thresholds: Vec<Verdict>,
+    /// The run. Times are in nanoseconds, moments in seconds.
+    pub run: Summary,
+}
+
+/// Writes a report.
+pub fn to_json(summary: &Summary, thresholds: &[Verdict]) -> String {
+    let report = Report {
+        schema: SCHEMA.to_owned(),
+        passed: thresholds.iter().all(|verdict| !verdict.failed),
+        thresholds: thresholds.to_vec(),
+        run: summary.clone(),
+    };
+    // Nothing in a report can fail to be written: its keys are texts and numbers, and its numbers are finite.
+    serde_json::to_string_pretty(&report)
+        .unwrap_or_else(|error| unreachable!("a report is valid JSON: {error}"))
+}
+
+/// Reads a report of this version.
+pub fn read_json(text: &str) -> Result<Report, String> {
+    let report: Report = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if report.schema == SCHEMA {
+        Ok(report)
+    } else {
+        Err(format!(
+            "its schema is {:?}; this program reads {SCHEMA:?}",
+            report.schema
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SCHEMA, read_json, to_json};
+    use crate::record::{BackendSummary, Failure, Latency, Summary};
+
+    #[test]
+    fn a_report_is_read_as_it_was_written() {
+        let mut summary = Summary {
+            ok: 5,
+            elapsed: 1.5,
+            ..Summary::default()
+        };
+        summary.failures.insert(Failure::Status4xx, 2);
+        summary.statuses.insert(404, 2);
+        summary.backends.push(BackendSummary {
+            name: "i-1".into(),
+            answers: 7,
+            ok: 5,
+            response: Latency {
+                count: 5,
+                p99: 1_000,
+                ..Latency::default()
+            },
+            service: Latency::default(),
+            first_seen: 1.0,
+            last_seen: 1.5,
+        });
+        let text = to_json(&summary, &[]);
+        let report = read_json(&text).expect("valid");
+        assert!(report.passed);
+        assert_eq!(
+            (report.run.failures, report.run.statuses),
+            (summary.failures, summary.statuses)
+        );
+        assert_eq!(report.run.backends, summary.backends);
+        assert!(
+            read_json(&text.replace(SCHEMA, "loadtest.report/9"))
+                .expect_err("newer")
+                .contains("/9")
+        );
+    }
+}

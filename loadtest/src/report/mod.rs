@@ -1,0 +1,18 @@
+//! What is shown of a run at its end: for readers, for programs, for plots.
+
+mod compare;
+mod hgrm;
+mod hlog;
+mod html;
+mod json;
+mod merge;
+mod svg;
+mod table;
+
+pub use compare::compare;
+pub use hgrm::hgrm;
+pub use hlog::IntervalLog;
+pub use html::html;
+pub use json::{Report, SCHEMA, read_json, to_json};
+pub use merge::{LogError, merge};
+pub use table::table;

@@ -1,0 +1,135 @@
+//! What is asked of the server: a method, headers, a body.
+
+use crate::{plan::PlanError, target::Target};
+
+/// What is asked of the server, the same every time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    method: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: "GET".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+}
+
+impl Request {
+    /// A request with this method and neither headers of its own nor a body.
+    pub fn new(method: &str) -> Result<Self, PlanError> {
+        if !is_token(method) || method == "CONNECT" {
+            return Err(PlanError::Method(method.to_owned()));
+        }
+        Ok(Self {
+            method: method.to_owned(),
+            ..Self::default()
+        })
+    }
+
+    /// Adds a header; one of the same name as a default (`host`, `user-agent`, `accept`) replaces it.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, PlanError> {
+        let refuse = |why| {
+            Err(PlanError::Header {
+                name: name.to_owned(),
+                why,
+            })
+        };
+        let value = value.trim();
+        if !is_token(name) {
+            return refuse("its name has characters that a header name cannot have");
+        }
+        if !value
+            .bytes()
+            .all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte) || byte >= 0x80)
+        {
+            return refuse("its value has control characters");
+        }
+        let lower = name.to_ascii_lowercase();
+        if matches!(
+            lower.as_str(),
+            "content-length" | "transfer-encoding" | "connection" | "upgrade"
+        ) {
+            return refuse("the client sets it itself");
+        }
+        self.headers.push((name.to_owned(), value.to_owned()));
+        Ok(self)
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The method, as it is sent.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The body; empty for none.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2).
+    pub fn is_idempotent(&self) -> bool {
+        matches!(
+            self.method.as_str(),
+            "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE"
+        )
+    }
+
+    /// The defaults that were not replaced, then its own.
+    pub(crate) fn all_headers(&self, target: &Target) -> Vec<(String, String)> {
+        let defaults = [
+            ("host", target.authority()),
+            (
+                "user-agent",
+                concat!("loadtest/", env!("CARGO_PKG_VERSION")).to_owned(),
+            ),
+            ("accept", "*/*".to_owned()),
+        ];
+        let kept = defaults.into_iter().filter(|(name, _)| {
+            !self
+                .headers
+                .iter()
+                .any(|(own, _)| own.eq_ignore_ascii_case(name))
+        });
+        kept.map(|(name, value)| (name.to_owned(), value))
+            .chain(self.headers.iter().cloned())
+            .collect()
+    }
+}
+
+/// Whether a text is a token (RFC 9110, 5.6.2), as methods and header names are.
+pub(crate) fn is_token(text: &str) -> bool {
+    let special = b"!#$%&'*+-.^_`|~";
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || special.contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Request;
+
+    #[test]
+    fn headers_that_would_break_the_framing_are_refused() {
+        for (name, value) in [
+            ("a b", "c"),
+            ("a", "b\r\nc: d"),
+            ("Content-Length", "5"),
+            ("", "x"),
+        ] {
+            assert!(Request::default().header(name, value).is_err(), "{name:?}");
+        }
+    }
+}

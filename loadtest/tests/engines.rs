@@ -1,0 +1,264 @@
+//! The other ways to carry requests: hyper, HTTP/2, TLS. The server is hyper's.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, Response, body::Incoming, server::conn, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use loadtest::{Engine, Failure, Load, Plan, Run, RunError, Summary, Tls};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+
+struct Hosted {
+    address: SocketAddr,
+    connections: Arc<AtomicU64>,
+}
+
+/// Starts a server with HTTP/2 or HTTP/1.1, encrypted or not.
+async fn host(http2: bool, tls: Option<TlsAcceptor>) -> Hosted {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let connections = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                continue;
+            };
+            let number = counted.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(serve(stream, http2, tls.clone(), number));
+        }
+    });
+    Hosted {
+        address,
+        connections,
+    }
+}
+
+async fn serve(stream: TcpStream, http2: bool, tls: Option<TlsAcceptor>, number: u64) {
+    stream.set_nodelay(true).expect("a live connection");
+    let service = service_fn(move |request: Request<Incoming>| async move {
+        assert_eq!(request.headers().contains_key("host"), !http2);
+        if request.uri().path() == "/slow" {
+            std::future::pending::<()>().await;
+        }
+        let answer = Response::builder().header("x-instance-id", format!("i-{}", number % 2));
+        Ok::<_, Infallible>(
+            answer
+                .body(Full::new(Bytes::from_static(b"hello")))
+                .expect("an answer"),
+        )
+    });
+    // A client that goes away is no failure of the server.
+    let _ = match (tls, http2) {
+        (None, false) => {
+            conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+        }
+        (None, true) => {
+            conn::http2::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+        }
+        (Some(tls), http2) => {
+            let Ok(stream) = tls.accept(stream).await else {
+                return;
+            };
+            if http2 {
+                conn::http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+            } else {
+                conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+            }
+        }
+    };
+}
+
+/// A certificate for localhost and 127.0.0.1, in a file, and an acceptor that shows it.
+fn certificate(http2: bool) -> (tempfile::TempDir, PathBuf, TlsAcceptor) {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, made.cert.pem()).expect("written");
+    let chain = vec![CertificateDer::from_pem_file(&file).expect("a certificate")];
+    let key =
+        PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).expect("a key");
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("a certificate with its key");
+    config.alpn_protocols = vec![if http2 {
+        b"h2".to_vec()
+    } else {
+        b"http/1.1".to_vec()
+    }];
+    (folder, file, TlsAcceptor::from(Arc::new(config)))
+}
+
+fn plan(url: &str, engine: Engine) -> Plan {
+    let mut plan = Plan::new(
+        url.parse().expect("a URL"),
+        Load::Open("1s@200".parse().expect("a profile")),
+    );
+    plan.engine = engine;
+    (plan.threads, plan.connections, plan.spread) = (2, 4, 4);
+    plan.tick = Duration::from_millis(200);
+    plan
+}
+
+async fn run(plan: Plan) -> Summary {
+    Run::start(plan)
+        .await
+        .expect("started")
+        .wait()
+        .await
+        .expect("finished")
+}
+
+fn assert_whole(summary: &Summary) {
+    assert_eq!(
+        (summary.ok, summary.failed()),
+        (200, 0),
+        "{:?}",
+        summary.failures
+    );
+    assert_eq!(summary.accounts.scheduled, summary.accounts.started());
+    let names: Vec<_> = summary
+        .backends
+        .iter()
+        .map(|backend| &*backend.name)
+        .collect();
+    assert_eq!(names, ["i-0", "i-1"]);
+}
+
+#[tokio::test]
+async fn hyper_carries_http1_as_the_own_codec_does() {
+    let hosted = host(false, None).await;
+    let url = format!("http://{}/", hosted.address);
+    for engine in [Engine::Http1, Engine::Hyper] {
+        assert_whole(&run(plan(&url, engine)).await);
+    }
+}
+
+#[tokio::test]
+async fn http2_shares_connections() {
+    let hosted = host(true, None).await;
+    let mut plan = plan(
+        &format!("http://{}/", hosted.address),
+        Engine::Http2 { streams: 16 },
+    );
+    plan.probe = false;
+    let summary = run(plan.clone()).await;
+    assert_whole(&summary);
+    assert_eq!(
+        (
+            summary.connected,
+            hosted.connections.load(Ordering::Relaxed)
+        ),
+        (4, 4)
+    );
+
+    plan.connection_max_age = Some(Duration::from_millis(300));
+    let summary = run(plan.clone()).await;
+    assert_whole(&summary);
+    assert!(
+        (8..60).contains(&summary.connected),
+        "{} connections",
+        summary.connected
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_is_given_up_leaves_its_connection_to_the_others() {
+    let hosted = host(true, None).await;
+    let url = format!("http://{}/slow", hosted.address);
+    let mut plan = plan(&url, Engine::Http2 { streams: 64 });
+    (plan.timeout, plan.probe) = (Duration::from_millis(200), false);
+    let summary = run(plan).await;
+    assert_eq!(
+        summary.failures.get(&Failure::Timeout),
+        Some(&200),
+        "{:?}",
+        summary.failures
+    );
+    assert_eq!(hosted.connections.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn https_with_a_trusted_certificate_and_without() {
+    for (http2, engine) in [
+        (false, Engine::Http1),
+        (false, Engine::Hyper),
+        (true, Engine::Http2 { streams: 8 }),
+    ] {
+        let (_folder, file, acceptor) = certificate(http2);
+        let hosted = host(http2, Some(acceptor)).await;
+        let mut trusting = plan(
+            &format!("https://localhost:{}/", hosted.address.port()),
+            engine,
+        );
+        trusting.tls = Tls {
+            ca_file: Some(file),
+            insecure: false,
+        };
+        assert_whole(&run(trusting.clone()).await);
+
+        let mut careless = trusting.clone();
+        careless.tls = Tls {
+            ca_file: None,
+            insecure: true,
+        };
+        assert_whole(&run(careless).await);
+
+        let (_other, stranger, _) = certificate(false);
+        let mut strict = trusting;
+        strict.tls = Tls {
+            ca_file: Some(stranger),
+            insecure: false,
+        };
+        let error = Run::start(strict)
+            .await
+            .expect_err("a stranger's certificate");
+        assert!(matches!(error, RunError::Unreachable { .. }), "{error}");
+        assert!(
+            error.to_string().contains("TLS handshake failed"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_http2_is_a_failure_and_not_a_success() {
+    let hosted = host(false, None).await;
+    let mut plan = plan(
+        &format!("http://{}/", hosted.address),
+        Engine::Http2 { streams: 8 },
+    );
+    plan.timeout = Duration::from_secs(2);
+    let summary = run(plan).await;
+    assert_eq!((summary.ok, summary.failed()), (0, 200));
+}
