@@ -4,7 +4,7 @@ mod support;
 
 use autoscaler::policy::Direction;
 use proptest::prelude::*;
-use support::world::{life, live};
+use support::lives::{life, live};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]

@@ -3,7 +3,7 @@
 mod support;
 
 use proptest::prelude::*;
-use support::world::{life, live};
+use support::lives::{life, live};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use autoscaler::policy::{Direction, Mode, Rules};
 use proptest::prelude::*;
-use support::world::{Happening, World, life, live};
+use support::{
+    lives::{life, live},
+    world::{Happening, World},
+};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]

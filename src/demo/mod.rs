@@ -10,6 +10,7 @@ mod recorder;
 pub mod report;
 mod run;
 pub mod screen;
+mod stage;
 pub mod story;
 pub mod summary;
 pub mod timeline;

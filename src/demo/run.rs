@@ -1,60 +1,42 @@
-//! Starts everything, tells the story, stops everything.
+//! Tells the story: plays the load, watches, writes down, and judges.
 
 use std::{
-    fs,
     io::{self, IsTerminal as _},
-    net::SocketAddr,
-    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use loadtest::{Load, Plan, Profile, Progress, Run};
 use tokio::{
-    signal::unix::{SignalKind, signal},
     sync::watch,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval},
 };
 
 use super::{
-    agent_process::{AgentProcess, AgentSetup},
-    leash,
     lines::LineLog,
-    options::{Options, WatcherChoice},
+    options::Options,
     recorder::Recorder,
     report::{Report, Totals},
     screen::{Screen, ScreenEvent},
+    stage::{CPU_QUOTA, Stage, asked_to_stop},
     story::{Lasts, Story},
-    summary,
-    timeline::RunSettings,
-    timeline_svg,
-    watcher::{
-        RuleSettings, Watcher, WatcherHandle, http_client,
-        prometheus::{PrometheusServer, PrometheusSettings, find_on_path},
-        prometheus_source::PrometheusSource,
-        scraper::ScrapeSource,
-        webhook::{BearerToken, WebhookSettings},
-    },
-};
-use crate::{
-    exoscale::models::HealthStatus,
-    local_cloud::{LocalCloud, LocalCloudConfig, runner::InstanceCommand},
+    summary, timeline_svg,
 };
 
-/// CPU time of one request, and the part of a core an instance has: together an instance's capacity.
+/// CPU time of one request; with [`CPU_QUOTA`] it makes an instance's capacity.
 const WORK: Duration = Duration::from_millis(20);
-const CPU_QUOTA: f64 = 0.25;
 /// Time between two looks at everything.
 const TICK: Duration = Duration::from_millis(500);
-/// How long the first members may take to serve, at speed 1.
-const FIRST_MEMBERS_WITHIN: Duration = Duration::from_secs(240);
 
 /// Runs the demo. Call it on the main thread, inside an actix `System`.
 pub async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let capacity = CPU_QUOTA / WORK.as_secs_f64();
     let story = Story::new(capacity, options.speed, options.min_size, options.max_size)?;
-    let mut stage = Stage::set(&options).await?;
+    let mut stage = tokio::select! {
+        stage = Stage::set(&options) => stage?,
+        asked = asked_to_stop() => return asked.map(|()| stopped()),
+    };
     let told = stage.tell(&options, &story).await;
     if let (Ok(Told::ToTheEnd(_)), true) = (&told, options.keep) {
         stage.keep().await?;
@@ -62,11 +44,13 @@ pub async fn run(options: Options) -> anyhow::Result<ExitCode> {
     stage.clear().await?;
     match told? {
         Told::ToTheEnd(report) => Ok(report.checks.exit_code()),
-        Told::Stopped => {
-            eprintln!("Stopped before the end; nothing is left running.");
-            Ok(ExitCode::from(130))
-        }
+        Told::Stopped => Ok(stopped()),
     }
+}
+
+fn stopped() -> ExitCode {
+    eprintln!("Stopped before the end; nothing is left running.");
+    ExitCode::from(130)
 }
 
 /// How the story ended.
@@ -75,68 +59,11 @@ enum Told {
     Stopped,
 }
 
-/// Everything that runs.
-struct Stage {
-    cloud: LocalCloud,
-    agent: AgentProcess,
-    watcher: WatcherHandle,
-    prometheus: Option<PrometheusServer>,
-    client: reqwest::Client,
-    entrance: SocketAddr,
-    /// Removed with everything in it at the end.
-    _folder: Folder,
-}
-
 impl Stage {
-    async fn set(options: &Options) -> anyhow::Result<Self> {
-        let client = http_client()?;
-        let folder = Folder::make()?;
-        let (alert_token, drain_token) = (random_token(), random_token());
-        let secret = random_token();
-        let cloud = start_cloud(options, &secret, &drain_token).await?;
-        say("The local cloud serves; the first members boot.");
-        let stack = cloud.create_stack(options.min_size).await?;
-        let entrance = first_members(&cloud, options).await?;
-
-        let setup = AgentSetup {
-            endpoint: cloud.endpoint(),
-            key: cloud.key().as_str(),
-            secret: &secret,
-            stack,
-            speed: options.speed,
-            min_size: options.min_size,
-            max_size: options.max_size,
-            folder: &folder.0,
-            alert_token: &alert_token,
-            drain_token: &drain_token,
-            log: &options.report.join("agent.log"),
-        };
-        let agent = AgentProcess::start(&setup).await?;
-        say(&format!("The agent is ready: http://{}/", agent.address));
-        let webhook = WebhookSettings {
-            url: format!("http://{}/webhook", agent.address),
-            token: Some(BearerToken::new(alert_token.as_str())),
-            timeout: Duration::from_secs(5),
-        };
-        let targets = setup.discovery_file();
-        let (watcher, prometheus) =
-            start_watcher(options, &folder.0, &targets, webhook, &client).await?;
-        say(&format!("CPU is watched by {}.", watcher.name));
-        Ok(Self {
-            cloud,
-            agent,
-            watcher,
-            prometheus,
-            client,
-            entrance,
-            _folder: folder,
-        })
-    }
-
     /// Plays the load and writes down what happens.
     async fn tell(&mut self, options: &Options, story: &Story) -> anyhow::Result<Told> {
         let load = self.start_load(options, story).await?;
-        let mut recorder = Recorder::new(self.run_settings(options));
+        let mut recorder = Recorder::new(self.settings(options));
         let mut show = Show::open(options)?;
         let mut progress = load.progress();
         let stopped = self
@@ -181,8 +108,7 @@ impl Stage {
         show: &mut Show,
         progress: &mut watch::Receiver<Progress>,
     ) -> anyhow::Result<bool> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut stop = std::pin::pin!(asked_to_stop());
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut phases = story.phases().iter().enumerate();
@@ -195,8 +121,7 @@ impl Stage {
                     ScreenEvent::Stop => return Ok(true),
                     ScreenEvent::Resized => {}
                 },
-                _ = terminate.recv() => return Ok(true),
-                _ = interrupt.recv() => return Ok(true),
+                asked = &mut stop => return asked.map(|()| true),
             }
             if let Some(status) = self.agent.ended() {
                 bail!(
@@ -245,51 +170,6 @@ impl Stage {
         plan.connection_max_age = Some(options.speed.scale(Duration::from_secs(10)));
         Ok(Run::start(plan).await?)
     }
-
-    fn run_settings(&self, options: &Options) -> RunSettings {
-        let rules = RuleSettings::service();
-        RunSettings {
-            speed: options.speed,
-            min_size: options.min_size,
-            max_size: options.max_size,
-            window: options.speed.scale(Duration::from_secs(60)),
-            upper_threshold: rules.upper_threshold,
-            lower_threshold: rules.lower_threshold,
-            watcher: self.watcher.name.to_owned(),
-        }
-    }
-
-    /// Leaves everything running until a signal.
-    async fn keep(&mut self) -> anyhow::Result<()> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        println!("\nStill running; Ctrl-C ends it.");
-        println!("  application   http://{}/", self.entrance);
-        println!("  agent         http://{}/", self.agent.address);
-        println!("  local cloud   {}", self.cloud.endpoint());
-        if let Some(prometheus) = &self.prometheus {
-            println!("  Prometheus    {}", prometheus.url());
-        }
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        Ok(())
-    }
-
-    /// Stops everything, the watcher first, so that nothing is scaled while it goes.
-    async fn clear(self) -> anyhow::Result<()> {
-        drop(self.watcher);
-        let status = self.agent.stop().await?;
-        if let Some(prometheus) = self.prometheus {
-            prometheus.stop().await?;
-        }
-        self.cloud.stop().await;
-        if !status.success() {
-            bail!("the agent ended with {status} instead of 0");
-        }
-        Ok(())
-    }
 }
 
 /// Where the run is shown.
@@ -329,112 +209,4 @@ impl Show {
             Self::Lines(_) => std::future::pending().await,
         }
     }
-}
-
-/// A folder under the system's temporary one.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("autoscaler-demo-{}", random_token()));
-        fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-async fn start_cloud(
-    options: &Options,
-    secret: &str,
-    drain_token: &str,
-) -> anyhow::Result<LocalCloud> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
-    let further = ["--drain-token".to_owned(), drain_token.to_owned()];
-    let command = InstanceCommand::slow_app(program, Some("slow-app"), CPU_QUOTA, &further);
-    let config = LocalCloudConfig {
-        speed: f64::from(options.speed.divisor()),
-        secret: Some(secret.parse()?),
-        ..LocalCloudConfig::with_processes(command)
-    };
-    Ok(LocalCloud::start(config).await?)
-}
-
-/// Waits until the balancer sends requests to as many members as there are to be; returns its address.
-async fn first_members(cloud: &LocalCloud, options: &Options) -> anyhow::Result<SocketAddr> {
-    let mut ticks = interval(Duration::from_millis(100));
-    let serve = async {
-        loop {
-            ticks.tick().await;
-            let status = cloud.status();
-            let service = status.balancers.iter().flat_map(|b| &b.services).next();
-            if let Some(service) = service
-                && let Some(listen) = service.listen
-            {
-                let healthy =
-                    |s: &&crate::local_cloud::ServerHealth| s.status == HealthStatus::Success;
-                if service.servers.iter().filter(healthy).count() >= options.min_size as usize {
-                    return listen;
-                }
-            }
-        }
-    };
-    let limit = options.speed.scale(FIRST_MEMBERS_WITHIN);
-    timeout(limit, serve)
-        .await
-        .context("the first members do not serve; is this machine very busy?")
-}
-
-async fn start_watcher(
-    options: &Options,
-    folder: &Path,
-    targets: &Path,
-    webhook: WebhookSettings,
-    client: &reqwest::Client,
-) -> anyhow::Result<(WatcherHandle, Option<PrometheusServer>)> {
-    let rules = RuleSettings::service().divided_by(options.speed.divisor());
-    let program = match options.watcher {
-        WatcherChoice::BuiltIn => None,
-        WatcherChoice::Auto => find_on_path("prometheus"),
-        WatcherChoice::Prometheus => Some(
-            find_on_path("prometheus")
-                .context("--watcher prometheus: there is no `prometheus` on PATH")?,
-        ),
-    };
-    let Some(program) = program else {
-        let source = ScrapeSource::start(rules.scrapes(targets.to_owned()), client.clone());
-        return Ok((Watcher::start(rules, source, webhook, client.clone()), None));
-    };
-    let own = std::env::current_exe().context("cannot find this program's own file")?;
-    let settings = PrometheusSettings {
-        program,
-        launcher: leash::command_line(own.as_os_str()),
-        folder: folder.to_owned(),
-        targets: targets.to_owned(),
-        scrape_interval: rules.scrape_interval,
-        ready_within: Duration::from_secs(60),
-    };
-    let server = PrometheusServer::start(&settings, client).await?;
-    let source = PrometheusSource::new(
-        &server.url(),
-        client.clone(),
-        rules.rate_window,
-        Duration::from_secs(5),
-    );
-    Ok((
-        Watcher::start(rules, source, webhook, client.clone()),
-        Some(server),
-    ))
-}
-
-fn random_token() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
-}
-
-fn say(text: &str) {
-    println!("{text}");
 }

@@ -5,6 +5,7 @@
 //! restarts run in a test within milliseconds.
 
 mod decision;
+mod event;
 mod latch;
 mod pool;
 mod rules;
@@ -15,10 +16,10 @@ mod time;
 mod victims;
 
 pub use decision::{Decision, Reason, Verdict};
+pub use event::{Action, Effect, Event, Failure, Outcome, ReadFailure};
 pub use latch::{Direction, Pending};
 pub use pool::{Member, MemberId, Pool};
 pub use rules::{Mode, ModeError, Rules, ScaleIn, ScaleOut};
 pub use size::{Bounds, BoundsError, Resize, Size};
 pub use state::{Backoff, Memo, State};
-pub use step::{Action, Effect, Event, Failure, Outcome, ReadFailure};
 pub use time::Moment;

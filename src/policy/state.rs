@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{
     decision::{Decision, Reason, Verdict},
+    event::Effect,
     latch::{Direction, Pending},
     pool::Pool,
     rules::{Mode, Rules},
     size::{Resize, Size},
-    step::Effect,
     time::Moment,
 };
 

@@ -6,4 +6,5 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod lives;
 pub mod world;

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use autoscaler::policy::{
-    Action, Bounds, Decision, Direction, Effect, Event, Failure, Member, MemberId, Memo, Mode,
-    Moment, Outcome, Pool, ReadFailure, Rules, Size, State, Verdict,
+    Action, Decision, Direction, Effect, Event, Failure, Member, MemberId, Memo, Mode, Moment,
+    Outcome, Pool, ReadFailure, Rules, Size, State, Verdict,
 };
-use proptest::prelude::*;
 
 /// Something that happens to the agent.
 #[derive(Clone, Debug)]
@@ -355,75 +354,4 @@ impl World {
             Direction::Down => self.rules.scale_in.signal_ttl,
         }
     }
-}
-
-fn seconds(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
-    range.prop_map(Duration::from_secs)
-}
-
-fn mood() -> impl Strategy<Value = Mood> {
-    let read = prop_oneof![
-        6 => (10u64..2_000).prop_map(|ms| Ok(Duration::from_millis(ms))),
-        1 => seconds(5..20).prop_map(Ok),
-        1 => Just(Err(ReadFailure::Unavailable)),
-        1 => Just(Err(ReadFailure::Unauthorised)),
-    ];
-    let write = prop_oneof![
-        6 => Just(WriteFate::Applied),
-        1 => Just(WriteFate::NoCapacity),
-        1 => Just(WriteFate::Refused),
-        1 => Just(WriteFate::UnknownApplied),
-        1 => Just(WriteFate::UnknownLost),
-    ];
-    (read, write, seconds(1..50)).prop_map(|(read, write, write_takes)| Mood {
-        read,
-        write,
-        write_takes,
-    })
-}
-
-fn happening() -> impl Strategy<Value = Happening> {
-    prop_oneof![
-        8 => (0u32..3, 0u32..3).prop_map(|(up, down)| Happening::Alerts { up, down }),
-        4 => (1u32..3).prop_map(|down| Happening::Alerts { up: 0, down }),
-        12 => seconds(0..90).prop_map(Happening::Pass),
-        2 => seconds(90..400).prop_map(Happening::Pass),
-        1 => (1u32..14).prop_map(Happening::OperatorSets),
-        1 => any::<bool>().prop_map(Happening::PoolBusy),
-        2 => mood().prop_map(Happening::Api),
-        1 => any::<bool>().prop_map(Happening::MemberHealth),
-        1 => any::<bool>().prop_map(Happening::ListTruncated),
-        2 => any::<bool>().prop_map(|write_lands| Happening::Crash { write_lands }),
-        1 => prop_oneof![
-            3 => Just(Mode::On),
-            1 => Just(Mode::ScaleOutOnly),
-            1 => Just(Mode::Recommend),
-            1 => (0u32..14).prop_map(|n| Mode::Pinned(Size(n))),
-        ]
-        .prop_map(Happening::ModeSet),
-    ]
-}
-
-/// Any life of an agent: its rules, the pool's first size, and what happens.
-pub fn life() -> impl Strategy<Value = (Rules, u32, Vec<Happening>)> {
-    let rules = (1u32..4, 0u32..8, 1u32..4, 1u32..4).prop_map(|(min, more, out, step_in)| {
-        let mut rules = Rules {
-            bounds: Bounds::new(min, min + more).expect("min >= 1"),
-            ..Rules::default()
-        };
-        rules.scale_out.step = out.try_into().expect("out >= 1");
-        rules.scale_in.step = step_in.try_into().expect("step_in >= 1");
-        rules
-    });
-    (
-        rules,
-        1u32..12,
-        proptest::collection::vec(happening(), 0..60),
-    )
-}
-
-/// Plays a life and returns its rules and history.
-pub fn live((rules, size, happenings): (Rules, u32, Vec<Happening>)) -> (Rules, History) {
-    let history = World::new(rules.clone(), size).play(&happenings);
-    (rules, history)
 }

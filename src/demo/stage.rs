@@ -1,0 +1,255 @@
+//! Everything that runs during the demo: started, kept and stopped here.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{interval, timeout},
+};
+
+use super::{
+    agent_process::{AgentProcess, AgentSetup},
+    leash,
+    options::{Options, WatcherChoice},
+    timeline::RunSettings,
+    watcher::{
+        RuleSettings, Watcher, WatcherHandle, http_client,
+        prometheus::{PrometheusServer, PrometheusSettings, find_on_path},
+        prometheus_source::PrometheusSource,
+        scraper::ScrapeSource,
+        webhook::{BearerToken, WebhookSettings},
+    },
+};
+use crate::{
+    exoscale::models::HealthStatus,
+    local_cloud::{LocalCloud, LocalCloudConfig, ServerHealth, runner::InstanceCommand},
+};
+
+/// The part of a core that an instance has.
+pub(super) const CPU_QUOTA: f64 = 0.25;
+/// How long the first members may take to serve, at speed 1.
+const FIRST_MEMBERS_WITHIN: Duration = Duration::from_secs(240);
+
+/// Everything that runs.
+pub(super) struct Stage {
+    pub(super) cloud: LocalCloud,
+    pub(super) agent: AgentProcess,
+    pub(super) watcher: WatcherHandle,
+    prometheus: Option<PrometheusServer>,
+    pub(super) client: reqwest::Client,
+    pub(super) entrance: SocketAddr,
+    /// Removed with everything in it at the end.
+    _folder: Folder,
+}
+
+impl Stage {
+    /// Starts everything and waits until it serves.
+    pub(super) async fn set(options: &Options) -> anyhow::Result<Self> {
+        let client = http_client()?;
+        let folder = Folder::make()?;
+        let (alert_token, drain_token) = (random_token(), random_token());
+        let secret = random_token();
+        let cloud = start_cloud(options, &secret, &drain_token).await?;
+        say("The local cloud serves; the first members boot.");
+        let stack = cloud.create_stack(options.min_size).await?;
+        let entrance = first_members(&cloud, options).await?;
+
+        let setup = AgentSetup {
+            endpoint: cloud.endpoint(),
+            key: cloud.key().as_str(),
+            secret: &secret,
+            stack,
+            speed: options.speed,
+            min_size: options.min_size,
+            max_size: options.max_size,
+            folder: &folder.0,
+            alert_token: &alert_token,
+            drain_token: &drain_token,
+            log: &options.report.join("agent.log"),
+        };
+        let agent = AgentProcess::start(&setup).await?;
+        say(&format!("The agent is ready: http://{}/", agent.address));
+        let webhook = WebhookSettings {
+            url: format!("http://{}/webhook", agent.address),
+            token: Some(BearerToken::new(alert_token.as_str())),
+            timeout: Duration::from_secs(5),
+        };
+        let targets = setup.discovery_file();
+        let (watcher, prometheus) =
+            start_watcher(options, &folder.0, &targets, webhook, &client).await?;
+        say(&format!("CPU is watched by {}.", watcher.name));
+        Ok(Self {
+            cloud,
+            agent,
+            watcher,
+            prometheus,
+            client,
+            entrance,
+            _folder: folder,
+        })
+    }
+
+    /// What the record of a run begins with.
+    pub(super) fn settings(&self, options: &Options) -> RunSettings {
+        let rules = RuleSettings::service();
+        RunSettings {
+            speed: options.speed,
+            min_size: options.min_size,
+            max_size: options.max_size,
+            window: options.speed.scale(Duration::from_secs(60)),
+            upper_threshold: rules.upper_threshold,
+            lower_threshold: rules.lower_threshold,
+            watcher: self.watcher.name.to_owned(),
+        }
+    }
+
+    /// Leaves everything running until a signal.
+    pub(super) async fn keep(&self) -> anyhow::Result<()> {
+        println!("\nStill running; Ctrl-C ends it.");
+        println!("  application   http://{}/", self.entrance);
+        println!("  agent         http://{}/", self.agent.address);
+        println!("  local cloud   {}", self.cloud.endpoint());
+        if let Some(prometheus) = &self.prometheus {
+            println!("  Prometheus    {}", prometheus.url());
+        }
+        asked_to_stop().await
+    }
+
+    /// Stops everything, the watcher first, so that nothing is scaled while it goes.
+    pub(super) async fn clear(self) -> anyhow::Result<()> {
+        drop(self.watcher);
+        let status = self.agent.stop().await?;
+        if let Some(prometheus) = self.prometheus {
+            prometheus.stop().await?;
+        }
+        self.cloud.stop().await;
+        if !status.success() {
+            bail!("the agent ended with {status} instead of 0");
+        }
+        Ok(())
+    }
+}
+
+/// Returns when somebody asks the demo to stop: by Ctrl-C or SIGTERM.
+pub(super) async fn asked_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// A folder under the system's temporary one.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> anyhow::Result<Self> {
+        let path = std::env::temp_dir().join(format!("autoscaler-demo-{}", random_token()));
+        fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn start_cloud(
+    options: &Options,
+    secret: &str,
+    drain_token: &str,
+) -> anyhow::Result<LocalCloud> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let further = ["--drain-token".to_owned(), drain_token.to_owned()];
+    let command = InstanceCommand::slow_app(program, Some("slow-app"), CPU_QUOTA, &further);
+    let config = LocalCloudConfig {
+        speed: f64::from(options.speed.divisor()),
+        secret: Some(secret.parse()?),
+        ..LocalCloudConfig::with_processes(command)
+    };
+    Ok(LocalCloud::start(config).await?)
+}
+
+/// Waits until the balancer sends requests to as many members as there are to be; returns its address.
+async fn first_members(cloud: &LocalCloud, options: &Options) -> anyhow::Result<SocketAddr> {
+    let mut ticks = interval(Duration::from_millis(100));
+    let serve = async {
+        loop {
+            ticks.tick().await;
+            let status = cloud.status();
+            let service = status.balancers.iter().flat_map(|b| &b.services).next();
+            if let Some(service) = service
+                && let Some(listen) = service.listen
+            {
+                let healthy = |s: &&ServerHealth| s.status == HealthStatus::Success;
+                if service.servers.iter().filter(healthy).count() >= options.min_size as usize {
+                    return listen;
+                }
+            }
+        }
+    };
+    let limit = options.speed.scale(FIRST_MEMBERS_WITHIN);
+    timeout(limit, serve)
+        .await
+        .context("the first members do not serve; is this machine very busy?")
+}
+
+async fn start_watcher(
+    options: &Options,
+    folder: &Path,
+    targets: &Path,
+    webhook: WebhookSettings,
+    client: &reqwest::Client,
+) -> anyhow::Result<(WatcherHandle, Option<PrometheusServer>)> {
+    let rules = RuleSettings::service().divided_by(options.speed.divisor());
+    let program = match options.watcher {
+        WatcherChoice::BuiltIn => None,
+        WatcherChoice::Auto => find_on_path("prometheus"),
+        WatcherChoice::Prometheus => Some(
+            find_on_path("prometheus")
+                .context("--watcher prometheus: there is no `prometheus` on PATH")?,
+        ),
+    };
+    let Some(program) = program else {
+        let source = ScrapeSource::start(rules.scrapes(targets.to_owned()), client.clone());
+        return Ok((Watcher::start(rules, source, webhook, client.clone()), None));
+    };
+    let own = std::env::current_exe().context("cannot find this program's own file")?;
+    let settings = PrometheusSettings {
+        program,
+        launcher: leash::command_line(own.as_os_str()),
+        folder: folder.to_owned(),
+        targets: targets.to_owned(),
+        scrape_interval: rules.scrape_interval,
+        ready_within: Duration::from_secs(60),
+    };
+    let server = PrometheusServer::start(&settings, client).await?;
+    let source = PrometheusSource::new(
+        &server.url(),
+        client.clone(),
+        rules.rate_window,
+        Duration::from_secs(5),
+    );
+    Ok((
+        Watcher::start(rules, source, webhook, client.clone()),
+        Some(server),
+    ))
+}
+
+fn random_token() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+fn say(text: &str) {
+    println!("{text}");
+}
