@@ -85,7 +85,7 @@ impl Cloud {
         };
         let read = tokio::try_join!(
             api.get_instance_pool(self.pool),
-            api.list_pool_members(self.pool),
+            list_members(&api, self.pool),
             balancer,
         );
         self.read_model.api_answered(read.as_ref().err());
@@ -124,6 +124,13 @@ impl Cloud {
             detail,
         }
     }
+}
+
+/// The pool's members without those that are on their way out: they neither serve nor can be removed.
+async fn list_members(api: &Client, pool: PoolId) -> Result<Vec<Instance>, ClientError> {
+    let mut members = api.list_pool_members(pool).await?;
+    members.retain(|member| !member.state.is_leaving());
+    Ok(members)
 }
 
 /// Health by address, as the balancer sees it; the worst where several services disagree.
@@ -261,7 +268,7 @@ impl Write {
         api: &Client,
         victims: &[MemberId],
     ) -> Result<Vec<Ipv4Addr>, (Failure, String)> {
-        let members = api.list_pool_members(self.cloud.pool).await;
+        let members = list_members(api, self.cloud.pool).await;
         let members = members.map_err(|error| (Failure::Refused, error.to_string()))?;
         let leaves = |member: &&Instance| victims.contains(&MemberId(member.id.0));
         let leaving: Vec<&Instance> = members.iter().filter(leaves).collect();
@@ -305,7 +312,7 @@ impl Handler<ListMembers> for Cloud {
     fn handle(&mut self, _: ListMembers, _: &mut Self::Context) -> Self::Result {
         let cloud = self.clone();
         Box::pin(async move {
-            let members = cloud.api.list_pool_members(cloud.pool).await;
+            let members = list_members(&cloud.api, cloud.pool).await;
             cloud.read_model.api_answered(members.as_ref().err());
             members
         })

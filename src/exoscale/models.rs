@@ -74,6 +74,13 @@ state!(
     }
 );
 
+impl InstanceState {
+    /// Whether the instance is on its way out. The API still lists it for a while.
+    pub fn is_leaving(&self) -> bool {
+        matches!(self, Self::Destroying | Self::Destroyed | Self::Expunging)
+    }
+}
+
 state!(
     /// How an operation stands.
     OperationState {
