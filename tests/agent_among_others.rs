@@ -89,7 +89,13 @@ async fn a_quota_is_not_run_against_again_and_again() {
     assert_eq!(stage.writes(), 1);
     agent.alert("up").await;
     agent.until_decided("refused", "capacity_backoff").await;
-    // The pause outlives the process.
+    // The pause outlives the process, once the journal has it.
+    until("the journal has it", || {
+        let text = std::fs::read_to_string(stage.journal()).ok()?;
+        let journal: serde_json::Value = serde_json::from_str(&text).ok()?;
+        (journal["backoff_failures"] == 1).then_some(())
+    })
+    .await;
     drop(agent);
     let agent = stage
         .restart(Wishes::default().set("scaling.window", "1s"))
