@@ -122,7 +122,8 @@ async fn a_drain_is_undone() {
     }
     let wishes = Wishes::default()
         .set("drain.enabled", "true")
-        .set("drain.port", port);
+        .set("drain.port", port)
+        .set("exoscale.request_timeout", "20s");
     let mut agent = stage.start(wishes).await;
     agent.alert("down").await;
     let asked = async {

@@ -1,0 +1,180 @@
+//! The agent in a world that does not wait for it: a busy pool, an operator, a quota, a key that was
+//! revoked, alerts that come before anything is known.
+
+mod agent_support;
+
+use std::time::Duration;
+
+use agent_support::{Stage, Wishes, until};
+use autoscaler::{
+    exoscale::{Client, ClientConfig, models::PoolState},
+    local_cloud::{Fault, FaultKind, LocalCloudConfig},
+};
+use tokio::time::{Instant, sleep};
+
+/// Somebody else's client of the same account.
+fn operator(stage: &Stage) -> Client {
+    let endpoint = stage.cloud.endpoint().parse().unwrap();
+    let (key, secret) = (stage.cloud.key().clone(), stage.cloud.secret().clone());
+    Client::new(ClientConfig::for_endpoint(endpoint, key, secret)).unwrap()
+}
+
+async fn until_at_rest(stage: &Stage) {
+    let at_rest = || (stage.pool().state == PoolState::Running).then_some(());
+    until("the pool is at rest", at_rest).await;
+}
+
+fn with_operation_time(operation_time: Duration) -> LocalCloudConfig {
+    LocalCloudConfig {
+        operation_time,
+        boot_time: Duration::from_millis(50),
+        ..LocalCloudConfig::without_processes()
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_is_busy_is_left_alone_until_it_is_not() {
+    let stage = Stage::of(with_operation_time(Duration::from_secs(2)), 1).await;
+    let agent = stage.start(Wishes::default()).await;
+    let operator = operator(&stage);
+    operator
+        .scale_instance_pool(stage.stack.pool, 2)
+        .await
+        .unwrap();
+    agent.alert("up").await;
+    agent.until_decided("held", "pool_busy").await;
+    assert_eq!(stage.writes(), 1, "only the operator's");
+    // It acts on the size that the operator set.
+    until("it acts", || (stage.writes() == 2).then_some(())).await;
+    let decision = agent.until_decided("acted", "high_load").await;
+    assert_eq!((&decision["from"], &decision["to"]), (&2.into(), &3.into()));
+}
+
+#[tokio::test]
+async fn a_size_above_the_maximum_is_not_fought_and_not_raised() {
+    let stage = Stage::with_pool(5).await;
+    let agent = stage
+        .start(Wishes::default().set("scaling.max_size", "3"))
+        .await;
+    stage.until_targets(5).await;
+    agent.alert("up").await;
+    agent.until_decided("refused", "at_max").await;
+    assert_eq!((stage.writes(), stage.pool().size), (0, 5));
+    agent.alert("down").await;
+    stage.until_size(4).await;
+    assert_eq!(stage.writes(), 1);
+}
+
+#[tokio::test]
+async fn at_the_minimum_a_down_is_answered_and_refused() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage.start(Wishes::default()).await;
+    agent.alert("down").await;
+    agent.until_decided("refused", "at_min").await;
+    assert_eq!(stage.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_quota_is_not_run_against_again_and_again() {
+    let config = LocalCloudConfig {
+        instance_quota: 2,
+        ..with_operation_time(Duration::from_millis(50))
+    };
+    let stage = Stage::of(config, 2).await;
+    let agent = stage
+        .start(Wishes::default().set("scaling.window", "1s"))
+        .await;
+    agent.alert("up").await;
+    agent.until_decided("failed", "no_capacity").await;
+    assert_eq!(stage.writes(), 1);
+    agent.alert("up").await;
+    agent.until_decided("refused", "capacity_backoff").await;
+    // The pause outlives the process, once the journal has it.
+    until("the journal has it", || {
+        let text = std::fs::read_to_string(stage.journal()).ok()?;
+        let journal: serde_json::Value = serde_json::from_str(&text).ok()?;
+        (journal["backoff_failures"] == 1).then_some(())
+    })
+    .await;
+    drop(agent);
+    let agent = stage
+        .restart(Wishes::default().set("scaling.window", "1s"))
+        .await;
+    agent.alert("up").await;
+    agent.until_decided("refused", "capacity_backoff").await;
+    assert_eq!((stage.writes(), stage.pool().size), (1, 2));
+}
+
+#[tokio::test]
+async fn an_alert_before_the_first_read_is_kept_for_it() {
+    let stage = Stage::with_pool(1).await;
+    stage.fault("*", 1_000_000, FaultKind::Fail);
+    let agent = stage.start(Wishes::default()).await;
+    agent.alert("up").await;
+    agent.until_decided("held", "api_unavailable").await;
+    assert_eq!(stage.writes(), 0);
+    stage.cloud.faults().clear();
+    stage.until_size(2).await;
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_said_and_not_stormed_with() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage
+        .start(Wishes::default().set("scaling.retry", "5s"))
+        .await;
+    stage.until_targets(1).await;
+    let refused = Fault::new("*", 1_000_000, FaultKind::Fail);
+    stage.cloud.faults().add(Fault {
+        status: Some(401),
+        ..refused
+    });
+    agent.alert("up").await;
+    agent.until_decided("held", "unauthorised").await;
+    let reads = stage.calls("get-instance-pool");
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(2) {
+        agent.alert("up").await;
+        sleep(Duration::from_millis(20)).await;
+    }
+    let more = stage.calls("get-instance-pool") - reads;
+    assert!(
+        more <= 1,
+        "{more} reads in 2 s, although one in 5 s is enough"
+    );
+    stage.cloud.faults().clear();
+    stage.until_size(2).await;
+    until_at_rest(&stage).await;
+}
+
+#[tokio::test]
+async fn a_mode_that_only_recommends_changes_nothing() {
+    let stage = Stage::with_pool(2).await;
+    let agent = stage
+        .start(Wishes::default().set("scaling.mode", "recommend"))
+        .await;
+    agent.alert("up").await;
+    let decision = agent.until_decided("recommended", "high_load").await;
+    assert_eq!((&decision["from"], &decision["to"]), (&2.into(), &3.into()));
+    assert_eq!(stage.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_process_that_was_suspended_does_not_catch_up() {
+    use rustix::process::{Signal, kill_process};
+    let stage = Stage::with_pool(1).await;
+    let agent = stage.start(Wishes::default()).await;
+    stage.until_targets(1).await;
+    kill_process(agent.pid(), Signal::STOP).unwrap();
+    let calls = stage.calls("list-instances");
+    sleep(Duration::from_secs(2)).await; // twenty rounds
+    kill_process(agent.pid(), Signal::CONT).unwrap();
+    let resumed = Instant::now();
+    until("it goes on", || {
+        (stage.calls("list-instances") >= calls + 3).then_some(())
+    })
+    .await;
+    let made = u128::from(stage.calls("list-instances") - calls);
+    let rounds = resumed.elapsed().as_millis() / 100 + 2;
+    assert!(made <= rounds, "{made} calls in the time of {rounds}");
+}
