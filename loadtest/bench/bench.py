@@ -33,6 +33,8 @@ SERVER = str(RELEASE / "examples" / "bench_server")
 CORES = os.cpu_count() or 1
 CLIENT_CORES = str(CORES - 1)
 SERVER_CORES = f"0-{CORES - 2}" if CORES > 1 else "0"
+# Seconds that a run waits for an idle machine; set from --calm.
+CALM = 0.0
 
 
 def which(name):
@@ -47,6 +49,18 @@ def install(_):
     if not which("oha"):
         # Without its lock file the build fails.
         subprocess.run(["cargo", "install", "oha", "--locked", "--root", str(TOOLS)], check=True)
+
+
+def wait_for_calm(limit):
+    """Waits until this machine does little else for a moment, at most so many seconds."""
+    deadline = time.time() + limit
+    while time.time() < deadline:
+        before = [int(number) for number in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+        time.sleep(0.3)
+        after = [int(number) for number in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+        spent = [b - a for a, b in zip(before, after)]
+        if spent[3] / max(sum(spent), 1) > 0.95:
+            return
 
 
 class Result(dict):
@@ -216,6 +230,7 @@ def interleave(tools, repeats, measure):
     results = {name: [] for name, _ in tools}
     for number in range(repeats):
         for name, tool in random.sample(tools, len(tools)):
+            wait_for_calm(CALM)
             try:
                 results[name].append(measure(tool))
             except (RuntimeError, KeyError, TypeError, ValueError) as error:
@@ -331,7 +346,10 @@ def main():
     parser.add_argument("--connections", type=numbers, default=[64, 512], help="for closed (64,512)")
     parser.add_argument("--rates", type=numbers, default=[2000, 10000, 30000], help="for open and stall (2000,10000,30000)")
     parser.add_argument("--nginx", action="store_true", help="nginx as the server of closed")
+    parser.add_argument("--calm", type=float, default=0.0, help="seconds that a run may wait for an idle machine (0)")
     options = parser.parse_args()
+    global CALM
+    CALM = options.calm
     if options.what != "install" and not (Path(LOADTEST).exists() and Path(SERVER).exists()):
         sys.exit("build first: cargo build --release -p loadtest --bin loadtest --example bench_server")
     {"install": install, "closed": closed, "open": open_loop, "stall": stall, "memory": memory}[options.what](options)

@@ -192,10 +192,7 @@ async fn failures_are_told_apart() {
 
 #[tokio::test]
 async fn a_target_that_is_down_is_an_error_at_the_start() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("a port")
-        .local_addr()
-        .expect("an address");
+    let (_held, free) = support::refusing_address();
     let load = Load::Open("1s@10".parse().expect("valid"));
     let plan = Plan::new(format!("http://{free}/").parse().expect("valid"), load);
     let error = Run::start(plan).await.expect_err("nobody listens");

@@ -6,6 +6,7 @@ mod history;
 mod outputs;
 mod panels;
 mod plain;
+mod plan;
 mod run;
 mod screen;
 

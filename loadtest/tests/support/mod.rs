@@ -14,9 +14,19 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::LocalSet,
 };
+
+/// An address that refuses connections, and keeps doing so while the socket is held: bound, but never listening.
+pub(crate) fn refusing_address() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind("127.0.0.1:0".parse().expect("an address"))
+        .expect("a free port");
+    let address = socket.local_addr().expect("an address");
+    (socket, address)
+}
 
 /// What the server does.
 #[derive(Clone, Debug)]

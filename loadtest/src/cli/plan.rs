@@ -1,0 +1,121 @@
+//! The plan that the arguments make.
+
+use anyhow::{Context as _, bail};
+use loadtest::{Arrivals, CatchUp, Engine, Load, Plan, Profile, Request, Tls};
+
+use super::args::{ArrivalsArg, EngineArg, RunArgs};
+
+impl RunArgs {
+    /// The plan that these arguments ask for.
+    pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
+        // clap requires it unless a subcommand is given.
+        let target = self.url.clone().context("the URL is missing")?;
+        let mut plan = Plan::new(target, self.load()?);
+        plan.request = self.request()?;
+        plan.arrivals = match self.arrivals {
+            ArrivalsArg::Even => Arrivals::Even,
+            ArrivalsArg::Poisson => Arrivals::Poisson { seed: self.seed },
+        };
+        plan.catch_up = self.skip_after.map_or(CatchUp::All, CatchUp::SkipAfter);
+        plan.connections = self.connections;
+        plan.threads = self
+            .threads
+            .unwrap_or(plan.threads)
+            .min(self.connections.max(1));
+        plan.spread = self.spread;
+        plan.connection_max_age = self.connection_max_age.0;
+        plan.connection_age_jitter = self.connection_age_jitter;
+        plan.connection_max_requests = self.connection_max_requests;
+        plan.connect_timeout = self.connect_timeout;
+        plan.timeout = self.timeout;
+        plan.drain = self.drain;
+        plan.late_after = self.late_after;
+        plan.warm_up = self.warm_up;
+        plan.dns_refresh = self.dns_refresh;
+        plan.tick = self.tick;
+        plan.backend_header.clone_from(&self.backend_header);
+        plan.tls = Tls {
+            ca_file: self.cacert.clone(),
+            insecure: self.insecure,
+        };
+        plan.engine = match (self.http2, self.engine) {
+            (true, _) => Engine::Http2 {
+                streams: self.streams,
+            },
+            (false, EngineArg::Http1) => Engine::Http1,
+            (false, EngineArg::Hyper) => Engine::Hyper,
+        };
+        plan.probe = !self.no_probe;
+        Ok(plan)
+    }
+
+    fn load(&self) -> anyhow::Result<Load> {
+        if self.closed {
+            let duration = self
+                .duration
+                .context("--closed needs --duration, such as --duration 10s")?;
+            return Ok(Load::Closed(duration));
+        }
+        let profile = if let Some(rate) = &self.rate {
+            let duration = self
+                .duration
+                .context("--rate needs --duration, such as --duration 30s")?;
+            let text = format!("{}ns@{rate}", duration.as_nanos());
+            text.parse::<Profile>()
+                .map_err(|error| anyhow::anyhow!("--rate {rate}: {}", error.reason()))?
+        } else if let Some(file) = &self.profile_file {
+            Profile::from_file(file)?
+        } else if let Some(profile) = &self.profile {
+            profile.clone()
+        } else {
+            bail!(
+                "say how much load: --rate 50 --duration 30s, --profile '10s@50, 60s:50..400', or --closed --duration 10s"
+            );
+        };
+        if self.duration.is_some() && self.rate.is_none() {
+            bail!("--duration belongs to --rate or --closed: a profile has its own");
+        }
+        Ok(Load::Open(profile))
+    }
+
+    fn request(&self) -> anyhow::Result<Request> {
+        let mut request = Request::new(&self.method)?;
+        for header in &self.header {
+            let (name, value) = header
+                .split_once(':')
+                .with_context(|| format!("--header {header:?}: expected 'Name: value'"))?;
+            request = request.header(name.trim(), value)?;
+        }
+        let body = match &self.body_file {
+            Some(file) => {
+                std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?
+            }
+            None => self.body.clone().unwrap_or_default().into_bytes(),
+        };
+        Ok(request.with_body(body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use loadtest::Load;
+
+    use crate::cli::args::Args;
+
+    #[test]
+    fn a_rate_is_a_profile_of_one_stage() {
+        let args = Args::parse_from([
+            "loadtest",
+            "--rate",
+            "2.5k",
+            "--duration",
+            "1m30s",
+            "http://h/",
+        ]);
+        let Load::Open(profile) = args.run.plan().expect("valid").load else {
+            panic!("open loop")
+        };
+        assert_eq!(profile.to_string(), "1m30s@2500");
+    }
+}
