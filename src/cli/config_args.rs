@@ -6,11 +6,18 @@ use clap::Args;
 
 use crate::settings::{Entry, Problems, Settings, Sources, load};
 
-/// Flags win over the environment, the environment over the file, the file over the defaults.
-///
-/// Every setting has a key, such as `scaling.max_size`: in the file it is `max_size` under
-/// `[scaling]`, in the environment `AUTOSCALER_SCALING__MAX_SIZE=5`, as a flag
-/// `--set scaling.max_size=5`. `autoscaler check-config` lists the keys.
+/// How settings are given, for the end of the help.
+pub(super) const HELP: &str = "\
+Settings: flags win over the environment, the environment over the file, the file over the defaults.
+Each has a key, such as scaling.max_size: in the file it is max_size under [scaling], in the environment
+AUTOSCALER_SCALING__MAX_SIZE=5, as a flag --set scaling.max_size=5. The course's names are taken too:
+EXOSCALE_KEY, EXOSCALE_SECRET, EXOSCALE_ZONE, EXOSCALE_INSTANCEPOOL_ID, TARGET_PORT, LISTEN_PORT.
+
+  autoscaler check-config                       list every key, its value and where it comes from
+  autoscaler agent --config agent.toml          run with a file
+  autoscaler agent --mode recommend             decide and record, and change nothing";
+
+/// Flags that give settings.
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
     /// A TOML file of settings.

@@ -26,8 +26,10 @@ enum Command {
     /// Show the whole loop on this machine: load rises, the pool grows; load falls, it shrinks.
     Demo(crate::demo::Options),
     /// Run the agent: take alerts in, scale the pool, keep the service discovery file.
+    #[command(after_help = config_args::HELP)]
     Agent(config_args::ConfigArgs),
     /// Print the settings in force and where each comes from, or everything that is wrong with them.
+    #[command(after_help = config_args::HELP)]
     CheckConfig(config_args::ConfigArgs),
     /// Run the deliberately slow web application that the pool's members serve.
     SlowApp(crate::slow_app::Options),

@@ -94,10 +94,14 @@ fn kept_the_window(run: &Timeline) -> Check {
     let window = run.settings.window;
     let gap = min_gap(run);
     let (decided, made) = (run.actions.len(), run.resizes.len());
-    let mut figures = format!("{decided} decided, {made} seen by the cloud");
+    let mut figures = if decided == made {
+        format!("{made} changes")
+    } else {
+        format!("{decided} decided, {made} seen by the cloud")
+    };
     if let Some(gap) = gap {
         let (gap, window) = (gap.as_secs_f64(), window.as_secs_f64());
-        figures = format!("{figures}, least gap {gap:.3} s, window {window:.3} s");
+        figures = format!("{figures}, least gap {gap:.3} s, window {window:.1} s");
     }
     check(
         "never acted twice in a window",
