@@ -24,9 +24,8 @@ proptest! {
             }
             prop_assert_eq!(write.mode, Mode::On);
             prop_assert!(write.down_is_fresh, "no fresh alert: {write:?}");
-            let recent_up = history.alerts.iter().any(|alert| {
+            let recent_up = history.alerts[..write.alerts_before].iter().any(|alert| {
                 alert.direction == Direction::Up
-                    && alert.at <= at
                     && at.since(alert.at) < rules.scale_in.stabilisation
             });
             prop_assert!(!recent_up, "an up alert is too recent: {write:?}");
@@ -34,9 +33,9 @@ proptest! {
                 m.age + at.since(write.read.read_at) < rules.scale_in.warm_up
             });
             prop_assert!(!young, "a member is warming up: {write:?}");
-            let restart = history.crashes.iter().any(|crash| {
-                *crash <= at && at.since(*crash) < rules.scale_in.stabilisation
-            });
+            let restart = history.crashes[..write.crashes_before]
+                .iter()
+                .any(|crash| at.since(*crash) < rules.scale_in.stabilisation);
             prop_assert!(!restart, "shrank right after a restart: {write:?}");
         }
     }

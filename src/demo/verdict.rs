@@ -101,7 +101,7 @@ fn kept_the_window(run: &Timeline) -> Check {
     };
     if let Some(gap) = gap {
         let (gap, window) = (gap.as_secs_f64(), window.as_secs_f64());
-        figures = format!("{figures}, least gap {gap:.3} s, window {window:.1} s");
+        figures = format!("{figures}, at least {gap:.3} s apart ({window} s)");
     }
     check(
         "never acted twice in a window",

@@ -47,6 +47,9 @@ pub struct Write {
     pub at: Moment,
     /// When the policy ordered it.
     pub ordered_at: Moment,
+    /// How many alerts had come, and how many crashes, by then.
+    pub alerts_before: usize,
+    pub crashes_before: usize,
     /// The read it rested on.
     pub read: Pool,
     pub from: Size,
@@ -285,6 +288,8 @@ impl World {
         let write = Write {
             at: self.now,
             ordered_at: self.now,
+            alerts_before: self.history.alerts.len(),
+            crashes_before: self.history.crashes.len(),
             read: self
                 .state
                 .pool()
