@@ -3,15 +3,17 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    future::poll_fn,
     io,
     rc::Rc,
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use tokio::{
     sync::{Notify, mpsc},
-    task::LocalSet,
+    task::JoinSet,
 };
 
 use super::{
@@ -67,11 +69,12 @@ pub(crate) struct Worker {
     connector: Connector,
     schedule: RefCell<Schedule>,
     lanes: RefCell<Vec<Rc<Lane>>>,
+    tasks: RefCell<JoinSet<()>>,
     /// Lanes without a request; the one that has waited longest is first, so that all connections are used.
     idle: RefCell<VecDeque<usize>>,
     max_lanes: usize,
     min_lanes: usize,
-    pub(super) timer: Timer,
+    timer: Timer,
     /// Whether the timer will expire at the next due time.
     armed: Cell<bool>,
     /// When due requests were last given to lanes, in nanoseconds since the start.
@@ -121,6 +124,7 @@ impl Worker {
             idempotent: plan.request.is_idempotent(),
             schedule: RefCell::new(Schedule::new(&plan.load, plan.arrivals, index, workers)),
             lanes: RefCell::new(Vec::new()),
+            tasks: RefCell::new(JoinSet::new()),
             idle: RefCell::new(VecDeque::new()),
             max_lanes,
             min_lanes: if closed {
@@ -201,13 +205,13 @@ impl Worker {
     }
 
     /// Starts: a closed loop with all its lanes at once.
-    pub(super) fn begin(self: &Rc<Self>, local: &LocalSet) {
+    pub(super) fn begin(self: &Rc<Self>) {
         if self.is_closed_loop() {
             for _ in 0..self.max_lanes {
-                self.add_lane(local);
+                self.add_lane();
             }
         } else {
-            self.dispatch(local);
+            self.dispatch();
         }
     }
 
@@ -222,9 +226,17 @@ impl Worker {
         self.connector.refresh().await;
     }
 
+    /// Dispatches whenever the timer expires. A task of its own, so that a due request wakes nothing else.
+    pub(super) async fn run_dispatcher(self: Rc<Self>) -> io::Result<()> {
+        loop {
+            self.timer.expired().await?;
+            self.dispatch();
+        }
+    }
+
     /// Gives due requests to idle lanes, and sets the timer for the next unless all are busy: then a lane that
     /// finishes takes the next itself, and the timer would only disturb.
-    pub(super) fn dispatch(self: &Rc<Self>, local: &LocalSet) {
+    fn dispatch(self: &Rc<Self>) {
         self.armed.set(false);
         let now = self.clock.now();
         self.released.set(now);
@@ -243,19 +255,32 @@ impl Worker {
             };
             match idle {
                 Some(index) => self.lanes.borrow()[index].give(job),
-                None => self.add_lane(local).give(job),
+                None => self.add_lane().give(job),
             }
         }
         self.arm();
         self.note_end();
     }
 
-    fn add_lane(self: &Rc<Self>, local: &LocalSet) -> Rc<Lane> {
+    fn add_lane(self: &Rc<Self>) -> Rc<Lane> {
         let mut lanes = self.lanes.borrow_mut();
         let lane = Rc::new(Lane::new(lanes.len()));
         lanes.push(Rc::clone(&lane));
-        local.spawn_local(lane::run(Rc::clone(self), Rc::clone(&lane)));
+        let task = lane::run(Rc::clone(self), Rc::clone(&lane));
+        self.tasks.borrow_mut().spawn_local(task);
         lane
+    }
+
+    /// Waits for a lane's task to end, which none does unless it panics. Lanes added since it was polled last are not
+    /// heard before it is polled again.
+    pub(super) async fn lane_lost(&self) {
+        poll_fn(
+            |context| match self.tasks.borrow_mut().poll_join_next(context) {
+                Poll::Ready(Some(_)) => Poll::Ready(()),
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            },
+        )
+        .await;
     }
 
     /// Opens a connection, and decides when it will be replaced; or joins the one that this lane shares.
