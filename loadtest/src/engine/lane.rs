@@ -115,7 +115,7 @@ async fn next_job(worker: &Rc<Worker>, lane: &Lane, wire: &mut Option<Wire>) -> 
     if let Some(job) = lane.job.take().or_else(|| worker.take()) {
         return job;
     }
-    worker.set_idle(lane.index);
+    worker.set_idle(lane.index, wire.is_some());
     poll_fn(|context| {
         if let Some(job) = lane.job.take() {
             return Poll::Ready(job);

@@ -70,8 +70,12 @@ pub(crate) struct Worker {
     schedule: RefCell<Schedule>,
     lanes: RefCell<Vec<Rc<Lane>>>,
     tasks: RefCell<JoinSet<()>>,
-    /// Lanes without a request; the one that has waited longest is first, so that all connections are used.
+    /// Lanes with a connection and no request; the one that has waited longest is first, so that all connections are
+    /// used.
     idle: RefCell<VecDeque<usize>>,
+    /// Lanes with neither. They are used last: a connection that has come of age is replaced only when it is missed,
+    /// so that after a burst their number falls again.
+    bare: RefCell<Vec<usize>>,
     max_lanes: usize,
     min_lanes: usize,
     timer: Timer,
@@ -126,6 +130,7 @@ impl Worker {
             lanes: RefCell::new(Vec::new()),
             tasks: RefCell::new(JoinSet::new()),
             idle: RefCell::new(VecDeque::new()),
+            bare: RefCell::new(Vec::new()),
             max_lanes,
             min_lanes: if closed {
                 max_lanes
@@ -154,8 +159,14 @@ impl Worker {
     /// A request that is due now, for a lane that has none.
     pub(crate) fn take(&self) -> Option<Job> {
         let now = self.clock.now();
-        let queued = self.idle.borrow().is_empty() && self.lanes.borrow().len() == self.max_lanes;
-        self.take_at(now, queued)
+        self.take_at(now, !self.has_room())
+    }
+
+    /// Whether a lane is idle, or one may be added.
+    fn has_room(&self) -> bool {
+        !self.idle.borrow().is_empty()
+            || !self.bare.borrow().is_empty()
+            || self.lanes.borrow().len() < self.max_lanes
     }
 
     fn take_at(&self, now: u64, queued: bool) -> Option<Job> {
@@ -179,8 +190,12 @@ impl Worker {
     }
 
     /// Notes that a lane has no request, and sees to it that the next due one finds it.
-    pub(crate) fn set_idle(&self, lane: usize) {
-        self.idle.borrow_mut().push_back(lane);
+    pub(crate) fn set_idle(&self, lane: usize, connected: bool) {
+        if connected {
+            self.idle.borrow_mut().push_back(lane);
+        } else {
+            self.bare.borrow_mut().push(lane);
+        }
         if !self.armed.get() {
             self.arm();
         }
@@ -241,25 +256,31 @@ impl Worker {
         let now = self.clock.now();
         self.released.set(now);
         while self.schedule.borrow().peek().is_some_and(|due| due <= now) {
-            let opened = self.lanes.borrow().len();
-            if self.idle.borrow().is_empty() && opened == self.max_lanes {
+            if !self.has_room() {
                 return;
             }
             let Some(job) = self.take_at(now, false) else {
                 break;
             };
-            let idle = if opened < self.min_lanes {
-                None
-            } else {
-                self.idle.borrow_mut().pop_front()
-            };
-            match idle {
-                Some(index) => self.lanes.borrow()[index].give(job),
-                None => self.add_lane().give(job),
-            }
+            self.free_lane().give(job);
         }
         self.arm();
         self.note_end();
+    }
+
+    /// The lane for the next request: an idle connection, unless there are fewer than are to be kept.
+    fn free_lane(self: &Rc<Self>) -> Rc<Lane> {
+        let mut bare = self.bare.borrow_mut();
+        let kept = self.lanes.borrow().len() - bare.len();
+        let idle = if kept < self.min_lanes {
+            None
+        } else {
+            self.idle.borrow_mut().pop_front()
+        };
+        match idle.or_else(|| bare.pop()) {
+            Some(index) => Rc::clone(&self.lanes.borrow()[index]),
+            None => self.add_lane(),
+        }
     }
 
     fn add_lane(self: &Rc<Self>) -> Rc<Lane> {
