@@ -230,10 +230,19 @@ impl Worker {
         }
     }
 
-    /// Gives up requests whose time has passed.
+    /// Gives up requests whose time has passed, and idle connections that have come of age.
     pub(super) fn expire(&self) {
         let now = self.clock.now();
-        self.lanes.borrow().iter().for_each(|lane| lane.expire(now));
+        let lanes = self.lanes.borrow();
+        lanes.iter().for_each(|lane| lane.expire(now));
+        let mut bare = self.bare.borrow_mut();
+        self.idle.borrow_mut().retain(|index| {
+            let retired = lanes[*index].retire(now);
+            if retired {
+                bare.push(*index);
+            }
+            !retired
+        });
     }
 
     /// Resolves the target's name again.
