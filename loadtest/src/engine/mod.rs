@@ -1,6 +1,7 @@
 //! Carries a plan out: a thread for each worker, one to collect, and a handle to watch and stop them.
 
 mod connect;
+mod connections;
 mod h1;
 mod hyper;
 mod lane;

@@ -18,15 +18,13 @@ use tokio::{
 
 use super::{
     connect::Connector,
-    h1::H1,
-    hyper::{self, Hyper, HyperRequest, Shared},
+    hyper::{self, HyperRequest, Shared},
     lane::{self, Lane},
     timer::Timer,
-    wire::{Carrier, Open, Wire},
 };
 use crate::{
     plan::{CatchUp, Engine, Load, Plan},
-    record::{Failure, Interval, Moment, Recorder},
+    record::{Interval, Moment, Recorder},
     schedule::{Schedule, nanos},
 };
 
@@ -66,7 +64,7 @@ pub(crate) struct Worker {
     pub(crate) idempotent: bool,
     pub(crate) hyper_request: HyperRequest,
     pub(super) plan: Arc<Plan>,
-    connector: Connector,
+    pub(super) connector: Connector,
     schedule: RefCell<Schedule>,
     lanes: RefCell<Vec<Rc<Lane>>>,
     tasks: RefCell<JoinSet<()>>,
@@ -85,11 +83,11 @@ pub(crate) struct Worker {
     released: Cell<u64>,
     /// Told when the last request has ended.
     pub(super) ended: Notify,
-    random: RefCell<fastrand::Rng>,
+    pub(super) random: RefCell<fastrand::Rng>,
     /// Connections that exist.
-    open: Rc<Cell<u64>>,
+    pub(super) open: Rc<Cell<u64>>,
     /// With HTTP/2, the connections that lanes share.
-    shared: Vec<Shared>,
+    pub(super) shared: Vec<Shared>,
 }
 
 /// A share of a total that is split as evenly as it can be.
@@ -311,56 +309,6 @@ impl Worker {
             },
         )
         .await;
-    }
-
-    /// Opens a connection, and decides when it will be replaced; or joins the one that this lane shares.
-    pub(crate) async fn connect(&self, lane: &Lane) -> Result<Wire, Failure> {
-        let shared = match self.plan.engine {
-            Engine::Http2 { .. } => Some(&self.shared[lane.index % self.shared.len()]),
-            Engine::Http1 | Engine::Hyper => None,
-        };
-        let Some(shared) = shared else {
-            let (open, carrier) = self.open_wire().await?;
-            return Ok(Wire::new(open, carrier));
-        };
-        let _opening = shared.opening.lock().await;
-        let now = self.clock.now();
-        if let Some((open, hyper)) = shared.get(|open| !self.is_outdated(open, now)) {
-            return Ok(Wire::new(open, Carrier::Hyper(hyper)));
-        }
-        let (open, carrier) = self.open_wire().await?;
-        if let Carrier::Hyper(hyper) = &carrier {
-            shared.set(&open, hyper);
-        }
-        Ok(Wire::new(open, carrier))
-    }
-
-    async fn open_wire(&self) -> Result<(Rc<Open>, Carrier), Failure> {
-        let start = self.clock.now();
-        let (stream, address) = self.connector.open().await.map_err(|error| error.failure)?;
-        let carrier = match self.plan.engine {
-            Engine::Http1 => Carrier::H1(H1::new(stream, self.plan.request.method() == "HEAD")),
-            Engine::Hyper => Carrier::Hyper(Hyper::http1(stream).await?),
-            Engine::Http2 { .. } => Carrier::Hyper(Hyper::http2(stream).await?),
-        };
-        let now = self.clock.now();
-        self.recorder.borrow_mut().connected(now - start);
-        let expires = self.plan.connection_max_age.map_or(u64::MAX, |age| {
-            let part = 1.0 - self.plan.connection_age_jitter * self.random.borrow_mut().f64();
-            now.saturating_add((nanos(age) as f64 * part) as u64)
-        });
-        Ok((Open::new(address, expires, &self.open), carrier))
-    }
-
-    /// Whether a connection is to be replaced before the next request.
-    pub(crate) fn is_outdated(&self, open: &Open, now: u64) -> bool {
-        open.spent.get()
-            || now >= open.expires
-            || self
-                .plan
-                .connection_max_requests
-                .is_some_and(|max| open.requests.get() >= max)
-            || !self.connector.has(open.address)
     }
 
     /// Starts no more requests; those that were due and not sent are abandoned.
