@@ -112,6 +112,20 @@ fn a_target_that_is_down_is_one_line_and_its_own_exit_code() {
 }
 
 #[test]
+fn a_name_without_an_address_is_one_line_too() {
+    // A label of more than 63 characters is refused before anyone is asked.
+    let host = "x".repeat(64);
+    let output = run(&format!("http://{host}/"), &[]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains(&format!("cannot resolve {host:?}")),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
 fn wrong_arguments_are_shown_with_their_column() {
     for (arguments, parts) in [
         (

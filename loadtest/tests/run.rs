@@ -105,6 +105,33 @@ async fn backends_are_seen_and_connections_follow_the_pool() {
 }
 
 #[tokio::test]
+async fn after_a_burst_the_connections_become_few_again() {
+    let server = Server::start(Behaviour {
+        delay: Duration::from_millis(150),
+        ..Behaviour::default()
+    });
+    let mut burst = plan(&server, "500ms@200, 3500ms@20");
+    (burst.spread, burst.connection_max_age) = (2, Some(Duration::from_millis(400)));
+    let summary = run(burst).await;
+    assert_eq!((summary.ok, summary.failed()), (170, 0));
+    let connections: Vec<u64> = summary
+        .series
+        .iter()
+        .map(|point| point.connections)
+        .collect();
+    let most = *connections.iter().max().expect("ticks");
+    assert!(most >= 20, "200 a second of 150 ms each: {connections:?}");
+    // Three are needed. The last point is the end, when none may be left.
+    let late = connections[..connections.len() - 1]
+        .iter()
+        .rev()
+        .take(5)
+        .min()
+        .expect("ticks");
+    assert!(*late <= most / 2, "{connections:?}");
+}
+
+#[tokio::test]
 async fn an_idle_connection_that_the_server_drops_costs_no_request() {
     // The server reads the third request and closes: the client cannot know before it has sent it.
     let server = Server::start(Behaviour {

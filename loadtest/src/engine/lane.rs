@@ -27,6 +27,10 @@ pub(crate) struct Lane {
     /// When the request in hand is given up; zero when there is none.
     deadline: Cell<u64>,
     expired: Cell<bool>,
+    /// When the idle connection is to be closed.
+    expires: Cell<u64>,
+    /// Set to close the idle connection.
+    retired: Cell<bool>,
 }
 
 impl Lane {
@@ -37,6 +41,8 @@ impl Lane {
             waker: RefCell::new(None),
             deadline: Cell::new(0),
             expired: Cell::new(false),
+            expires: Cell::new(0),
+            retired: Cell::new(false),
         }
     }
 
@@ -58,6 +64,16 @@ impl Lane {
             self.expired.set(true);
             self.wake();
         }
+    }
+
+    /// Closes the idle connection if it has come of age, or the server has closed it; says whether it did.
+    pub(crate) fn retire(&self, now: u64) -> bool {
+        let retired = now >= self.expires.get();
+        if retired {
+            self.retired.set(true);
+            self.wake();
+        }
+        retired
     }
 
     pub(crate) fn is_expired(&self) -> bool {
@@ -115,17 +131,24 @@ async fn next_job(worker: &Rc<Worker>, lane: &Lane, wire: &mut Option<Wire>) -> 
     if let Some(job) = lane.job.take().or_else(|| worker.take()) {
         return job;
     }
-    worker.set_idle(lane.index);
+    lane.retired.set(false);
+    lane.expires
+        .set(wire.as_ref().map_or(0, |wire| wire.open.expires));
+    worker.set_idle(lane.index, wire.is_some());
     poll_fn(|context| {
         if let Some(job) = lane.job.take() {
             return Poll::Ready(job);
         }
         lane.register(context);
+        if lane.retired.take() {
+            *wire = None;
+        }
         if wire
             .as_mut()
             .is_some_and(|wire| wire.poll_closed(context).is_ready())
         {
             *wire = None;
+            lane.expires.set(0);
         }
         Poll::Pending
     })

@@ -1,6 +1,7 @@
 //! Carries a plan out: a thread for each worker, one to collect, and a handle to watch and stop them.
 
 mod connect;
+mod connections;
 mod h1;
 mod hyper;
 mod lane;
@@ -39,12 +40,12 @@ pub enum RunError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The target's name has no address.
-    #[error("cannot resolve {host:?}: {source}")]
+    #[error("cannot resolve {host:?}: {reason}")]
     Resolve {
         /// The name.
         host: String,
         /// What the resolver said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// No connection to the target: it is down, or something is in between.
     #[error("cannot connect to {target} ({addresses}): {reason}")]
@@ -61,10 +62,16 @@ pub enum RunError {
     Tls(String),
     /// The system refused a thread, a timer or the like.
     #[error("cannot run the load: {0}")]
-    System(#[from] io::Error),
+    System(io::Error),
     /// A thread ended without its result.
     #[error("a thread of the load generator ended unexpectedly")]
     Lost,
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
 }
 
 /// A run under way. Dropping it stops the run.
@@ -101,9 +108,9 @@ impl Run {
         raise_file_limit();
         let addresses = resolve(&plan.target)
             .await
-            .map_err(|source| RunError::Resolve {
+            .map_err(|reason| RunError::Resolve {
                 host: plan.target.host().to_owned(),
-                source,
+                reason,
             })?;
         let tls = if plan.target.is_tls() {
             Some(tls::setup(&plan)?)

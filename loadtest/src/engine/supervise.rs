@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     sync::{mpsc, watch},
-    task::LocalSet,
+    task::{LocalSet, spawn_local},
 };
 
 use super::{connect::Connector, worker::Worker};
@@ -53,16 +53,12 @@ pub(crate) fn run(settings: Settings) -> io::Result<()> {
             connector,
         )?)
     };
-    local.block_on(
-        &runtime,
-        supervise(&worker, &local, start, &intervals, stop),
-    )
+    local.block_on(&runtime, supervise(&worker, start, &intervals, stop))
 }
 
 /// Dispatches, ticks, times out, and ends.
 async fn supervise(
     worker: &Rc<Worker>,
-    local: &LocalSet,
     start: Instant,
     intervals: &mpsc::Sender<Interval>,
     mut stop: watch::Receiver<bool>,
@@ -70,7 +66,8 @@ async fn supervise(
     let plan = &worker.plan;
     let start = tokio::time::Instant::from_std(start);
     tokio::time::sleep_until(start).await;
-    worker.begin(local);
+    worker.begin();
+    let mut dispatcher = spawn_local(Rc::clone(worker).run_dispatcher());
     let every = |period: Duration| {
         let mut interval = tokio::time::interval_at(start + period, period);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -88,10 +85,9 @@ async fn supervise(
     while !(done && (over || ending)) {
         tokio::select! {
             biased;
-            result = worker.timer.expired() => {
-                result?;
-                worker.dispatch(local);
-            }
+            // It never returns, but for a timer that fails.
+            result = &mut dispatcher => return result.unwrap_or_else(|error| Err(io::Error::other(error))),
+            () = worker.lane_lost() => return Err(io::Error::other("a connection's task failed")),
             now = ticks.tick() => {
                 let index = ((now - start).as_secs_f64() / plan.tick.as_secs_f64()).round() as u64;
                 worker.flush(intervals, index);
@@ -99,7 +95,7 @@ async fn supervise(
             _ = sweeps.tick() => worker.expire(),
             _ = refreshes.tick(), if plan.target.ip().is_none() => {
                 let again = Rc::clone(worker);
-                local.spawn_local(async move { again.refresh().await });
+                spawn_local(async move { again.refresh().await });
             }
             () = worker.ended.notified() => done = true,
             // An error means that the run's handle is gone: then nobody waits for the rest either.

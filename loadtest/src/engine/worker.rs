@@ -3,28 +3,28 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    future::poll_fn,
     io,
     rc::Rc,
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use tokio::{
     sync::{Notify, mpsc},
-    task::LocalSet,
+    task::JoinSet,
 };
 
 use super::{
     connect::Connector,
-    h1::H1,
-    hyper::{self, Hyper, HyperRequest, Shared},
+    hyper::{self, HyperRequest, Shared},
     lane::{self, Lane},
     timer::Timer,
-    wire::{Carrier, Open, Wire},
 };
 use crate::{
     plan::{CatchUp, Engine, Load, Plan},
-    record::{Failure, Interval, Moment, Recorder},
+    record::{Interval, Moment, Recorder},
     schedule::{Schedule, nanos},
 };
 
@@ -64,25 +64,30 @@ pub(crate) struct Worker {
     pub(crate) idempotent: bool,
     pub(crate) hyper_request: HyperRequest,
     pub(super) plan: Arc<Plan>,
-    connector: Connector,
+    pub(super) connector: Connector,
     schedule: RefCell<Schedule>,
     lanes: RefCell<Vec<Rc<Lane>>>,
-    /// Lanes without a request; the one that has waited longest is first, so that all connections are used.
+    tasks: RefCell<JoinSet<()>>,
+    /// Lanes with a connection and no request; the one that has waited longest is first, so that all connections are
+    /// used.
     idle: RefCell<VecDeque<usize>>,
+    /// Lanes with neither. They are used last: a connection that has come of age is replaced only when it is missed,
+    /// so that after a burst their number falls again.
+    bare: RefCell<Vec<usize>>,
     max_lanes: usize,
     min_lanes: usize,
-    pub(super) timer: Timer,
+    timer: Timer,
     /// Whether the timer will expire at the next due time.
     armed: Cell<bool>,
     /// When due requests were last given to lanes, in nanoseconds since the start.
     released: Cell<u64>,
     /// Told when the last request has ended.
     pub(super) ended: Notify,
-    random: RefCell<fastrand::Rng>,
+    pub(super) random: RefCell<fastrand::Rng>,
     /// Connections that exist.
-    open: Rc<Cell<u64>>,
+    pub(super) open: Rc<Cell<u64>>,
     /// With HTTP/2, the connections that lanes share.
-    shared: Vec<Shared>,
+    pub(super) shared: Vec<Shared>,
 }
 
 /// A share of a total that is split as evenly as it can be.
@@ -121,7 +126,9 @@ impl Worker {
             idempotent: plan.request.is_idempotent(),
             schedule: RefCell::new(Schedule::new(&plan.load, plan.arrivals, index, workers)),
             lanes: RefCell::new(Vec::new()),
+            tasks: RefCell::new(JoinSet::new()),
             idle: RefCell::new(VecDeque::new()),
+            bare: RefCell::new(Vec::new()),
             max_lanes,
             min_lanes: if closed {
                 max_lanes
@@ -150,8 +157,14 @@ impl Worker {
     /// A request that is due now, for a lane that has none.
     pub(crate) fn take(&self) -> Option<Job> {
         let now = self.clock.now();
-        let queued = self.idle.borrow().is_empty() && self.lanes.borrow().len() == self.max_lanes;
-        self.take_at(now, queued)
+        self.take_at(now, !self.has_room())
+    }
+
+    /// Whether a lane is idle, or one may be added.
+    fn has_room(&self) -> bool {
+        !self.idle.borrow().is_empty()
+            || !self.bare.borrow().is_empty()
+            || self.lanes.borrow().len() < self.max_lanes
     }
 
     fn take_at(&self, now: u64, queued: bool) -> Option<Job> {
@@ -175,8 +188,12 @@ impl Worker {
     }
 
     /// Notes that a lane has no request, and sees to it that the next due one finds it.
-    pub(crate) fn set_idle(&self, lane: usize) {
-        self.idle.borrow_mut().push_back(lane);
+    pub(crate) fn set_idle(&self, lane: usize, connected: bool) {
+        if connected {
+            self.idle.borrow_mut().push_back(lane);
+        } else {
+            self.bare.borrow_mut().push(lane);
+        }
         if !self.armed.get() {
             self.arm();
         }
@@ -201,20 +218,29 @@ impl Worker {
     }
 
     /// Starts: a closed loop with all its lanes at once.
-    pub(super) fn begin(self: &Rc<Self>, local: &LocalSet) {
+    pub(super) fn begin(self: &Rc<Self>) {
         if self.is_closed_loop() {
             for _ in 0..self.max_lanes {
-                self.add_lane(local);
+                self.add_lane();
             }
         } else {
-            self.dispatch(local);
+            self.dispatch();
         }
     }
 
-    /// Gives up requests whose time has passed.
+    /// Gives up requests whose time has passed, and idle connections that have come of age.
     pub(super) fn expire(&self) {
         let now = self.clock.now();
-        self.lanes.borrow().iter().for_each(|lane| lane.expire(now));
+        let lanes = self.lanes.borrow();
+        lanes.iter().for_each(|lane| lane.expire(now));
+        let mut bare = self.bare.borrow_mut();
+        self.idle.borrow_mut().retain(|index| {
+            let retired = lanes[*index].retire(now);
+            if retired {
+                bare.push(*index);
+            }
+            !retired
+        });
     }
 
     /// Resolves the target's name again.
@@ -222,90 +248,67 @@ impl Worker {
         self.connector.refresh().await;
     }
 
+    /// Dispatches whenever the timer expires. A task of its own, so that a due request wakes nothing else.
+    pub(super) async fn run_dispatcher(self: Rc<Self>) -> io::Result<()> {
+        loop {
+            self.timer.expired().await?;
+            self.dispatch();
+        }
+    }
+
     /// Gives due requests to idle lanes, and sets the timer for the next unless all are busy: then a lane that
     /// finishes takes the next itself, and the timer would only disturb.
-    pub(super) fn dispatch(self: &Rc<Self>, local: &LocalSet) {
+    fn dispatch(self: &Rc<Self>) {
         self.armed.set(false);
         let now = self.clock.now();
         self.released.set(now);
         while self.schedule.borrow().peek().is_some_and(|due| due <= now) {
-            let opened = self.lanes.borrow().len();
-            if self.idle.borrow().is_empty() && opened == self.max_lanes {
+            if !self.has_room() {
                 return;
             }
             let Some(job) = self.take_at(now, false) else {
                 break;
             };
-            let idle = if opened < self.min_lanes {
-                None
-            } else {
-                self.idle.borrow_mut().pop_front()
-            };
-            match idle {
-                Some(index) => self.lanes.borrow()[index].give(job),
-                None => self.add_lane(local).give(job),
-            }
+            self.free_lane().give(job);
         }
         self.arm();
         self.note_end();
     }
 
-    fn add_lane(self: &Rc<Self>, local: &LocalSet) -> Rc<Lane> {
+    /// The lane for the next request: an idle connection, unless there are fewer than are to be kept.
+    fn free_lane(self: &Rc<Self>) -> Rc<Lane> {
+        let mut bare = self.bare.borrow_mut();
+        let kept = self.lanes.borrow().len() - bare.len();
+        let idle = if kept < self.min_lanes {
+            None
+        } else {
+            self.idle.borrow_mut().pop_front()
+        };
+        match idle.or_else(|| bare.pop()) {
+            Some(index) => Rc::clone(&self.lanes.borrow()[index]),
+            None => self.add_lane(),
+        }
+    }
+
+    fn add_lane(self: &Rc<Self>) -> Rc<Lane> {
         let mut lanes = self.lanes.borrow_mut();
         let lane = Rc::new(Lane::new(lanes.len()));
         lanes.push(Rc::clone(&lane));
-        local.spawn_local(lane::run(Rc::clone(self), Rc::clone(&lane)));
+        let task = lane::run(Rc::clone(self), Rc::clone(&lane));
+        self.tasks.borrow_mut().spawn_local(task);
         lane
     }
 
-    /// Opens a connection, and decides when it will be replaced; or joins the one that this lane shares.
-    pub(crate) async fn connect(&self, lane: &Lane) -> Result<Wire, Failure> {
-        let shared = match self.plan.engine {
-            Engine::Http2 { .. } => Some(&self.shared[lane.index % self.shared.len()]),
-            Engine::Http1 | Engine::Hyper => None,
-        };
-        let Some(shared) = shared else {
-            let (open, carrier) = self.open_wire().await?;
-            return Ok(Wire::new(open, carrier));
-        };
-        let _opening = shared.opening.lock().await;
-        let now = self.clock.now();
-        if let Some((open, hyper)) = shared.get(|open| !self.is_outdated(open, now)) {
-            return Ok(Wire::new(open, Carrier::Hyper(hyper)));
-        }
-        let (open, carrier) = self.open_wire().await?;
-        if let Carrier::Hyper(hyper) = &carrier {
-            shared.set(&open, hyper);
-        }
-        Ok(Wire::new(open, carrier))
-    }
-
-    async fn open_wire(&self) -> Result<(Rc<Open>, Carrier), Failure> {
-        let start = self.clock.now();
-        let (stream, address) = self.connector.open().await.map_err(|error| error.failure)?;
-        let carrier = match self.plan.engine {
-            Engine::Http1 => Carrier::H1(H1::new(stream, self.plan.request.method() == "HEAD")),
-            Engine::Hyper => Carrier::Hyper(Hyper::http1(stream).await?),
-            Engine::Http2 { .. } => Carrier::Hyper(Hyper::http2(stream).await?),
-        };
-        let now = self.clock.now();
-        self.recorder.borrow_mut().connected(now - start);
-        let expires = self.plan.connection_max_age.map_or(u64::MAX, |age| {
-            let part = 1.0 - self.plan.connection_age_jitter * self.random.borrow_mut().f64();
-            now.saturating_add((nanos(age) as f64 * part) as u64)
-        });
-        Ok((Open::new(address, expires, &self.open), carrier))
-    }
-
-    /// Whether a connection is to be replaced before the next request.
-    pub(crate) fn is_outdated(&self, open: &Open, now: u64) -> bool {
-        open.spent.get()
-            || now >= open.expires
-            || self
-                .plan
-                .connection_max_requests
-                .is_some_and(|max| open.requests.get() >= max)
-            || !self.connector.has(open.address)
+    /// Waits for a lane's task to end, which none does unless it panics. Lanes added since it was polled last are not
+    /// heard before it is polled again.
+    pub(super) async fn lane_lost(&self) {
+        poll_fn(
+            |context| match self.tasks.borrow_mut().poll_join_next(context) {
+                Poll::Ready(Some(_)) => Poll::Ready(()),
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            },
+        )
+        .await;
     }
 
     /// Starts no more requests; those that were due and not sent are abandoned.

@@ -10,12 +10,12 @@ use super::{Profile, Shape, Stage, parse::MAX_RATE};
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileFileError {
     /// The file could not be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {reason}")]
     Read {
         /// The file.
         path: String,
         /// What the system said.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file's content is not a profile.
     #[error("{path}: {reason}")]
@@ -42,9 +42,9 @@ impl Profile {
     /// comments.
     pub fn from_file(path: &Path) -> Result<Self, ProfileFileError> {
         let shown = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|source| ProfileFileError::Read {
+        let text = fs::read_to_string(path).map_err(|reason| ProfileFileError::Read {
             path: shown.clone(),
-            source,
+            reason,
         })?;
         let content = |reason: String| ProfileFileError::Content {
             path: shown.clone(),

@@ -12,12 +12,12 @@ use crate::record::{Class, Levels, Part, Summary, Tag, Timed, Totals, add};
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {reason}")]
     Read {
         /// The file.
         path: String,
         /// What the system said.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A line is not what this program writes.
     #[error("{path}:{line}: {reason}")]
@@ -106,9 +106,9 @@ fn merged_settings(plans: &[&PlanLine]) -> BTreeMap<String, String> {
 
 fn read(path: &Path) -> Result<Logged, LogError> {
     let shown = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|source| LogError::Read {
+    let text = fs::read_to_string(path).map_err(|reason| LogError::Read {
         path: shown.clone(),
-        source,
+        reason,
     })?;
     let mut log = Logged {
         plan: None,
