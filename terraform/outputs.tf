@@ -28,7 +28,7 @@ output "agent_url" {
 
 output "load_test" {
   description = "Loads the application so that the pool grows."
-  value       = "loadtest run --rate 60 --duration 10m 'http://${exoscale_nlb.front.ip_address}/'"
+  value       = "loadtest --rate 30 --duration 10m 'http://${exoscale_nlb.front.ip_address}/'"
 }
 
 output "instance_pool_id" {

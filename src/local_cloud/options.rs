@@ -68,7 +68,8 @@ pub struct Options {
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     instance_quota: u32,
 
-    /// The slow-app program to run as instances, instead of this program's own.
+    /// The slow-app program to run as instances, instead of this program's own. It finds its
+    /// user-data at $`INSTANCE_METADATA_URL/latest/user-data`, where this program's own reads it.
     #[arg(long, value_name = "PATH")]
     instance_program: Option<PathBuf>,
 
@@ -109,18 +110,17 @@ impl Options {
         let base = if self.no_processes {
             LocalCloudConfig::without_processes()
         } else {
-            let (program, subcommand) = match &self.instance_program {
-                Some(program) => (program.clone(), None),
-                None => (
-                    env::current_exe().map_err(Error::Program)?,
-                    Some("slow-app"),
-                ),
-            };
-            let further = &self.instance_arguments;
             let own = env::current_exe().map_err(Error::Program)?;
-            let member = InstanceCommand::slow_app(program, subcommand, self.cpu_quota, further);
-            let runner = ProcessRunner::new(member.after_boot(own.clone()))
-                .with_image("monitoring", InstanceCommand::monitoring(own, self.speed));
+            let further = &self.instance_arguments;
+            let member = |program, subcommand| {
+                InstanceCommand::slow_app(program, subcommand, self.cpu_quota, further)
+            };
+            let member = match &self.instance_program {
+                Some(program) => member(program.clone(), None),
+                None => member(own.clone(), Some("slow-app")).after_boot(own.clone()),
+            };
+            let monitoring = InstanceCommand::monitoring(own, self.speed);
+            let runner = ProcessRunner::new(member).with_image("monitoring", monitoring);
             LocalCloudConfig::with(Arc::new(runner), Arc::new(Forwarding))
         };
         Ok(LocalCloudConfig {
