@@ -8,6 +8,7 @@ mod instance_data;
 mod local_cloud;
 mod local_instance;
 mod slow_app;
+mod template;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,8 @@ enum Command {
     /// Read this instance's settings from its user-data, check them, and write one file for each
     /// program that needs a part. An image does this once at boot.
     InstanceData(crate::instance_data::Options),
+    /// Register an image as a private template, or remove it; each may be repeated.
+    Template(template::Options),
     /// Be an instance of the local cloud, set up by its user-data (used by `local-cloud`).
     #[command(hide = true)]
     LocalInstance(crate::local_instance::Options),
@@ -61,6 +64,7 @@ pub fn run() -> ExitCode {
         Command::SlowApp(options) => slow_app::run(options),
         Command::LocalCloud(options) => local_cloud::run(options),
         Command::InstanceData(options) => instance_data::run(&options),
+        Command::Template(options) => template::run(options),
         Command::LocalInstance(options) => return local_instance::run(options),
         Command::Leash { parent, program } => crate::demo::leash::leash(parent, &program)
             .map(|never| match never {})

@@ -90,10 +90,10 @@ impl Cloud {
                 sleep(Duration::from_millis(100)).await;
             }
         };
-        match timeout(PATIENCE, wait).await {
-            Ok(status) => status,
-            Err(_) => panic!("{what} did not come: {}", self.status().await),
+        if let Ok(status) = timeout(PATIENCE, wait).await {
+            return status;
         }
+        panic!("{what} did not come: {}", self.status().await)
     }
 
     /// Fails unless nothing of what was made over the API is left, and nothing went elsewhere.

@@ -138,9 +138,10 @@ fn install(folder: &Path, provider: &Path) -> PathBuf {
     let program = place.join(format!("terraform-provider-exoscale_v{version}"));
     symlink(provider.canonicalize().unwrap(), program).unwrap();
     let config = folder.join("terraformrc");
-    let text = format!(
-        "provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n"
-    );
+    // JSON's quotes are HCL's too.
+    let path = serde_json::to_string(&mirror).unwrap();
+    let text =
+        format!("provider_installation {{\n  filesystem_mirror {{\n    path = {path}\n  }}\n}}\n");
     fs::write(&config, text).unwrap();
     config
 }
@@ -152,7 +153,8 @@ fn copy(from: &Path, to: &Path) {
         for entry in fs::read_dir(from.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if name.ends_with(".tf") || name.ends_with(".hcl") && !name.starts_with('.') {
+            let kind = path.extension().and_then(|kind| kind.to_str());
+            if matches!(kind, Some("tf" | "hcl")) && !name.starts_with('.') {
                 fs::copy(&path, to.join(folder).join(name)).unwrap();
             }
         }
