@@ -109,6 +109,11 @@ impl Cloud {
         assert_eq!(status["proxy"]["refused"], 0, "a call went elsewhere");
     }
 
+    /// Ends it without a chance to end what it started.
+    pub(crate) async fn kill(&mut self) {
+        self.process.kill().await.expect("it is killed");
+    }
+
     pub(crate) async fn stop(mut self) {
         let pid = self
             .process

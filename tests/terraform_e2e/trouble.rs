@@ -1,8 +1,17 @@
 //! Applies that do not go through at once, and what is left of them.
 
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use super::stack::{self, Stack};
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+
+use super::{
+    cloud::PATIENCE,
+    stack::{self, Stack},
+};
 
 fn made(status: &Value) -> Value {
     let count = |kind: &str| status[kind].as_array().map(Vec::len);
@@ -104,4 +113,61 @@ async fn what_was_deleted_by_hand_is_made_again() {
     stack.destroy().await.well();
     cloud.assert_empty().await;
     cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_state_has_lost_can_be_imported() {
+    let Some((cloud, stack)) = stack::start().await else {
+        return;
+    };
+    apply_until_whole(&stack).await;
+    let status = cloud.status().await;
+    let id = |kind: &str| status[kind][0]["id"].as_str().unwrap().to_owned();
+    for (address, id) in [
+        ("exoscale_instance_pool.pool", id("pools")),
+        ("exoscale_nlb.front", id("balancers")),
+        ("exoscale_compute_instance.monitoring", id("instances")),
+    ] {
+        stack.run(&["state", "rm", address]).await.well();
+        let id = format!("{id}@at-vie-1");
+        stack
+            .run(&["import", "-no-color", address, &id])
+            .await
+            .well();
+    }
+    // The provider does not read everything when it imports, and writes it once more.
+    let text = stack.apply(&[]).await.well();
+    assert!(text.contains("0 added, 2 changed, 0 destroyed"), "{text}");
+    stack.assert_nothing_to_do().await;
+    assert_eq!(made(&cloud.status().await), whole());
+    stack.destroy().await.well();
+    cloud.assert_empty().await;
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_killed_local_cloud_takes_its_instances_along() {
+    let Some((mut cloud, stack)) = stack::start().await else {
+        return;
+    };
+    apply_until_whole(&stack).await;
+    let agent = stack.output("agent_url").await;
+    let agent = agent
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .to_owned();
+    let application = stack.output("application_url").await;
+    let application = application
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .to_owned();
+    let answers = |address: String| async move { TcpStream::connect(address).await.is_ok() };
+    assert!(answers(agent.clone()).await);
+    cloud.kill().await;
+    let gone = async {
+        while answers(agent.clone()).await || answers(format!("{application}:80")).await {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("they end");
 }
