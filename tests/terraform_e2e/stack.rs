@@ -89,7 +89,8 @@ pub(crate) async fn start() -> Option<(Cloud, Stack)> {
     let provider = programs()?;
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let config = install(folder.path(), &provider);
+    let config = configure(folder.path());
+    fs::create_dir(folder.path().join("mirror")).unwrap();
     copy(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("terraform"),
         &folder.path().join("stack"),
@@ -108,38 +109,16 @@ pub(crate) async fn start() -> Option<(Cloud, Stack)> {
         folder,
         environment: cloud.environment.iter().cloned().chain(own).collect(),
     };
+    stack.install(&provider).await;
     stack.run(&["init", "-no-color"]).await.well();
     Some((cloud, stack))
 }
 
-/// A folder of providers and a configuration that knows no other.
-fn install(folder: &Path, provider: &Path) -> PathBuf {
-    let name = provider
-        .file_name()
-        .and_then(|name| name.to_str())
-        .expect("a file name");
-    let version = name
-        .rsplit_once("_v")
-        .map_or("0.68.0", |(_, version)| version);
-    let mirror = folder.join("mirror");
-    let (system, machine) = match (env::consts::OS, env::consts::ARCH) {
-        (system, "x86_64") => (system, "amd64"),
-        (system, "aarch64") => (system, "arm64"),
-        (system, other) => (system, other),
-    };
-    // The host's part of the path is the one that a provider's short name stands for.
-    let host = ["registry", "terraform", "io"].join(".");
-    let place = mirror
-        .join(host)
-        .join("exoscale/exoscale")
-        .join(version)
-        .join(format!("{system}_{machine}"));
-    fs::create_dir_all(&place).unwrap();
-    let program = place.join(format!("terraform-provider-exoscale_v{version}"));
-    symlink(provider.canonicalize().unwrap(), program).unwrap();
+/// A configuration for which the only provider there is lies below `mirror`.
+fn configure(folder: &Path) -> PathBuf {
     let config = folder.join("terraformrc");
     // JSON's quotes are HCL's too.
-    let path = serde_json::to_string(&mirror).unwrap();
+    let path = serde_json::to_string(&folder.join("mirror")).unwrap();
     let text =
         format!("provider_installation {{\n  filesystem_mirror {{\n    path = {path}\n  }}\n}}\n");
     fs::write(&config, text).unwrap();
@@ -162,6 +141,41 @@ fn copy(from: &Path, to: &Path) {
 }
 
 impl Stack {
+    /// Puts the provider where Terraform looks for it, which Terraform says itself.
+    async fn install(&self, provider: &Path) {
+        let text = self.run(&["providers", "-no-color"]).await.well();
+        let names = text.split_once("provider[").into_iter();
+        let mut names = names.flat_map(|(_, rest)| rest.split("provider["));
+        let name = names.find_map(|rest| {
+            rest.split_once(']')
+                .filter(|(n, _)| n.ends_with("/exoscale/exoscale"))
+        });
+        let (name, _) = name.unwrap_or_else(|| panic!("the stack needs the provider: {text}"));
+        let file = provider
+            .file_name()
+            .and_then(|file| file.to_str())
+            .expect("a file name");
+        let version = file
+            .rsplit_once("_v")
+            .map_or("0.68.0", |(_, version)| version);
+        let machine = match env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        let machine = format!("{}_{machine}", env::consts::OS);
+        let place = self
+            .folder
+            .path()
+            .join("mirror")
+            .join(name)
+            .join(version)
+            .join(machine);
+        fs::create_dir_all(&place).unwrap();
+        let program = place.join(format!("terraform-provider-exoscale_v{version}"));
+        symlink(provider.canonicalize().unwrap(), program).unwrap();
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("terraform");
         command
