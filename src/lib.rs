@@ -1,14 +1,17 @@
 //! Chooses the size of an Exoscale instance pool, and everything needed to show that it does.
 //!
 //! The modules are rooms; imports go down this list only (see `ARCHITECTURE.md`):
-//! [`policy`], [`exoscale`], [`agent`], [`dashboard`], [`slow_app`], [`local_cloud`], [`demo`].
+//! [`policy`], [`exoscale`], [`agent`], [`dashboard`], [`slow_app`], [`local_cloud`], [`demo`],
+//! [`local_instance`]. [`settings`] and [`instance_data`] lie beside them.
 
 pub mod agent;
 pub mod cli;
 pub mod dashboard;
 pub mod demo;
 pub mod exoscale;
+pub mod instance_data;
 pub mod local_cloud;
+pub mod local_instance;
 pub mod policy;
 pub mod settings;
 pub mod slow_app;

@@ -234,8 +234,9 @@ async fn program() {
 
 /// A local cloud as a program, with the processes of its two members.
 async fn program_with_two_members() -> (Child, Vec<u32>) {
-    let arguments =
-        format!("--listen 127.0.0.1:0 --speed 20 --with-pool 2 --instance-program {SLOW_APP}");
+    let arguments = format!(
+        "--listen 127.0.0.1:0 --proxy-listen 127.0.0.1:0 --speed 20 --with-pool 2 --instance-program {SLOW_APP}"
+    );
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "program", "--ignored", "--nocapture"])
         .env("LOCAL_CLOUD_TEST_ARGUMENTS", arguments)

@@ -4,8 +4,11 @@ mod agent;
 mod check_config;
 mod config_args;
 mod demo;
+mod instance_data;
 mod local_cloud;
+mod local_instance;
 mod slow_app;
+mod template;
 
 use std::process::ExitCode;
 
@@ -35,6 +38,14 @@ enum Command {
     SlowApp(crate::slow_app::Options),
     /// Serve Exoscale's API on this machine, with processes as instances.
     LocalCloud(crate::local_cloud::Options),
+    /// Read this instance's settings from its user-data, check them, and write one file for each
+    /// program that needs a part. An image does this once at boot.
+    InstanceData(crate::instance_data::Options),
+    /// Register an image as a private template, or remove it; each may be repeated.
+    Template(template::Options),
+    /// Be an instance of the local cloud, set up by its user-data (used by `local-cloud`).
+    #[command(hide = true)]
+    LocalInstance(crate::local_instance::Options),
     /// Become another program that ends when process PARENT does (used by `demo`).
     #[command(hide = true)]
     Leash {
@@ -54,6 +65,9 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(args) => check_config::run(&args),
         Command::SlowApp(options) => slow_app::run(options),
         Command::LocalCloud(options) => local_cloud::run(options),
+        Command::InstanceData(options) => instance_data::run(&options),
+        Command::Template(options) => template::run(options),
+        Command::LocalInstance(options) => return local_instance::run(options),
         Command::Leash { parent, program } => crate::demo::leash::leash(parent, &program)
             .map(|never| match never {})
             .map_err(Into::into),

@@ -49,6 +49,8 @@ api_calls! {
     DeleteLoadBalancer = "DELETE" "delete-load-balancer",
     AddServiceToLoadBalancer = "POST" "add-service-to-load-balancer",
     DeleteLoadBalancerService = "DELETE" "delete-load-balancer-service",
+    RegisterTemplate = "POST" "register-template",
+    DeleteTemplate = "DELETE" "delete-template",
 }
 
 impl ApiCall {

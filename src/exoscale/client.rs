@@ -216,7 +216,7 @@ impl Client {
         self.send(ApiCall::DeleteLoadBalancerService, path).await
     }
 
-    async fn send<T: DeserializeOwned>(
+    pub(super) async fn send<T: DeserializeOwned>(
         &self,
         call: ApiCall,
         path: String,
@@ -230,7 +230,7 @@ impl Client {
         .await
     }
 
-    async fn send_query<T: DeserializeOwned, const N: usize>(
+    pub(super) async fn send_query<T: DeserializeOwned, const N: usize>(
         &self,
         call: ApiCall,
         path: String,
@@ -249,7 +249,7 @@ impl Client {
         .await
     }
 
-    async fn send_body<T: DeserializeOwned>(
+    pub(super) async fn send_body<T: DeserializeOwned>(
         &self,
         call: ApiCall,
         path: String,

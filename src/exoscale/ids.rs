@@ -63,3 +63,15 @@ id!(
     /// A template: the image an instance boots from.
     TemplateId
 );
+id!(
+    /// A security group: which traffic its instances take.
+    SecurityGroupId
+);
+id!(
+    /// An anti-affinity group: instances that are kept on different hosts.
+    AntiAffinityGroupId
+);
+id!(
+    /// A role of an API key: what it may do.
+    RoleId
+);

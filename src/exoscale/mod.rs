@@ -15,6 +15,7 @@ pub mod models;
 pub mod retry;
 pub mod secret;
 pub mod signature;
+pub mod templates;
 mod transport;
 mod wait;
 

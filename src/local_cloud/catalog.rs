@@ -31,11 +31,18 @@ pub struct OfferedType {
 pub struct OfferedTemplate {
     #[serde(flatten)]
     pub core: Template,
-    pub description: &'static str,
-    pub boot_mode: &'static str,
-    pub default_user: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub boot_mode: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_user: Option<String>,
     pub ssh_key_enabled: bool,
     pub password_enabled: bool,
+    /// MD5, and where it was loaded from: of registered templates only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     pub zones: &'static [&'static str],
 }
 
@@ -122,17 +129,12 @@ pub static TEMPLATES: LazyLock<Vec<OfferedTemplate>> = LazyLock::new(|| {
         "A public template",
         Visibility::Public,
     );
-    public.default_user = "debian";
+    public.default_user = Some("debian".to_owned());
     public.core.family = Some("debian".to_owned());
     vec![slow_app, monitoring, public]
 });
 
-fn template(
-    id: Uuid,
-    name: &str,
-    description: &'static str,
-    visibility: Visibility,
-) -> OfferedTemplate {
+fn template(id: Uuid, name: &str, description: &str, visibility: Visibility) -> OfferedTemplate {
     OfferedTemplate {
         core: Template {
             id: TemplateId(id),
@@ -142,11 +144,13 @@ fn template(
             created_at: Some(super::cloud::now()),
             size: 10 * GIB,
         },
-        description,
-        boot_mode: "uefi",
-        default_user: "root",
+        description: Some(description.to_owned()),
+        boot_mode: "uefi".to_owned(),
+        default_user: Some("root".to_owned()),
         ssh_key_enabled: true,
         password_enabled: false,
+        checksum: None,
+        url: None,
         zones: &ZONES,
     }
 }
@@ -154,9 +158,4 @@ fn template(
 /// The instance type with this id.
 pub fn instance_type(id: InstanceTypeId) -> Option<&'static OfferedType> {
     INSTANCE_TYPES.iter().find(|offered| offered.core.id == id)
-}
-
-/// The template with this id.
-pub fn template_by_id(id: TemplateId) -> Option<&'static OfferedTemplate> {
-    TEMPLATES.iter().find(|offered| offered.core.id == id)
 }

@@ -12,19 +12,28 @@ use tokio::{runtime::Handle, sync::Notify, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::exoscale::{
-    ids::{InstanceId, LoadBalancerId, OperationId, PoolId},
+    ids::{
+        AntiAffinityGroupId, InstanceId, LoadBalancerId, OperationId, PoolId, RoleId,
+        SecurityGroupId,
+    },
     models::{Operation, OperationState},
     secret::{ApiKey, ApiSecret},
 };
 
 use super::{
     addresses::AddressRange,
+    anti_affinity::AntiAffinityGroup,
     balancers::Balancer,
     config::LocalCloudConfig,
     faults::Faults,
+    iam::{AccessKey, Role},
     instances::Instance,
+    intercept::Intercept,
     operations::{Failure, Operations},
     pools::Pool,
+    security_groups::SecurityGroup,
+    ssh_keys::SshKey,
+    templates::Templates,
 };
 
 /// All resources. Changed under one lock that is never held across an await.
@@ -33,6 +42,13 @@ pub(crate) struct State {
     pub(crate) pools: BTreeMap<PoolId, Pool>,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
     pub(crate) balancers: BTreeMap<LoadBalancerId, Balancer>,
+    pub(crate) security_groups: BTreeMap<SecurityGroupId, SecurityGroup>,
+    pub(crate) anti_affinity_groups: BTreeMap<AntiAffinityGroupId, AntiAffinityGroup>,
+    pub(crate) ssh_keys: BTreeMap<String, SshKey>,
+    pub(crate) templates: Templates,
+    pub(crate) roles: BTreeMap<RoleId, Role>,
+    /// By the key itself.
+    pub(crate) access_keys: BTreeMap<String, AccessKey>,
     pub(crate) operations: Operations,
 }
 
@@ -44,6 +60,8 @@ pub(crate) struct Cloud {
     pub(crate) secret: ApiSecret,
     /// `http://127.0.0.1:PORT`, without the `/v2`.
     pub(crate) origin: String,
+    /// What answers as `api-<zone>.exoscale.com`, when it was asked for.
+    pub(crate) intercept: Option<Intercept>,
     pub(crate) faults: Faults,
     pub(crate) addresses: Mutex<AddressRange>,
     pub(crate) stopping: CancellationToken,
@@ -70,6 +88,19 @@ impl Cloud {
     /// Runs a task that [`super::LocalCloud::stop`] waits for.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_on(task, &self.runtime);
+    }
+
+    /// The stand-in for `http://169.254.169.254` on an instance.
+    pub(crate) fn metadata_url(&self, id: InstanceId) -> String {
+        format!("{}/_local/metadata/{id}", self.origin)
+    }
+
+    /// Variables that lead an instance's programs to this API instead of Exoscale's.
+    pub(crate) fn environment_of_instances(&self) -> Vec<(&'static str, String)> {
+        match &self.intercept {
+            Some(intercept) => intercept.environment(),
+            None => vec![("EXOSCALE_API_ENDPOINT", format!("{}/v2", self.origin))],
+        }
     }
 
     /// A time of the configuration at this cloud's speed.

@@ -25,6 +25,8 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub struct LocalCloudConfig {
     /// Where the API is served: a loopback address; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where it stands in for `https://api-<zone>.exoscale.com` as a proxy; a loopback address.
+    pub intercept: Option<SocketAddr>,
     /// The zone that it says it is, one of [`ZONES`].
     pub zone: String,
     /// Divides operation, boot and health check times: 10 makes a boot of 30 s take 3 s.
@@ -43,7 +45,7 @@ pub struct LocalCloudConfig {
     pub runner: Arc<dyn InstanceRunner>,
     /// What forwards a load balancer's traffic.
     pub balancer: Arc<dyn Balancer>,
-    /// The only API key; random when absent.
+    /// The API key of the account's owner; random when absent.
     pub key: Option<ApiKey>,
     /// Its secret; random when absent.
     pub secret: Option<ApiSecret>,
@@ -65,6 +67,7 @@ impl LocalCloudConfig {
     pub fn with(runner: Arc<dyn InstanceRunner>, balancer: Arc<dyn Balancer>) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            intercept: None,
             zone: "at-vie-1".to_owned(),
             speed: 1.0,
             operation_time: Duration::from_secs(3),
@@ -79,14 +82,13 @@ impl LocalCloudConfig {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if !self.listen.ip().is_loopback() {
-            return Err(Error::Config {
-                setting: "listen",
-                problem: format!(
-                    "{} is not a loopback address such as 127.0.0.1",
-                    self.listen.ip()
-                ),
-            });
+        let proxy = self.intercept.map(|address| ("proxy-listen", address));
+        for (setting, address) in [("listen", self.listen)].into_iter().chain(proxy) {
+            if !address.ip().is_loopback() {
+                let ip = address.ip();
+                let problem = format!("{ip} is not a loopback address such as 127.0.0.1");
+                return Err(Error::Config { setting, problem });
+            }
         }
         if !ZONES.contains(&self.zone.as_str()) {
             return Err(Error::Config {

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use thiserror::Error;
 
-use super::refusal::Refusal;
+use super::{intercept::AuthorityError, refusal::Refusal};
 
 /// A local cloud could not be started.
 #[derive(Debug, Error)]
@@ -19,14 +19,24 @@ pub enum Error {
     },
     /// The API's address is taken or not there.
     #[error(
-        "local cloud: cannot listen on {address}: {reason} (choose another with --listen, port 0 for a free one)"
+        "local cloud: cannot listen on {address}: {reason} (choose another with {flag}, port 0 for a free one)"
     )]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The system's reason.
         reason: io::Error,
+        /// What sets the address.
+        flag: &'static str,
     },
+    /// The certificate authority could not be made.
+    #[error("local cloud: cannot make a certificate: {0}")]
+    Authority(AuthorityError),
+    /// Its file could not be written.
+    #[error(
+        "local cloud: cannot write its certificate for SSL_CERT_FILE into the folder for temporary files (TMPDIR): {0}"
+    )]
+    AuthorityFile(io::Error),
     /// No range of loopback addresses could be reserved.
     #[error(
         "local cloud: no free range in 127.0.0.0/8: {0} (it needs a system that answers on all of it, such as Linux)"

@@ -1,23 +1,27 @@
-//! Instances and their life: `starting`, `running`, then either asked to leave (`destroying`) or
-//! failed on their own (`stopped`, `error`) and replaced by their pool.
+//! Instances, and the life of a pool's members: `starting`, `running`, then either asked to leave
+//! (`destroying`) or failed on their own (`stopped`, `error`) and replaced by their pool. The life
+//! of an instance of no pool is in [`super::standalone`].
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::exoscale::{
-    ids::{InstanceId, PoolId},
-    models::{InstanceState, PoolState},
+    ids::{InstanceId, InstanceTypeId, PoolId, TemplateId},
+    models::{InstanceState, Operation, PoolState},
 };
 
 use super::{
     balancers,
     cloud::{Cloud, State, now},
-    pools::{self, PoolSettings},
+    pools,
     refusal::Refusal,
     runner::InstanceSpec,
+    standalone::Standalone,
+    templates,
 };
 
 /// An instance that lived at least this long (at speed 1) did not "die at once": its replacement
@@ -30,24 +34,44 @@ const GRACE_WHEN_STOPPING: Duration = Duration::from_secs(3);
 /// The delay before a replacement doubles this many times at most, from the operation time.
 const MAX_DOUBLINGS: u32 = 5;
 
-/// One member of a pool.
+/// What an instance is made from: its own settings, or those of its pool when it was made.
+#[derive(Clone, Debug)]
+pub(crate) struct InstanceSettings {
+    pub(crate) instance_type: InstanceTypeId,
+    pub(crate) template: TemplateId,
+    /// GiB.
+    pub(crate) disk_size: u32,
+    /// For the names of a pool's members.
+    pub(crate) instance_prefix: Option<String>,
+    /// Base64.
+    pub(crate) user_data: Option<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Further fields of the API that are kept and answered, and have no effect here.
+    pub(crate) further: Map<String, Value>,
+}
+
+/// One server.
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     pub(crate) name: String,
-    pub(crate) pool: PoolId,
+    /// The pool that it is a member of.
+    pub(crate) pool: Option<PoolId>,
+    /// What only an instance of no pool has.
+    pub(crate) standalone: Option<Standalone>,
+    /// The name that its address leads back to.
+    pub(crate) reverse_dns: Option<String>,
     pub(crate) state: InstanceState,
     pub(crate) created_at: Timestamp,
     pub(crate) ip: Ipv4Addr,
     /// The address is assigned, that is: it has booted.
     pub(crate) booted: bool,
     pub(crate) pid: Option<u32>,
-    /// The pool's settings when it was made.
-    pub(crate) settings: Arc<PoolSettings>,
+    pub(crate) settings: Arc<InstanceSettings>,
     /// Cancelled to make it leave.
-    leave: CancellationToken,
+    pub(crate) leave: CancellationToken,
     /// Cancelled when it has left.
-    gone: CancellationToken,
+    pub(crate) gone: CancellationToken,
 }
 
 impl Instance {
@@ -70,7 +94,11 @@ impl Instance {
 /// Makes a new member of `pool` and starts its life. Does nothing when no address is free; the
 /// pool tries again when one is released.
 pub(crate) fn create(cloud: &Arc<Cloud>, state: &mut State, pool: PoolId) -> Option<InstanceId> {
-    let Some(ip) = cloud.addresses().take(&cloud.config.runner.ports()) else {
+    let template = templates::name(state, state.pools.get(&pool)?.settings.template);
+    let Some(ip) = cloud
+        .addresses()
+        .take(&cloud.config.runner.ports(&template))
+    else {
         tracing::error!(%pool, "no free loopback address for a new instance");
         return None;
     };
@@ -78,7 +106,9 @@ pub(crate) fn create(cloud: &Arc<Cloud>, state: &mut State, pool: PoolId) -> Opt
     let instance = Instance {
         id: InstanceId::random(),
         name: entry.new_member_name(),
-        pool,
+        pool: Some(pool),
+        standalone: None,
+        reverse_dns: None,
         state: InstanceState::Starting,
         created_at: now(),
         ip,
@@ -96,9 +126,10 @@ pub(crate) fn create(cloud: &Arc<Cloud>, state: &mut State, pool: PoolId) -> Opt
         spec: InstanceSpec {
             id,
             name: instance.name.clone(),
+            template,
             ip,
-            user_data: entry.settings.user_data.clone(),
-            metadata_url: format!("{}/_local/metadata/{id}", cloud.origin),
+            metadata_url: cloud.metadata_url(id),
+            environment: cloud.environment_of_instances(),
         },
     };
     entry.members.push(id);
@@ -115,22 +146,56 @@ pub(crate) fn make_leave(state: &mut State, id: InstanceId) -> Option<Cancellati
     Some(instance.gone.clone())
 }
 
-/// `DELETE /instance/{id}`: the pool keeps its size, so it makes another member.
-pub(crate) fn delete(
-    cloud: &Arc<Cloud>,
-    id: InstanceId,
-) -> Result<crate::exoscale::models::Operation, Refusal> {
+/// `DELETE /instance/{id}`. The pool of a member keeps its size, so it makes another one.
+pub(crate) fn delete(cloud: &Arc<Cloud>, id: InstanceId) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
-    let pool = state
-        .instances
-        .get(&id)
-        .ok_or_else(|| Refusal::not_found("instance", id))?
-        .pool;
+    let instance = state.instances.get(&id);
+    let instance = instance.ok_or_else(|| Refusal::not_found("instance", id))?;
+    if instance
+        .standalone
+        .as_ref()
+        .is_some_and(|own| own.protected)
+    {
+        return Err(Refusal::Conflict(format!(
+            "instance {id} is protected from deletion"
+        )));
+    }
+    let pool = instance.pool;
     let gone: Vec<_> = make_leave(&mut state, id).into_iter().collect();
-    balancers::publish_targets(&state, pool);
+    if let Some(pool) = pool {
+        balancers::publish_targets(&state, pool);
+    }
     let operation = state.operations.begin("instance", id.0);
     cloud.settle(operation.id, gone, |_| Ok(()));
     Ok(operation)
+}
+
+/// `POST` and `DELETE /reverse-dns/instance/{id}`.
+pub(crate) fn set_reverse_dns(
+    cloud: &Arc<Cloud>,
+    id: InstanceId,
+    name: Option<String>,
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let instance = state.instances.get_mut(&id);
+    let instance = instance.ok_or_else(|| Refusal::not_found("instance", id))?;
+    if name.is_none() && instance.reverse_dns.is_none() {
+        return Err(Refusal::not_found("reverse-dns record of instance", id));
+    }
+    instance.reverse_dns = name;
+    let operation = state.operations.begin("reverse-dns/instance", id.0);
+    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
+    Ok(operation)
+}
+
+/// How long an instance may take to stop. Who stops the whole cloud waits for it.
+pub(crate) fn grace(cloud: &Cloud) -> Duration {
+    let grace = cloud.config.stop_grace;
+    if cloud.stopping.is_cancelled() {
+        grace.min(GRACE_WHEN_STOPPING)
+    } else {
+        grace
+    }
 }
 
 /// The delay before a replacement, after so many members in a row that died early.
@@ -162,7 +227,7 @@ impl Life {
             Ok(mut running) => {
                 self.mark_running(running.pid());
                 let Some(exit) = self.leave.run_until_cancelled(running.exited()).await else {
-                    running.stop(self.grace()).await;
+                    running.stop(grace(&self.cloud)).await;
                     return;
                 };
                 let state = if exit.clean {
@@ -177,16 +242,6 @@ impl Life {
         let delay = self.replacement_delay(started.elapsed());
         // Either way it is removed; leaving only makes it sooner.
         let _ = self.leave.run_until_cancelled(sleep(delay)).await;
-    }
-
-    /// Who stops the whole cloud waits for it.
-    fn grace(&self) -> Duration {
-        let grace = self.cloud.config.stop_grace;
-        if self.cloud.stopping.is_cancelled() {
-            grace.min(GRACE_WHEN_STOPPING)
-        } else {
-            grace
-        }
     }
 
     fn mark_running(&self, pid: Option<u32>) {

@@ -5,25 +5,35 @@
 //! machines nor networks, and answers 501 to what it does not serve.
 
 mod addresses;
+mod anti_affinity;
 mod api;
 pub mod balancer;
 mod balancers;
 pub mod catalog;
 mod cloud;
 mod config;
+mod environment;
 mod error;
 mod faults;
 mod forwarding;
+mod iam;
 mod instances;
+mod intercept;
 pub mod nlb;
 mod operations;
 mod options;
 mod pools;
+mod references;
 mod refusal;
 pub mod runner;
+mod security_groups;
 mod services;
+mod ssh_keys;
 mod stack;
+mod standalone;
+mod standalone_life;
 mod status;
+mod templates;
 
 use std::{
     net::TcpListener,
@@ -38,17 +48,21 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::exoscale::secret::{ApiKey, ApiSecret};
 
 use cloud::Cloud;
+use intercept::Intercept;
 
 pub use api::operations_served;
 pub use config::LocalCloudConfig;
 pub use error::Error;
 pub use faults::{Fault, FaultKind, Faults};
 pub use forwarding::Forwarding;
+pub use intercept::AuthorityError;
 pub use options::{Options, serve};
 pub use pools::Resize;
 pub use refusal::Refusal;
 pub use stack::Stack;
-pub use status::{BalancerStatus, MemberStatus, PoolStatus, ServerHealth, ServiceStatus, Status};
+pub use status::{
+    BalancerStatus, MemberStatus, PoolStatus, ProxyStatus, ServerHealth, ServiceStatus, Status,
+};
 
 /// A running local cloud. Dropping it ends everything without waiting; [`LocalCloud::stop`] waits.
 #[derive(Debug)]
@@ -69,13 +83,21 @@ impl LocalCloud {
     pub async fn start(config: LocalCloudConfig) -> Result<Self, Error> {
         config.check()?;
         let address = config.listen;
-        let listen = |reason| Error::Listen { address, reason };
+        let flag = "--listen";
+        let listen = |reason| Error::Listen {
+            address,
+            reason,
+            flag,
+        };
         let listener = TcpListener::bind(address).map_err(listen)?;
-        let origin = format!("http://{}", listener.local_addr().map_err(listen)?);
+        let api = listener.local_addr().map_err(listen)?;
+        let prepared = config.intercept.map(Intercept::prepare).transpose()?;
+        let (intercept, proxy) = prepared.unzip();
         let cloud = Arc::new(Cloud {
             key: config.key.clone().unwrap_or_else(random_key),
             secret: config.secret.clone().unwrap_or_else(random_secret),
-            origin,
+            origin: format!("http://{api}"),
+            intercept,
             faults: Faults::default(),
             addresses: Mutex::new(addresses::AddressRange::reserve().map_err(Error::Addresses)?),
             stopping: CancellationToken::new(),
@@ -87,6 +109,9 @@ impl LocalCloud {
             config,
         });
         let server = api::serve(&cloud, listener).map_err(Error::Serve)?;
+        if let Some(proxy) = proxy {
+            intercept::serve(&cloud, proxy, api).map_err(Error::Serve)?;
+        }
         tracing::info!(endpoint = %format!("{}/v2", cloud.origin), zone = %cloud.config.zone, "local cloud serves");
         Ok(Self { cloud, server })
     }
@@ -94,6 +119,13 @@ impl LocalCloud {
     /// The API's address, `http://127.0.0.1:PORT/v2`: what `EXOSCALE_API_ENDPOINT` takes.
     pub fn endpoint(&self) -> String {
         format!("{}/v2", self.cloud.origin)
+    }
+
+    /// The variables that lead programs which know Exoscale's own addresses only to this cloud;
+    /// empty unless [`LocalCloudConfig::intercept`] is set.
+    pub fn proxy_environment(&self) -> Vec<(&'static str, String)> {
+        let intercept = self.cloud.intercept.as_ref();
+        intercept.map(Intercept::environment).unwrap_or_default()
     }
 
     /// The API key.

@@ -1,11 +1,16 @@
 //! `autoscaler local-cloud`: the command line, and the local cloud as a program of its own.
 
-use std::{env, fmt::Write as _, net::SocketAddr, path::PathBuf};
+use std::{env, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{LocalCloud, LocalCloudConfig, cloud::Cloud, error::Error, runner::InstanceCommand};
+use super::{
+    Forwarding, LocalCloud, LocalCloudConfig,
+    environment::{environment, running_environment},
+    error::Error,
+    runner::{InstanceCommand, ProcessRunner},
+};
 
 /// Serve Exoscale's API on this machine, with processes as instances.
 ///
@@ -16,6 +21,10 @@ use super::{LocalCloud, LocalCloudConfig, cloud::Cloud, error::Error, runner::In
 /// In one terminal:   autoscaler local-cloud --with-pool 2
 /// In another one:    eval "$(autoscaler local-cloud env)"
 ///                    exo compute instance-pool list
+///
+/// Terraform works too, with the published provider and the configuration that Exoscale gets:
+///                    terraform -chdir=terraform init      (in a shell without these variables)
+///                    terraform -chdir=terraform apply
 #[derive(Args, Clone, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct Options {
@@ -31,6 +40,16 @@ pub struct Options {
         env = "LOCAL_CLOUD_LISTEN"
     )]
     listen: SocketAddr,
+
+    /// Where it stands in for Exoscale's own API hosts, for programs that use it as their
+    /// proxy, such as Terraform's provider. A loopback address; port 0 takes a free one.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:7291",
+        env = "LOCAL_CLOUD_PROXY_LISTEN"
+    )]
+    proxy_listen: SocketAddr,
 
     /// The zone it says it is.
     #[arg(long, default_value = "at-vie-1", env = "EXOSCALE_ZONE")]
@@ -49,7 +68,8 @@ pub struct Options {
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     instance_quota: u32,
 
-    /// The slow-app program to run as instances, instead of this program's own.
+    /// The slow-app program to run as instances, instead of this program's own. It finds its
+    /// user-data at $`INSTANCE_METADATA_URL/latest/user-data`, where this program's own reads it.
     #[arg(long, value_name = "PATH")]
     instance_program: Option<PathBuf>,
 
@@ -90,19 +110,22 @@ impl Options {
         let base = if self.no_processes {
             LocalCloudConfig::without_processes()
         } else {
-            let (program, subcommand) = match &self.instance_program {
-                Some(program) => (program.clone(), None),
-                None => (
-                    env::current_exe().map_err(Error::Program)?,
-                    Some("slow-app"),
-                ),
-            };
+            let own = env::current_exe().map_err(Error::Program)?;
             let further = &self.instance_arguments;
-            let command = InstanceCommand::slow_app(program, subcommand, self.cpu_quota, further);
-            LocalCloudConfig::with_processes(command)
+            let member = |program, subcommand| {
+                InstanceCommand::slow_app(program, subcommand, self.cpu_quota, further)
+            };
+            let member = match &self.instance_program {
+                Some(program) => member(program.clone(), None),
+                None => member(own.clone(), Some("slow-app")).after_boot(own.clone()),
+            };
+            let monitoring = InstanceCommand::monitoring(own, self.speed);
+            let runner = ProcessRunner::new(member).with_image("monitoring", monitoring);
+            LocalCloudConfig::with(Arc::new(runner), Arc::new(Forwarding))
         };
         Ok(LocalCloudConfig {
             listen: self.listen,
+            intercept: Some(self.proxy_listen),
             zone: self.zone.clone(),
             speed: self.speed,
             instance_quota: self.instance_quota,
@@ -156,57 +179,6 @@ fn announce(cloud: &LocalCloud, balancer: crate::exoscale::ids::LoadBalancerId) 
     for listen in services.filter_map(|service| service.listen) {
         println!("# The load balancer serves on http://{listen}/");
     }
-}
-
-/// The variables for `exo`, Terraform and the agent, as a POSIX shell reads them.
-pub(super) fn environment(cloud: &Cloud) -> String {
-    let (key, secret) = (cloud.key.as_str(), cloud.secret.expose());
-    let secret = String::from_utf8_lossy(secret);
-    let endpoint = format!("{}/v2", cloud.origin);
-    let mut variables = vec![
-        ("EXOSCALE_API_ENDPOINT", endpoint.as_str()),
-        ("EXOSCALE_API_KEY", key),
-        ("EXOSCALE_API_SECRET", &secret),
-        // The older names, which the agent reads too.
-        ("EXOSCALE_KEY", key),
-        ("EXOSCALE_SECRET", &secret),
-        ("EXOSCALE_ZONE", &cloud.config.zone),
-    ];
-    let state = cloud.state();
-    let mut pools = state.pools.keys();
-    let pool = pools
-        .next()
-        .filter(|_| pools.next().is_none())
-        .map(ToString::to_string);
-    if let Some(pool) = &pool {
-        variables.push(("EXOSCALE_INSTANCEPOOL_ID", pool));
-    }
-    variables
-        .iter()
-        .fold(String::new(), |mut text, (name, value)| {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"));
-            text
-        })
-}
-
-async fn running_environment(address: SocketAddr) -> Result<String, Error> {
-    let unreachable = |reason| Error::Unreachable { address, reason };
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .map_err(unreachable)?;
-    let url = format!("http://{address}/_local/environment");
-    let answer = client
-        .get(url)
-        .send()
-        .await
-        .and_then(reqwest::Response::error_for_status);
-    answer
-        .map_err(unreachable)?
-        .text()
-        .await
-        .map_err(unreachable)
 }
 
 #[cfg(test)]

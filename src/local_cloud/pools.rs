@@ -10,42 +10,26 @@
 //!   again when the operation ends, which is before they have booted.
 //! - A replaced member does not change the pool's state.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::exoscale::{
-    ids::{InstanceId, InstanceTypeId, PoolId, TemplateId},
+    ids::{InstanceId, PoolId},
     models::{Operation, PoolState},
 };
 
 use super::{
     balancers,
     cloud::{Cloud, State, interrupted},
-    instances,
+    instances::{self, InstanceSettings},
     refusal::Refusal,
 };
 
 /// The path under which the API serves pools.
 const KIND: &str = "instance-pool";
-
-/// What a pool's new members are made from.
-#[derive(Clone, Debug)]
-pub(crate) struct PoolSettings {
-    pub(crate) instance_type: InstanceTypeId,
-    pub(crate) template: TemplateId,
-    /// GiB.
-    pub(crate) disk_size: u32,
-    pub(crate) instance_prefix: Option<String>,
-    /// Base64.
-    pub(crate) user_data: Option<String>,
-    pub(crate) labels: BTreeMap<String, String>,
-    /// Further fields of the API that are kept and answered, and have no effect here.
-    pub(crate) further: Map<String, Value>,
-}
 
 /// An instance pool.
 #[derive(Debug)]
@@ -55,7 +39,7 @@ pub(crate) struct Pool {
     pub(crate) description: Option<String>,
     pub(crate) size: u32,
     pub(crate) state: PoolState,
-    pub(crate) settings: Arc<PoolSettings>,
+    pub(crate) settings: Arc<InstanceSettings>,
     /// In the order in which they were made.
     pub(crate) members: Vec<InstanceId>,
     /// Members in a row that died soon after they started.
@@ -97,7 +81,7 @@ pub(crate) struct NewPool {
     pub(crate) name: String,
     pub(crate) description: Option<String>,
     pub(crate) size: u32,
-    pub(crate) settings: PoolSettings,
+    pub(crate) settings: InstanceSettings,
 }
 
 /// `POST /instance-pool`.
@@ -157,7 +141,7 @@ pub(crate) fn evict(
         let member = state
             .instances
             .get(victim)
-            .filter(|i| i.pool == id && i.stays());
+            .filter(|i| i.pool == Some(id) && i.stays());
         if member.is_none() {
             return Err(Refusal::invalid(
                 "instances",
@@ -178,11 +162,11 @@ pub(crate) fn evict(
 pub(crate) fn update(
     cloud: &Arc<Cloud>,
     id: PoolId,
-    change: impl FnOnce(&mut Pool, &mut PoolSettings),
+    change: impl FnOnce(&mut Pool, &mut InstanceSettings),
 ) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     let pool = changeable(&mut state, id)?;
-    let mut settings = PoolSettings::clone(&pool.settings);
+    let mut settings = InstanceSettings::clone(&pool.settings);
     change(pool, &mut settings);
     pool.settings = Arc::new(settings);
     pool.state = PoolState::Updating;
@@ -259,7 +243,7 @@ fn busy(pool: &Pool) -> Refusal {
     ))
 }
 
-fn check_quota(cloud: &Cloud, state: &State, more: u32) -> Result<(), Refusal> {
+pub(crate) fn check_quota(cloud: &Cloud, state: &State, more: u32) -> Result<(), Refusal> {
     let limit = cloud.config.instance_quota;
     let wanted = instances_wanted(state).saturating_add(more);
     if wanted <= limit {
@@ -272,14 +256,16 @@ fn check_quota(cloud: &Cloud, state: &State, more: u32) -> Result<(), Refusal> {
     })
 }
 
-/// The quota's use: what the pools are meant to hold.
+/// The quota's use: what the pools are meant to hold, and the instances of no pool.
 pub(crate) fn instances_wanted(state: &State) -> u32 {
-    state
-        .pools
-        .values()
+    let pools = state.pools.values();
+    let members: u32 = pools
         .filter(|pool| pool.state != PoolState::Destroying)
         .map(|pool| pool.size)
-        .sum()
+        .sum();
+    let instances = state.instances.values();
+    let own = instances.filter(|instance| instance.pool.is_none() && instance.stays());
+    members.saturating_add(u32::try_from(own.count()).unwrap_or(u32::MAX))
 }
 
 /// Whom `:scale` removes: failed members first, then the oldest.

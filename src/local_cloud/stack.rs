@@ -13,8 +13,9 @@ use super::{
     LocalCloud, balancers,
     catalog::{INSTANCE_TYPES, TEMPLATES},
     error::Error,
+    instances::InstanceSettings,
     nlb::Strategy,
-    pools::{self, NewPool, PoolSettings},
+    pools::{self, NewPool},
     services::{self, ServiceSettings},
 };
 
@@ -41,7 +42,7 @@ impl LocalCloud {
             name: "slow-app".to_owned(),
             description: None,
             size,
-            settings: PoolSettings {
+            settings: InstanceSettings {
                 instance_type: kind.core.id,
                 template: image.core.id,
                 disk_size: 10,

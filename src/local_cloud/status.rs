@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
 };
 
 use serde::Serialize;
@@ -15,8 +16,10 @@ use crate::exoscale::{
 use super::{
     balancer::{RunningService, ServiceStats},
     balancers::Balancer,
+    catalog::TEMPLATES,
     cloud::{Cloud, State},
     faults::Fault,
+    instances::Instance,
     pools::{Pool, Resize},
     services::Service,
 };
@@ -29,11 +32,30 @@ pub struct Status {
     pub zone: String,
     pub speed: f64,
     pub pools: Vec<PoolStatus>,
+    /// Instances of no pool.
+    pub instances: Vec<MemberStatus>,
     pub balancers: Vec<BalancerStatus>,
+    /// How many there are of everything else that was made over the API, per kind as its path
+    /// names it.
+    pub others: BTreeMap<&'static str, usize>,
+    /// What stands in for `api-<zone>.exoscale.com`.
+    pub proxy: Option<ProxyStatus>,
     /// Calls let in so far, per operation id.
     pub calls: BTreeMap<&'static str, u64>,
     /// Faults that will still happen.
     pub faults: Vec<Fault>,
+}
+
+/// The intercepting proxy.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct ProxyStatus {
+    /// What `HTTPS_PROXY` takes.
+    pub url: String,
+    /// What `SSL_CERT_FILE` takes.
+    pub ca_file: PathBuf,
+    /// Connections to other hosts that it refused to make.
+    pub refused: u64,
 }
 
 /// An instance pool.
@@ -49,7 +71,7 @@ pub struct PoolStatus {
     pub resizes: Vec<Resize>,
 }
 
-/// A member, also before it has its public address and after it was told to leave.
+/// An instance, also before it has its public address and after it was told to leave.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct MemberStatus {
@@ -105,6 +127,18 @@ impl Status {
                 .values()
                 .map(|pool| PoolStatus::of(pool, &state))
                 .collect(),
+            instances: state
+                .instances
+                .values()
+                .filter(|instance| instance.pool.is_none())
+                .map(MemberStatus::of)
+                .collect(),
+            others: others(&state),
+            proxy: cloud.intercept.as_ref().map(|intercept| ProxyStatus {
+                url: intercept.url(),
+                ca_file: intercept.ca_file().to_owned(),
+                refused: intercept.refused(),
+            }),
             balancers: state.balancers.values().map(BalancerStatus::of).collect(),
             calls: cloud.calls(),
             faults: cloud.faults.left(),
@@ -121,17 +155,37 @@ impl PoolStatus {
             state: pool.state.clone(),
             size: pool.size,
             resizes: pool.resizes.clone(),
-            members: members
-                .map(|instance| MemberStatus {
-                    id: instance.id,
-                    name: instance.name.clone(),
-                    state: instance.state.clone(),
-                    ip: instance.ip,
-                    pid: instance.pid,
-                })
-                .collect(),
+            members: members.map(MemberStatus::of).collect(),
         }
     }
+}
+
+impl MemberStatus {
+    fn of(instance: &Instance) -> Self {
+        Self {
+            id: instance.id,
+            name: instance.name.clone(),
+            state: instance.state.clone(),
+            ip: instance.ip,
+            pid: instance.pid,
+        }
+    }
+}
+
+/// Templates that a local cloud begins with are not counted.
+fn others(state: &State) -> BTreeMap<&'static str, usize> {
+    let offered = TEMPLATES.len();
+    BTreeMap::from([
+        ("security-group", state.security_groups.len()),
+        ("anti-affinity-group", state.anti_affinity_groups.len()),
+        ("ssh-key", state.ssh_keys.len()),
+        ("iam-role", state.roles.len()),
+        ("api-key", state.access_keys.len()),
+        (
+            "template",
+            state.templates.all().count().saturating_sub(offered),
+        ),
+    ])
 }
 
 impl BalancerStatus {

@@ -139,6 +139,39 @@ impl Fields {
             .map_err(|_| object.refuse("id", format!("{id:?} is not a UUID")))
     }
 
+    /// An identifier.
+    pub(super) fn id<T: FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        let id = value.as_str().and_then(|text| text.parse().ok());
+        id.map(Some)
+            .ok_or_else(|| self.refuse(name, format!("{value} is not a UUID")))
+    }
+
+    /// A list of allowed words.
+    pub(super) fn words(
+        &self,
+        name: &str,
+        allowed: &[&str],
+    ) -> Result<Option<Vec<String>>, Refusal> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        let words: Option<Vec<String>> = serde_json::from_value(value.clone()).ok();
+        words
+            .filter(|words| words.iter().all(|word| allowed.contains(&word.as_str())))
+            .map(Some)
+            .ok_or_else(|| self.refuse(name, format!("must be a list of {}", allowed.join(", "))))
+    }
+
+    /// True or false.
+    pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        Ok(self
+            .kept(name, Form::Boolean)?
+            .and_then(|value| value.as_bool()))
+    }
+
     /// A nested object.
     pub(super) fn object(&self, name: &str) -> Result<Option<Self>, Refusal> {
         let path = format!("{}{name}", self.prefix);

@@ -27,6 +27,7 @@ use super::{
     super::{
         cloud::Cloud,
         faults::{Fault, FaultKind},
+        iam,
         refusal::Refusal,
     },
     local,
@@ -92,11 +93,18 @@ fn is_local(request: &HttpRequest) -> bool {
     let from_here = request
         .peer_addr()
         .is_some_and(|peer| peer.ip().is_loopback());
-    let connection = request.connection_info();
-    let name = connection.host();
-    let name = name.rsplit_once(':').map_or(name, |(name, _)| name);
+    let name = requested_host(request);
     let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
     from_here && (name == "localhost" || address.is_ok_and(|ip| ip.is_loopback()))
+}
+
+/// The host that the client asked for, without the port.
+fn requested_host(request: &HttpRequest) -> String {
+    let connection = request.connection_info();
+    let host = connection.host();
+    host.rsplit_once(':')
+        .map_or(host, |(name, _)| name)
+        .to_owned()
 }
 
 /// Answers a call of the API.
@@ -111,9 +119,10 @@ async fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpR
     };
     let authorization = request.headers().get(header::AUTHORIZATION);
     let authorization = authorization.and_then(|value| value.to_str().ok());
-    if let Err(refusal) = check_signature(cloud, authorization, signed) {
-        return refuse(&refusal);
-    }
+    let key = match check_signature(cloud, authorization, signed) {
+        Ok(key) => key,
+        Err(refusal) => return refuse(&refusal),
+    };
     let found = path.strip_prefix("/v2").and_then(|rest| {
         super::routes().find_map(|route| Some((route, route.matches(method, rest)?)))
     });
@@ -121,9 +130,14 @@ async fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpR
         return refuse(&Refusal::Unsupported(format!("{method} {path}")));
     };
     cloud.count(route.operation);
+    if let Err(refusal) = iam::authorise(&cloud.state(), key, route.operation) {
+        return refuse(&refusal);
+    }
+    let host = requested_host(request);
     let call = Call {
         cloud,
         arguments,
+        host: &host,
         query: &query,
         body,
     };
@@ -136,17 +150,16 @@ async fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpR
     }
 }
 
-fn check_signature(
+/// The key that signed the request.
+fn check_signature<'h>(
     cloud: &Cloud,
-    authorization: Option<&str>,
+    authorization: Option<&'h str>,
     request: SignedRequest<'_>,
-) -> Result<(), Refusal> {
-    let secret_of = |key: &str| (key == cloud.key.as_str()).then(|| cloud.secret.clone());
+) -> Result<&'h str, Refusal> {
+    let secret_of = |key: &str| iam::secret_of(cloud, key);
     let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
-    match signature::verify(authorization, request, secret_of, now) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Refusal::Forbidden(error.to_string())),
-    }
+    signature::verify(authorization, request, secret_of, now)
+        .map_err(|error| Refusal::Forbidden(error.to_string()))
 }
 
 async fn misbehave(cloud: &Cloud, fault: &Fault, apply: impl FnOnce() -> Answer) -> HttpResponse {

@@ -10,7 +10,7 @@ use crate::exoscale::{
 
 use super::{
     super::{
-        catalog,
+        anti_affinity, catalog,
         instances::{self, Instance},
         refusal::Refusal,
     },
@@ -38,8 +38,13 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-/// Fields of a pool that its members show too.
-const SHARED_WITH_POOL: [&str; 3] = ["public-ip-assignment", "security-groups", "ssh-key"];
+/// Further fields that both show.
+const FURTHER: [&str; 4] = [
+    "public-ip-assignment",
+    "security-groups",
+    "ssh-key",
+    "ssh-keys",
+];
 
 /// What both the list and the single answer show.
 #[derive(Serialize)]
@@ -68,7 +73,7 @@ impl<'a> Document<'a> {
     fn of(instance: &'a Instance) -> Self {
         let settings = &instance.settings;
         let mut shared = settings.further.clone();
-        shared.retain(|name, _| SHARED_WITH_POOL.contains(&name.as_str()));
+        shared.retain(|name, _| FURTHER.contains(&name.as_str()));
         shared
             .entry("public-ip-assignment")
             .or_insert_with(|| json!("inet4"));
@@ -81,8 +86,8 @@ impl<'a> Document<'a> {
                 public_ip: instance.booted.then_some(instance.ip),
                 ipv6_address: None,
                 labels: settings.labels.clone(),
-                manager: Some(Manager {
-                    id: instance.pool,
+                manager: instance.pool.map(|id| Manager {
+                    id,
                     kind: "instance-pool".to_owned(),
                 }),
             },
@@ -96,12 +101,19 @@ impl<'a> Document<'a> {
     }
 
     fn with_detail(instance: &'a Instance) -> Self {
+        let mut document = Self::of(instance);
+        let groups = instance
+            .settings
+            .further
+            .get_key_value(anti_affinity::FIELD);
+        let groups = groups.map(|(name, value)| (name.clone(), value.clone()));
+        document.shared.extend(groups);
         Self {
             detail: Some(Detail {
                 disk_size: instance.settings.disk_size,
                 user_data: instance.settings.user_data.as_deref(),
             }),
-            ..Self::of(instance)
+            ..document
         }
     }
 }
@@ -127,7 +139,7 @@ fn list(call: &Call<'_>) -> Answer {
         .unwrap_or_default();
     let state = call.cloud.state();
     let fits = |instance: &&Instance| {
-        manager.is_none_or(|manager| instance.pool == manager)
+        manager.is_none_or(|manager| instance.pool == Some(manager))
             && ip.is_none_or(|ip| instance.booted && instance.ip.to_string() == ip)
             && labels.iter().all(|(name, value)| {
                 instance

@@ -1,21 +1,22 @@
 //! `/instance-pool`.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::exoscale::{
-    ids::{InstanceId, InstanceTypeId, TemplateId},
+    ids::InstanceId,
     models::{self, InstanceRef, InstanceTypeRef, TemplateRef},
 };
 
 use super::{
     super::{
-        catalog,
-        pools::{self, NewPool, Pool, PoolSettings},
+        instances::InstanceSettings,
+        pools::{self, NewPool, Pool},
+        references,
         refusal::Refusal,
     },
-    body::{Fields, Form},
+    body::Form,
+    machine::{description, disk_size, further, instance_type, template, user_data},
     route::{Answer, Call, Route},
 };
 
@@ -187,7 +188,8 @@ fn create(call: &Call<'_>) -> Answer {
         .chain(FURTHER.map(|(name, _)| name))
         .collect();
     let fields = call.fields(&known)?;
-    let mut further = further(&fields)?;
+    let mut further = further(&fields, &FURTHER)?;
+    references::normalise(&mut further, &call.cloud.state())?;
     further
         .entry("public-ip-assignment")
         .or_insert_with(|| json!("inet4"));
@@ -198,9 +200,9 @@ fn create(call: &Call<'_>) -> Answer {
         name: fields.require("name", fields.text("name", 1..=255)?)?,
         description: description(&fields)?,
         size: fields.require("size", fields.integer("size", 1..=u32::MAX)?)?,
-        settings: PoolSettings {
+        settings: InstanceSettings {
             instance_type: fields.require("instance-type", instance_type(&fields)?)?,
-            template: fields.require("template", template(&fields)?)?,
+            template: fields.require("template", template(call, &fields)?)?,
             disk_size: fields.require("disk-size", disk_size(&fields)?)?,
             instance_prefix: fields.text("instance-prefix", 1..=30)?,
             user_data: user_data(&fields)?,
@@ -219,13 +221,14 @@ fn update(call: &Call<'_>) -> Answer {
     let fields = call.fields(&known)?;
     let name = fields.text("name", 1..=255)?;
     let instance_type = instance_type(&fields)?;
-    let template = template(&fields)?;
+    let template = template(call, &fields)?;
     let disk_size = disk_size(&fields)?;
     let description = description(&fields)?;
     let prefix = fields.text("instance-prefix", 1..=30)?;
     let user_data = user_data(&fields)?;
     let labels = fields.labels("labels")?;
-    let further = further(&fields)?;
+    let mut further = further(&fields, &FURTHER)?;
+    references::normalise(&mut further, &call.cloud.state())?;
     let operation = pools::update(call.cloud, call.id("id")?, |pool, settings| {
         pool.name = name.unwrap_or_else(|| pool.name.clone());
         settings.instance_type = instance_type.unwrap_or(settings.instance_type);
@@ -288,55 +291,4 @@ fn reset(call: &Call<'_>) -> Answer {
         }
     })?;
     Ok(json!(operation))
-}
-
-/// An empty description is none: an answer must have at least one character.
-fn description(fields: &Fields) -> Result<Option<String>, Refusal> {
-    Ok(fields
-        .text("description", 0..=255)?
-        .filter(|text| !text.is_empty()))
-}
-
-fn disk_size(fields: &Fields) -> Result<Option<u32>, Refusal> {
-    fields.integer("disk-size", 10..=51_200)
-}
-
-fn instance_type(fields: &Fields) -> Result<Option<InstanceTypeId>, Refusal> {
-    let id = fields.reference("instance-type")?;
-    if id.is_some_and(|id| catalog::instance_type(id).is_none()) {
-        return Err(Refusal::invalid(
-            "instance-type.id",
-            "no such instance-type",
-        ));
-    }
-    Ok(id)
-}
-
-fn template(fields: &Fields) -> Result<Option<TemplateId>, Refusal> {
-    let id = fields.reference("template")?;
-    if id.is_some_and(|id| catalog::template_by_id(id).is_none()) {
-        return Err(Refusal::invalid("template.id", "no such template"));
-    }
-    Ok(id)
-}
-
-fn user_data(fields: &Fields) -> Result<Option<String>, Refusal> {
-    let text = fields.text("user-data", 1..=32_768)?;
-    if text
-        .as_ref()
-        .is_some_and(|text| BASE64_STANDARD.decode(text).is_err())
-    {
-        return Err(Refusal::invalid("user-data", "must be base64"));
-    }
-    Ok(text)
-}
-
-fn further(fields: &Fields) -> Result<Map<String, Value>, Refusal> {
-    let mut kept = Map::new();
-    for (name, form) in FURTHER {
-        if let Some(value) = fields.kept(name, form)? {
-            kept.insert(name.to_owned(), value);
-        }
-    }
-    Ok(kept)
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::exoscale::ids::InstanceId;
 
 use super::{
-    super::{cloud::Cloud, faults::Fault, options, refusal::Refusal, status::Status},
+    super::{cloud::Cloud, environment, faults::Fault, refusal::Refusal, status::Status},
     http::refuse,
 };
 
@@ -17,7 +17,7 @@ use super::{
 pub(super) fn answer(cloud: &Arc<Cloud>, method: &str, path: &str, body: &[u8]) -> HttpResponse {
     match (method, path) {
         ("GET", "status") => HttpResponse::Ok().json(Status::of(cloud)),
-        ("GET", "environment") => text(options::environment(cloud)),
+        ("GET", "environment") => text(environment::environment(cloud)),
         ("GET", "faults") => HttpResponse::Ok().json(cloud.faults.left()),
         ("PUT", "faults") => set_faults(cloud, body),
         ("DELETE", "faults") => {

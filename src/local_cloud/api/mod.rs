@@ -2,17 +2,25 @@
 //!
 //! To serve another resource, write one file with its `ROUTES` and name it here.
 
+mod anti_affinity_group;
+mod api_key;
 mod body;
 mod http;
+mod iam_role;
 mod instance;
+mod instance_change;
 mod instance_pool;
 mod instance_type;
 mod load_balancer;
 mod load_balancer_service;
 mod local;
+mod machine;
 mod operation;
 mod quota;
+mod reverse_dns;
 mod route;
+mod security_group;
+mod ssh_key;
 mod template;
 mod zone;
 
@@ -23,13 +31,20 @@ use route::Route;
 /// All operations that are served.
 fn routes() -> impl Iterator<Item = &'static Route> {
     [
+        anti_affinity_group::ROUTES,
+        api_key::ROUTES,
+        iam_role::ROUTES,
         instance::ROUTES,
+        instance_change::ROUTES,
         instance_pool::ROUTES,
         instance_type::ROUTES,
         load_balancer::ROUTES,
         load_balancer_service::ROUTES,
         operation::ROUTES,
         quota::ROUTES,
+        reverse_dns::ROUTES,
+        security_group::ROUTES,
+        ssh_key::ROUTES,
         template::ROUTES,
         zone::ROUTES,
     ]

@@ -28,6 +28,8 @@ pub(super) type Answer = Result<Value, Refusal>;
 pub(super) struct Call<'a> {
     pub(super) cloud: &'a Arc<Cloud>,
     pub(super) arguments: HashMap<&'static str, &'a str>,
+    /// The host that the client asked for, without the port.
+    pub(super) host: &'a str,
     pub(super) query: &'a [(String, String)],
     pub(super) body: &'a [u8],
 }

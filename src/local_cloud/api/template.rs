@@ -2,8 +2,23 @@
 
 use serde_json::json;
 
+use crate::{
+    exoscale::{
+        catalog::{Template, Visibility},
+        ids::TemplateId,
+    },
+    local_cloud::{
+        catalog::{OfferedTemplate, ZONES},
+        cloud::now,
+    },
+};
+
 use super::{
-    super::{catalog, refusal::Refusal},
+    super::{
+        refusal::Refusal,
+        templates::{self, KIND},
+    },
+    body::Form,
     route::{Answer, Call, Route},
 };
 
@@ -15,31 +30,98 @@ pub(super) const ROUTES: &[Route] = &[
         handler: list,
     },
     Route {
+        method: "POST",
+        path: "/template",
+        operation: "register-template",
+        handler: register,
+    },
+    Route {
         method: "GET",
         path: "/template/{id}",
         operation: "get-template",
         handler: get,
     },
+    Route {
+        method: "DELETE",
+        path: "/template/{id}",
+        operation: "delete-template",
+        handler: |call| Ok(json!(templates::delete(call.cloud, call.id("id")?)?)),
+    },
 ];
+
+/// What an image of this project takes at least; the API's size of a template is that of its disk.
+const SIZE: u64 = 10 << 30;
 
 /// Public templates unless private ones are asked for.
 fn list(call: &Call<'_>) -> Answer {
     let visibility = call.query_one_of("visibility", &["private", "public"])?;
     let visibility = visibility.unwrap_or("public");
     let family = call.query("family");
-    let fits = |offered: &&catalog::OfferedTemplate| {
+    let fits = |offered: &&OfferedTemplate| {
         let template = &offered.core;
         template.visibility == visibility
             && family.is_none_or(|family| template.family.as_deref() == Some(family))
     };
-    let found: Vec<_> = catalog::TEMPLATES.iter().filter(fits).collect();
+    let state = call.cloud.state();
+    let found: Vec<_> = state.templates.all().filter(fits).collect();
     Ok(json!({ "templates": found }))
 }
 
 fn get(call: &Call<'_>) -> Answer {
     let id = call.id("id")?;
-    let template = catalog::template_by_id(id);
-    Ok(json!(
-        template.ok_or_else(|| Refusal::not_found("template", id))?
-    ))
+    let state = call.cloud.state();
+    let template = state.templates.get(id);
+    Ok(json!(template.ok_or_else(|| Refusal::not_found(KIND, id))?))
+}
+
+/// The image is not downloaded, so its checksum is taken as told.
+fn register(call: &Call<'_>) -> Answer {
+    let fields = call.fields(&[
+        "name",
+        "description",
+        "url",
+        "checksum",
+        "ssh-key-enabled",
+        "password-enabled",
+        "boot-mode",
+        "default-user",
+        "size",
+    ])?;
+    let checksum = fields.require("checksum", fields.text("checksum", 1..=255)?)?;
+    if checksum.len() != 32 || !checksum.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Refusal::invalid(
+            "checksum",
+            "must be an MD5 sum: 32 hexadecimal digits",
+        ));
+    }
+    let url = fields.require("url", fields.text("url", 1..=2048)?)?;
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        return Err(Refusal::invalid(
+            "url",
+            "must begin with https:// or http://",
+        ));
+    }
+    let ssh_key_enabled = fields.boolean("ssh-key-enabled")?;
+    let password_enabled = fields.boolean("password-enabled")?;
+    let size = fields.kept("size", Form::Count)?;
+    let boot_mode = fields.one_of("boot-mode", &["legacy", "uefi"])?;
+    let template = OfferedTemplate {
+        core: Template {
+            id: TemplateId::random(),
+            name: fields.require("name", fields.text("name", 1..=255)?)?,
+            visibility: Visibility::Private.as_str().to_owned(),
+            family: None,
+            created_at: Some(now()),
+            size: size.and_then(|size| size.as_u64()).unwrap_or(SIZE),
+        },
+        description: fields.text("description", 0..=255)?,
+        boot_mode: boot_mode.unwrap_or("legacy").to_owned(),
+        default_user: fields.text("default-user", 1..=255)?,
+        ssh_key_enabled: fields.require("ssh-key-enabled", ssh_key_enabled)?,
+        password_enabled: fields.require("password-enabled", password_enabled)?,
+        checksum: Some(checksum),
+        url: Some(url),
+        zones: &ZONES,
+    };
+    Ok(json!(templates::register(call.cloud, template)))
 }

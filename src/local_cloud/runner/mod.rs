@@ -17,12 +17,14 @@ pub struct InstanceSpec {
     pub id: InstanceId,
     /// Its name, for logs.
     pub name: String,
+    /// The name of the template that it was made from: which image it is.
+    pub template: String,
     /// Its own address.
     pub ip: Ipv4Addr,
-    /// Its user-data as the API took it (base64).
-    pub user_data: Option<String>,
     /// Where it reads its metadata: the stand-in for `http://169.254.169.254`.
     pub metadata_url: String,
+    /// Variables that lead its programs to this API instead of Exoscale's.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 /// How an instance ended on its own.
@@ -36,8 +38,9 @@ pub struct Exit {
 
 /// Makes instances.
 pub trait InstanceRunner: fmt::Debug + Send + Sync + 'static {
-    /// Ports that an instance binds on its address, so that an address is chosen where they are free.
-    fn ports(&self) -> Vec<u16>;
+    /// Ports that an instance of the template with this name binds on its address, so that an
+    /// address is chosen where they are free.
+    fn ports(&self, template: &str) -> Vec<u16>;
 
     /// Starts an instance; it is called within a tokio runtime.
     ///
@@ -63,7 +66,7 @@ pub trait RunningInstance: Send {
 pub struct NoProcess;
 
 impl InstanceRunner for NoProcess {
-    fn ports(&self) -> Vec<u16> {
+    fn ports(&self, _template: &str) -> Vec<u16> {
         Vec::new()
     }
 

@@ -69,6 +69,40 @@ impl InstanceCommand {
         }
     }
 
+    /// The same after the boot that reads the instance's user-data; `autoscaler` does the boot.
+    #[must_use]
+    pub fn after_boot(self, autoscaler: PathBuf) -> Self {
+        let boot = ["local-instance", "slow-app", "--ip", "{ip}", "--"].map(str::to_owned);
+        let program = self.program.display().to_string();
+        Self {
+            program: autoscaler,
+            arguments: boot
+                .into_iter()
+                .chain([program])
+                .chain(self.arguments)
+                .collect(),
+            ports: self.ports,
+        }
+    }
+
+    /// The agent and what watches CPU for it, set up by the instance's user-data.
+    pub fn monitoring(autoscaler: PathBuf, speed: f64) -> Self {
+        let speed = speed.to_string();
+        let arguments = [
+            "local-instance",
+            "monitoring",
+            "--ip",
+            "{ip}",
+            "--speed",
+            &speed,
+        ];
+        Self {
+            program: autoscaler,
+            arguments: arguments.map(str::to_owned).into(),
+            ports: vec![8090],
+        }
+    }
+
     fn arguments_for(&self, spec: &InstanceSpec) -> Vec<String> {
         let fill = |argument: &String| {
             argument
@@ -84,31 +118,51 @@ impl InstanceCommand {
 #[derive(Clone, Debug)]
 pub struct ProcessRunner {
     command: InstanceCommand,
+    /// By the beginning of the template's name.
+    images: Vec<(String, InstanceCommand)>,
 }
 
 impl ProcessRunner {
     /// Runs `command` for each instance.
     pub fn new(command: InstanceCommand) -> Self {
-        Self { command }
+        Self {
+            command,
+            images: Vec::new(),
+        }
+    }
+
+    /// Runs `command` instead where the template's name begins with `image`.
+    #[must_use]
+    pub fn with_image(mut self, image: &str, command: InstanceCommand) -> Self {
+        self.images.push((image.to_owned(), command));
+        self
+    }
+
+    fn command(&self, template: &str) -> &InstanceCommand {
+        let mut images = self.images.iter();
+        let image = images.find(|(image, _)| template.starts_with(image.as_str()));
+        image.map_or(&self.command, |(_, command)| command)
     }
 }
 
 impl InstanceRunner for ProcessRunner {
-    fn ports(&self) -> Vec<u16> {
-        self.command.ports.clone()
+    fn ports(&self, template: &str) -> Vec<u16> {
+        self.command(template).ports.clone()
     }
 
     fn start(&self, spec: &InstanceSpec) -> io::Result<Box<dyn RunningInstance>> {
-        let mut command = Command::new(&self.command.program);
+        let image = self.command(&spec.template);
+        let mut command = Command::new(&image.program);
         command
-            .args(self.command.arguments_for(spec))
+            .args(image.arguments_for(spec))
             .env_clear()
             .envs(
                 INHERITED
                     .iter()
                     .filter_map(|name| Some((name, env::var_os(name)?))),
             )
-            .env("LOCAL_CLOUD_METADATA_URL", &spec.metadata_url)
+            .envs(spec.environment.iter().map(|(name, value)| (name, value)))
+            .env("INSTANCE_METADATA_URL", &spec.metadata_url)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -116,13 +170,10 @@ impl InstanceRunner for ProcessRunner {
             // Its own group: Ctrl-C on the terminal reaches this program only, which then stops
             // its instances in order.
             .process_group(0);
-        if let Some(user_data) = &spec.user_data {
-            command.env("LOCAL_CLOUD_USER_DATA", user_data);
-        }
         let mut child = command.spawn().map_err(|error| {
             io::Error::new(
                 error.kind(),
-                format!("cannot run {}: {error}", self.command.program.display()),
+                format!("cannot run {}: {error}", image.program.display()),
             )
         })?;
         if let Some(stdout) = child.stdout.take() {

@@ -1,0 +1,130 @@
+//! Answers as `https://api-<zone>.exoscale.com` to programs that were told to use it as their proxy
+//! (`HTTPS_PROXY`) and to trust its authority (`SSL_CERT_FILE`). It never opens a connection to
+//! anything but the local cloud's API: what it does not serve it refuses.
+
+mod authority;
+mod connect;
+mod proxy;
+
+use std::{
+    fs, io,
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio_rustls::TlsAcceptor;
+
+pub(super) use connect::zone_of;
+
+pub use authority::AuthorityError;
+
+use super::{cloud::Cloud, error::Error};
+
+/// The proxy's address, its authority's file, and what it refused.
+#[derive(Debug)]
+pub(crate) struct Intercept {
+    address: SocketAddr,
+    folder: Folder,
+    refused: AtomicU64,
+}
+
+/// A proxy that listens and does not serve yet.
+pub(super) struct Prepared {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Intercept {
+    /// Makes the authority and listens.
+    ///
+    /// # Errors
+    /// The address is taken, or the authority's file cannot be written.
+    pub(super) fn prepare(listen: SocketAddr) -> Result<(Self, Prepared), Error> {
+        let failed = |reason| Error::Listen {
+            address: listen,
+            reason,
+            flag: "--proxy-listen",
+        };
+        let listener = TcpListener::bind(listen).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (authority, acceptor) = authority::make().map_err(Error::Authority)?;
+        let folder = Folder::make(&authority).map_err(Error::AuthorityFile)?;
+        let intercept = Self {
+            address,
+            folder,
+            refused: AtomicU64::new(0),
+        };
+        Ok((intercept, Prepared { listener, acceptor }))
+    }
+
+    /// What `HTTPS_PROXY` takes.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The authority's certificate, in PEM.
+    pub(crate) fn ca_file(&self) -> &Path {
+        &self.folder.ca_file
+    }
+
+    /// Connections that it refused to make, so far.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// The variables that lead a program here.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("HTTPS_PROXY", self.url()),
+            ("SSL_CERT_FILE", self.ca_file().display().to_string()),
+        ]
+    }
+}
+
+/// Serves until the cloud stops. `api` is where the cloud's own API listens.
+pub(super) fn serve(cloud: &Arc<Cloud>, prepared: Prepared, api: SocketAddr) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(prepared.listener)?;
+    cloud.spawn(proxy::serve(
+        Arc::clone(cloud),
+        listener,
+        prepared.acceptor,
+        api,
+    ));
+    Ok(())
+}
+
+/// A folder that only its owner can look into, removed with what is in it.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    ca_file: PathBuf,
+}
+
+impl Folder {
+    /// The authority's key is not written: it ends with this process.
+    fn make(authority: &str) -> io::Result<Self> {
+        let name = format!("local-cloud-{}", uuid::Uuid::new_v4().simple());
+        let path = std::env::temp_dir().join(name);
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        let folder = Self {
+            ca_file: path.join("ca.pem"),
+            path,
+        };
+        fs::write(&folder.ca_file, authority)?;
+        Ok(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::debug!(path = %self.path.display(), %error, "folder not removed");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The monitoring instance: the real agent with the settings of its user-data, and what watches CPU
+//! for it: a real Prometheus where one is installed, with the demo's watcher in Grafana's place.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    process::{Child, Command},
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+    time::timeout,
+};
+
+use super::{LocalInstanceError, Options};
+use crate::{
+    demo::{
+        leash,
+        watcher::{
+            self, RuleSettings, Watcher, WatcherHandle,
+            prometheus::{PrometheusServer, PrometheusSettings, find_on_path},
+            prometheus_source::PrometheusSource,
+            scraper::ScrapeSource,
+            webhook::{BearerToken, WebhookSettings},
+        },
+    },
+    instance_data::{self, Document, InstanceDataError, Monitoring, Role},
+    settings::{self, Entry, Sources},
+};
+
+/// The port of alerts, metrics and the page, as on the image.
+const AGENT_PORT: u16 = 8090;
+
+/// How long the agent may take to stop (guarantee G13).
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// The longest division of times: below a hundredth they are shorter than a process needs to start.
+const MAX_DIVISOR: f64 = 100.0;
+
+/// Times that go as fast as the cloud does, and the budget of calls that goes with them.
+const SCALED: [&str; 11] = [
+    "scaling.window",
+    "scaling.max_read_age",
+    "scaling.retry",
+    "scale_out.alert_lifetime",
+    "scale_out.capacity_pause",
+    "scale_out.capacity_pause_max",
+    "scale_in.alert_lifetime",
+    "scale_in.stabilisation",
+    "scale_in.warm_up",
+    "drain.poll",
+    "discovery.interval",
+];
+const BUDGET: &str = "exoscale.calls_per_minute";
+
+pub(super) async fn run(options: Options) -> Result<(), LocalInstanceError> {
+    let system = |action| move |source| LocalInstanceError::System { action, source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(system("wait for SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for Ctrl-C"))?;
+    let parent = parent_ends().map_err(system("watch standard input"))?;
+    let folder = Folder::make().map_err(system("make a folder for temporary files"))?;
+    let data = instance_data::Options {
+        role: Some(Role::Monitoring),
+        output: folder.0.clone(),
+        source: options.source.clone(),
+    };
+    let document = instance_data::install(&data).await?;
+    let Document::Monitoring(document) = document else {
+        return Err(InstanceDataError::Absent.into());
+    };
+    let mut agent = start_agent(&options, &folder.0)?;
+    // Only held: they end when they are dropped.
+    let _watching = watch(&options, &folder.0, &document).await?;
+    let died = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        _ = parent => None,
+        ended = agent.wait() => Some(ended.map_err(system("wait for the agent"))?),
+    };
+    match died {
+        Some(status) => Err(LocalInstanceError::AgentEnded(status)),
+        None => stop(agent).await.map_err(system("stop the agent")),
+    }
+}
+
+/// Call it on the main thread (see [`leash`]).
+fn start_agent(options: &Options, folder: &Path) -> Result<Child, LocalInstanceError> {
+    let own = std::env::current_exe();
+    let own = own.map_err(|source| LocalInstanceError::System {
+        action: "find this program's own file",
+        source,
+    })?;
+    let config = folder.join("agent.toml");
+    let mut words = leash::command_line(own.as_os_str());
+    words.extend([
+        own.clone().into(),
+        "agent".into(),
+        "--config".into(),
+        config.clone().into(),
+    ]);
+    for (key, value) in overrides(options, folder, &config)? {
+        words.extend(["--set".into(), format!("{key}={value}").into()]);
+    }
+    let mut command = Command::new(&words[0]);
+    command
+        .args(&words[1..])
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command.spawn().map_err(|source| LocalInstanceError::Run {
+        program: own,
+        source,
+    })
+}
+
+/// What differs from the image: the address, the places of files, and the speed.
+fn overrides(
+    options: &Options,
+    folder: &Path,
+    config: &Path,
+) -> Result<Vec<(String, String)>, LocalInstanceError> {
+    let sources = Sources {
+        file: Some(config.to_owned()),
+        ..Sources::default()
+    };
+    let (_, entries) = settings::load(&sources)?;
+    let own = [
+        ("alerts.address", options.ip.to_string()),
+        ("alerts.port", AGENT_PORT.to_string()),
+        (
+            "discovery.file",
+            discovery_file(folder).display().to_string(),
+        ),
+        (
+            "journal.directory",
+            folder.join("journal").display().to_string(),
+        ),
+    ];
+    let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+    let divisor = options.speed.clamp(1.0, MAX_DIVISOR);
+    Ok(own
+        .chain(entries.iter().filter_map(|entry| at_speed(entry, divisor)))
+        .collect())
+}
+
+fn at_speed(entry: &Entry, divisor: f64) -> Option<(String, String)> {
+    let value = if SCALED.contains(&entry.key.as_str()) {
+        let time = humantime::parse_duration(&entry.value).ok()?;
+        format!("{}ms", time.div_f64(divisor).as_millis())
+    } else if entry.key == BUDGET {
+        let calls: f64 = entry.value.parse().ok()?;
+        format!("{}", (calls * divisor).round())
+    } else {
+        return None;
+    };
+    Some((entry.key.clone(), value))
+}
+
+fn discovery_file(folder: &Path) -> PathBuf {
+    folder.join("service-discovery").join("config.json")
+}
+
+/// Starts what tells the agent of load.
+async fn watch(
+    options: &Options,
+    folder: &Path,
+    document: &Monitoring,
+) -> Result<(WatcherHandle, Option<PrometheusServer>), LocalInstanceError> {
+    let thresholds = &document.settings().agent.thresholds;
+    let divisor = options.speed.clamp(1.0, MAX_DIVISOR).round() as u32;
+    let rules = RuleSettings {
+        upper_threshold: thresholds.up,
+        lower_threshold: thresholds.down,
+        ..RuleSettings::service().divided_by(divisor)
+    };
+    let webhook = WebhookSettings {
+        url: format!(
+            "http://{}/webhook",
+            SocketAddr::from((options.ip, AGENT_PORT))
+        ),
+        token: document.alerts_token().map(BearerToken::new),
+        timeout: Duration::from_secs(5),
+    };
+    let client = watcher::http_client()?;
+    let targets = discovery_file(folder);
+    let Some(program) = find_on_path("prometheus") else {
+        let source = ScrapeSource::start(rules.scrapes(targets), client.clone());
+        return Ok((Watcher::start(rules, source, webhook, client), None));
+    };
+    let own = std::env::current_exe().map_err(|source| LocalInstanceError::System {
+        action: "find this program's own file",
+        source,
+    })?;
+    let settings = PrometheusSettings {
+        program,
+        launcher: leash::command_line(own.as_os_str()),
+        folder: folder.to_owned(),
+        targets,
+        scrape_interval: rules.scrape_interval,
+        ready_within: Duration::from_secs(60),
+    };
+    let server = PrometheusServer::start(&settings, &client).await?;
+    let timeout = Duration::from_secs(5);
+    let source = PrometheusSource::new(&server.url(), client.clone(), rules.rate_window, timeout);
+    tracing::info!(url = %server.url(), "Prometheus is ready.");
+    Ok((Watcher::start(rules, source, webhook, client), Some(server)))
+}
+
+async fn stop(mut agent: Child) -> io::Result<()> {
+    let pid = agent.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    if let Some(pid) = pid {
+        // It may have ended meanwhile.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    match timeout(STOP_WITHIN, agent.wait()).await {
+        Ok(ended) => ended.map(drop),
+        Err(_) => agent.kill().await,
+    }
+}
+
+/// Resolves when standard input is closed, which is how a local cloud's instances end with it.
+fn parent_ends() -> io::Result<oneshot::Receiver<()>> {
+    let (ended, receiver) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("parent watch".to_owned())
+        .spawn(move || {
+            // An error also means that there is nothing more to come.
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            let _ = ended.send(());
+        })?;
+    Ok(receiver)
+}
+
+/// For secrets and state: its owner's only, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> io::Result<Self> {
+        let name = format!("monitoring-{}", uuid::Uuid::new_v4().simple());
+        let path = std::env::temp_dir().join(name);
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::debug!(path = %self.0.display(), %error, "folder not removed");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+# The agent's own key: it can do what the agent does, and nothing else.
+
+locals {
+  agent_operations = [
+    "get-instance-pool",
+    "list-instances",
+    "get-instance",
+    "get-operation",
+    "get-load-balancer",
+    "scale-instance-pool",
+    "evict-instance-pool-members",
+  ]
+}
+
+resource "exoscale_iam_role" "agent" {
+  name        = "${var.name}-agent"
+  description = "Reads and resizes instance pools"
+  editable    = true
+
+  policy = {
+    default_service_strategy = "deny"
+    services = {
+      compute = {
+        type = "rules"
+        rules = [{
+          action     = "allow"
+          expression = "operation in [${join(", ", formatlist("'%s'", local.agent_operations))}]"
+        }]
+      }
+    }
+  }
+}
+
+resource "exoscale_iam_api_key" "agent" {
+  name    = "${var.name}-agent"
+  role_id = exoscale_iam_role.agent.id
+}

@@ -1,0 +1,42 @@
+output "application_url" {
+  description = "The slow application, through the load balancer."
+  value       = "http://${exoscale_nlb.front.ip_address}/"
+
+  depends_on = [exoscale_nlb_service.http]
+}
+
+output "grafana_url" {
+  description = "Dashboards and alerts; for admin_cidr."
+  value       = "http://${exoscale_compute_instance.monitoring.public_ip_address}:${local.grafana_port}/"
+}
+
+output "grafana_admin_password" {
+  description = "Password of Grafana's user admin."
+  value       = local.grafana_admin_password
+  sensitive   = true
+}
+
+output "prometheus_url" {
+  description = "Metrics; for admin_cidr."
+  value       = "http://${exoscale_compute_instance.monitoring.public_ip_address}:${local.prometheus_port}/"
+}
+
+output "agent_url" {
+  description = "What the agent sees, decides and did; for admin_cidr."
+  value       = "http://${exoscale_compute_instance.monitoring.public_ip_address}:${local.agent_port}/"
+}
+
+output "load_test" {
+  description = "Loads the application so that the pool grows."
+  value       = "loadtest --rate 30 --duration 10m 'http://${exoscale_nlb.front.ip_address}/'"
+}
+
+output "instance_pool_id" {
+  description = "The instance pool."
+  value       = exoscale_instance_pool.pool.id
+}
+
+output "load_balancer_id" {
+  description = "The load balancer."
+  value       = exoscale_nlb.front.id
+}

@@ -1,0 +1,190 @@
+# What the variables refuse and accept. Nothing is made, but templates are looked up: run it against
+# the local cloud (docs/terraform.md), `terraform test`.
+
+run "defaults_are_valid" {
+  command = plan
+}
+
+run "everything_can_be_set" {
+  command = plan
+
+  variables {
+    exoscale_zone          = "de-fra-1"
+    name                   = "other"
+    admin_cidr             = "203.0.113.7/32"
+    ssh_public_key         = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKD9Hp8hcRZ3N4BHkXxJCVfLhH3H4OhCm3qjeVwIeOCN me"
+    min_size               = 2
+    max_size               = 8
+    initial_size           = 3
+    thresholds             = { up = 0.7, down = 0.3 }
+    health_check           = { interval = 10, timeout = 10, retries = 3 }
+    slow_app               = { work_ms = 50 }
+    webhook_token          = "0123456789abcdef"
+    grafana_admin_password = "correct horse"
+    agent_settings         = { scale_in = { stabilisation = "5m" } }
+  }
+
+  assert {
+    condition     = exoscale_instance_pool.pool.size == 3
+    error_message = "The pool is made with initial_size."
+  }
+}
+
+run "nobody_is_let_in_without_admin_cidr" {
+  command = plan
+  variables {
+    admin_cidr     = ""
+    ssh_public_key = ""
+  }
+
+  assert {
+    condition     = length(exoscale_security_group_rule.monitoring) == 0 && length(exoscale_security_group_rule.ssh) == 0
+    error_message = "Without admin_cidr nobody may reach the monitoring instance."
+  }
+}
+
+run "a_key_is_recognised" {
+  command = plan
+  variables {
+    exoscale_key = "AKIA0123456789"
+  }
+  expect_failures = [var.exoscale_key]
+}
+
+run "a_secret_is_long" {
+  command = plan
+  variables {
+    exoscale_secret = "short"
+  }
+  expect_failures = [var.exoscale_secret]
+}
+
+run "a_zone_is_known" {
+  command = plan
+  variables {
+    exoscale_zone = "mars-1"
+  }
+  expect_failures = [var.exoscale_zone]
+}
+
+run "a_name_fits_into_host_names" {
+  command = plan
+  variables {
+    name = "My Stack"
+  }
+  expect_failures = [var.name]
+}
+
+run "admin_cidr_is_a_network" {
+  command = plan
+  variables {
+    admin_cidr = "203.0.113.7"
+  }
+  expect_failures = [var.admin_cidr]
+}
+
+run "a_public_key_is_one_line" {
+  command = plan
+  variables {
+    ssh_public_key = "-----BEGIN OPENSSH PRIVATE KEY-----"
+  }
+  expect_failures = [var.ssh_public_key]
+}
+
+run "a_pool_is_never_empty" {
+  command = plan
+  variables {
+    min_size = 0
+  }
+  expect_failures = [var.min_size]
+}
+
+run "the_bounds_are_in_order" {
+  command = plan
+  variables {
+    min_size = 4
+    max_size = 3
+  }
+  expect_failures = [var.max_size]
+}
+
+run "the_first_size_is_within_the_bounds" {
+  command = plan
+  variables {
+    initial_size = 6
+  }
+  expect_failures = [var.initial_size]
+}
+
+run "thresholds_are_in_order" {
+  command = plan
+  variables {
+    thresholds = { up = 0.2, down = 0.8 }
+  }
+  expect_failures = [var.thresholds]
+}
+
+run "thresholds_do_not_flap" {
+  command = plan
+  variables {
+    thresholds = { up = 0.8, down = 0.4 }
+  }
+  expect_failures = [var.thresholds]
+}
+
+run "a_health_check_ends_before_the_next" {
+  command = plan
+  variables {
+    health_check = { interval = 5, timeout = 6 }
+  }
+  expect_failures = [var.health_check]
+}
+
+run "a_health_check_is_not_too_frequent" {
+  command = plan
+  variables {
+    health_check = { interval = 1, timeout = 1 }
+  }
+  expect_failures = [var.health_check]
+}
+
+run "a_token_is_long" {
+  command = plan
+  variables {
+    webhook_token = "short"
+  }
+  expect_failures = [var.webhook_token]
+}
+
+run "a_password_is_long" {
+  command = plan
+  variables {
+    grafana_admin_password = "short"
+  }
+  expect_failures = [var.grafana_admin_password]
+}
+
+run "instance_types_have_a_family" {
+  command = plan
+  variables {
+    pool_instance_type       = "micro"
+    monitoring_instance_type = "small"
+  }
+  expect_failures = [var.pool_instance_type, var.monitoring_instance_type]
+}
+
+run "a_disk_has_ten_gib" {
+  command = plan
+  variables {
+    monitoring_disk_size = 5
+  }
+  expect_failures = [var.monitoring_disk_size]
+}
+
+run "settings_have_a_section" {
+  command = plan
+  variables {
+    agent_settings = { scalling = { window = "60s" } }
+  }
+  expect_failures = [var.agent_settings]
+}

@@ -1,0 +1,82 @@
+//! From an empty account to an empty account, with a pool that scales itself in between.
+
+use std::time::{Duration, Instant};
+
+use loadtest::{Load, Plan, Run};
+use serde_json::{Value, json};
+
+use super::stack;
+
+/// How long apply and destroy may take. They take some ten seconds on two idle cores.
+const WITHIN: Duration = Duration::from_secs(60);
+
+fn size(status: &Value) -> u64 {
+    status["pools"][0]["size"].as_u64().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_stack_is_made_scales_itself_changes_and_goes() {
+    let Some((cloud, stack)) = stack::start().await else {
+        return;
+    };
+    stack.run(&["validate", "-no-color"]).await.well();
+    stack.run(&["fmt", "-check", "-recursive"]).await.well();
+    stack.run(&["test", "-no-color"]).await.well();
+
+    let started = Instant::now();
+    stack.apply(&[]).await.well();
+    eprintln!("apply took {:.1} s", started.elapsed().as_secs_f64());
+    assert!(
+        started.elapsed() < WITHIN,
+        "apply took {:?}",
+        started.elapsed()
+    );
+    stack.assert_nothing_to_do().await;
+
+    // Nothing but Terraform was started, and the pool follows its load.
+    let url = stack.output("application_url").await;
+    let load = Load::Open("100s@6".parse().unwrap());
+    let load = Run::start(Plan::new(url.parse().unwrap(), load))
+        .await
+        .unwrap();
+    let grown = cloud
+        .until("a larger pool", |status| size(status) >= 2)
+        .await;
+    assert!(size(&grown) <= 5, "{grown}");
+    load.stop();
+    load.wait().await.unwrap();
+
+    // What the agent did since is no drift.
+    stack.assert_nothing_to_do().await;
+
+    let text = stack
+        .apply(&["-var=health_check={interval=10}"])
+        .await
+        .well();
+    assert!(text.contains("0 added, 1 changed, 0 destroyed"), "{text}");
+    // An image reads its settings at boot: new ones are a new instance.
+    let old = cloud.status().await["instances"][0]["id"].clone();
+    let change = ["-var=health_check={interval=10}", "-var=max_size=4"];
+    stack.apply(&change).await.well();
+    let status = cloud.status().await;
+    assert_eq!(status["instances"].as_array().unwrap().len(), 1, "{status}");
+    assert_ne!(status["instances"][0]["id"], old);
+    let shrunk = cloud
+        .until("the smallest pool", |status| size(status) == 1)
+        .await;
+    assert_eq!(
+        shrunk["pools"][0]["id"],
+        json!(stack.output("instance_pool_id").await)
+    );
+
+    let started = Instant::now();
+    stack.destroy().await.well();
+    eprintln!("destroy took {:.1} s", started.elapsed().as_secs_f64());
+    assert!(
+        started.elapsed() < WITHIN,
+        "destroy took {:?}",
+        started.elapsed()
+    );
+    cloud.assert_empty().await;
+    cloud.stop().await;
+}
