@@ -145,9 +145,9 @@ in
 
     with subtest("load makes the pool grow"):
         # An instance has a quarter of a core and a request costs 100 ms of it: 2.5 a second are all it can do.
-        log = monitoring.succeed("journalctl --unit local-cloud.service --output cat")
-        balancer = re.search(r"serves on (http://[0-9.:]+)/", log)
-        assert balancer, log
+        said = monitoring.succeed("journalctl --unit local-cloud.service --output cat")
+        balancer = re.search(r"serves on (http://[0-9.:]+)/", said)
+        assert balancer, said
         monitoring.succeed(
             f"systemd-run --unit load loadtest --rate 4 --duration 20m '{balancer.group(1)}/?ms=100'"
         )

@@ -18,7 +18,7 @@ use super::{dashboards, files};
 /// Only a hang takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Words in PromQL that may stand where a metric's name may, without being one.
+/// Words of the query language that may stand where a metric's name may, without being one.
 const KEYWORDS: [&str; 9] = [
     "by", "and", "on", "or", "unless", "offset", "le", "sum", "avg",
 ];
