@@ -113,6 +113,12 @@ let
     meta = { inherit (package.meta) description; };
   };
 
+  # With its plugins, so that `terraform init` needs no network.
+  terraform = pkgs.terraform.withPlugins (plugins: [
+    plugins.exoscale_exoscale
+    plugins.hashicorp_aws
+  ]);
+
   # promtool and prometheus are two outputs of one package.
   prometheus = [
     pkgs.prometheus
@@ -140,9 +146,9 @@ in
         name = "publish-images";
         meta.description = "Builds both images and registers them as templates";
         runtimeInputs = [
-          pkgs.coreutils
-          pkgs.exoscale-cli
+          packages.agent
           pkgs.nix
+          terraform
         ];
         text = builtins.readFile ./publish-images.sh;
       }
@@ -207,16 +213,13 @@ in
 
   devShells.default = craneLib.devShell {
     packages = prometheus ++ [
-      (pkgs.terraform.withPlugins (plugins: [
-        plugins.exoscale_exoscale
-        plugins.hashicorp_aws
-      ]))
       pkgs.deadnix
       pkgs.exoscale-cli
       pkgs.grafana
       pkgs.nixfmt
       pkgs.rust-analyzer
       pkgs.statix
+      terraform
     ];
   };
 
