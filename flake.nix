@@ -14,10 +14,23 @@
     }:
     let
       inherit (nixpkgs) lib;
-      perSystem = lib.genAttrs [
-        "x86_64-linux"
-        "aarch64-linux"
-      ] (system: import ./nixos/packages.nix { inherit self nixpkgs crane system; });
+      perSystem =
+        lib.genAttrs
+          [
+            "x86_64-linux"
+            "aarch64-linux"
+          ]
+          (
+            system:
+            import ./nixos/packages.nix {
+              inherit
+                self
+                nixpkgs
+                crane
+                system
+                ;
+            }
+          );
       each = name: lib.mapAttrs (_: outputs: outputs.${name}) perSystem;
     in
     {
@@ -52,7 +65,9 @@
           { lib, pkgs, ... }:
           {
             imports = [ ./nixos/instance-data.nix ];
-            services.instance-data.package = lib.mkDefault self.packages.${pkgs.stdenv.hostPlatform.system}.agent;
+            services.instance-data.package =
+              lib.mkDefault
+                self.packages.${pkgs.stdenv.hostPlatform.system}.agent;
           };
       };
     };

@@ -109,6 +109,8 @@ in
       };
     };
 
-    networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall [ (cfg.settings.alerts.port or 8090) ];
+    networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall [
+      (cfg.settings.alerts.port or 8090)
+    ];
   };
 }

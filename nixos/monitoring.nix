@@ -141,8 +141,7 @@ in
       '';
       serviceConfig = {
         LoadCredential =
-          credential "alerts-token" cfg.alertsTokenFile
-          ++ credential "admin-password" cfg.adminPasswordFile;
+          credential "alerts-token" cfg.alertsTokenFile ++ credential "admin-password" cfg.adminPasswordFile;
         EnvironmentFile = lib.mkIf (cfg.thresholdsFile != null) cfg.thresholdsFile;
         # Also after it ended without an error.
         Restart = lib.mkForce "always";

@@ -8,12 +8,10 @@ let
   isInteresting = line: builtins.match "Environment=\"(LOCALE_ARCHIVE|PATH|TZDIR)=.*" line == null;
   hash = "[0-9a-z]{32}-";
   withoutHash =
-    line:
-    builtins.concatStringsSep "" (
-      builtins.filter builtins.isString (builtins.split hash line)
-    );
+    line: builtins.concatStringsSep "" (builtins.filter builtins.isString (builtins.split hash line));
   lines = unit: builtins.filter builtins.isString (builtins.split "\n" unit);
-  plain = unit: builtins.concatStringsSep "\n" (map withoutHash (builtins.filter isInteresting (lines unit)));
+  plain =
+    unit: builtins.concatStringsSep "\n" (map withoutHash (builtins.filter isInteresting (lines unit)));
 in
 {
   slow-app = plain (text "slow-app" "slow-app");

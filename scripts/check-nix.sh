@@ -1,6 +1,7 @@
 #!/bin/sh
-# Checks the Nix files, as far as this machine can: every file parses (any nix-instantiate), nothing is unused (deadnix),
-# and, where Nix 2.18 or later and a nixpkgs tree are at hand, everything evaluates.
+# Checks the Nix files, as far as this machine can: every file parses (any nix-instantiate), nothing is unused (deadnix)
+# or out of form (nixfmt), and, where Nix 2.18 or later and a nixpkgs tree are at hand, everything evaluates. Without Nix,
+# `cargo install deadnix nixfmt_rs` brings both linters, and Debian's nix-bin the parser.
 #
 # usage: scripts/check-nix.sh [--update-units]
 #
@@ -8,7 +9,7 @@
 #   CRANE    a crane tree, as flake.lock names it; needed with NIXPKGS
 #
 # --update-units writes nixos/units/ anew from the evaluation, which is otherwise only compared with it.
-# With AUTOSCALER_REQUIRE_PROGRAMS set, a missing nix-instantiate or deadnix is a failure.
+# With AUTOSCALER_REQUIRE_PROGRAMS set, a missing nix-instantiate, deadnix or nixfmt is a failure.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -48,6 +49,12 @@ if have deadnix; then
   # shellcheck disable=SC2086 # one argument a file
   deadnix --fail $files
   echo "check-nix: nothing is unused"
+fi
+
+if have nixfmt; then
+  # shellcheck disable=SC2086 # one argument a file
+  nixfmt --check $files
+  echo "check-nix: all files have nixfmt's form"
 fi
 
 if [ -z "${NIXPKGS:-}" ]; then

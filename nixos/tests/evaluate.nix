@@ -11,7 +11,8 @@ let
     nixpkgs = {
       outPath = nixpkgs;
       lib = lib // {
-        nixosSystem = arguments: import "${nixpkgs}/nixos/lib/eval-config.nix" ({ system = null; } // arguments);
+        nixosSystem =
+          arguments: import "${nixpkgs}/nixos/lib/eval-config.nix" ({ system = null; } // arguments);
       };
     };
     crane = (import "${crane}/flake.nix").outputs { self = inputs.crane; };
@@ -23,9 +24,9 @@ let
 
   perSystem = name: lib.mapAttrs' (system: lib.nameValuePair "${name}.${system}") self.${name};
   derivations =
-    lib.concatMapAttrs (
-      path: lib.mapAttrs' (attribute: lib.nameValuePair "${path}.${attribute}")
-    ) (perSystem "packages" // perSystem "checks" // perSystem "devShells")
+    lib.concatMapAttrs (path: lib.mapAttrs' (attribute: lib.nameValuePair "${path}.${attribute}")) (
+      perSystem "packages" // perSystem "checks" // perSystem "devShells"
+    )
     // perSystem "formatter";
   programs = lib.concatMapAttrs (
     path: lib.mapAttrs' (attribute: app: lib.nameValuePair "${path}.${attribute}" app.program)

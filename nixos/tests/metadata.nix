@@ -24,8 +24,7 @@ in
       "/srv/metadata".d.mode = "0755";
     }
     // lib.mapAttrs' (
-      number: document:
-      lib.nameValuePair "/srv/metadata/${number}.json" { f.argument = document; }
+      number: document: lib.nameValuePair "/srv/metadata/${number}.json" { f.argument = document; }
     ) documents;
     services.nginx = {
       enable = true;
