@@ -1,0 +1,171 @@
+# The monitoring host: Prometheus, Grafana and the agent, from the plain files beside this one.
+#
+# Grafana's database is in memory: everything in it that matters comes from files, so each boot begins with the password,
+# the token and the rules of today. Prometheus' measurements and the agent's journal are kept on the disk.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+
+let
+  cfg = config.services.autoscaler.monitoring;
+  grafanaState = "/run/grafana-state";
+
+  credential = name: file: lib.optional (file != null) "${name}:${file}";
+in
+{
+  imports = [ ./agent.nix ];
+
+  options.services.autoscaler.monitoring = {
+    enable = lib.mkEnableOption "Prometheus and Grafana, which tell the agent of the pool's load";
+
+    retentionSize = lib.mkOption {
+      type = lib.types.str;
+      default = "2GB";
+      description = "How much of the disk Prometheus may use, whatever the number of members.";
+    };
+
+    alertsTokenFile = lib.mkOption {
+      type = lib.types.path;
+      example = "/run/instance/alerts-token";
+      description = "A file with the token that Grafana shows to the agent; empty for none.";
+    };
+
+    adminPasswordFile = lib.mkOption {
+      type = lib.types.nullOr lib.types.path;
+      default = null;
+      example = "/run/instance/grafana-admin-password";
+      description = "A file with the password of Grafana's user `admin`. If it is empty or not given, nobody can log in.";
+    };
+
+    thresholdsFile = lib.mkOption {
+      type = lib.types.nullOr lib.types.path;
+      default = null;
+      example = "/run/instance/grafana.env";
+      description = "A file that sets the variables `THRESHOLD_UP` and `THRESHOLD_DOWN`, if not 0.8 and 0.2.";
+    };
+
+    publicDashboards = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      description = "Let everyone see the dashboards without a login.";
+    };
+
+    openFirewall = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      description = "Open the ports of Prometheus and Grafana.";
+    };
+  };
+
+  config = lib.mkIf cfg.enable {
+    services.autoscaler.enable = true;
+
+    services.prometheus = {
+      enable = true;
+      configText = builtins.readFile ./prometheus.yml;
+      retentionTime = "30d";
+      extraFlags = [ "--storage.tsdb.retention.size=${cfg.retentionSize}" ];
+      exporters.node = {
+        enable = true;
+        listenAddress = "127.0.0.1";
+      };
+    };
+
+    services.grafana = {
+      enable = true;
+      dataDir = grafanaState;
+      settings = {
+        paths.provisioning = "/run/grafana/provisioning";
+        server.http_addr = "0.0.0.0";
+        security = {
+          admin_password = "$__file{/run/grafana/admin-password}";
+          secret_key = "$__file{/run/grafana/secret-key}";
+          disable_gravatar = true;
+        };
+        users = {
+          allow_sign_up = false;
+          # Light or dark as the visitor's browser has it.
+          default_theme = "system";
+        };
+        "auth.anonymous" = {
+          enabled = cfg.publicDashboards;
+          org_role = "Viewer";
+        };
+        dashboards = {
+          default_home_dashboard_path = "/run/grafana/dashboards/autoscaling.json";
+          min_refresh_interval = "5s";
+        };
+        unified_alerting = {
+          # The rules are evaluated every 10 s, and without a random delay on top.
+          min_interval = "10s";
+          disable_jitter = true;
+        };
+        # Nothing is asked of or told to anyone outside.
+        analytics = {
+          reporting_enabled = false;
+          check_for_updates = false;
+          check_for_plugin_updates = false;
+          feedback_links_enabled = false;
+        };
+        news.news_feed_enabled = false;
+        snapshots.external_enabled = false;
+        plugins = {
+          plugin_admin_enabled = false;
+          preinstall_disabled = true;
+        };
+      };
+    };
+
+    systemd.tmpfiles.settings.grafana.${grafanaState}.d = {
+      user = "grafana";
+      group = "grafana";
+      mode = "0700";
+    };
+
+    systemd.services.grafana = {
+      startLimitIntervalSec = 0;
+      preStart = lib.mkBefore ''
+        ${lib.getExe pkgs.bash} ${./grafana}/install.sh ${./grafana} /run/grafana
+        umask 0077
+        random() { head --bytes 32 /dev/urandom | base64; }
+        # It encrypts secrets in the database, which lives as long as this key does.
+        [ -s ${grafanaState}/secret-key ] || random > ${grafanaState}/secret-key
+        cp ${grafanaState}/secret-key /run/grafana/secret-key
+        random > /run/grafana/admin-password
+        if [ -s "$CREDENTIALS_DIRECTORY/admin-password" ]; then
+          cp --no-preserve=mode "$CREDENTIALS_DIRECTORY/admin-password" /run/grafana/admin-password
+        fi
+      '';
+      serviceConfig = {
+        LoadCredential =
+          credential "alerts-token" cfg.alertsTokenFile ++ credential "admin-password" cfg.adminPasswordFile;
+        EnvironmentFile = lib.mkIf (cfg.thresholdsFile != null) cfg.thresholdsFile;
+        # Also after it ended without an error.
+        Restart = lib.mkForce "always";
+        RestartSec = "1s";
+        RestartSteps = 5;
+        RestartMaxDelaySec = "30s";
+        # The instance's user-data holds the agent's keys.
+        IPAddressDeny = [ "169.254.169.254" ];
+      };
+    };
+
+    systemd.services.prometheus = {
+      startLimitIntervalSec = 0;
+      serviceConfig = {
+        RestartSec = "1s";
+        RestartSteps = 5;
+        RestartMaxDelaySec = "30s";
+        IPAddressDeny = [ "169.254.169.254" ];
+      };
+    };
+
+    networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall [
+      config.services.prometheus.port
+      config.services.grafana.settings.server.http_port
+    ];
+  };
+}

@@ -1,0 +1,227 @@
+# Everything that exists once per system: packages, apps, checks, the development shell.
+{
+  self,
+  nixpkgs,
+  crane,
+  system,
+}:
+
+let
+  inherit (nixpkgs) lib;
+
+  pkgs = import nixpkgs {
+    inherit system;
+    # Terraform's licence is not a free one; its plugin wrapper has the same name.
+    config.allowUnfreePredicate = package: lib.getName package == "terraform";
+  };
+  craneLib = crane.mkLib pkgs;
+
+  workspace = {
+    pname = "autoscaler";
+    version = (lib.importTOML ../Cargo.toml).workspace.package.version;
+    strictDeps = true;
+    src = sources [ ];
+  };
+
+  # Only what the compiler reads, so that editing Terraform files or a README builds nothing anew.
+  sources =
+    more:
+    lib.fileset.toSource {
+      root = ../.;
+      fileset = lib.fileset.unions (
+        [
+          ../Cargo.toml
+          ../Cargo.lock
+          ../clippy.toml
+          ../src
+          ../benches
+          ../examples
+          ../loadtest
+        ]
+        ++ more
+      );
+    };
+  withTests = workspace // {
+    src = sources [
+      ../tests
+      ./prometheus.yml
+      ./grafana
+      ./tests/alerts_test.yml
+    ];
+  };
+
+  # Compiled once, for the programs, clippy and the tests.
+  cargoArtifacts = craneLib.buildDepsOnly workspace;
+
+  programs = craneLib.buildPackage (
+    workspace
+    // {
+      inherit cargoArtifacts;
+      cargoExtraArgs = "--locked --workspace --bins";
+      # The tests are a check of their own.
+      doCheck = false;
+    }
+  );
+
+  # One program of it, so that an image holds no other.
+  program =
+    name: description:
+    pkgs.runCommand "${name}-${workspace.version}" {
+      meta = {
+        inherit description;
+        license = lib.licenses.asl20;
+        mainProgram = name;
+        platforms = lib.platforms.linux;
+      };
+    } "install -D -t $out/bin ${programs}/bin/${name}";
+
+  # Exoscale's instances have x86-64 CPUs.
+  hasImages = system == "x86_64-linux";
+
+  configuration =
+    role: programs:
+    lib.nixosSystem {
+      modules = [
+        ./roles/${role}.nix
+        programs
+        {
+          nixpkgs.pkgs = pkgs;
+          services.instance-data.package = packages.agent;
+          system.stateVersion = "26.05";
+        }
+      ];
+    };
+  configurations = {
+    slow-app = configuration "slow-app" { services.slow-app.package = packages.slow-app; };
+    monitoring = configuration "monitoring" { services.autoscaler.package = packages.agent; };
+  };
+
+  packages = {
+    default = packages.agent;
+    agent = program "autoscaler" "Scales an Exoscale instance pool on alerts";
+    slow-app = program "slow-app" "A deliberately slow web application";
+    loadtest = program "loadtest" "Generates HTTP load and says what became of it";
+  }
+  // lib.optionalAttrs hasImages {
+    slow-app-image = configurations.slow-app.config.system.build.images.exoscale;
+    monitoring-image = configurations.monitoring.config.system.build.images.exoscale;
+  };
+
+  app = package: {
+    type = "app";
+    program = lib.getExe package;
+    meta = { inherit (package.meta) description; };
+  };
+
+  # With its plugins, so that `terraform init` needs no network.
+  terraform = pkgs.terraform.withPlugins (plugins: [
+    plugins.exoscale_exoscale
+    plugins.hashicorp_aws
+  ]);
+
+  # promtool and prometheus are two outputs of one package.
+  prometheus = [
+    pkgs.prometheus
+    pkgs.prometheus.cli
+  ];
+in
+{
+  inherit configurations packages;
+
+  apps = {
+    default = app packages.agent;
+    loadtest = app packages.loadtest;
+    demo = app (
+      pkgs.writeShellApplication {
+        name = "demo";
+        meta.description = "The whole loop on this machine, with a real Prometheus";
+        runtimeInputs = prometheus ++ [ packages.agent ];
+        text = ''exec autoscaler demo "$@"'';
+      }
+    );
+  }
+  // lib.optionalAttrs hasImages {
+    publish-images = app (
+      pkgs.writeShellApplication {
+        name = "publish-images";
+        meta.description = "Builds both images and registers them as templates";
+        runtimeInputs = [
+          packages.agent
+          pkgs.nix
+          terraform
+        ];
+        text = builtins.readFile ./publish-images.sh;
+      }
+    );
+  };
+
+  checks = {
+    inherit (packages) agent;
+    clippy = craneLib.cargoClippy (
+      withTests
+      // {
+        inherit cargoArtifacts;
+        cargoClippyExtraArgs = "--workspace --all-targets -- --deny warnings";
+      }
+    );
+    formatting = craneLib.cargoFmt withTests;
+    tests = craneLib.cargoTest (
+      withTests
+      // {
+        inherit cargoArtifacts;
+        cargoTestExtraArgs = "--workspace";
+        nativeBuildInputs = prometheus;
+      }
+    );
+    # Prometheus' configuration, the alert rules and the dashboards. Here promtool must not be missing.
+    monitoring-files = craneLib.cargoTest (
+      withTests
+      // {
+        inherit cargoArtifacts;
+        pnameSuffix = "-monitoring-files";
+        cargoTestExtraArgs = "--test monitoring_files";
+        nativeBuildInputs = prometheus;
+        AUTOSCALER_REQUIRE_PROGRAMS = "1";
+      }
+    );
+    nix-files =
+      pkgs.runCommand "nix-files"
+        {
+          nativeBuildInputs = [
+            pkgs.deadnix
+            pkgs.nixfmt
+            pkgs.statix
+          ];
+          src = lib.fileset.toSource {
+            root = ../.;
+            fileset = lib.fileset.fileFilter (file: file.hasExt "nix") ../.;
+          };
+        }
+        ''
+          cd $src
+          find . -name '*.nix' -exec nixfmt --check {} +
+          deadnix --fail .
+          statix check .
+          touch $out
+        '';
+    units = pkgs.runCommand "units" { nativeBuildInputs = [ pkgs.systemd ]; } ''
+      bash ${../scripts/check-units.sh} ${./units}
+      touch $out
+    '';
+  }
+  // import ./tests { inherit self pkgs hasImages; };
+
+  devShells.default = craneLib.devShell {
+    packages = prometheus ++ [
+      pkgs.deadnix
+      pkgs.exoscale-cli
+      pkgs.grafana
+      pkgs.nixfmt
+      pkgs.rust-analyzer
+      pkgs.statix
+      terraform
+    ];
+  };
+
+  formatter = pkgs.nixfmt-tree;
+}

@@ -1,0 +1,168 @@
+# The monitoring host from end to end: settings from user-data, Prometheus finds the members through the agent's file,
+# load makes Grafana alert and the agent grow the pool, and quiet makes it shrink.
+#
+# The pool is the local cloud's (`autoscaler local-cloud`). Its instances are processes on addresses of 127.0.0.0/8, so
+# it runs on the machine that watches them; the metadata service is another machine.
+{
+  self,
+  lib,
+  pkgs,
+  ...
+}:
+
+let
+  metadata = import ./metadata.nix { inherit lib; };
+  programs = self.packages.${pkgs.stdenv.hostPlatform.system};
+  afterInstanceData = {
+    requires = [ "instance-data.service" ];
+    after = [ "instance-data.service" ];
+  };
+in
+{
+  name = "autoscaling";
+
+  nodes = {
+    cloud = metadata.server { };
+
+    monitoring =
+      { pkgs, ... }:
+      {
+        imports = [
+          self.nixosModules.monitoring
+          self.nixosModules.instance-data
+          (metadata.instance 1)
+        ];
+        virtualisation = {
+          cores = 4;
+          memorySize = 3072;
+        };
+        environment.systemPackages = [
+          pkgs.jq
+          programs.agent
+          programs.loadtest
+        ];
+
+        services.instance-data = {
+          enable = true;
+          role = "monitoring";
+        };
+        services.autoscaler = {
+          settingsFile = "/run/instance/agent.toml";
+          monitoring = {
+            enable = true;
+            alertsTokenFile = "/run/instance/alerts-token";
+            adminPasswordFile = "/run/instance/grafana-admin-password";
+            thresholdsFile = "/run/instance/grafana.env";
+          };
+        };
+        systemd.services = {
+          # The document names a pool that the test makes first.
+          instance-data.wantedBy = lib.mkForce [ ];
+          autoscaler = afterInstanceData // {
+            wantedBy = lib.mkForce [ ];
+          };
+          grafana = afterInstanceData // {
+            wantedBy = lib.mkForce [ ];
+          };
+          local-cloud = {
+            wantedBy = [ "multi-user.target" ];
+            serviceConfig.ExecStart = "${lib.getExe programs.agent} local-cloud --with-pool 1 --speed 5";
+          };
+        };
+      };
+  };
+
+  testScript = ''
+    import json
+    import re
+
+    PASSWORD = "a-long-password"
+    TOKEN = "a-long-token"
+
+
+    def environment():
+        """The local cloud's variables."""
+        text = monitoring.wait_until_succeeds("autoscaler local-cloud env")
+        return dict(re.findall(r"export (\w+)='([^']*)'", text))
+
+
+    def document(variables):
+        return json.dumps({
+            "version": 1,
+            "role": "monitoring",
+            "agent": {
+                "exoscale": {
+                    "zone": variables["EXOSCALE_ZONE"],
+                    "key": variables["EXOSCALE_API_KEY"],
+                    "secret": variables["EXOSCALE_API_SECRET"],
+                    "endpoint": variables["EXOSCALE_API_ENDPOINT"],
+                    "instance_pool": variables["EXOSCALE_INSTANCEPOOL_ID"],
+                },
+                "scaling": {"min_size": 1, "max_size": 2},
+                "alerts": {"token": TOKEN},
+            },
+            "grafana": {"admin_password": PASSWORD},
+        })
+
+
+    def start_with_a_pool():
+        cloud.succeed(f"echo '{document(environment())}' > /srv/metadata/1.json")
+        monitoring.succeed("systemctl start autoscaler.service grafana.service")
+        monitoring.wait_for_open_port(3000)
+
+
+    def grafana(path):
+        return json.loads(monitoring.succeed(
+            f"curl --fail --silent --user admin:{PASSWORD} http://127.0.0.1:3000{path}"
+        ))
+
+
+    def wait_for_size(size):
+        """Waits for the pool's size, at most the 900 s of the test driver."""
+        monitoring.wait_until_succeeds(
+            f"curl --silent http://127.0.0.1:8090/metrics | grep --line-regexp 'autoscaler_pool_members_running {size}.0'"
+        )
+
+
+    start_all()
+    cloud.wait_for_unit("nginx.service")
+    monitoring.wait_for_unit("local-cloud.service")
+    start_with_a_pool()
+
+    with subtest("Grafana has what the files say"):
+        rules = grafana("/api/v1/provisioning/alert-rules")
+        assert {rule["uid"] for rule in rules} == {"pool-cpu-high", "pool-cpu-low", "pool-cpu-unknown"}, rules
+        policy = grafana("/api/v1/provisioning/policies")
+        assert policy["routes"][0]["repeat_interval"] == "1m", policy
+        assert grafana("/api/dashboards/uid/autoscaling")["meta"]["provisioned"]
+
+    with subtest("nobody sees it without a login"):
+        monitoring.fail("curl --fail --silent http://127.0.0.1:3000/api/dashboards/uid/autoscaling")
+
+    with subtest("Prometheus finds the member in the agent's file"):
+        query = "http://127.0.0.1:9090/api/v1/query --data-urlencode 'query=up{job=\"exoscale\"} == 1'"
+        monitoring.wait_until_succeeds(f"curl --silent {query} | jq --exit-status '.data.result | length == 1'")
+
+    with subtest("load makes the pool grow"):
+        # An instance has a quarter of a core and a request costs 100 ms of it: 2.5 a second are all it can do.
+        said = monitoring.succeed("journalctl --unit local-cloud.service --output cat")
+        balancer = re.search(r"serves on (http://[0-9.:]+)/", said)
+        assert balancer, said
+        monitoring.succeed(
+            f"systemd-run --unit load loadtest --rate 4 --duration 20m '{balancer.group(1)}/?ms=100'"
+        )
+        wait_for_size(2)
+
+    with subtest("quiet makes it shrink"):
+        monitoring.succeed("systemctl stop load.service")
+        wait_for_size(1)
+
+    with subtest("a reboot begins with the settings of today"):
+        monitoring.shutdown()
+        monitoring.start()
+        monitoring.wait_for_unit("local-cloud.service")
+        start_with_a_pool()
+        wait_for_size(1)
+        assert len(grafana("/api/v1/provisioning/alert-rules")) == 3
+  '';
+}

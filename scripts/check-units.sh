@@ -1,0 +1,39 @@
+#!/bin/sh
+# Has systemd rate the rights of our services' units, in nixos/units or the folder given. Needs systemd 250 or later, no
+# running systemd and no Nix. 0 is best and 10 worst; more than 1.5 fails.
+set -eu
+
+limit=15 # tenths, as systemd-analyze wants it
+folder=${1:-$(dirname "$0")/../nixos/units}
+
+if ! command -v systemd-analyze >/dev/null; then
+  if [ -n "${AUTOSCALER_REQUIRE_PROGRAMS:-}" ]; then
+    echo "check-units: systemd-analyze is not on PATH (Debian: package systemd)" >&2
+    exit 1
+  fi
+  echo "check-units: skipped, systemd-analyze is not on PATH (Debian: package systemd)"
+  exit 0
+fi
+
+count=0
+failed=
+for unit in "$folder"/*.service; do
+  [ -e "$unit" ] || break
+  count=$((count + 1))
+  # Settings that are younger than this systemd do not matter here, and it says so on standard error.
+  if report=$(systemd-analyze security --no-pager --offline=true --threshold=$limit "$unit" 2>/dev/null); then
+    echo "$report" | tail -n 1
+  else
+    echo "$report" | grep -v '✓'
+    failed="$failed ${unit##*/}"
+  fi
+done
+
+if [ "$count" -eq 0 ]; then
+  echo "check-units: there are no units in $folder" >&2
+  exit 1
+fi
+if [ -n "$failed" ]; then
+  echo "check-units: above the limit of $limit tenths:$failed" >&2
+  exit 1
+fi

@@ -1,0 +1,10 @@
+//! The plain files of the monitoring host (`nixos/prometheus.yml`, `nixos/grafana/`), checked with the programs that
+//! read them where these are installed.
+
+mod alert_rules;
+mod dashboards;
+mod files;
+mod notifications;
+mod promtool;
+mod served_metrics;
+mod thresholds;
