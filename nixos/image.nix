@@ -67,6 +67,8 @@ in
   };
 
   boot = {
+    bcache.enable = false;
+    enableContainers = false;
     growPartition = true;
     kernelParams = [
       "console=tty0"
@@ -91,32 +93,34 @@ in
   # One interface with an address is enough to go on.
   systemd.network.wait-online.anyInterface = true;
 
-  services.instance-data.enable = true;
-
   # Nobody logs in, except with a key from the user-data.
   users = {
     mutableUsers = false;
     allowNoPasswordLogin = true;
   };
   security.sudo.enable = false;
-  services.openssh = {
-    enable = true;
-    authorizedKeysFiles = lib.mkForce [ "${instance.folder}/authorized_keys" ];
-    settings = {
-      PasswordAuthentication = false;
-      KbdInteractiveAuthentication = false;
-      PermitRootLogin = "prohibit-password";
-    };
-  };
   systemd.services.sshd = {
     after = [ "instance-data.service" ];
     unitConfig.ConditionFileNotEmpty = "${instance.folder}/authorized_keys";
   };
 
-  # The log is memory's: a full disk cannot come from it.
-  services.journald = {
-    storage = "volatile";
-    extraConfig = "RuntimeMaxUse=64M";
+  services = {
+    instance-data.enable = true;
+    openssh = {
+      enable = true;
+      authorizedKeysFiles = lib.mkForce [ "${instance.folder}/authorized_keys" ];
+      settings = {
+        PasswordAuthentication = false;
+        KbdInteractiveAuthentication = false;
+        PermitRootLogin = "prohibit-password";
+      };
+    };
+    # The log is memory's: a full disk cannot come from it.
+    journald = {
+      storage = "volatile";
+      extraConfig = "RuntimeMaxUse=64M";
+    };
+    lvm.enable = false;
   };
 
   # Immutable: a new version is a new image.
@@ -124,6 +128,4 @@ in
   fonts.fontconfig.enable = false;
   programs.nano.enable = false;
   programs.bash.completion.enable = false;
-  boot.enableContainers = false;
-  services.lvm.enable = false;
 }

@@ -61,105 +61,108 @@ in
   };
 
   config = lib.mkIf cfg.enable {
-    services.autoscaler.enable = true;
+    services = {
+      autoscaler.enable = true;
 
-    services.prometheus = {
-      enable = true;
-      configText = builtins.readFile ./prometheus.yml;
-      retentionTime = "30d";
-      extraFlags = [ "--storage.tsdb.retention.size=${cfg.retentionSize}" ];
-      exporters.node = {
+      prometheus = {
         enable = true;
-        listenAddress = "127.0.0.1";
+        configText = builtins.readFile ./prometheus.yml;
+        retentionTime = "30d";
+        extraFlags = [ "--storage.tsdb.retention.size=${cfg.retentionSize}" ];
+        exporters.node = {
+          enable = true;
+          listenAddress = "127.0.0.1";
+        };
+      };
+
+      grafana = {
+        enable = true;
+        dataDir = grafanaState;
+        settings = {
+          paths.provisioning = "/run/grafana/provisioning";
+          server.http_addr = "0.0.0.0";
+          security = {
+            admin_password = "$__file{/run/grafana/admin-password}";
+            secret_key = "$__file{${grafanaState}/secret-key}";
+            disable_gravatar = true;
+          };
+          users = {
+            allow_sign_up = false;
+            # Light or dark as the visitor's browser has it.
+            default_theme = "system";
+          };
+          "auth.anonymous" = {
+            enabled = cfg.publicDashboards;
+            org_role = "Viewer";
+          };
+          dashboards = {
+            default_home_dashboard_path = "/run/grafana/dashboards/autoscaling.json";
+            min_refresh_interval = "5s";
+          };
+          unified_alerting = {
+            # The rules are evaluated every 10 s, and without a random delay on top.
+            min_interval = "10s";
+            disable_jitter = true;
+          };
+          # Nothing is asked of or told to anyone outside.
+          analytics = {
+            reporting_enabled = false;
+            check_for_updates = false;
+            check_for_plugin_updates = false;
+            feedback_links_enabled = false;
+          };
+          news.news_feed_enabled = false;
+          snapshots.external_enabled = false;
+          plugins = {
+            plugin_admin_enabled = false;
+            preinstall_disabled = true;
+          };
+        };
       };
     };
 
-    services.grafana = {
-      enable = true;
-      dataDir = grafanaState;
-      settings = {
-        paths.provisioning = "/run/grafana/provisioning";
-        server.http_addr = "0.0.0.0";
-        security = {
-          admin_password = "$__file{/run/grafana/admin-password}";
-          secret_key = "$__file{/run/grafana/secret-key}";
-          disable_gravatar = true;
-        };
-        users = {
-          allow_sign_up = false;
-          # Light or dark as the visitor's browser has it.
-          default_theme = "system";
-        };
-        "auth.anonymous" = {
-          enabled = cfg.publicDashboards;
-          org_role = "Viewer";
-        };
-        dashboards = {
-          default_home_dashboard_path = "/run/grafana/dashboards/autoscaling.json";
-          min_refresh_interval = "5s";
-        };
-        unified_alerting = {
-          # The rules are evaluated every 10 s, and without a random delay on top.
-          min_interval = "10s";
-          disable_jitter = true;
-        };
-        # Nothing is asked of or told to anyone outside.
-        analytics = {
-          reporting_enabled = false;
-          check_for_updates = false;
-          check_for_plugin_updates = false;
-          feedback_links_enabled = false;
-        };
-        news.news_feed_enabled = false;
-        snapshots.external_enabled = false;
-        plugins = {
-          plugin_admin_enabled = false;
-          preinstall_disabled = true;
+    systemd = {
+      tmpfiles.settings.grafana.${grafanaState}.d = {
+        user = "grafana";
+        group = "grafana";
+        mode = "0700";
+      };
+
+      services.grafana = {
+        startLimitIntervalSec = 0;
+        preStart = lib.mkBefore ''
+          ${pkgs.runtimeShell} ${./grafana}/install.sh ${./grafana} /run/grafana
+          umask 0077
+          random() { head --bytes 32 /dev/urandom | base64; }
+          # It encrypts secrets in the database, which lives as long as this key does.
+          [ -s ${grafanaState}/secret-key ] || random > ${grafanaState}/secret-key
+          random > /run/grafana/admin-password
+          if [ -s "$CREDENTIALS_DIRECTORY/admin-password" ]; then
+            cp --no-preserve=mode "$CREDENTIALS_DIRECTORY/admin-password" /run/grafana/admin-password
+          fi
+        '';
+        serviceConfig = {
+          LoadCredential =
+            credential "alerts-token" cfg.alertsTokenFile ++ credential "admin-password" cfg.adminPasswordFile;
+          EnvironmentFile = lib.mkIf (cfg.thresholdsFile != null) cfg.thresholdsFile;
+          # Also after it ended without an error.
+          Restart = lib.mkForce "always";
+          RestartSec = "1s";
+          RestartSteps = 5;
+          RestartMaxDelaySec = "30s";
+          # The instance's user-data holds the agent's keys.
+          IPAddressDeny = [ "169.254.169.254" ];
         };
       };
-    };
 
-    systemd.tmpfiles.settings.grafana.${grafanaState}.d = {
-      user = "grafana";
-      group = "grafana";
-      mode = "0700";
-    };
-
-    systemd.services.grafana = {
-      startLimitIntervalSec = 0;
-      preStart = lib.mkBefore ''
-        ${lib.getExe pkgs.bash} ${./grafana}/install.sh ${./grafana} /run/grafana
-        umask 0077
-        random() { head --bytes 32 /dev/urandom | base64; }
-        # It encrypts secrets in the database, which lives as long as this key does.
-        [ -s ${grafanaState}/secret-key ] || random > ${grafanaState}/secret-key
-        cp ${grafanaState}/secret-key /run/grafana/secret-key
-        random > /run/grafana/admin-password
-        if [ -s "$CREDENTIALS_DIRECTORY/admin-password" ]; then
-          cp --no-preserve=mode "$CREDENTIALS_DIRECTORY/admin-password" /run/grafana/admin-password
-        fi
-      '';
-      serviceConfig = {
-        LoadCredential =
-          credential "alerts-token" cfg.alertsTokenFile ++ credential "admin-password" cfg.adminPasswordFile;
-        EnvironmentFile = lib.mkIf (cfg.thresholdsFile != null) cfg.thresholdsFile;
-        # Also after it ended without an error.
-        Restart = lib.mkForce "always";
-        RestartSec = "1s";
-        RestartSteps = 5;
-        RestartMaxDelaySec = "30s";
-        # The instance's user-data holds the agent's keys.
-        IPAddressDeny = [ "169.254.169.254" ];
-      };
-    };
-
-    systemd.services.prometheus = {
-      startLimitIntervalSec = 0;
-      serviceConfig = {
-        RestartSec = "1s";
-        RestartSteps = 5;
-        RestartMaxDelaySec = "30s";
-        IPAddressDeny = [ "169.254.169.254" ];
+      services.prometheus = {
+        startLimitIntervalSec = 0;
+        serviceConfig = {
+          RestartSec = "1s";
+          RestartSteps = 5;
+          RestartMaxDelaySec = "30s";
+          IPAddressDeny = [ "169.254.169.254" ];
+        };
       };
     };
 
