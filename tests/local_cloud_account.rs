@@ -41,6 +41,9 @@ async fn what_is_named_must_be_there() {
     let pool = api.done(api.post("/instance-pool", pool).await).await;
     let found = api.get(&format!("/instance-pool/{pool}")).await.body;
     assert_eq!(found["ssh-key"], Value::Null);
+    let none = json!({ "ssh-key": {}, "description": "new" });
+    api.done(api.put(&format!("/instance-pool/{pool}"), none).await)
+        .await;
     api.cloud.stop().await;
 }
 

@@ -18,8 +18,8 @@ pub(crate) fn normalise(fields: &mut Map<String, Value>, state: &State) -> Resul
         groups.contains_key(&AntiAffinityGroupId(id))
     };
     by_id(fields, anti_affinity::FIELD, group)?;
-    // An empty name is how a client says "none".
-    let empty = |key: &Value| key["name"].as_str().is_some_and(str::is_empty);
+    // An empty name, or none, is how clients say "none".
+    let empty = |key: &Value| key["name"].as_str().unwrap_or_default().is_empty();
     if fields.get("ssh-key").is_some_and(empty) {
         fields.remove("ssh-key");
     }
