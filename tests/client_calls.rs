@@ -14,6 +14,7 @@ use autoscaler::exoscale::{
         OperationState, PoolRef, PoolState, TemplateRef,
     },
     signature::SignatureError,
+    templates::{BootMode, NewTemplate},
 };
 use client_support::{KEY, Reply, Seen, Server, json};
 use serde_json::{Value, json as value};
@@ -92,7 +93,7 @@ fn pool() -> CreateInstancePool {
 }
 
 /// What the API's description says, in the order of the test below.
-const EXPECTED: [&str; 16] = [
+const EXPECTED: [&str; 18] = [
     "GET /v2/instance-pool/ID",
     "GET /v2/instance",
     "GET /v2/instance/ID",
@@ -109,7 +110,21 @@ const EXPECTED: [&str; 16] = [
     "POST /v2/load-balancer/ID/service",
     "DELETE /v2/load-balancer/ID/service/ID",
     "DELETE /v2/load-balancer/ID",
+    "POST /v2/template",
+    "DELETE /v2/template/ID",
 ];
+
+fn template() -> NewTemplate {
+    NewTemplate {
+        name: "slow-app".to_owned(),
+        url: "https://images.example/slow-app.qcow2".to_owned(),
+        checksum: "0123456789abcdef0123456789abcdef".parse().unwrap(),
+        ssh_key_enabled: true,
+        password_enabled: false,
+        boot_mode: BootMode::Uefi,
+        default_user: "root".to_owned(),
+    }
+}
 
 #[tokio::test]
 async fn every_call_is_signed_and_goes_where_the_api_expects_it() {
@@ -147,6 +162,11 @@ async fn every_call_is_signed_and_goes_where_the_api_expects_it() {
         .await
         .unwrap();
     client.delete_load_balancer(balancer).await.unwrap();
+    client.register_template(&template()).await.unwrap();
+    client
+        .delete_template(TemplateId(pool_id().0))
+        .await
+        .unwrap();
 
     let seen = server.seen();
     let lines: Vec<String> = seen
@@ -169,6 +189,7 @@ async fn every_call_is_signed_and_goes_where_the_api_expects_it() {
     assert_eq!(body(12), value!({"name": "nlb"}));
     assert_eq!(body(13)["healthcheck"]["uri"], "/health");
     assert_eq!(body(13)["instance-pool"], value!({"id": ID}));
+    assert_eq!(body(16)["boot-mode"], "uefi");
 
     let counted = client.calls();
     assert_eq!(
