@@ -1,9 +1,10 @@
 //! `autoscaler local-cloud` as a process of its own, as a user starts it.
 
-use std::{process::Stdio, time::Duration};
+use std::{fs, process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, ChildStdout, Command},
@@ -17,6 +18,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 const SPEED: &str = "10";
 
 pub(crate) struct Cloud {
+    /// For temporary files of the cloud and its instances.
+    folder: TempDir,
     process: Child,
     _stdout: BufReader<ChildStdout>,
     pub(crate) environment: Vec<(String, String)>,
@@ -25,11 +28,13 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub(crate) async fn start() -> Self {
+        let folder = TempDir::new().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
             .args(["local-cloud", "--speed", SPEED])
             .args(["--listen", "127.0.0.1:0", "--proxy-listen", "127.0.0.1:0"])
             .env("EXOSCALE_ZONE", "at-vie-1")
             .env("AUTOSCALER_LOG", "warn")
+            .env("TMPDIR", folder.path())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -40,6 +45,7 @@ impl Cloud {
             .await
             .expect("it prints its environment");
         Self {
+            folder,
             process,
             _stdout: stdout,
             environment,
@@ -124,6 +130,8 @@ impl Cloud {
             .await
             .expect("it ends");
         assert!(ended.unwrap().success());
+        let left = fs::read_dir(self.folder.path()).unwrap().count();
+        assert_eq!(left, 0, "temporary files are left");
     }
 }
 
