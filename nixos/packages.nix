@@ -37,6 +37,7 @@ let
           ../benches
           ../examples
           ../loadtest
+          ./prometheus.yml
         ]
         ++ more
       );
@@ -44,7 +45,6 @@ let
   withTests = workspace // {
     src = sources [
       ../tests
-      ./prometheus.yml
       ./grafana
       ./tests/alerts_test.yml
     ];

@@ -10,11 +10,12 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::process::{Child, Command};
 
-use super::prometheus_source::JOB;
+/// What the image's Prometheus reads.
+const CONFIG: &str = include_str!("../../../nixos/prometheus.yml");
 
 /// How long the server may take to end before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -201,19 +202,30 @@ fn prepare(settings: &PrometheusSettings) -> io::Result<(Folder, SocketAddr, fs:
     let path = settings.folder.join("prometheus");
     fs::create_dir_all(&path)?;
     let folder = Folder(path);
-    let interval = format!("{}ms", settings.scrape_interval.as_millis());
+    let config = config(settings).map_err(io::Error::other)?;
     // JSON is YAML too, and quotes every path.
-    let config = json!({
-        "global": { "scrape_interval": interval, "scrape_timeout": interval },
-        "scrape_configs": [{
-            "job_name": JOB,
-            "file_sd_configs": [{ "files": [settings.targets], "refresh_interval": interval }],
-        }],
-    });
     fs::write(folder.0.join("prometheus.yml"), config.to_string())?;
     let log = fs::File::create(folder.0.join("log"))?;
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     Ok((folder, address, log))
+}
+
+/// The monitoring host's own configuration, with the intervals and the discovery file of this run, and
+/// without the jobs that scrape other programs of that host.
+fn config(settings: &PrometheusSettings) -> Result<Value, serde_yaml_ng::Error> {
+    let mut config: Value = serde_yaml_ng::from_str(CONFIG)?;
+    let interval = json!(format!("{}ms", settings.scrape_interval.as_millis()));
+    for key in ["scrape_interval", "scrape_timeout", "evaluation_interval"] {
+        config["global"][key] = interval.clone();
+    }
+    if let Some(jobs) = config["scrape_configs"].as_array_mut() {
+        jobs.retain(|job| job["file_sd_configs"].is_array());
+        for job in jobs {
+            job["file_sd_configs"] =
+                json!([{ "files": [settings.targets], "refresh_interval": interval }]);
+        }
+    }
+    Ok(config)
 }
 
 fn with_path(flag: &str, path: &Path) -> OsString {
@@ -235,4 +247,34 @@ pub fn find_on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&folders)
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::watcher::prometheus_source::JOB;
+
+    #[test]
+    fn the_images_configuration_is_used_with_this_runs_intervals_and_targets() {
+        let settings = PrometheusSettings {
+            program: PathBuf::new(),
+            launcher: Vec::new(),
+            folder: PathBuf::new(),
+            targets: PathBuf::from("/run/a b/sd.json"),
+            scrape_interval: Duration::from_millis(1500),
+            ready_within: Duration::ZERO,
+        };
+        let config = config(&settings).expect("the file is YAML");
+        assert_eq!(config["global"]["scrape_interval"], "1500ms");
+        let jobs = config["scrape_configs"].as_array().expect("a list");
+        let names: Vec<&str> = jobs
+            .iter()
+            .filter_map(|job| job["job_name"].as_str())
+            .collect();
+        assert_eq!(names, [JOB, "slow-app"]);
+        for job in jobs {
+            assert_eq!(job["file_sd_configs"][0]["files"][0], "/run/a b/sd.json");
+        }
+        assert!(jobs[1]["relabel_configs"].is_array());
+    }
 }
