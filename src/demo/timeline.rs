@@ -4,52 +4,8 @@
 
 use std::{fmt, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
 use super::story::Speed;
-
-/// Which way the pool's size goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// Scale out: more instances.
-    Up,
-    /// Scale in: fewer instances.
-    Down,
-}
-
-impl Direction {
-    /// The direction from one size to another; `None` when they are equal.
-    pub fn between(from: u32, to: u32) -> Option<Self> {
-        match to.cmp(&from) {
-            std::cmp::Ordering::Greater => Some(Self::Up),
-            std::cmp::Ordering::Less => Some(Self::Down),
-            std::cmp::Ordering::Equal => None,
-        }
-    }
-
-    /// The usual name of the action: `scale out` or `scale in`.
-    pub fn action_name(self) -> &'static str {
-        match self {
-            Self::Up => "scale out",
-            Self::Down => "scale in",
-        }
-    }
-
-    /// The value of the alert label `scale`: `up` or `down`.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Down => "down",
-        }
-    }
-}
-
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.label())
-    }
-}
+pub use crate::policy::Direction;
 
 /// Where a member of the pool is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -17,6 +17,23 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// The direction from one size to another; `None` when they are equal.
+    pub fn between(from: u32, to: u32) -> Option<Self> {
+        match to.cmp(&from) {
+            std::cmp::Ordering::Greater => Some(Self::Up),
+            std::cmp::Ordering::Less => Some(Self::Down),
+            std::cmp::Ordering::Equal => None,
+        }
+    }
+
+    /// The usual name of the action: `scale out` or `scale in`.
+    pub fn action_name(self) -> &'static str {
+        match self {
+            Self::Up => "scale out",
+            Self::Down => "scale in",
+        }
+    }
+
     /// `up` or `down`, as in labels and paths.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -101,8 +101,7 @@ fn payload(firing: &Firing) -> Value {
         Direction::Up => "above",
         Direction::Down => "below",
     };
-    let labels =
-        json!({ "alertname": name, "grafana_folder": "autoscaling", "scale": firing.rule.label() });
+    let labels = json!({ "alertname": name, "grafana_folder": "autoscaling", "scale": firing.rule.as_str() });
     let summary = format!(
         "Average CPU use is {:.0} %, {relation} {:.0} %",
         firing.value * 100.0,
