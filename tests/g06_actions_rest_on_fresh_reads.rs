@@ -2,8 +2,38 @@
 
 mod support;
 
+use std::time::Duration;
+
+use autoscaler::policy::{Effect, Event, Memo, Mode, Moment, Pool, Rules, Size, State};
 use proptest::prelude::*;
 use support::lives::{life, live};
+
+/// A read that was under way when the alert came may not know what an operator did meanwhile.
+#[test]
+fn a_read_begun_before_the_wish_decides_nothing() {
+    let at = |ms| Moment::at(Duration::from_millis(ms));
+    let pool = |read_at, size| Pool {
+        read_at,
+        size: Size(size),
+        running: true,
+        members: Vec::new(),
+    };
+    let memo = Some(Memo::default());
+    let (mut state, _) = State::restore(Rules::default(), Mode::On, memo, at(0));
+    let acts = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Act(_)));
+
+    assert!(state.step(Event::Woken, at(0)).contains(&Effect::ReadPool));
+    let wished = state.step(Event::Signals { up: 1, down: 0 }, at(100));
+    assert!(wished.contains(&Effect::ReadPool));
+    let early = state.step(Event::PoolRead(Ok(pool(at(0), 1))), at(150));
+    assert!(!acts(&early), "{early:?}");
+    let own = state.step(Event::PoolRead(Ok(pool(at(100), 2))), at(200));
+    assert!(acts(&own), "{own:?}");
+    assert_eq!(
+        state.acting().map(|resize| (resize.from(), resize.to())),
+        Some((Size(2), Size(3)))
+    );
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]

@@ -45,8 +45,10 @@ pub struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Idle,
-    /// The pool is being read for a decision.
-    Reading,
+    /// The pool is being read for a decision; the read was asked for at this moment.
+    Reading {
+        asked: Moment,
+    },
     /// A change is being made.
     Acting {
         resize: Resize,
@@ -171,7 +173,7 @@ impl State {
     pub fn acting(&self) -> Option<Resize> {
         match self.phase {
             Phase::Acting { resize, .. } => Some(resize),
-            Phase::Idle | Phase::Reading => None,
+            Phase::Idle | Phase::Reading { .. } => None,
         }
     }
 

@@ -76,7 +76,12 @@ impl State {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        let for_decision = self.phase == Phase::Reading;
+        let for_decision = match (self.phase, &result) {
+            // A read that somebody began earlier does not know what has happened since.
+            (Phase::Reading { asked }, Ok(pool)) => pool.read_at >= asked,
+            (Phase::Reading { .. }, Err(_)) => true,
+            (Phase::Idle | Phase::Acting { .. }, _) => false,
+        };
         if for_decision {
             self.phase = Phase::Idle;
         }
@@ -117,7 +122,7 @@ impl State {
         if earliest > now {
             self.hold(direction, reason, now, effects);
         } else {
-            self.phase = Phase::Reading;
+            self.phase = Phase::Reading { asked: now };
             effects.push(Effect::ReadPool);
         }
     }

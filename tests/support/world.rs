@@ -100,7 +100,8 @@ pub struct World {
     healthy: bool,
     truncated: bool,
     durable: Option<Memo>,
-    reading: Option<(Moment, Moment, Result<(), ReadFailure>)>,
+    /// Reads under way: when each began, when it ends, and how.
+    reading: Vec<(Moment, Moment, Result<(), ReadFailure>)>,
     in_flight: Option<InFlight>,
     pub history: History,
 }
@@ -124,7 +125,7 @@ impl World {
             healthy: true,
             truncated: false,
             durable: None,
-            reading: None,
+            reading: Vec::new(),
             in_flight: None,
             history: History::default(),
         };
@@ -180,7 +181,7 @@ impl World {
 
     fn crash(&mut self, write_lands: bool) {
         self.history.crashes.push(self.now);
-        self.reading = None;
+        self.reading.clear();
         if let Some(in_flight) = self.in_flight.take()
             && write_lands
         {
@@ -197,7 +198,7 @@ impl World {
         for _ in 0..1_000_000 {
             let next = [
                 self.state.next_wake(),
-                self.reading.as_ref().map(|r| r.1),
+                self.reading.iter().map(|r| r.1).min(),
                 self.in_flight.as_ref().map(|f| f.answer_at),
             ];
             let Some(next) = next.into_iter().flatten().min().filter(|at| *at <= until) else {
@@ -205,8 +206,8 @@ impl World {
                 return;
             };
             self.now = self.now.max(next);
-            if self.reading.as_ref().is_some_and(|r| r.1 <= self.now) {
-                let (began, _, result) = self.reading.take().expect("checked");
+            if let Some(place) = self.reading.iter().position(|r| r.1 <= self.now) {
+                let (began, _, result) = self.reading.remove(place);
                 let read = result.map(|()| self.pool(began));
                 self.give(Event::PoolRead(read));
             } else if self
@@ -278,7 +279,7 @@ impl World {
             Ok(takes) => (takes, Ok(())),
             Err(failure) => (Duration::from_secs(1), Err(failure)),
         };
-        self.reading = Some((self.now, self.now + takes, result));
+        self.reading.push((self.now, self.now + takes, result));
     }
 
     fn start_write(&mut self, action: &Action) {
