@@ -15,14 +15,11 @@ use tokio::{
 
 use super::{
     agent_process::{AgentProcess, AgentSetup},
-    leash,
     options::{Options, WatcherChoice},
     timeline::RunSettings,
     watcher::{
-        RuleSettings, Watcher, WatcherHandle, http_client,
-        prometheus::{PrometheusServer, PrometheusSettings, find_on_path},
-        prometheus_source::PrometheusSource,
-        scraper::ScrapeSource,
+        self, RuleSettings, WatcherHandle, http_client,
+        prometheus::{PrometheusServer, find_on_path},
         webhook::{BearerToken, WebhookSettings},
     },
 };
@@ -220,30 +217,9 @@ async fn start_watcher(
                 .context("--watcher prometheus: there is no `prometheus` on PATH")?,
         ),
     };
-    let Some(program) = program else {
-        let source = ScrapeSource::start(rules.scrapes(targets.to_owned()), client.clone());
-        return Ok((Watcher::start(rules, source, webhook, client.clone()), None));
-    };
-    let own = std::env::current_exe().context("cannot find this program's own file")?;
-    let settings = PrometheusSettings {
-        program,
-        launcher: leash::command_line(own.as_os_str()),
-        folder: folder.to_owned(),
-        targets: targets.to_owned(),
-        scrape_interval: rules.scrape_interval,
-        ready_within: Duration::from_secs(60),
-    };
-    let server = PrometheusServer::start(&settings, client).await?;
-    let source = PrometheusSource::new(
-        &server.url(),
-        client.clone(),
-        rules.rate_window,
-        Duration::from_secs(5),
-    );
-    Ok((
-        Watcher::start(rules, source, webhook, client.clone()),
-        Some(server),
-    ))
+    let targets = targets.to_owned();
+    let started = watcher::start(rules, program, folder, targets, webhook, client.clone());
+    Ok(started.await?)
 }
 
 fn random_token() -> String {

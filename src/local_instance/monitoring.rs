@@ -23,10 +23,8 @@ use crate::{
     demo::{
         leash,
         watcher::{
-            self, RuleSettings, Watcher, WatcherHandle,
-            prometheus::{PrometheusServer, PrometheusSettings, find_on_path},
-            prometheus_source::PrometheusSource,
-            scraper::ScrapeSource,
+            self, RuleSettings, WatcherHandle,
+            prometheus::{PrometheusServer, find_on_path},
             webhook::{BearerToken, WebhookSettings},
         },
     },
@@ -188,27 +186,12 @@ async fn watch(
     };
     let client = watcher::http_client()?;
     let targets = discovery_file(folder);
-    let Some(program) = find_on_path("prometheus") else {
-        let source = ScrapeSource::start(rules.scrapes(targets), client.clone());
-        return Ok((Watcher::start(rules, source, webhook, client), None));
-    };
-    let own = std::env::current_exe().map_err(|source| LocalInstanceError::System {
-        action: "find this program's own file",
-        source,
-    })?;
-    let settings = PrometheusSettings {
-        program,
-        launcher: leash::command_line(own.as_os_str()),
-        folder: folder.to_owned(),
-        targets,
-        scrape_interval: rules.scrape_interval,
-        ready_within: Duration::from_secs(60),
-    };
-    let server = PrometheusServer::start(&settings, &client).await?;
-    let timeout = Duration::from_secs(5);
-    let source = PrometheusSource::new(&server.url(), client.clone(), rules.rate_window, timeout);
-    tracing::info!(url = %server.url(), "Prometheus is ready.");
-    Ok((Watcher::start(rules, source, webhook, client), Some(server)))
+    let program = find_on_path("prometheus");
+    let started = watcher::start(rules, program, folder, targets, webhook, client).await?;
+    if let (_, Some(server)) = &started {
+        tracing::info!(url = %server.url(), "Prometheus is ready.");
+    }
+    Ok(started)
 }
 
 async fn stop(mut agent: Child) -> io::Result<()> {

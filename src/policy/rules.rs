@@ -63,6 +63,16 @@ pub enum Mode {
     Pinned(Size),
 }
 
+impl Mode {
+    /// The same mode, a pinned size brought inside the bounds.
+    pub(super) fn within(self, bounds: Bounds) -> Self {
+        match self {
+            Self::Pinned(size) => Self::Pinned(bounds.clamp(size)),
+            other => other,
+        }
+    }
+}
+
 /// A text that names no [`Mode`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no mode: write `on`, `scale-out-only`, `recommend` or `pinned=N`")]

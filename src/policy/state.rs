@@ -108,10 +108,7 @@ impl State {
         };
         let longest_backoff = now + rules.scale_out.backoff_max;
         let mut state = Self {
-            mode: match mode {
-                Mode::Pinned(size) => Mode::Pinned(rules.bounds.clamp(size)),
-                other => other,
-            },
+            mode: mode.within(rules.bounds),
             rules,
             up,
             down: None,

@@ -27,10 +27,7 @@ impl State {
                 self.finish(outcome, written_at, now, &mut effects);
             }
             Event::ModeSet(mode) => {
-                self.mode = match mode {
-                    Mode::Pinned(size) => Mode::Pinned(self.rules.bounds.clamp(size)),
-                    other => other,
-                };
+                self.mode = mode.within(self.rules.bounds);
                 self.refused = None;
             }
         }

@@ -9,7 +9,10 @@ pub mod rate;
 pub mod rules;
 pub mod scraper;
 pub mod source;
+mod start;
 pub mod webhook;
+
+pub use start::start;
 
 use std::{error::Error, path::PathBuf, time::Duration};
 
