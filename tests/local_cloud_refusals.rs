@@ -185,13 +185,13 @@ async fn only_a_valid_signature_is_let_in() {
         .await
         .refused(403, "signature");
 
-    let url = format!("{}/zone", cloud.endpoint());
+    let url = format!("{}/instance-type", cloud.endpoint());
     local_cloud_support::read(api.http.get(&url))
         .await
         .refused(403, "Authorization");
     let signed = autoscaler::exoscale::signature::SignedRequest {
         method: "GET",
-        path: "/v2/zone",
+        path: "/v2/instance-type",
         query: &[],
         body: b"",
     };
@@ -205,6 +205,15 @@ async fn only_a_valid_signature_is_let_in() {
         Some(&1),
         "refused calls are not counted"
     );
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
+async fn the_zones_are_told_to_everyone() {
+    let api = Api::without_processes().await;
+    let url = format!("{}/zone", api.cloud.endpoint());
+    let answer = local_cloud_support::read(api.http.get(&url)).await;
+    assert_eq!(answer.status, StatusCode::OK);
     api.cloud.stop().await;
 }
 

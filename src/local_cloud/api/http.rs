@@ -31,7 +31,7 @@ use super::{
         refusal::Refusal,
     },
     local,
-    route::{Answer, Call},
+    route::{Answer, Call, Route},
 };
 
 /// The API's largest body is a pool with 32 KiB of user-data.
@@ -117,20 +117,23 @@ async fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpR
         query: &query,
         body,
     };
-    let authorization = request.headers().get(header::AUTHORIZATION);
-    let authorization = authorization.and_then(|value| value.to_str().ok());
-    let key = match check_signature(cloud, authorization, signed) {
-        Ok(key) => key,
-        Err(refusal) => return refuse(&refusal),
-    };
     let found = path.strip_prefix("/v2").and_then(|rest| {
         super::routes().find_map(|route| Some((route, route.matches(method, rest)?)))
     });
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    let authorization = authorization.and_then(|value| value.to_str().ok());
+    let public = found.as_ref().is_some_and(|(route, _)| is_public(route));
+    let key = match check_signature(cloud, authorization, signed) {
+        Ok(key) => Some(key),
+        Err(_) if public && authorization.is_none() => None,
+        Err(refusal) => return refuse(&refusal),
+    };
     let Some((route, arguments)) = found else {
         return refuse(&Refusal::Unsupported(format!("{method} {path}")));
     };
     cloud.count(route.operation);
-    if let Err(refusal) = iam::authorise(&cloud.state(), key, route.operation) {
+    let authorised = key.map(|key| iam::authorise(&cloud.state(), key, route.operation));
+    if let Some(Err(refusal)) = authorised {
         return refuse(&refusal);
     }
     let host = requested_host(request);
@@ -148,6 +151,12 @@ async fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpR
             misbehave(cloud, &fault, || (route.handler)(&call)).await
         }
     }
+}
+
+/// Whether a call need not be signed: Exoscale's own client (egoscale 3, and with it `exo`) signs
+/// every call but the one that tells where each zone's API is.
+fn is_public(route: &Route) -> bool {
+    route.operation == "list-zones"
 }
 
 /// The key that signed the request.
