@@ -1,4 +1,6 @@
-# What can be set about the stack as a whole. Settings of one part are beside it.
+# What can be set. Only the two credentials have no default.
+
+# The stack as a whole.
 
 variable "exoscale_key" {
   description = "API key that makes the stack: `EXO…`."
@@ -73,14 +75,202 @@ variable "ssh_public_key" {
   }
 }
 
-locals {
-  ssh_public_keys = var.ssh_public_key == "" ? [] : [trimspace(var.ssh_public_key)]
-  ssh_key_names   = exoscale_ssh_key.admin[*].name
+# The pool.
+
+variable "pool_template" {
+  description = "Name of the slow application's private template; of several with this name the newest is taken."
+  type        = string
+  default     = "slow-app"
+  nullable    = false
 }
 
-resource "exoscale_ssh_key" "admin" {
-  count = length(local.ssh_public_keys)
+variable "pool_instance_type" {
+  description = "Size of the pool's instances; see `exo compute instance-type list`."
+  type        = string
+  default     = "standard.micro"
+  nullable    = false
 
-  name       = "${var.name}-admin"
-  public_key = local.ssh_public_keys[count.index]
+  validation {
+    condition     = can(regex("^[a-z0-9]+\\.[a-z0-9-]+$", var.pool_instance_type))
+    error_message = "Write family.size, such as standard.micro."
+  }
+}
+
+variable "min_size" {
+  description = "Smallest size that the agent gives the pool."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.min_size >= 1 && floor(var.min_size) == var.min_size
+    error_message = "A pool has at least one instance: the smallest size is a whole number from 1 up."
+  }
+}
+
+variable "max_size" {
+  description = "Largest size that the agent gives the pool. It bounds the bill."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.max_size <= 1000 && floor(var.max_size) == var.max_size
+    error_message = "The largest size is a whole number up to 1000."
+  }
+
+  validation {
+    condition     = var.max_size >= var.min_size
+    error_message = "max_size must be at least min_size."
+  }
+}
+
+variable "initial_size" {
+  description = "Size with which the pool is made; afterwards the agent chooses. Nothing: min_size."
+  type        = number
+  default     = null
+
+  validation {
+    condition = (
+      var.initial_size == null ? true :
+      var.initial_size >= var.min_size && var.initial_size <= var.max_size && floor(var.initial_size) == var.initial_size
+    )
+    error_message = "initial_size must be a whole number from min_size to max_size."
+  }
+}
+
+variable "slow_app" {
+  description = "Settings of the slow application, as `slow-app --help` explains them. Instances that are there keep theirs."
+  type = object({
+    work_ms      = optional(number)
+    max_ms       = optional(number)
+    load_seconds = optional(number)
+    queue_limit  = optional(number)
+    grace        = optional(string)
+    quiet        = optional(string)
+  })
+  default  = {}
+  nullable = false
+}
+
+# The load balancer.
+
+variable "health_check" {
+  description = "How the load balancer finds out which instances are well: seconds between two checks, seconds to wait for an answer, failures in a row."
+  type = object({
+    interval = optional(number, 5)
+    timeout  = optional(number, 3)
+    retries  = optional(number, 1)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.health_check.interval >= 5 && var.health_check.interval <= 300
+    error_message = "health_check.interval must be from 5 to 300 s."
+  }
+
+  validation {
+    condition     = var.health_check.timeout >= 2 && var.health_check.timeout <= min(60, var.health_check.interval)
+    error_message = "health_check.timeout must be from 2 to 60 s, and not longer than the interval."
+  }
+
+  validation {
+    condition     = var.health_check.retries >= 1 && var.health_check.retries <= 20
+    error_message = "health_check.retries must be from 1 to 20."
+  }
+}
+
+# Monitoring and the agent.
+
+variable "monitoring_template" {
+  description = "Name of the monitoring instance's private template; of several with this name the newest is taken."
+  type        = string
+  default     = "monitoring"
+  nullable    = false
+}
+
+variable "monitoring_instance_type" {
+  description = "Size of the monitoring instance."
+  type        = string
+  default     = "standard.small"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]+\\.[a-z0-9-]+$", var.monitoring_instance_type))
+    error_message = "Write family.size, such as standard.small."
+  }
+}
+
+variable "monitoring_disk_size" {
+  description = "Disk of the monitoring instance in GiB: Prometheus keeps its samples on it."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.monitoring_disk_size >= 10 && var.monitoring_disk_size <= 51200
+    error_message = "A disk has 10 to 51200 GiB."
+  }
+}
+
+variable "thresholds" {
+  description = "Average CPU use of the pool above which it grows and below which it shrinks, from 0 to 1."
+  type = object({
+    up   = optional(number, 0.8)
+    down = optional(number, 0.2)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = 0 < var.thresholds.down && var.thresholds.down < var.thresholds.up && var.thresholds.up < 1
+    error_message = "Thresholds need 0 < down < up < 1."
+  }
+
+  validation {
+    condition = (
+      var.max_size == var.min_size ||
+      var.thresholds.down * (var.min_size + 1) / var.min_size < var.thresholds.up
+    )
+    error_message = "These thresholds would flap: a pool that shrinks to min_size is at once above thresholds.up. Lower thresholds.down."
+  }
+}
+
+variable "webhook_token" {
+  description = "Secret with which Grafana proves itself to the agent. The empty text: one is made, once."
+  type        = string
+  default     = ""
+  sensitive   = true
+  nullable    = false
+
+  validation {
+    condition     = var.webhook_token == "" || can(regex("^[!-~]{16,}$", var.webhook_token))
+    error_message = "A token is at least 16 visible ASCII characters, without spaces."
+  }
+}
+
+variable "grafana_admin_password" {
+  description = "Password of Grafana's user admin. The empty text: one is made, once; `terraform output -raw grafana_admin_password` shows it."
+  type        = string
+  default     = ""
+  sensitive   = true
+  nullable    = false
+
+  validation {
+    condition     = var.grafana_admin_password == "" || length(var.grafana_admin_password) >= 8
+    error_message = "The password needs at least 8 characters."
+  }
+}
+
+variable "agent_settings" {
+  description = "Further settings of the agent by section and key, such as { scale_in = { stabilisation = \"5m\" } }; `autoscaler check-config` lists them."
+  type        = map(map(string))
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for section in keys(var.agent_settings) : contains(["scaling", "scale_out", "scale_in", "drain", "discovery", "exoscale", "log"], section)])
+    error_message = "Sections are scaling, scale_out, scale_in, drain, discovery, exoscale and log."
+  }
 }

@@ -13,8 +13,3 @@ terraform {
   # The state holds secrets (README.md, "State"): keep it where only its owners read it and where
   # two applies at a time lock each other out. See backend.tf.example.
 }
-
-provider "exoscale" {
-  key    = var.exoscale_key
-  secret = var.exoscale_secret
-}

@@ -83,8 +83,3 @@ resource "terraform_data" "template" {
     create_before_destroy = true
   }
 }
-
-output "templates" {
-  description = "The names for the stack's variables pool_template and monitoring_template."
-  value       = keys(terraform_data.template)
-}

@@ -1,5 +1,5 @@
 // The published Terraform provider as a Go program, with the checksums of everything in it (go.sum):
-//   go -C terraform/provider build -o FILE github.com/exoscale/terraform-provider-exoscale
+//   scripts/go-tool.sh terraform/provider
 module provider
 
 go 1.25

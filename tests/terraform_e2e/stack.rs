@@ -78,9 +78,7 @@ fn programs() -> Option<PathBuf> {
     match named {
         Some(program) if program.is_file() => Some(program),
         Some(program) => skip(&format!("there is no provider at {}", program.display())),
-        None => skip(
-            "AUTOSCALER_TERRAFORM_PROVIDER names no provider; see scripts/terraform-provider.sh",
-        ),
+        None => skip("AUTOSCALER_TERRAFORM_PROVIDER names no provider; see scripts/go-tool.sh"),
     }
 }
 

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Checks every Terraform file: its format, and with tflint names, types, what is declared and unused,
+# and where things stand. Needs Terraform and Go, which builds tflint; opens no connection but for its
+# source. `terraform validate` and `terraform test` need the provider: tests/terraform_e2e runs them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+terraform fmt -check -recursive -diff terraform
+tflint=$(scripts/go-tool.sh terraform/tflint)
+for folder in terraform terraform/images; do
+  "$tflint" --chdir="$folder" --config="$PWD/terraform/.tflint.hcl"
+done

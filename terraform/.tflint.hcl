@@ -1,0 +1,5 @@
+# scripts/check-terraform.sh
+plugin "terraform" {
+  enabled = true
+  preset  = "all"
+}
