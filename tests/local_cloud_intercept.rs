@@ -5,9 +5,9 @@ mod local_cloud_support;
 use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use autoscaler::local_cloud::LocalCloudConfig;
-use local_cloud_support::{Api, quick, read};
-use reqwest::{Certificate, Method, Proxy};
-use serde_json::json;
+use local_cloud_support::{Api, Reply, new_pool, quick, read};
+use reqwest::{Certificate, Method, Proxy, RequestBuilder};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -20,6 +20,28 @@ async fn start() -> Api {
         ..quick(LocalCloudConfig::without_processes())
     })
     .await
+}
+
+async fn start_through_the_proxy() -> Api {
+    let mut api = start().await;
+    let pem = fs::read(variable(&api, "SSL_CERT_FILE")).unwrap();
+    api.http = reqwest::Client::builder()
+        .proxy(Proxy::https(variable(&api, "HTTPS_PROXY")).unwrap())
+        .tls_certs_only([Certificate::from_pem(&pem).unwrap()])
+        .build()
+        .unwrap();
+    api
+}
+
+/// A call to Exoscale's own name for the zone's API.
+async fn in_zone(api: &Api, zone: &str, method: Method, path: &str, body: Option<Value>) -> Reply {
+    let body = body.map(|body| body.to_string().into_bytes());
+    let call = api.request(&method, path, body.as_deref().unwrap_or_default());
+    let (client, request) = call.build_split();
+    let mut request = request.unwrap();
+    let url = format!("https://api-{zone}.exoscale.com/v2{path}");
+    *request.url_mut() = url.parse().unwrap();
+    read(RequestBuilder::from_parts(client, request)).await
 }
 
 fn variable(api: &Api, name: &str) -> String {
@@ -44,28 +66,79 @@ async fn connect(api: &Api, request: &str) -> String {
 
 #[tokio::test]
 async fn exoscales_hosts_are_answered_under_their_names() {
-    let mut api = start().await;
-    let pem = fs::read(variable(&api, "SSL_CERT_FILE")).unwrap();
-    api.http = reqwest::Client::builder()
-        .proxy(Proxy::https(variable(&api, "HTTPS_PROXY")).unwrap())
-        .tls_certs_only([Certificate::from_pem(&pem).unwrap()])
-        .build()
-        .unwrap();
-    for host in ["api-at-vie-1.exoscale.com", "api-ch-gva-2.exoscale.com"] {
-        let (client, request) = api.request(&Method::GET, "/zone", b"").build_split();
-        let mut request = request.unwrap();
-        *request.url_mut() = format!("https://{host}/v2/zone").parse().unwrap();
-        let answer = client.execute(request).await.expect("an answer");
-        assert!(answer.status().is_success(), "{}", answer.status());
-        let zones: serde_json::Value = answer.json().await.unwrap();
+    let api = start_through_the_proxy().await;
+    for zone in ["at-vie-1", "ch-gva-2"] {
+        let zones = in_zone(&api, zone, Method::GET, "/zone", None).await;
         // Clients that came this way are led this way again.
-        let endpoint = zones["zones"][0]["api-endpoint"].as_str().unwrap();
+        let endpoint = zones.body["zones"][0]["api-endpoint"].as_str().unwrap();
         assert_eq!(endpoint, "https://api-ch-gva-2.exoscale.com/v2");
     }
     // Nothing that is not signed, and nothing of the local cloud's own, is to be had this way.
     let url = "https://api-at-vie-1.exoscale.com/_local/status";
     let answer = api.http.get(url).send().await.unwrap();
     assert_eq!(answer.status(), 403);
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_in_a_zone_is_there_and_in_no_other() {
+    let api = start_through_the_proxy().await;
+    let (home, other) = ("at-vie-1", "ch-gva-2");
+    let made = in_zone(
+        &api,
+        home,
+        Method::POST,
+        "/instance-pool",
+        Some(new_pool(1)),
+    )
+    .await;
+    let pool = format!(
+        "/instance-pool/{}",
+        made.body["reference"]["id"].as_str().unwrap()
+    );
+    for (zone, pools, templates) in [(home, 1, 2), (other, 0, 0)] {
+        let list = in_zone(&api, zone, Method::GET, "/instance-pool", None).await;
+        assert_eq!(list.body["instance-pools"].as_array().unwrap().len(), pools);
+        let list = in_zone(
+            &api,
+            zone,
+            Method::GET,
+            "/template?visibility=private",
+            None,
+        )
+        .await;
+        assert_eq!(list.body["templates"].as_array().unwrap().len(), templates);
+    }
+    assert_eq!(
+        in_zone(&api, home, Method::GET, &pool, None).await.status,
+        200
+    );
+    for method in [Method::GET, Method::DELETE] {
+        in_zone(&api, other, method, &pool, None)
+            .await
+            .refused(404, "not found");
+    }
+    in_zone(
+        &api,
+        other,
+        Method::POST,
+        "/instance-pool",
+        Some(new_pool(1)),
+    )
+    .await
+    .refused(400, "--zone at-vie-1");
+    // Groups, rights and operations are one for all zones.
+    let group = json!({ "name": "group" });
+    let made = in_zone(&api, other, Method::POST, "/security-group", Some(group)).await;
+    let operation = format!("/operation/{}", made.body["id"].as_str().unwrap());
+    assert_eq!(
+        in_zone(&api, home, Method::GET, &operation, None)
+            .await
+            .status,
+        200
+    );
+    let list = in_zone(&api, home, Method::GET, "/security-group", None).await;
+    assert_eq!(list.body["security-groups"].as_array().unwrap().len(), 1);
     api.cloud.stop().await;
 }
 

@@ -24,7 +24,7 @@ pub struct OfferedType {
     pub zones: &'static [&'static str],
 }
 
-/// A template, as `GET /template/{id}` answers it.
+/// A template, as `GET /template/{id}` answers it but for the zones.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -43,7 +43,6 @@ pub struct OfferedTemplate {
     pub checksum: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    pub zones: &'static [&'static str],
 }
 
 const GIB: u64 = 1 << 30;
@@ -151,7 +150,6 @@ fn template(id: Uuid, name: &str, description: &str, visibility: Visibility) -> 
         password_enabled: false,
         checksum: None,
         url: None,
-        zones: &ZONES,
     }
 }
 

@@ -27,7 +27,7 @@ pub struct LocalCloudConfig {
     pub listen: SocketAddr,
     /// Where it stands in for `https://api-<zone>.exoscale.com` as a proxy; a loopback address.
     pub intercept: Option<SocketAddr>,
-    /// The zone that it says it is, one of [`ZONES`].
+    /// The zone that its instances, pools, load balancers and templates are in, one of [`ZONES`].
     pub zone: String,
     /// Divides operation, boot and health check times: 10 makes a boot of 30 s take 3 s.
     pub speed: f64,

@@ -51,7 +51,7 @@ pub struct Options {
     )]
     proxy_listen: SocketAddr,
 
-    /// The zone it says it is.
+    /// The zone in which its instances, pools, load balancers and templates are.
     #[arg(long, default_value = "at-vie-1", env = "EXOSCALE_ZONE")]
     zone: String,
 

@@ -32,6 +32,7 @@ use super::{
     },
     local,
     route::{Answer, Call, Route},
+    zone,
 };
 
 /// The API's largest body is a pool with 32 KiB of user-data.
@@ -144,6 +145,9 @@ async fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpR
         query: &query,
         body,
     };
+    if let Some(answer) = zone::elsewhere(&call, route) {
+        return respond(answer);
+    }
     match cloud.faults.take(route.operation) {
         None => respond((route.handler)(&call)),
         Some(fault) => {

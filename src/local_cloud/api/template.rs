@@ -1,5 +1,6 @@
 //! `/template`.
 
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{
@@ -7,10 +8,7 @@ use crate::{
         catalog::{Template, Visibility},
         ids::TemplateId,
     },
-    local_cloud::{
-        catalog::{OfferedTemplate, ZONES},
-        cloud::now,
-    },
+    local_cloud::{catalog::OfferedTemplate, cloud::now},
 };
 
 use super::{
@@ -52,6 +50,20 @@ pub(super) const ROUTES: &[Route] = &[
 /// What an image of this project takes at least; the API's size of a template is that of its disk.
 const SIZE: u64 = 10 << 30;
 
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    template: &'a OfferedTemplate,
+    zones: [&'a str; 1],
+}
+
+impl<'a> Document<'a> {
+    fn of(template: &'a OfferedTemplate, call: &Call<'a>) -> Self {
+        let zones = [call.cloud.config.zone.as_str()];
+        Self { template, zones }
+    }
+}
+
 /// Public templates unless private ones are asked for.
 fn list(call: &Call<'_>) -> Answer {
     let visibility = call.query_one_of("visibility", &["private", "public"])?;
@@ -63,7 +75,8 @@ fn list(call: &Call<'_>) -> Answer {
             && family.is_none_or(|family| template.family.as_deref() == Some(family))
     };
     let state = call.cloud.state();
-    let found: Vec<_> = state.templates.all().filter(fits).collect();
+    let found = state.templates.all().filter(fits);
+    let found: Vec<_> = found.map(|template| Document::of(template, call)).collect();
     Ok(json!({ "templates": found }))
 }
 
@@ -71,7 +84,8 @@ fn get(call: &Call<'_>) -> Answer {
     let id = call.id("id")?;
     let state = call.cloud.state();
     let template = state.templates.get(id);
-    Ok(json!(template.ok_or_else(|| Refusal::not_found(KIND, id))?))
+    let template = template.ok_or_else(|| Refusal::not_found(KIND, id))?;
+    Ok(json!(Document::of(template, call)))
 }
 
 /// The image is not downloaded, so its checksum is taken as told.
@@ -121,7 +135,6 @@ fn register(call: &Call<'_>) -> Answer {
         password_enabled: fields.require("password-enabled", password_enabled)?,
         checksum: Some(checksum),
         url: Some(url),
-        zones: &ZONES,
     };
     Ok(json!(templates::register(call.cloud, template)))
 }
