@@ -164,6 +164,9 @@ impl LocalCloud {
         }
         self.cloud.tasks.close();
         self.cloud.tasks.wait().await;
+        if let Some(intercept) = &self.cloud.intercept {
+            intercept.forget_authority();
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use super::{
         cloud::Cloud,
         faults::{Fault, FaultKind},
         iam,
+        intercept::zone_of,
         refusal::Refusal,
     },
     local,
@@ -118,9 +119,8 @@ async fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpR
         query: &query,
         body,
     };
-    let found = path.strip_prefix("/v2").and_then(|rest| {
-        super::routes().find_map(|route| Some((route, route.matches(method, rest)?)))
-    });
+    let (zone_in_path, rest) = zone::split(path).unwrap_or((None, ""));
+    let found = super::routes().find_map(|route| Some((route, route.matches(method, rest)?)));
     let authorization = request.headers().get(header::AUTHORIZATION);
     let authorization = authorization.and_then(|value| value.to_str().ok());
     let public = found.as_ref().is_some_and(|(route, _)| is_public(route));
@@ -137,11 +137,12 @@ async fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpR
     if let Some(Err(refusal)) = authorised {
         return refuse(&refusal);
     }
-    let host = requested_host(request);
+    let zone_of_host = zone_of(&requested_host(request));
     let call = Call {
         cloud,
         arguments,
-        host: &host,
+        zone: zone_of_host.or(zone_in_path),
+        by_name: zone_of_host.is_some(),
         query: &query,
         body,
     };

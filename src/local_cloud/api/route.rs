@@ -28,8 +28,10 @@ pub(super) type Answer = Result<Value, Refusal>;
 pub(super) struct Call<'a> {
     pub(super) cloud: &'a Arc<Cloud>,
     pub(super) arguments: HashMap<&'static str, &'a str>,
-    /// The host that the client asked for, without the port.
-    pub(super) host: &'a str,
+    /// The zone that the client asked, by the host's name or in the path.
+    pub(super) zone: Option<&'static str>,
+    /// Whether it asked Exoscale's own host, through the proxy.
+    pub(super) by_name: bool,
     pub(super) query: &'a [(String, String)],
     pub(super) body: &'a [u8],
 }

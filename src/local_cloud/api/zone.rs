@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{catalog::ZONES, intercept::zone_of, refusal::Refusal},
+    super::{catalog::ZONES, refusal::Refusal},
     route::{Answer, Call, Route},
 };
 
@@ -17,32 +17,43 @@ pub(super) const ROUTES: &[Route] = &[Route {
 /// What is in one zone only; the rest of the API (rights, groups, keys, operations) is one for all.
 const ZONED: [&str; 4] = ["instance", "instance-pool", "load-balancer", "template"];
 
+/// The zone that a path names, and what follows `/v2`: `/v2/…` is the local cloud's own zone, and
+/// `/ZONE/v2/…` another, for clients that came without the proxy.
+pub(super) fn split(path: &str) -> Option<(Option<&'static str>, &str)> {
+    if let Some(rest) = path.strip_prefix("/v2") {
+        return Some((None, rest));
+    }
+    let (name, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let zone = ZONES.into_iter().find(|zone| *zone == name)?;
+    Some((Some(zone), rest.strip_prefix("v2")?))
+}
+
 /// Clients follow `api-endpoint`: those that came through the proxy are led there again, under
-/// Exoscale's names. Without it there is one endpoint, and so one zone.
+/// Exoscale's names.
 fn list(call: &Call<'_>) -> Value {
-    let zone = |name: &str, endpoint: String| {
+    let cloud = call.cloud;
+    let zone = |name: &'static str| {
+        let endpoint = if call.by_name {
+            format!("https://api-{name}.exoscale.com/v2")
+        } else if name == cloud.config.zone {
+            format!("{}/v2", cloud.origin)
+        } else {
+            format!("{}/{name}/v2", cloud.origin)
+        };
         json!({
             "name": name,
             "api-endpoint": endpoint,
             "sos-endpoint": format!("https://sos-{name}.exo.io"),
         })
     };
-    let zones = if zone_of(call.host).is_some() {
-        ZONES
-            .map(|name| zone(name, format!("https://api-{name}.exoscale.com/v2")))
-            .into()
-    } else {
-        let cloud = call.cloud;
-        vec![zone(&cloud.config.zone, format!("{}/v2", cloud.origin))]
-    };
-    json!({ "zones": zones })
+    json!({ "zones": ZONES.map(zone) })
 }
 
 /// The answer to a call for what is in a zone, when the client asked in another zone than the one
 /// that the local cloud has: there is nothing, and nothing can be made.
 pub(super) fn elsewhere(call: &Call<'_>, route: &Route) -> Option<Answer> {
     let own = call.cloud.config.zone.as_str();
-    let zone = zone_of(call.host).filter(|zone| *zone != own)?;
+    let zone = call.zone.filter(|zone| *zone != own)?;
     let kind = route.path.split('/').nth(1)?;
     if !ZONED.contains(&kind) {
         return None;
@@ -55,4 +66,18 @@ pub(super) fn elsewhere(call: &Call<'_>, route: &Route) -> Option<Answer> {
     } else {
         Err(Refusal::not_found("resource", call.text("id")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn a_path_may_name_a_zone() {
+        assert_eq!(split("/v2/zone"), Some((None, "/zone")));
+        assert_eq!(split("/ch-dk-2/v2/zone"), Some((Some("ch-dk-2"), "/zone")));
+        assert_eq!(split("/mars-1/v2/zone"), None);
+        assert_eq!(split("/ch-dk-2/v1/zone"), None);
+        assert_eq!(split("/ch-dk-2"), None);
+    }
 }

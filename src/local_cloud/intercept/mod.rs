@@ -73,6 +73,12 @@ impl Intercept {
         &self.folder.ca_file
     }
 
+    /// Removes the authority's file. Dropping does it too, but a thread of the API's server may hold
+    /// the cloud for some time after the server has stopped.
+    pub(super) fn forget_authority(&self) {
+        self.folder.remove();
+    }
+
     /// Connections that it refused to make, so far.
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
@@ -121,10 +127,19 @@ impl Folder {
     }
 }
 
+impl Folder {
+    fn remove(&self) {
+        match fs::remove_dir_all(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %self.path.display(), %error, "folder not removed");
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.path) {
-            tracing::debug!(path = %self.path.display(), %error, "folder not removed");
-        }
+        self.remove();
     }
 }
