@@ -1,6 +1,9 @@
 //! The demo's watcher over a real Prometheus server, where one is installed.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use autoscaler::demo::watcher::{
     RuleSettings, http_client,
@@ -19,18 +22,19 @@ async fn exporter() -> MockServer {
     let started = Instant::now();
     let answer = move |_: &Request| {
         let time = started.elapsed().as_secs_f64();
-        let boot = SystemTime::now()
+        let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .expect("it is after 1970")
-            .as_secs_f64()
-            - 500.0;
+            .as_secs_f64();
         ResponseTemplate::new(200).set_body_raw(
             format!(
                 "node_cpu_seconds_total{{cpu=\"0\",mode=\"system\"}} {}\n\
                  node_cpu_seconds_total{{cpu=\"0\",mode=\"idle\"}} {}\n\
-                 node_boot_time_seconds {boot}\n",
+                 node_boot_time_seconds {}\n\
+                 node_time_seconds {now}\n",
                 time * BUSY,
-                time * (1.0 - BUSY)
+                time * (1.0 - BUSY),
+                now - 500.0
             ),
             "text/plain; version=0.0.4",
         )
@@ -81,6 +85,7 @@ async fn prometheus_reads_the_discovery_file_and_answers_the_same_questions() {
     let settings = PrometheusSettings {
         program,
         launcher: Vec::new(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         folder: folder.path().to_owned(),
         targets: targets.clone(),
         scrape_interval: rules.scrape_interval,
@@ -133,6 +138,7 @@ async fn a_server_that_ends_at_once_is_reported_with_its_last_words() {
         launcher: ["/bin/sh", "-c", "echo no such luck >&2; exit 3"]
             .map(Into::into)
             .to_vec(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         folder: folder.path().to_owned(),
         targets: folder.path().join("config.json"),
         scrape_interval: Duration::from_secs(1),

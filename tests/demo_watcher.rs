@@ -79,8 +79,10 @@ impl Respond for Exporter {
         ResponseTemplate::new(200).set_body_string(format!(
             "node_cpu_seconds_total{{cpu=\"0\",mode=\"user\"}} {busy}\n\
              node_cpu_seconds_total{{cpu=\"0\",mode=\"idle\"}} {idle}\n\
-             node_boot_time_seconds {}\n",
-            now.as_secs_f64() - 1000.0
+             node_boot_time_seconds {}\n\
+             node_time_seconds {}\n",
+            now.as_secs_f64() - 1000.0,
+            now.as_secs_f64()
         ))
     }
 }

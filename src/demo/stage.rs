@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,7 +18,7 @@ use super::{
     options::{Options, WatcherChoice},
     timeline::RunSettings,
     watcher::{
-        self, RuleSettings, WatcherHandle, http_client,
+        self, PrometheusProgram, RuleSettings, WatcherHandle, http_client,
         prometheus::{PrometheusServer, find_on_path},
         webhook::{BearerToken, WebhookSettings},
     },
@@ -217,8 +217,13 @@ async fn start_watcher(
                 .context("--watcher prometheus: there is no `prometheus` on PATH")?,
         ),
     };
+    let prometheus = program.map(|program| PrometheusProgram {
+        program,
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        folder: folder.to_owned(),
+    });
     let targets = targets.to_owned();
-    let started = watcher::start(rules, program, folder, targets, webhook, client.clone());
+    let started = watcher::start(rules, prometheus, targets, webhook, client.clone());
     Ok(started.await?)
 }
 

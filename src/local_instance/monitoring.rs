@@ -23,7 +23,7 @@ use crate::{
     demo::{
         leash,
         watcher::{
-            self, RuleSettings, WatcherHandle,
+            self, PrometheusProgram, RuleSettings, WatcherHandle,
             prometheus::{PrometheusServer, find_on_path},
             webhook::{BearerToken, WebhookSettings},
         },
@@ -34,6 +34,9 @@ use crate::{
 
 /// The port of alerts, metrics and the page, as on the image.
 const AGENT_PORT: u16 = 8090;
+
+/// Prometheus' port, as on the image.
+const PROMETHEUS_PORT: u16 = 9090;
 
 /// How long the agent may take to stop (guarantee G13).
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -186,8 +189,12 @@ async fn watch(
     };
     let client = watcher::http_client()?;
     let targets = discovery_file(folder);
-    let program = find_on_path("prometheus");
-    let started = watcher::start(rules, program, folder, targets, webhook, client).await?;
+    let prometheus = find_on_path("prometheus").map(|program| PrometheusProgram {
+        program,
+        listen: SocketAddr::from((options.ip, PROMETHEUS_PORT)),
+        folder: folder.to_owned(),
+    });
+    let started = watcher::start(rules, prometheus, targets, webhook, client).await?;
     if let (_, Some(server)) = &started {
         tracing::info!(url = %server.url(), "Prometheus is ready.");
     }

@@ -9,7 +9,6 @@ run "everything_can_be_set" {
   command = plan
 
   variables {
-    exoscale_zone          = "de-fra-1"
     name                   = "other"
     admin_cidr             = "203.0.113.7/32"
     ssh_public_key         = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKD9Hp8hcRZ3N4BHkXxJCVfLhH3H4OhCm3qjeVwIeOCN me"

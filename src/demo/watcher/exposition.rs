@@ -1,7 +1,9 @@
-//! Reads the two metrics the watcher needs out of a node exporter's answer.
+//! Reads the metrics the watcher needs out of a node exporter's answer.
 //!
 //! Form: Prometheus' text exposition format, version 0.0.4. Lines that are not understood are skipped, as are values
 //! that are not finite: a broken line must not pass for a reading of zero.
+
+use std::time::Duration;
 
 /// One `node_cpu_seconds_total` series of one scrape.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +28,16 @@ pub struct NodeMetrics {
     pub cpu: Vec<CpuCounter>,
     /// `node_boot_time_seconds`: the Unix time at which the instance started.
     pub boot_time: Option<f64>,
+    /// `node_time_seconds`: the Unix time at which it answered.
+    pub time: Option<f64>,
+}
+
+impl NodeMetrics {
+    /// Since the boot, by the instance's own clock, as the alert rules reckon.
+    pub fn age(&self) -> Option<Duration> {
+        // A clock that was put back since the boot makes it negative.
+        Some(Duration::try_from_secs_f64(self.time? - self.boot_time?).unwrap_or_default())
+    }
 }
 
 /// Reads an exporter's answer.
@@ -51,6 +63,7 @@ pub fn parse(text: &str) -> NodeMetrics {
                 }
             }
             "node_boot_time_seconds" => metrics.boot_time = Some(value),
+            "node_time_seconds" => metrics.time = Some(value),
             _ => {}
         }
     }
@@ -114,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_two_metrics_are_found_among_others() {
+    fn the_metrics_are_found_among_others() {
         let metrics = parse(
             "# HELP node_cpu_seconds_total Seconds\n\
              # TYPE node_cpu_seconds_total counter\n\
@@ -122,7 +135,8 @@ mod tests {
              node_cpu_seconds_total{mode=\"user\", cpu=\"0\",} 1e1 1700000000000\n\
              node_cpu_seconds_total{cpu=\"1\",mode=\"odd \\\"}\\\" name\"} 3\n\
              node_cpu_guest_seconds_total{cpu=\"0\",mode=\"user\"} 99\n\
-             node_boot_time_seconds 1.7e9\n",
+             node_boot_time_seconds 1.7e9\n\
+             node_time_seconds 1.70000009e9\n",
         );
         let expected = [
             ("0", "idle", 12.5),
@@ -134,7 +148,13 @@ mod tests {
             seconds,
         });
         assert_eq!(metrics.cpu, expected);
-        assert_eq!(metrics.boot_time, Some(1.7e9));
+        assert_eq!(metrics.age(), Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_makes_an_instance_young() {
+        let metrics = parse("node_boot_time_seconds 200\nnode_time_seconds 100\n");
+        assert_eq!(metrics.age(), Some(Duration::ZERO));
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub mod source;
 mod start;
 pub mod webhook;
 
-pub use start::start;
+pub use start::{PrometheusProgram, start};
 
 use std::{error::Error, path::PathBuf, time::Duration};
 

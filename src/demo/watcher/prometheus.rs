@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -30,6 +30,8 @@ pub struct PrometheusSettings {
     pub program: PathBuf,
     /// Words to put before it, such as those of [`crate::demo::leash::command_line`]; may be empty.
     pub launcher: Vec<OsString>,
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
     /// A folder for configuration, data and log. Its subfolder `prometheus` is made at the start and removed at the
     /// end.
     pub folder: PathBuf,
@@ -95,7 +97,7 @@ impl Drop for Folder {
 }
 
 impl PrometheusServer {
-    /// Starts the server on a free loopback port and waits until it is ready.
+    /// Starts the server and waits until it is ready.
     pub async fn start(
         settings: &PrometheusSettings,
         client: &reqwest::Client,
@@ -197,7 +199,7 @@ impl PrometheusServer {
     }
 }
 
-/// Makes the folder with its configuration and log, and finds a free port.
+/// Makes the folder with its configuration and log, and finds out whether the port is free, or which one is.
 fn prepare(settings: &PrometheusSettings) -> io::Result<(Folder, SocketAddr, fs::File)> {
     let path = settings.folder.join("prometheus");
     fs::create_dir_all(&path)?;
@@ -206,7 +208,7 @@ fn prepare(settings: &PrometheusSettings) -> io::Result<(Folder, SocketAddr, fs:
     // JSON is YAML too, and quotes every path.
     fs::write(folder.0.join("prometheus.yml"), config.to_string())?;
     let log = fs::File::create(folder.0.join("log"))?;
-    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let address = TcpListener::bind(settings.listen)?.local_addr()?;
     Ok((folder, address, log))
 }
 
@@ -259,6 +261,7 @@ mod tests {
         let settings = PrometheusSettings {
             program: PathBuf::new(),
             launcher: Vec::new(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             folder: PathBuf::new(),
             targets: PathBuf::from("/run/a b/sd.json"),
             scrape_interval: Duration::from_millis(1500),

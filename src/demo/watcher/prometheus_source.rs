@@ -93,9 +93,9 @@ fn busy_query(window: Duration) -> String {
     )
 }
 
-/// Seconds since boot by instance.
+/// Seconds since boot by instance, by its own clock as in the alert rules.
 fn age_query() -> String {
-    format!("time() - node_boot_time_seconds{{job=\"{JOB}\"}}")
+    format!("node_time_seconds{{job=\"{JOB}\"}} - node_boot_time_seconds{{job=\"{JOB}\"}}")
 }
 
 /// Every target, with 1 when its last scrape succeeded.

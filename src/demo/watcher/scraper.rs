@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use futures_util::{StreamExt as _, stream};
@@ -65,7 +65,7 @@ struct State {
 #[derive(Debug, Default)]
 struct Member {
     history: CpuHistory,
-    boot_time: Option<f64>,
+    age: Option<Duration>,
     up: bool,
 }
 
@@ -104,27 +104,18 @@ impl Source for ScrapeSource {
             });
         }
         let now = self.shared.started.elapsed();
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs_f64();
         let reading = |(instance, member): (&String, &Member)| MemberReading {
             instance: instance.clone(),
             cpu: member
                 .up
                 .then(|| member.history.busy(now, self.shared.settings.rate_window))
                 .flatten(),
-            age: member.boot_time.map(|boot| age(wall, boot)),
+            age: member.age,
         };
         Ok(Observation {
             members: state.members.iter().map(reading).collect(),
         })
     }
-}
-
-/// Since the boot; zero for one that lies in the future, since clocks differ.
-fn age(now: f64, boot: f64) -> Duration {
-    Duration::try_from_secs_f64(now - boot).unwrap_or_default()
 }
 
 impl Shared {
@@ -185,7 +176,7 @@ impl Member {
     fn take(&mut self, at: Duration, scraped: Option<NodeMetrics>, window: Duration) {
         self.up = scraped.is_some();
         if let Some(metrics) = scraped {
-            self.boot_time = metrics.boot_time;
+            self.age = metrics.age();
             self.history.push(at, metrics.cpu, window);
         }
     }

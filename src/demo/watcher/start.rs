@@ -1,9 +1,6 @@
 //! Starts a watcher with its source: a Prometheus server where there is one, else scrapes of its own.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     RuleSettings, Watcher, WatcherHandle,
@@ -18,25 +15,36 @@ use crate::demo::leash;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const QUERY_WITHIN: Duration = Duration::from_secs(5);
 
-/// Begins to watch the members of the discovery file `targets`. With `program`, a Prometheus server does
-/// the scraping; its files go into `folder`. Call it on the main thread (see [`leash`]).
+/// A Prometheus server to be had.
+#[derive(Clone, Debug)]
+pub struct PrometheusProgram {
+    /// Its file; see [`super::prometheus::find_on_path`].
+    pub program: PathBuf,
+    /// Where it is to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where its configuration and data may be put; see [`PrometheusSettings::folder`].
+    pub folder: PathBuf,
+}
+
+/// Begins to watch the members of the discovery file `targets`. A Prometheus server does the scraping where
+/// there is one. Call it on the main thread (see [`leash`]).
 pub async fn start(
     rules: RuleSettings,
-    program: Option<PathBuf>,
-    folder: &Path,
+    prometheus: Option<PrometheusProgram>,
     targets: PathBuf,
     webhook: WebhookSettings,
     client: reqwest::Client,
 ) -> Result<(WatcherHandle, Option<PrometheusServer>), PrometheusError> {
-    let Some(program) = program else {
+    let Some(prometheus) = prometheus else {
         let source = ScrapeSource::start(rules.scrapes(targets), client.clone());
         return Ok((Watcher::start(rules, source, webhook, client), None));
     };
     let own = std::env::current_exe().map_err(PrometheusError::Prepare)?;
     let settings = PrometheusSettings {
-        program,
+        program: prometheus.program,
         launcher: leash::command_line(own.as_os_str()),
-        folder: folder.to_owned(),
+        listen: prometheus.listen,
+        folder: prometheus.folder,
         targets,
         scrape_interval: rules.scrape_interval,
         ready_within: READY_WITHIN,
