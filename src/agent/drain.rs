@@ -67,6 +67,7 @@ impl Drainer {
         load_balancer: Option<LoadBalancerId>,
     ) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder()
+            .tls_certs_only([])
             .no_proxy()
             .timeout(Duration::from_secs(2))
             .build()?;

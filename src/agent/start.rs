@@ -38,7 +38,7 @@ pub enum StartError {
     #[error(transparent)]
     Client(#[from] ConfigError),
     /// The HTTP client for drains cannot be made.
-    #[error("cannot set up the HTTP client: {0}")]
+    #[error("cannot make an HTTP client")]
     Http(#[from] reqwest::Error),
     /// A folder cannot be made.
     #[error(

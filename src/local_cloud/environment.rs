@@ -55,6 +55,7 @@ pub(super) fn environment(cloud: &Cloud) -> String {
 pub(super) async fn running_environment(address: SocketAddr) -> Result<String, Error> {
     let unreachable = |reason| Error::Unreachable { address, reason };
     let client = reqwest::Client::builder()
+        .tls_certs_only([])
         .no_proxy()
         .build()
         .map_err(unreachable)?;

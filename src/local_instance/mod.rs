@@ -70,7 +70,7 @@ pub enum LocalInstanceError {
     #[error("name the member's program after `--`")]
     NoProgram,
     /// The HTTP client could not be made.
-    #[error("cannot make an HTTP client: {0}")]
+    #[error("cannot make an HTTP client")]
     Client(#[from] reqwest::Error),
     /// The agent ended by itself.
     #[error("the agent ended with {0}")]
