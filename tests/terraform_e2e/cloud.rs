@@ -1,7 +1,12 @@
 //! `autoscaler local-cloud` as a process of its own, as a user starts it.
 
-use std::{fs, process::Stdio, time::Duration};
+use std::{
+    fs,
+    process::Stdio,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
+use autoscaler::exoscale::signature::{self, SignedRequest};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -71,6 +76,25 @@ impl Cloud {
             .await
             .expect("it answers");
         answer.json().await.expect("a status")
+    }
+
+    /// Deletes something by the API, behind Terraform's back, as somebody in the portal would.
+    pub(crate) async fn delete(&self, path: &str) {
+        let key = self.variable("EXOSCALE_API_KEY").parse().unwrap();
+        let secret = self.variable("EXOSCALE_API_SECRET").parse().unwrap();
+        let full_path = format!("/v2{path}");
+        let request = SignedRequest {
+            method: "DELETE",
+            path: &full_path,
+            query: &[],
+            body: b"",
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let authorization = signature::sign(&key, &secret, request, now.as_secs() + 600);
+        let url = format!("{}{path}", self.variable("EXOSCALE_API_ENDPOINT"));
+        let request = self.http.delete(url).header("authorization", authorization);
+        let status = request.send().await.expect("it answers").status();
+        assert!(status.is_success(), "{path}: {status}");
     }
 
     /// Makes the next calls misbehave.

@@ -91,17 +91,20 @@ async fn what_was_deleted_by_hand_is_made_again() {
         return;
     };
     apply_until_whole(&stack).await;
-    let pool = cloud.status().await["pools"][0]["id"].clone();
-    // As somebody in the portal would: the service first, which holds the pool.
-    stack
-        .run(&[
-            "destroy",
-            "-auto-approve",
-            "-no-color",
-            "-target=exoscale_instance_pool.pool",
-        ])
-        .await
-        .well();
+    let status = cloud.status().await;
+    let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
+    let (pool, balancer) = (id(&status["pools"][0]), id(&status["balancers"][0]));
+    let service = id(&status["balancers"][0]["services"][0]);
+    // The service first, which holds the pool.
+    cloud
+        .delete(&format!("/load-balancer/{balancer}/service/{service}"))
+        .await;
+    let without_service = |status: &Value| status["balancers"][0]["services"] == json!([]);
+    cloud.until("a balancer alone", without_service).await;
+    cloud.delete(&format!("/instance-pool/{pool}")).await;
+    cloud
+        .until("no pool", |status| status["pools"] == json!([]))
+        .await;
     let plan = stack
         .run(&["plan", "-detailed-exitcode", "-no-color"])
         .await;
@@ -109,7 +112,7 @@ async fn what_was_deleted_by_hand_is_made_again() {
     apply_until_whole(&stack).await;
     let status = cloud.status().await;
     assert_eq!(made(&status), whole());
-    assert_ne!(status["pools"][0]["id"], pool);
+    assert_ne!(status["pools"][0]["id"], pool.as_str());
     stack.destroy().await.well();
     cloud.assert_empty().await;
     cloud.stop().await;
