@@ -146,6 +146,7 @@ variable "slow_app" {
     max_ms       = optional(number)
     load_seconds = optional(number)
     queue_limit  = optional(number)
+    drain_lease  = optional(string)
     grace        = optional(string)
     quiet        = optional(string)
   })

@@ -45,6 +45,7 @@ struct SlowAppSettings {
     max_ms: Option<u64>,
     load_seconds: Option<f64>,
     queue_limit: Option<u64>,
+    drain_lease: Option<String>,
     grace: Option<String>,
     quiet: Option<String>,
 }
@@ -58,6 +59,7 @@ impl SlowApp {
             max_ms,
             load_seconds,
             queue_limit,
+            drain_lease,
             grace,
             quiet,
         } = form.slow_app;
@@ -68,6 +70,7 @@ impl SlowApp {
             ("MAX_MS", number(max_ms)),
             ("LOAD_SECONDS", load_seconds.map(|value| value.to_string())),
             ("QUEUE_LIMIT", number(queue_limit)),
+            ("DRAIN_LEASE", drain_lease),
             ("GRACE", grace),
             ("QUIET", quiet),
         ];

@@ -2,7 +2,8 @@
 
 use std::{
     net::IpAddr,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use subtle::ConstantTimeEq;
@@ -10,25 +11,54 @@ use subtle::ConstantTimeEq;
 use super::DrainToken;
 
 /// Draining: still serving, but asking clients and load balancers to go elsewhere.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Drain {
-    asked: AtomicBool,
-    stopping: AtomicBool,
+    lease: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Off,
+    /// Asked for at this time, and over one lease later: who asked may be gone.
+    AskedAt(Instant),
+    /// The process has been told to end.
+    Stopping,
 }
 
 impl Drain {
+    pub(super) fn new(lease: Duration) -> Self {
+        let state = Mutex::new(State::Off);
+        Self { lease, state }
+    }
+
     /// Starts draining, or takes it back. Once the process is stopping it stays on.
     pub(super) fn set(&self, on: bool) {
-        self.asked.store(on, Ordering::Relaxed);
+        self.set_at(Instant::now(), on);
+    }
+
+    fn set_at(&self, now: Instant, on: bool) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*state, State::Stopping) {
+            *state = if on { State::AskedAt(now) } else { State::Off };
+        }
     }
 
     /// The process has been told to end.
     pub(super) fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Stopping;
     }
 
     pub(super) fn is_on(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) || self.stopping.load(Ordering::Relaxed)
+        self.is_on_at(Instant::now())
+    }
+
+    fn is_on_at(&self, now: Instant) -> bool {
+        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Off => false,
+            State::AskedAt(asked) => now.saturating_duration_since(asked) < self.lease,
+            State::Stopping => true,
+        }
     }
 }
 
@@ -117,8 +147,21 @@ mod tests {
     }
 
     #[test]
+    fn a_drain_ends_one_lease_after_it_was_asked_for_last() {
+        let drain = Drain::new(Duration::from_secs(600));
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        drain.set_at(start, true);
+        assert!(drain.is_on_at(after(599)));
+        drain.set_at(after(599), true);
+        assert!(drain.is_on_at(after(600)));
+        assert!(drain.is_on_at(after(1198)));
+        assert!(!drain.is_on_at(after(1199)));
+    }
+
+    #[test]
     fn a_stopping_process_stays_in_drain() {
-        let drain = Drain::default();
+        let drain = Drain::new(Duration::ZERO);
         drain.set(true);
         drain.set(false);
         assert!(!drain.is_on());

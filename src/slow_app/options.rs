@@ -93,6 +93,12 @@ pub struct Options {
     )]
     pub drain_token: Option<DrainToken>,
 
+    /// A drain ends by itself when nobody has asked for it again for this long
+    ///
+    /// So that an instance does not stay out of service for ever when the one who drained it is gone.
+    #[arg(long, env = "SLOW_APP_DRAIN_LEASE", value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub drain_lease: Duration,
+
     /// After SIGTERM or Ctrl-C, how long to go on serving at most, such as `20s`
     ///
     /// /health answers 503 meanwhile, so that a load balancer sends new requests elsewhere. A second signal ends at once.

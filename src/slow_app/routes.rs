@@ -42,7 +42,7 @@ impl App {
             instance_header: HeaderValue::from_str(config.instance.as_str())
                 .expect("an instance id is visible ASCII, which a header may hold"),
             metrics: Metrics::new(Arc::clone(&pool), activity.clone()),
-            drain: Drain::default(),
+            drain: Drain::new(config.drain_lease),
             pool,
             activity,
             config,

@@ -11,6 +11,14 @@ use tokio::{
 use crate::instance::{Instance, PATIENCE};
 
 #[tokio::test]
+async fn a_drain_that_nobody_renews_ends() {
+    let instance = Instance::start(&["--drain-lease", "200ms"]).await;
+    instance.request(Method::POST, "/drain").await;
+    let served = async { while instance.get("/health").await.status() != StatusCode::OK {} };
+    time::timeout(PATIENCE, served).await.expect("it serves on");
+}
+
+#[tokio::test]
 async fn a_draining_instance_serves_on_but_sends_clients_away() {
     let instance = Instance::start(&["--workers", "1"]).await;
     let request = instance.get_later("/?ms=1000");
