@@ -2,7 +2,7 @@
 //!
 //! The modules are rooms; imports go down this list only (see `ARCHITECTURE.md`):
 //! [`policy`], [`exoscale`], [`agent`], [`dashboard`], [`slow_app`], [`local_cloud`], [`demo`],
-//! [`local_instance`]. [`settings`] and [`instance_data`] lie beside them.
+//! [`local_instance`]. [`settings`] and [`instance_data`] lie beside them, as do small helpers.
 
 pub mod agent;
 pub mod cli;
@@ -13,6 +13,7 @@ pub mod instance_data;
 pub mod local_cloud;
 pub mod local_instance;
 pub mod policy;
+mod scratch_folder;
 pub mod settings;
 pub mod slow_app;
 pub mod telemetry;

@@ -1,9 +1,8 @@
 //! Everything that runs during the demo: started, kept and stopped here.
 
 use std::{
-    fs,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -26,6 +25,7 @@ use super::{
 use crate::{
     exoscale::models::HealthStatus,
     local_cloud::{LocalCloud, LocalCloudConfig, ServerHealth, runner::InstanceCommand},
+    scratch_folder::ScratchFolder,
 };
 
 /// The part of a core that an instance has.
@@ -42,14 +42,14 @@ pub(super) struct Stage {
     pub(super) client: reqwest::Client,
     pub(super) entrance: SocketAddr,
     /// Removed with everything in it at the end.
-    _folder: Folder,
+    _folder: ScratchFolder,
 }
 
 impl Stage {
     /// Starts everything and waits until it serves.
     pub(super) async fn set(options: &Options) -> anyhow::Result<Self> {
         let client = http_client()?;
-        let folder = Folder::make()?;
+        let folder = ScratchFolder::make("demo").context("cannot make a temporary folder")?;
         let (alert_token, drain_token) = (random_token(), random_token());
         let secret = random_token();
         let cloud = start_cloud(options, &secret, &drain_token).await?;
@@ -65,7 +65,7 @@ impl Stage {
             speed: options.speed,
             min_size: options.min_size,
             max_size: options.max_size,
-            folder: &folder.0,
+            folder: folder.path(),
             alert_token: &alert_token,
             drain_token: &drain_token,
             log: &options.report.join("agent.log"),
@@ -79,7 +79,7 @@ impl Stage {
         };
         let targets = setup.discovery_file();
         let (watcher, prometheus) =
-            start_watcher(options, &folder.0, &targets, webhook, &client).await?;
+            start_watcher(options, folder.path(), &targets, webhook, &client).await?;
         say(&format!("CPU is watched by {}.", watcher.name));
         Ok(Self {
             cloud,
@@ -142,23 +142,6 @@ pub(super) async fn asked_to_stop() -> anyhow::Result<()> {
         _ = interrupt.recv() => {}
     }
     Ok(())
-}
-
-/// A folder under the system's temporary one.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("autoscaler-demo-{}", random_token()));
-        fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 async fn start_cloud(

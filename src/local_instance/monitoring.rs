@@ -2,9 +2,8 @@
 //! for it: a real Prometheus where one is installed, with the demo's watcher in Grafana's place.
 
 use std::{
-    fs, io,
+    io,
     net::SocketAddr,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -29,6 +28,7 @@ use crate::{
         },
     },
     instance_data::{self, Document, InstanceDataError, Monitoring, Role},
+    scratch_folder::ScratchFolder,
     settings::{self, Entry, Sources},
 };
 
@@ -65,19 +65,21 @@ pub(super) async fn run(options: Options) -> Result<(), LocalInstanceError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(system("wait for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for Ctrl-C"))?;
     let parent = parent_ends().map_err(system("watch standard input"))?;
-    let folder = Folder::make().map_err(system("make a folder for temporary files"))?;
+    // For secrets and state.
+    let folder = ScratchFolder::make("monitoring");
+    let folder = folder.map_err(system("make a folder for temporary files"))?;
     let data = instance_data::Options {
         role: Some(Role::Monitoring),
-        output: folder.0.clone(),
+        output: folder.path().to_owned(),
         source: options.source.clone(),
     };
     let document = instance_data::install(&data).await?;
     let Document::Monitoring(document) = document else {
         return Err(InstanceDataError::Absent.into());
     };
-    let mut agent = start_agent(&options, &folder.0)?;
+    let mut agent = start_agent(&options, folder.path())?;
     // Only held: they end when they are dropped.
-    let _watching = watch(&options, &folder.0, &document).await?;
+    let _watching = watch(&options, folder.path(), &document).await?;
     let died = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
@@ -224,24 +226,4 @@ fn parent_ends() -> io::Result<oneshot::Receiver<()>> {
             let _ = ended.send(());
         })?;
     Ok(receiver)
-}
-
-/// For secrets and state: its owner's only, removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> io::Result<Self> {
-        let name = format!("monitoring-{}", uuid::Uuid::new_v4().simple());
-        let path = std::env::temp_dir().join(name);
-        fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::debug!(path = %self.0.display(), %error, "folder not removed");
-        }
-    }
 }

@@ -9,7 +9,6 @@ mod proxy;
 use std::{
     fs, io,
     net::{SocketAddr, TcpListener},
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -24,12 +23,15 @@ pub(super) use connect::zone_of;
 pub use authority::AuthorityError;
 
 use super::{cloud::Cloud, error::Error};
+use crate::scratch_folder::ScratchFolder;
 
 /// The proxy's address, its authority's file, and what it refused.
 #[derive(Debug)]
 pub(crate) struct Intercept {
     address: SocketAddr,
-    folder: Folder,
+    /// Holds the authority's certificate. Its key is not written: it ends with this process.
+    folder: ScratchFolder,
+    ca_file: PathBuf,
     refused: AtomicU64,
 }
 
@@ -54,10 +56,13 @@ impl Intercept {
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (authority, acceptor) = authority::make().map_err(Error::Authority)?;
-        let folder = Folder::make(&authority).map_err(Error::AuthorityFile)?;
+        let folder = ScratchFolder::make("local-cloud").map_err(Error::AuthorityFile)?;
+        let ca_file = folder.path().join("ca.pem");
+        fs::write(&ca_file, authority).map_err(Error::AuthorityFile)?;
         let intercept = Self {
             address,
             folder,
+            ca_file,
             refused: AtomicU64::new(0),
         };
         Ok((intercept, Prepared { listener, acceptor }))
@@ -70,7 +75,7 @@ impl Intercept {
 
     /// The authority's certificate, in PEM.
     pub(crate) fn ca_file(&self) -> &Path {
-        &self.folder.ca_file
+        &self.ca_file
     }
 
     /// Removes the authority's file. Dropping does it too, but a thread of the API's server may hold
@@ -103,43 +108,4 @@ pub(super) fn serve(cloud: &Arc<Cloud>, prepared: Prepared, api: SocketAddr) -> 
         api,
     ));
     Ok(())
-}
-
-/// A folder that only its owner can look into, removed with what is in it.
-#[derive(Debug)]
-struct Folder {
-    path: PathBuf,
-    ca_file: PathBuf,
-}
-
-impl Folder {
-    /// The authority's key is not written: it ends with this process.
-    fn make(authority: &str) -> io::Result<Self> {
-        let name = format!("local-cloud-{}", uuid::Uuid::new_v4().simple());
-        let path = std::env::temp_dir().join(name);
-        fs::DirBuilder::new().mode(0o700).create(&path)?;
-        let folder = Self {
-            ca_file: path.join("ca.pem"),
-            path,
-        };
-        fs::write(&folder.ca_file, authority)?;
-        Ok(folder)
-    }
-}
-
-impl Folder {
-    fn remove(&self) {
-        match fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(path = %self.path.display(), %error, "folder not removed");
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        self.remove();
-    }
 }
