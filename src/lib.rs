@@ -12,6 +12,7 @@ pub mod exoscale;
 pub mod instance_data;
 pub mod local_cloud;
 pub mod local_instance;
+mod plain_http;
 pub mod policy;
 mod scratch_folder;
 pub mod settings;

@@ -9,8 +9,7 @@ use agent_support::{Stage, Wishes, until};
 use autoscaler::local_cloud::{Fault, FaultKind, LocalCloudConfig};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::method};
+use wiremock::{Mock, ResponseTemplate, matchers::method};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -99,26 +98,18 @@ async fn a_write_that_takes_for_ever_is_recorded_as_open() {
 async fn a_drain_is_undone() {
     let stage = Stage::with_pool(2).await;
     // Both members say that a request is left, for ever.
-    let mut members = Vec::new();
-    let mut port = 0;
-    for member in stage.pool().members {
-        let listener = TcpListener::bind((member.ip, port)).await.unwrap();
-        port = listener.local_addr().unwrap().port();
-        let server = MockServer::builder()
-            .listener(listener.into_std().unwrap())
-            .start()
-            .await;
+    let (port, members) = stage.serve_members().await;
+    for member in &members {
         let busy = ResponseTemplate::new(200).set_body_json(json!({ "in_flight": 1 }));
         Mock::given(method("POST"))
             .respond_with(busy)
-            .mount(&server)
+            .mount(member)
             .await;
         let undone = ResponseTemplate::new(200);
         Mock::given(method("DELETE"))
             .respond_with(undone)
-            .mount(&server)
+            .mount(member)
             .await;
-        members.push(server);
     }
     let wishes = Wishes::default()
         .set("drain.enabled", "true")

@@ -8,8 +8,7 @@ use std::process::Output;
 use agent_support::{Stage, Wishes, program, until};
 use autoscaler::local_cloud::{Fault, FaultKind, LocalCloudConfig};
 use serde_json::json;
-use tokio::net::TcpListener;
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+use wiremock::{Mock, ResponseTemplate, matchers::any};
 
 const API: &str = "S3CR3T-api-0123456789";
 const TOKEN: &str = "S3CR3T-alert-token";
@@ -51,18 +50,10 @@ fn secrets() -> Wishes {
 #[tokio::test]
 async fn not_in_the_log_nor_on_a_page() {
     let stage = stage().await;
-    let mut port = 0;
-    let mut members = Vec::new();
-    for member in stage.pool().members {
-        let listener = TcpListener::bind((member.ip, port)).await.unwrap();
-        port = listener.local_addr().unwrap().port();
-        let server = MockServer::builder()
-            .listener(listener.into_std().unwrap())
-            .start()
-            .await;
+    let (port, members) = stage.serve_members().await;
+    for member in &members {
         let empty = ResponseTemplate::new(200).set_body_json(json!({ "in_flight": 0 }));
-        Mock::given(any()).respond_with(empty).mount(&server).await;
-        members.push(server);
+        Mock::given(any()).respond_with(empty).mount(member).await;
     }
     let wishes = secrets()
         .variable("AUTOSCALER_LOG", "trace")

@@ -11,10 +11,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::config::Drain;
-use crate::exoscale::{
-    Client,
-    ids::LoadBalancerId,
-    models::{HealthStatus, LoadBalancer},
+use crate::{
+    exoscale::{
+        Client,
+        ids::LoadBalancerId,
+        models::{HealthStatus, LoadBalancer},
+    },
+    plain_http,
 };
 
 /// Asks members to drain and waits for them to be empty.
@@ -66,9 +69,7 @@ impl Drainer {
         api: Client,
         load_balancer: Option<LoadBalancerId>,
     ) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .tls_certs_only([])
-            .no_proxy()
+        let http = plain_http::restrict(reqwest::Client::builder())
             .timeout(Duration::from_secs(2))
             .build()?;
         Ok(Self {

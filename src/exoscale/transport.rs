@@ -17,6 +17,8 @@ use reqwest::{
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
+use crate::plain_http;
+
 use super::{
     budget::{Budget, Priority},
     calls::{ApiCall, CallCounters, Outcome},
@@ -79,9 +81,8 @@ impl Transport {
         let builder = if config.endpoint.is_https() {
             builder.https_only(true)
         } else {
-            // Without TLS no CA certificates are needed, so that their absence does no harm, and
-            // the plain endpoint is the local cloud's: no proxy leads there.
-            builder.tls_certs_only([]).no_proxy()
+            // The local cloud's.
+            plain_http::restrict(builder)
         };
         let http = builder
             .build()

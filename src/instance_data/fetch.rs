@@ -6,6 +6,8 @@ use reqwest::StatusCode;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
+use crate::plain_http;
+
 /// One request. The service is one hop away.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -52,11 +54,7 @@ pub(super) async fn user_data(
     wait: Duration,
 ) -> Result<Option<Vec<u8>>, FetchError> {
     let url = format!("{}/latest/user-data", service.trim_end_matches('/'));
-    // The service is on this machine's own link: a proxy cannot reach it, and it speaks no TLS, so
-    // that a host without certificates will do.
-    let client = reqwest::Client::builder()
-        .tls_certs_only([])
-        .no_proxy()
+    let client = plain_http::restrict(reqwest::Client::builder())
         .timeout(TIMEOUT)
         .build();
     let client = client.map_err(FetchError::Client)?;

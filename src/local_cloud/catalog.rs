@@ -153,6 +153,11 @@ fn template(id: Uuid, name: &str, description: &str, visibility: Visibility) -> 
     }
 }
 
+/// The zone with this name.
+pub(crate) fn zone(name: &str) -> Option<&'static str> {
+    ZONES.into_iter().find(|zone| *zone == name)
+}
+
 /// The instance type with this id.
 pub fn instance_type(id: InstanceTypeId) -> Option<&'static OfferedType> {
     INSTANCE_TYPES.iter().find(|offered| offered.core.id == id)

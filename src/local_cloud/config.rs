@@ -11,7 +11,7 @@ use crate::exoscale::secret::{ApiKey, ApiSecret};
 use super::{
     addresses::AddressRange,
     balancer::{Balancer, Untested},
-    catalog::ZONES,
+    catalog::{self, ZONES},
     error::Error,
     forwarding::Forwarding,
     runner::{InstanceCommand, InstanceRunner, NoProcess, ProcessRunner},
@@ -90,7 +90,7 @@ impl LocalCloudConfig {
                 return Err(Error::Config { setting, problem });
             }
         }
-        if !ZONES.contains(&self.zone.as_str()) {
+        if catalog::zone(&self.zone).is_none() {
             return Err(Error::Config {
                 setting: "zone",
                 problem: format!("{} is not one of {}", self.zone, ZONES.join(", ")),

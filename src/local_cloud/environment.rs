@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, net::SocketAddr};
 
 use super::{cloud::Cloud, error::Error, intercept::Intercept};
+use crate::plain_http;
 
 /// The variables for `exo`, Terraform and the agent, as a POSIX shell reads them.
 pub(super) fn environment(cloud: &Cloud) -> String {
@@ -54,9 +55,7 @@ pub(super) fn environment(cloud: &Cloud) -> String {
 /// The same of the local cloud that runs at this address.
 pub(super) async fn running_environment(address: SocketAddr) -> Result<String, Error> {
     let unreachable = |reason| Error::Unreachable { address, reason };
-    let client = reqwest::Client::builder()
-        .tls_certs_only([])
-        .no_proxy()
+    let client = plain_http::restrict(reqwest::Client::builder())
         .build()
         .map_err(unreachable)?;
     let url = format!("http://{address}/_local/environment");

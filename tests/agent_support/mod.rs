@@ -15,9 +15,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
+    net::TcpListener,
     process::{Child, Command},
     time::{Instant, sleep, timeout},
 };
+use wiremock::MockServer;
 
 /// Longer than anything takes on a busy machine; only failures wait for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -155,6 +157,19 @@ impl Stage {
         let pools = self.cloud.status().pools;
         let ours = pools.into_iter().find(|pool| pool.id == self.stack.pool);
         ours.expect("the pool is there")
+    }
+
+    /// A server in each member's place, and the port that all of them have; they answer nothing yet.
+    pub(crate) async fn serve_members(&self) -> (u16, Vec<MockServer>) {
+        let mut servers = Vec::new();
+        let mut port = 0;
+        for member in self.pool().members {
+            let listener = TcpListener::bind((member.ip, port)).await.unwrap();
+            port = listener.local_addr().unwrap().port();
+            let server = MockServer::builder().listener(listener.into_std().unwrap());
+            servers.push(server.start().await);
+        }
+        (port, servers)
     }
 
     /// Calls of an operation so far.

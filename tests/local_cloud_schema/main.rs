@@ -128,12 +128,7 @@ async fn pool_changes(checked: &mut Checked) -> String {
     checked.get(&format!("/instance/{}", member(0))).await;
     checked.get(&path).await;
     checked.get("/instance-pool").await;
-    checked
-        .change(Method::PUT, &path, Some(json!({ "description": "new" })))
-        .await;
-    checked
-        .change(Method::DELETE, &format!("{path}/description"), None)
-        .await;
+    describe(checked, &path).await;
     checked
         .change(
             Method::PUT,
@@ -150,6 +145,16 @@ async fn pool_changes(checked: &mut Checked) -> String {
         .await;
     checked.get(&path).await;
     pool
+}
+
+/// Sets a description and takes it away.
+async fn describe(checked: &mut Checked, path: &str) {
+    checked
+        .change(Method::PUT, path, Some(json!({ "description": "new" })))
+        .await;
+    checked
+        .change(Method::DELETE, &format!("{path}/description"), None)
+        .await;
 }
 
 async fn balancer_changes(checked: &mut Checked, pool: &str) {
@@ -175,12 +180,7 @@ async fn balancer_changes(checked: &mut Checked, pool: &str) {
     );
     checked.get(&service).await;
     checked.get("/load-balancer").await;
-    checked
-        .change(Method::PUT, &path, Some(json!({ "description": "new" })))
-        .await;
-    checked
-        .change(Method::DELETE, &format!("{path}/description"), None)
-        .await;
+    describe(checked, &path).await;
     checked
         .change(
             Method::PUT,

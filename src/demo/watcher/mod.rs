@@ -30,6 +30,8 @@ use self::{
     source::Source,
     webhook::{Firing, Webhook, WebhookSettings},
 };
+use crate::plain_http;
+
 use super::timeline::{AlertChange, AlertEvent, Direction};
 
 /// The rules' figures. Those of [`Self::service`] are the ones of the alert rules on Exoscale.
@@ -98,12 +100,9 @@ impl RuleSettings {
 }
 
 /// A client for the watcher's requests. No proxy: the demo may be started from a shell whose proxy is the local cloud,
-/// and everything the watcher asks is on loopback. No certificates: all of it is plain HTTP.
+/// and everything the watcher asks is on loopback.
 pub fn http_client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .tls_certs_only([])
-        .no_proxy()
-        .build()
+    plain_http::restrict(reqwest::Client::builder()).build()
 }
 
 /// A rule began or ceased to fire.

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{catalog::ZONES, refusal::Refusal},
+    super::{
+        catalog::{self, ZONES},
+        refusal::Refusal,
+    },
     route::{Answer, Call, Route},
 };
 
@@ -24,8 +27,7 @@ pub(super) fn split(path: &str) -> Option<(Option<&'static str>, &str)> {
         return Some((None, rest));
     }
     let (name, rest) = path.strip_prefix('/')?.split_once('/')?;
-    let zone = ZONES.into_iter().find(|zone| *zone == name)?;
-    Some((Some(zone), rest.strip_prefix("v2")?))
+    Some((Some(catalog::zone(name)?), rest.strip_prefix("v2")?))
 }
 
 /// Clients follow `api-endpoint`: those that came through the proxy are led there again, under

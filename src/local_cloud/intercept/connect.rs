@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use super::super::catalog::ZONES;
+use super::super::catalog;
 
 /// Why there is no tunnel.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -59,8 +59,7 @@ pub(super) fn check(head: &[u8]) -> Result<(), Refused> {
 /// The zone whose API has this name.
 pub(in super::super) fn zone_of(host: &str) -> Option<&'static str> {
     let host = host.to_ascii_lowercase();
-    let zone = host.strip_prefix("api-")?.strip_suffix(".exoscale.com")?;
-    ZONES.into_iter().find(|known| *known == zone)
+    catalog::zone(host.strip_prefix("api-")?.strip_suffix(".exoscale.com")?)
 }
 
 #[cfg(test)]
