@@ -105,7 +105,10 @@ async fn targets_are_given_once_they_are_known() {
 #[tokio::test]
 async fn health_is_red_while_blind_or_refused_and_green_again() {
     let stage = Stage::with_pool(1).await;
-    let agent = stage.start(Wishes::default()).await;
+    // The pool is read once a window, and only a read shows that reads work again.
+    let agent = stage
+        .start(Wishes::default().set("scaling.window", "1s"))
+        .await;
     let health = until_health(&agent, 200).await;
     assert_eq!(health["healthy"], true);
 
@@ -116,7 +119,9 @@ async fn health_is_red_while_blind_or_refused_and_green_again() {
     for (status, word) in [(401, "not authorised"), (404, "not found")] {
         stage.cloud.faults().set(vec![refuse(status)]);
         let health = until_health(&agent, 503).await;
-        let problem = problem(&health, "api").as_str().expect("a problem");
+        let problem = problem(&health, "list-instances")
+            .as_str()
+            .expect("a problem");
         assert!(problem.contains(word), "{problem}");
         stage.cloud.faults().clear();
         until_health(&agent, 200).await;
@@ -130,9 +135,85 @@ async fn health_is_red_while_blind_or_refused_and_green_again() {
             .contains("blind"),
         "{health}"
     );
-    assert!(problem(&health, "api").is_null(), "{health}");
     stage.cloud.faults().clear();
     until_health(&agent, 200).await;
+}
+
+/// Reads go on well, the balancer's too: what cannot be written is red all the same.
+#[tokio::test]
+async fn a_key_that_may_not_write_is_red_until_a_write_succeeds() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage
+        .start(Wishes::default().set("scaling.window", "1s"))
+        .await;
+    stage.cloud.faults().set(vec![Fault {
+        status: Some(403),
+        ..Fault::new("scale-instance-pool", 1, FaultKind::Fail)
+    }]);
+    agent.alert("up").await;
+    for _ in 0..2 {
+        let health = until_health(&agent, 503).await;
+        let problem = problem(&health, "scale-instance-pool").as_str();
+        assert!(problem.is_some_and(|text| text.contains("403")), "{health}");
+        let reads = stage.calls("get-instance-pool");
+        until("reads go on", || {
+            (stage.calls("get-instance-pool") > reads + 1).then_some(())
+        })
+        .await;
+    }
+    until_asked_for(&agent, "up", "applied").await;
+    until_health(&agent, 200).await;
+}
+
+/// Leaves alerts until an action has this outcome.
+async fn until_asked_for(agent: &Agent, direction: &str, outcome: &str) {
+    let line = format!("autoscaler_actions_total{{outcome=\"{outcome}\"}}");
+    for _ in 0..300 {
+        agent.alert(direction).await;
+        let metrics = agent.get("/metrics").await.text().await.unwrap();
+        if metrics.contains(&line) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("no action was {outcome}");
+}
+
+#[tokio::test]
+async fn the_size_of_a_pool_that_cannot_be_read_is_not_shown_as_current() {
+    let stage = Stage::with_pool(2).await;
+    let agent = stage
+        .start(Wishes::default().set("scaling.window", "1s"))
+        .await;
+    let current = |status: &Value| status["pool"]["current"].as_bool();
+    let until_current = async |wanted: bool| {
+        for _ in 0..300 {
+            let status = agent.json("/status").await;
+            if current(&status) == Some(wanted) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("pool.current is never {wanted}");
+    };
+    let metrics = async || agent.get("/metrics").await.text().await.unwrap();
+    until_current(true).await;
+    assert!(metrics().await.contains("autoscaler_pool_size_wanted 2"));
+    assert!(
+        metrics()
+            .await
+            .contains(r#"autoscaler_pool_state{state="running"} 1"#)
+    );
+    stage.fault("get-instance-pool", 1_000_000, FaultKind::Fail);
+    until_current(false).await;
+    assert!(!metrics().await.contains("autoscaler_pool_size_wanted"));
+    assert!(
+        metrics()
+            .await
+            .contains(r#"autoscaler_pool_state{state="unknown"} 1"#)
+    );
+    stage.cloud.faults().clear();
+    until_current(true).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 mod support;
 
-use autoscaler::policy::{Direction, Mode};
+use autoscaler::policy::{Direction, HealthSource, Mode};
 use proptest::prelude::*;
 use support::lives::{life, live};
 
@@ -17,20 +17,23 @@ proptest! {
         for write in shrinking {
             let at = write.ordered_at;
             let members = &write.read.members;
-            prop_assert!(members.len() >= write.read.size.0 as usize, "partial list: {write:?}");
+            let is_whole = members.len() >= write.read.size.0 as usize;
+            prop_assert!(is_whole || write.victims == 0, "partial list: {write:?}");
             if let Mode::Pinned(size) = write.mode {
                 prop_assert!(write.to >= size);
                 continue;
             }
             prop_assert_eq!(write.mode, Mode::On);
             prop_assert!(write.down_is_fresh, "no fresh alert: {write:?}");
+            prop_assert!(!write.down_has_resolved, "the alert has resolved: {write:?}");
+            prop_assert!(write.read.health != HealthSource::Unknown, "unknown health: {write:?}");
             let recent_up = history.alerts[..write.alerts_before].iter().any(|alert| {
                 alert.direction == Direction::Up
                     && at.since(alert.at) < rules.scale_in.stabilisation
             });
             prop_assert!(!recent_up, "an up alert is too recent: {write:?}");
             let young = members.iter().any(|m| {
-                m.age + at.since(write.read.read_at) < rules.scale_in.warm_up
+                m.age.unwrap_or_default() + at.since(write.read.read_at) < rules.scale_in.warm_up
             });
             prop_assert!(!young, "a member is warming up: {write:?}");
             let restart = history.crashes[..write.crashes_before]

@@ -12,13 +12,15 @@ use autoscaler::{
     agent::{
         clock::Clock,
         journal::JournalError,
-        messages::{ActionReport, Finish, Perform, ReadPool, SaveMemo},
+        messages::{ActionReport, DrainMembers, Finish, GiveBack, Perform, ReadPool, SaveMemo},
         read_model::ReadModel,
         scaler::{Partners, Scaler},
         signal_inbox::SignalInbox,
     },
-    exoscale::ClientError,
-    policy::{Bounds, Direction, Memo, Mode, Outcome, Pool, Rules, Size, State},
+    policy::{
+        Bounds, Condition, Direction, HealthSource, Member, MemberId, Memo, Mode, Outcome, Pool,
+        ReadFailure, Rules, ScaleIn, Size, State,
+    },
 };
 use tokio::time::{Instant, sleep};
 
@@ -30,6 +32,9 @@ struct Pace {
     save: Duration,
 }
 
+/// How long a member takes to be told to serve on.
+const GIVE_BACK: Duration = Duration::from_secs(2);
+
 const S: Duration = Duration::from_secs(1);
 
 /// All partners in one.
@@ -38,6 +43,39 @@ struct Probe {
     pace: Pace,
     saved: Arc<Mutex<Vec<Memo>>>,
     orders: Arc<Mutex<u32>>,
+    serving_on: Arc<Mutex<u32>>,
+}
+
+fn member(id: u128) -> Member {
+    Member {
+        id: MemberId(uuid::Uuid::from_u128(id)),
+        address: None,
+        running: true,
+        healthy: None,
+        age: Some(Duration::from_secs(3600)),
+    }
+}
+
+impl Handler<DrainMembers> for Probe {
+    type Result = ResponseFuture<()>;
+
+    /// Members that are never empty.
+    fn handle(&mut self, order: DrainMembers, _: &mut Self::Context) -> Self::Result {
+        let serving_on = Arc::clone(&self.serving_on);
+        Box::pin(async move {
+            order.given_up.cancelled().await;
+            sleep(GIVE_BACK).await;
+            *serving_on.lock().unwrap() += 1;
+        })
+    }
+}
+
+impl Handler<GiveBack> for Probe {
+    type Result = ();
+
+    fn handle(&mut self, _: GiveBack, _: &mut Self::Context) {
+        *self.serving_on.lock().unwrap() += 1;
+    }
 }
 
 impl Actor for Probe {
@@ -45,7 +83,7 @@ impl Actor for Probe {
 }
 
 impl Handler<ReadPool> for Probe {
-    type Result = ResponseFuture<Result<Pool, ClientError>>;
+    type Result = ResponseFuture<Result<Pool, ReadFailure>>;
 
     fn handle(&mut self, _: ReadPool, _: &mut Self::Context) -> Self::Result {
         let (clock, pace) = (self.clock, self.pace);
@@ -53,9 +91,11 @@ impl Handler<ReadPool> for Probe {
             sleep(pace.read).await;
             Ok(Pool {
                 read_at: clock.now(),
-                size: Size(1),
-                running: true,
-                members: Vec::new(),
+                size: Size(2),
+                condition: Condition::Running,
+                health: HealthSource::None,
+                counted: 2,
+                members: vec![member(1), member(2)],
             })
         })
     }
@@ -98,30 +138,36 @@ struct Stage {
     inbox: Arc<SignalInbox>,
     saved: Arc<Mutex<Vec<Memo>>>,
     orders: Arc<Mutex<u32>>,
+    serving_on: Arc<Mutex<u32>>,
 }
 
 impl Stage {
     fn new(pace: Pace) -> Self {
         let clock = Clock::start();
-        let (saved, orders) = (Arc::default(), Arc::default());
+        let (saved, orders, serving_on) = (Arc::default(), Arc::default(), Arc::default());
         let probe = Probe {
             clock,
             pace,
             saved: Arc::clone(&saved),
             orders: Arc::clone(&orders),
+            serving_on: Arc::clone(&serving_on),
         };
         let probe = probe.start();
         let partners = Partners {
             read_pool: probe.clone().recipient(),
+            drain: probe.clone().recipient(),
+            give_back: probe.clone().recipient(),
             perform: probe.clone().recipient(),
             journal: probe.recipient(),
         };
-        let state = State::restore(
-            Rules::default(),
-            Mode::On,
-            Some(Memo::default()),
-            clock.now(),
-        );
+        let rules = Rules {
+            scale_in: ScaleIn {
+                stabilisation: Duration::ZERO,
+                ..ScaleIn::default()
+            },
+            ..Rules::default()
+        };
+        let state = State::restore(rules, Mode::On, Some(Memo::default()), clock.now());
         let bounds = Bounds::new(1, 10).unwrap();
         let model = Arc::new(ReadModel::new(clock, bounds, "on".to_owned(), 3600 * S));
         let inbox = Arc::new(SignalInbox::default());
@@ -132,6 +178,7 @@ impl Stage {
             inbox,
             saved,
             orders,
+            serving_on,
         }
     }
 
@@ -223,5 +270,23 @@ fn with_nothing_under_way_it_has_finished_at_once() {
         let began = Instant::now();
         stage.scaler.send(Finish).await.unwrap();
         assert!(began.elapsed() < S);
+    });
+}
+
+#[test]
+fn members_being_drained_serve_on_before_it_ends() {
+    virtually(|| async {
+        let stage = Stage::new(Pace {
+            read: S / 10,
+            write: S,
+            save: S / 10,
+        });
+        stage.inbox.put(Direction::Down);
+        sleep(5 * S).await; // the victim is drained, and never empty
+        let began = Instant::now();
+        stage.scaler.send(Finish).await.unwrap();
+        assert_eq!(*stage.serving_on.lock().unwrap(), 1);
+        assert!(began.elapsed() >= GIVE_BACK, "{:?}", began.elapsed());
+        assert_eq!(stage.orders(), 0);
     });
 }

@@ -2,7 +2,9 @@
 
 mod support;
 
-use autoscaler::policy::{Direction, Verdict};
+use std::time::Duration;
+
+use autoscaler::policy::{Direction, Moment, Reason, Verdict};
 use proptest::prelude::*;
 use support::lives::{life, live};
 
@@ -18,7 +20,11 @@ proptest! {
                     Verdict::Acted | Verdict::Recommended => true,
                     // The same refusal stands for a window, so it may be a little older.
                     Verdict::Refused => decision.at + rules.window > alert.at,
-                    Verdict::Held | Verdict::Failed | Verdict::Quiet => false,
+                    Verdict::Held
+                    | Verdict::Failed
+                    | Verdict::Quiet
+                    | Verdict::Draining
+                    | Verdict::GivenBack => false,
                 };
                 answers
                     && decision.direction == Some(Direction::Up)
@@ -29,6 +35,35 @@ proptest! {
                 w.direction == Direction::Up && w.at >= alert.at
             });
             prop_assert!(answered || attempted, "{alert:?} was lost");
+        }
+    }
+
+    /// Not just answered some day: with nothing but the window in its way, an "up" is acted on when
+    /// the window ends, whatever scale-in was being prepared.
+    #[test]
+    fn an_up_that_can_be_served_is_served_when_the_window_ends(life in life()) {
+        let (rules, history) = live(life);
+        let quiet = 3 * Duration::from_secs(60);
+        let ups = history.alerts.iter().filter(|a| a.direction == Direction::Up && a.servable);
+        for up in ups {
+            let made = history.writes.iter().filter(|write| write.taken && write.at <= up.at);
+            let opens = made.map(|write| write.at + rules.window).max().unwrap_or(up.at);
+            let limit = opens.since(up.at) + rules.fresh + rules.retry;
+            let is_near = |at: &&Moment| up.at.since(**at) < quiet && at.since(up.at) < limit;
+            if history.trouble.iter().any(|at| is_near(&at)) || up.at.since_start() < quiet {
+                continue;
+            }
+            let served = history.decisions.iter().find(|decision| {
+                let is_answer = match decision.verdict {
+                    Verdict::Acted => true,
+                    // An "up" just before took the last place.
+                    Verdict::Refused => decision.reason == Reason::AtMax,
+                    _ => false,
+                };
+                is_answer && decision.direction == Some(Direction::Up) && decision.at >= up.at
+            });
+            let took = served.map(|decision| decision.at.since(up.at));
+            prop_assert!(took.is_some_and(|took| took <= limit), "{up:?} took {took:?}");
         }
     }
 }

@@ -24,6 +24,20 @@ proptest! {
         }
     }
 
+    /// Members that are being emptied serve on at once when an "up" comes.
+    #[test]
+    fn an_up_ends_a_drain(life in life()) {
+        let (_, history) = live(life);
+        let ups = history.alerts.iter().filter(|alert| {
+            alert.direction == Direction::Up && !matches!(alert.mode, Mode::Pinned(_))
+        });
+        for up in ups {
+            for drain in history.drains.iter().filter(|drain| drain.from < up.at) {
+                prop_assert!(drain.until.is_some_and(|until| until <= up.at), "{up:?} {drain:?}");
+            }
+        }
+    }
+
     #[test]
     fn any_mixture_in_one_window_is_one_step_up(
         alerts in proptest::collection::vec((any::<bool>(), 0u64..50), 1..40),

@@ -4,7 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use autoscaler::policy::{Effect, Event, Memo, Mode, Moment, Pool, Rules, Size, State};
+use autoscaler::policy::{
+    Condition, Effect, Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool, Rules,
+    Size, State,
+};
 use proptest::prelude::*;
 use support::lives::{life, live};
 
@@ -15,12 +18,20 @@ fn a_read_begun_before_the_wish_decides_nothing() {
     let pool = |read_at, size| Pool {
         read_at,
         size: Size(size),
-        running: true,
-        members: Vec::new(),
+        condition: Condition::Running,
+        health: HealthSource::None,
+        counted: 1,
+        members: vec![Member {
+            id: MemberId(uuid::Uuid::from_u128(1)),
+            address: None,
+            running: true,
+            healthy: None,
+            age: None,
+        }],
     };
     let memo = Some(Memo::default());
     let (mut state, _) = State::restore(Rules::default(), Mode::On, memo, at(0));
-    let acts = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Act(_)));
+    let acts = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Act { .. }));
 
     assert!(state.step(Event::Woken, at(0)).contains(&Effect::ReadPool));
     let wished = state.step(Event::Signals { up: 1, down: 0 }, at(100));
@@ -43,15 +54,17 @@ proptest! {
         let (rules, history) = live(life);
         for write in &history.writes {
             prop_assert!(write.ordered_at.since(write.read.read_at) <= rules.fresh, "{write:?}");
-            prop_assert!(write.read.running, "{write:?}");
+            prop_assert_eq!(write.read.condition, Condition::Running);
             prop_assert_eq!(write.from, write.read.size);
+            prop_assert_eq!(write.from.0, write.truth.size, "somebody else changed it: {:?}", write);
         }
     }
 
     #[test]
     fn a_flood_does_not_become_a_flood_of_reads(life in life()) {
         let (rules, history) = live(life);
-        // One read per retry pause at most, and one for each window's record and each alert's wish.
+        // One read per retry pause at most, and one for each window's record, each alert's request
+        // and each drain.
         for start in &history.reads {
             let end = *start + rules.window;
             let in_window = history.reads.iter().filter(|at| **at >= *start && **at < end).count();

@@ -14,7 +14,11 @@ use std::{
 };
 
 use agent_support::{Agent, Stage, Wishes, until};
-use autoscaler::local_cloud::{Fault, FaultKind};
+use autoscaler::{
+    exoscale::{Client, ClientConfig},
+    local_cloud::{Fault, FaultKind},
+};
+use rustix::process::Signal;
 use serde_json::json;
 use tokio::net::TcpListener;
 use wiremock::{
@@ -75,13 +79,15 @@ impl Members {
             .set("drain.token", TOKEN)
     }
 
-    /// The methods that each member was called with.
+    /// The methods that each member was called with that was asked to drain, from that question on.
+    /// At its start the agent tells every member to serve on.
     async fn calls(&self) -> BTreeMap<Ipv4Addr, Vec<String>> {
         let mut calls = BTreeMap::new();
         for (ip, server) in &self.servers {
             let seen = server.received_requests().await.unwrap();
             let methods = seen.iter().map(|request| request.method.to_string());
-            calls.insert(*ip, methods.collect::<Vec<_>>());
+            let asked = methods.skip_while(|method| method != "POST");
+            calls.insert(*ip, asked.collect::<Vec<_>>());
         }
         calls.retain(|_, methods| !methods.is_empty());
         calls
@@ -101,6 +107,61 @@ impl Members {
         }
         panic!("no member was asked to drain");
     }
+}
+
+/// An operator at the same API, by another client.
+async fn operator_sets(stage: &Stage, size: u32) {
+    let endpoint = stage.cloud.endpoint().parse().unwrap();
+    let (key, secret) = (stage.cloud.key().clone(), stage.cloud.secret().clone());
+    let config = ClientConfig::for_endpoint(endpoint, key, secret);
+    let operator = Client::new(config).unwrap();
+    let pool = stage.stack.pool;
+    operator.scale_instance_pool(pool, size).await.unwrap();
+    stage.until_size(size).await;
+}
+
+/// An agent whose victim is asked to drain and never empty, unless the test says so.
+async fn busy_victim(size: u32) -> (Stage, Members, Agent) {
+    let stage = Stage::with_pool(size).await;
+    let members = Members::of(&stage).await;
+    members.in_flight.store(1, Ordering::SeqCst);
+    let agent = start(&stage, members.wishes()).await;
+    agent.alert("down").await;
+    members.until_asked(2).await;
+    (stage, members, agent)
+}
+
+/// Waits until the member that was asked to drain is told to serve on.
+async fn until_given_back(members: &Members) {
+    let deadline = tokio::time::Instant::now() + agent_support::PATIENCE;
+    loop {
+        let calls = members.calls().await;
+        if calls
+            .values()
+            .any(|methods| methods.last().unwrap() == "DELETE")
+        {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "in vain: {calls:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// While it is being resized the pool is busy; after that it is another pool.
+async fn assert_given_back_for_a_change(agent: &Agent) {
+    let decisions = agent.json("/decisions").await;
+    let mut given_back = decisions
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|d| d["verdict"] == "given_back");
+    let reason = given_back.next().expect("it is on record")["reason"]
+        .as_str()
+        .unwrap();
+    assert!(
+        ["pool_busy", "pool_changed", "members_unknown"].contains(&reason),
+        "{reason}"
+    );
 }
 
 /// The local cloud's balancer counts each member that runs as healthy, so the agent is not told of it.
@@ -184,23 +245,63 @@ async fn a_member_that_stays_serves_on() {
         let agent = start(&stage, wishes).await;
         let fault = Fault::new("evict-instance-pool-members", 1, kind);
         stage.cloud.faults().add(Fault { status, ..fault });
+        agent.alert("down").await;
         if kind == FaultKind::Hang {
+            until("the order is sent", || {
+                (stage.calls("evict-instance-pool-members") == 1).then_some(())
+            })
+            .await;
             // Nor can the outcome be read back.
-            members.in_flight.store(1, Ordering::SeqCst);
-            agent.alert("down").await;
-            members.until_asked(1).await;
             stage.fault("get-instance-pool", 1_000_000, FaultKind::Fail);
-            members.in_flight.store(0, Ordering::SeqCst);
-        } else {
-            agent.alert("down").await;
         }
         until("the action ends", || {
             agent.line("Pool could not be changed.")
         })
         .await;
-        let calls = members.calls().await;
-        let (_, methods) = calls.first_key_value().expect("a victim was asked");
-        assert_eq!(methods.last().unwrap(), "DELETE", "{kind:?}: {calls:?}");
+        until_given_back(&members).await;
         assert_eq!(stage.pool().size, 2);
     }
+}
+
+#[tokio::test]
+async fn a_pool_that_an_operator_shrank_in_a_drain_is_not_shrunk_again() {
+    let (stage, members, agent) = busy_victim(2).await;
+    operator_sets(&stage, 1).await;
+    until_given_back(&members).await;
+    members.in_flight.store(0, Ordering::SeqCst);
+    assert_given_back_for_a_change(&agent).await;
+    agent.until_decided("refused", "at_min").await;
+    assert_eq!(stage.pool().size, 1, "{}", agent.log());
+    assert_eq!(stage.calls("evict-instance-pool-members"), 0);
+}
+
+#[tokio::test]
+async fn a_pool_that_an_operator_grew_in_a_drain_keeps_its_size() {
+    let (stage, members, agent) = busy_victim(2).await;
+    operator_sets(&stage, 6).await;
+    until_given_back(&members).await;
+    assert_given_back_for_a_change(&agent).await;
+    assert_eq!(stage.calls("evict-instance-pool-members"), 0);
+    assert_eq!(stage.pool().size, 6);
+}
+
+#[tokio::test]
+async fn an_up_in_a_drain_gives_the_member_back_and_grows_the_pool_at_once() {
+    let (stage, members, agent) = busy_victim(2).await;
+    agent.alert("up").await;
+    stage.until_size(3).await;
+    until_given_back(&members).await;
+    agent.until_decided("given_back", "up_wins").await;
+    assert_eq!(stage.calls("evict-instance-pool-members"), 0);
+}
+
+#[tokio::test]
+async fn what_a_killed_agent_left_drained_serves_on_when_the_next_one_starts() {
+    let (stage, members, mut agent) = busy_victim(3).await;
+    agent.end(Signal::KILL).await;
+    let _next = stage
+        .restart(members.wishes().set("exoscale.load_balancer", ""))
+        .await;
+    until_given_back(&members).await;
+    assert_eq!(stage.writes(), 0);
 }

@@ -1,55 +1,51 @@
 //! The cloud actor: the only one that calls the API.
 //!
-//! Reads become a [`Pool`]; changes are carried to their end: sent, and read back whenever the
-//! answer left open whether they were made (guarantee G7).
+//! Reads become a [`Pool`]; changes are carried to their end by [`Write`].
 
-use std::{collections::HashMap, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::{Actor, Context, Handler, ResponseFuture};
 use jiff::Timestamp;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     clock::Clock,
     config::Config,
-    drain::{Drained, Drainer},
-    messages::{ActionReport, ListMembers, Perform, Ping, ReadPool},
+    drain::Drainer,
+    messages::{ActionReport, DrainMembers, GiveBack, ListMembers, Perform, Ping, ReadPool},
     read_model::ReadModel,
+    write::Write,
 };
 use crate::{
     exoscale::{
-        Client, ClientError,
-        ids::{InstanceId, LoadBalancerId, PoolId},
-        models::{
-            HealthStatus, Instance, InstancePool, InstanceState, LoadBalancer, Operation, PoolState,
-        },
+        Client, ClientError, ErrorKind,
+        calls::ApiCall,
+        ids::{LoadBalancerId, PoolId},
+        models::{HealthStatus, Instance, InstancePool, InstanceState, LoadBalancer, PoolState},
     },
-    policy::{Action, Failure, Member, MemberId, Outcome, Pool, Resize, Size},
+    policy::{Condition, HealthSource, Member, MemberId, Pool, ReadFailure, Size},
 };
-
-/// How often a scale-out is sent when reading back shows that it was not made.
-const WRITE_ATTEMPTS: u32 = 3;
-/// Pause before it is sent again, where the API names none; grows with each attempt.
-const WRITE_PAUSE: Duration = Duration::from_secs(1);
-/// A longer pause is not waited for: the alert will come again.
-const MAX_WRITE_PAUSE: Duration = Duration::from_secs(15);
 
 /// The actor.
 #[derive(Clone, Debug)]
 pub struct Cloud {
-    api: Client,
-    pool: PoolId,
+    pub(super) api: Client,
+    pub(super) pool: PoolId,
     load_balancer: Option<LoadBalancerId>,
-    operation_timeout: Duration,
+    pub(super) operation_timeout: Duration,
     drainer: Drainer,
-    clock: Clock,
-    read_model: Arc<ReadModel>,
-    stopping: CancellationToken,
+    pub(super) clock: Clock,
+    pub(super) read_model: Arc<ReadModel>,
+    pub(super) stopping: CancellationToken,
 }
 
 impl Cloud {
-    /// A cloud actor for the pool of `config`. When `stopping` is cancelled, drains end.
+    /// A cloud actor for the pool of `config`. When `stopping` is cancelled, no write is sent a second time.
     pub fn new(
         config: &Config,
         api: Client,
@@ -70,67 +66,109 @@ impl Cloud {
         })
     }
 
-    async fn read_pool(self, urgent: bool) -> Result<Pool, ClientError> {
+    async fn read_pool(self, urgent: bool) -> Result<Pool, ReadFailure> {
         let api = if urgent {
             self.api.urgent()
         } else {
             self.api.clone()
         };
         let read_at = self.clock.now();
-        let balancer = async {
-            match self.load_balancer {
-                Some(id) => api.get_load_balancer(id).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let read = tokio::try_join!(
+        let (pool, listed, balancer) = tokio::join!(
             api.get_instance_pool(self.pool),
-            list_members(&api, self.pool),
-            balancer,
+            api.list_pool_members(self.pool),
+            self.read_balancer(&api),
         );
-        self.read_model.api_answered(read.as_ref().err());
-        let (pool, instances, balancer) = read?;
-        let health = balancer.as_ref().map(health_by_address);
+        self.read_model
+            .api_answered(ApiCall::GetInstancePool, &pool);
+        let members = self.take_list(listed);
+        let pool = pool.map_err(|error| read_failure(&error))?;
+        let (members, leaving) = members.map_err(|error| read_failure(&error))?;
+        let (health, by_address) = balancer;
         let now = Timestamp::now();
-        let pool = Pool {
+        let found = Pool {
             read_at,
             size: Size(pool.size),
-            running: pool.state == PoolState::Running,
-            members: instances
+            condition: condition(&pool.state),
+            health,
+            counted: counted(&pool, &leaving),
+            members: members
                 .iter()
-                .map(|i| member(i, health.as_ref(), now))
+                .map(|instance| member(instance, by_address.as_ref(), now))
                 .collect(),
         };
-        self.read_model.pool_read(&pool, &instances);
-        Ok(pool)
+        self.read_model.pool_read(&found, &pool, &members);
+        Ok(found)
     }
 
-    async fn perform(self, action: Action) -> ActionReport {
-        let mut write = Write {
-            cloud: self,
-            written_at: None,
+    /// The members' health, and whether it is known. A balancer that cannot be read hinders no
+    /// scale-out, so it does not fail the read of the pool.
+    async fn read_balancer(&self, api: &Client) -> (HealthSource, Option<HashMap<Ipv4Addr, bool>>) {
+        let Some(id) = self.load_balancer else {
+            return (HealthSource::None, None);
         };
-        let result = match action {
-            Action::ScaleOut(resize) => write.scale_out(resize).await,
-            Action::ScaleIn { resize, victims } => write.scale_in(resize, &victims).await,
-        };
-        let (outcome, detail) = match result {
-            Ok(()) => (Outcome::Applied, None),
-            Err((failure, detail)) => (Outcome::Failed(failure), Some(detail)),
-        };
-        ActionReport {
-            outcome,
-            written_at: write.written_at,
-            detail,
+        let read = api.get_load_balancer(id).await;
+        self.read_model
+            .api_answered(ApiCall::GetLoadBalancer, &read);
+        match read {
+            Ok(balancer) => (
+                HealthSource::LoadBalancer,
+                Some(health_by_address(&balancer)),
+            ),
+            Err(_) => (HealthSource::Unknown, None),
         }
+    }
+
+    /// The members that stay, and who is on their way out: those neither serve nor can be removed.
+    fn take_list(
+        &self,
+        listed: Result<Vec<Instance>, ClientError>,
+    ) -> Result<(Vec<Instance>, HashSet<MemberId>), ClientError> {
+        self.read_model
+            .api_answered(ApiCall::ListInstances, &listed);
+        let (leaving, members): (Vec<_>, Vec<_>) = listed?
+            .into_iter()
+            .partition(|instance| instance.state.is_leaving());
+        let running = members.iter().filter(|m| m.state == InstanceState::Running);
+        let addresses: Vec<IpAddr> = running.filter_map(address).collect();
+        if !addresses.is_empty() {
+            self.drainer.give_back_leftovers(addresses);
+        }
+        let leaving = leaving.iter().map(|instance| MemberId(instance.id.0));
+        Ok((members, leaving.collect()))
     }
 }
 
-/// The pool's members without those that are on their way out: they neither serve nor can be removed.
-async fn list_members(api: &Client, pool: PoolId) -> Result<Vec<Instance>, ClientError> {
-    let mut members = api.list_pool_members(pool).await?;
-    members.retain(|member| !member.state.is_leaving());
-    Ok(members)
+fn read_failure(error: &ClientError) -> ReadFailure {
+    let wait = error.retry_after().unwrap_or_default();
+    match (&error.kind, error.call) {
+        (ErrorKind::Unauthorized { .. }, _) => ReadFailure::Unauthorised,
+        (ErrorKind::NotFound { .. }, ApiCall::GetInstancePool) => ReadFailure::NotFound,
+        (ErrorKind::RateLimited { .. }, _) => ReadFailure::RateLimited(wait),
+        (ErrorKind::BudgetExhausted { .. }, _) => ReadFailure::BudgetSpent(wait),
+        _ => ReadFailure::Unavailable,
+    }
+}
+
+fn condition(state: &PoolState) -> Condition {
+    match state {
+        PoolState::Running => Condition::Running,
+        PoolState::Degraded => Condition::Degraded,
+        _ => Condition::Busy,
+    }
+}
+
+/// Members by the pool's own count, those on their way out apart.
+fn counted(pool: &InstancePool, leaving: &HashSet<MemberId>) -> usize {
+    let ids = pool
+        .instances
+        .iter()
+        .map(|instance| MemberId(instance.id.0));
+    ids.filter(|id| !leaving.contains(id)).count()
+}
+
+/// Where the member's application can be reached.
+fn address(instance: &Instance) -> Option<IpAddr> {
+    instance.public_ip.map(IpAddr::V4)
 }
 
 /// Health by address, as the balancer sees it; the worst where several services disagree.
@@ -154,6 +192,7 @@ fn member(instance: &Instance, health: Option<&HashMap<Ipv4Addr, bool>>, now: Ti
         .map(|created| now.duration_since(created));
     Member {
         id: MemberId(instance.id.0),
+        address: address(instance),
         running: instance.state == InstanceState::Running,
         // A member that the balancer does not list yet is not served by it.
         healthy: health.map(|health| {
@@ -161,137 +200,15 @@ fn member(instance: &Instance, health: Option<&HashMap<Ipv4Addr, bool>>, now: Ti
                 .public_ip
                 .is_some_and(|ip| health.get(&ip).copied().unwrap_or(false))
         }),
-        age: age
-            .and_then(|age| Duration::try_from(age).ok())
-            .unwrap_or_default(),
+        // A date in the future tells of a clock that is wrong, not of an age.
+        age: age.and_then(|age| Duration::try_from(age).ok()),
     }
 }
 
-/// One change on its way.
-struct Write {
-    cloud: Cloud,
-    written_at: Option<crate::policy::Moment>,
-}
-
-type Ended = Result<(), (Failure, String)>;
-
-impl Write {
-    /// Asks for the new size until the pool has it. The size is absolute, so that asking again does
-    /// no harm; it is asked again only after a fresh read (guarantees G6 and G7).
-    async fn scale_out(&mut self, resize: Resize) -> Ended {
-        let api = self.cloud.api.urgent();
-        let (pool, size) = (self.cloud.pool, resize.to().0);
-        for attempt in 1.. {
-            let sent = api.scale_instance_pool(pool, size).await;
-            let Err(error) = self.follow(sent).await else {
-                return Ok(());
-            };
-            let pause = error.retry_after().unwrap_or(WRITE_PAUSE * attempt);
-            let may_pass = error.is_retryable() && !error.is_capacity() && pause <= MAX_WRITE_PAUSE;
-            if !error.is_ambiguous() && !may_pass {
-                return Err(failure(&error));
-            }
-            tracing::warn!(%error, attempt, "Scale-out left open; reading back.");
-            if may_pass {
-                sleep(pause).await;
-            }
-            let read = self.read_back(&api).await?;
-            if Size(read.size) >= resize.to() {
-                return Ok(());
-            }
-            if Size(read.size) != resize.from() || read.state != PoolState::Running {
-                let detail = format!("somebody else changes the pool; its size is {}", read.size);
-                return Err((Failure::Unknown, detail));
-            }
-            if attempt == WRITE_ATTEMPTS || self.cloud.stopping.is_cancelled() {
-                return Err(failure(&error));
-            }
-        }
-        unreachable!("the last attempt returns")
-    }
-
-    async fn scale_in(&mut self, resize: Resize, victims: &[MemberId]) -> Ended {
-        let api = self.cloud.api.clone();
-        let addresses = self.addresses(&api, victims).await?;
-        let drainer = self.cloud.drainer.clone();
-        match drainer.drain(&addresses, &self.cloud.stopping).await {
-            Drained::Empty => tracing::info!(?addresses, "Members are drained."),
-            Drained::Unsure => tracing::warn!(?addresses, "Removing members that may be busy."),
-            Drained::Cancelled => {
-                return Err((Failure::Refused, "the agent stops".to_owned()));
-            }
-        }
-        let evicted = self.evict(&api, resize, victims).await;
-        if evicted.is_err() {
-            // Those that are still there must not stay out of service.
-            drainer.undo(&addresses).await;
-        }
-        evicted
-    }
-
-    async fn evict(&mut self, api: &Client, resize: Resize, victims: &[MemberId]) -> Ended {
-        let ids: Vec<InstanceId> = victims.iter().map(|id| InstanceId(id.0)).collect();
-        let sent = api.evict_instance_pool_members(self.cloud.pool, &ids).await;
-        let Err(error) = self.follow(sent).await else {
-            return Ok(());
-        };
-        if !error.is_ambiguous() {
-            return Err(failure(&error));
-        }
-        tracing::warn!(%error, "Scale-in left open; reading back.");
-        let read = self.read_back(api).await?;
-        if Size(read.size) <= resize.to() {
-            return Ok(());
-        }
-        let detail = "reading back shows that it was not made".to_owned();
-        Err((Failure::Refused, detail))
-    }
-
-    /// Stamps the answer to a write and waits for its operation to end.
-    async fn follow(&mut self, sent: Result<Operation, ClientError>) -> Result<(), ClientError> {
-        self.written_at = Some(self.cloud.clock.now());
-        self.cloud.read_model.api_answered(sent.as_ref().err());
-        let timeout = self.cloud.operation_timeout;
-        self.cloud.api.wait(sent?, timeout).await?;
-        Ok(())
-    }
-
-    /// The pool now, after a change of which it is unknown whether it was made.
-    async fn read_back(&mut self, api: &Client) -> Result<InstancePool, (Failure, String)> {
-        let read = api.get_instance_pool(self.cloud.pool).await;
-        self.written_at = Some(self.cloud.clock.now());
-        read.map_err(|error| (Failure::Unknown, error.to_string()))
-    }
-
-    async fn addresses(
-        &self,
-        api: &Client,
-        victims: &[MemberId],
-    ) -> Result<Vec<Ipv4Addr>, (Failure, String)> {
-        let members = list_members(api, self.cloud.pool).await;
-        let members = members.map_err(|error| (Failure::Refused, error.to_string()))?;
-        let leaves = |member: &&Instance| victims.contains(&MemberId(member.id.0));
-        let leaving: Vec<&Instance> = members.iter().filter(leaves).collect();
-        if leaving.len() < victims.len() {
-            return Err((
-                Failure::Refused,
-                "a member chosen to leave is gone already".to_owned(),
-            ));
-        }
-        let running = leaving.iter().filter(|m| m.state == InstanceState::Running);
-        Ok(running.filter_map(|m| m.public_ip).collect())
-    }
-}
-
-fn failure(error: &ClientError) -> (Failure, String) {
-    let kind = if error.is_capacity() {
-        Failure::NoCapacity
-    } else if error.is_ambiguous() {
-        Failure::Unknown
-    } else {
-        Failure::Refused
-    };
-    (kind, error.to_string())
+/// Addresses of the members that run; the others have nobody to ask.
+fn addresses(members: &[Member]) -> Vec<IpAddr> {
+    let running = members.iter().filter(|member| member.running);
+    running.filter_map(|member| member.address).collect()
 }
 
 impl Actor for Cloud {
@@ -299,7 +216,7 @@ impl Actor for Cloud {
 }
 
 impl Handler<ReadPool> for Cloud {
-    type Result = ResponseFuture<Result<Pool, ClientError>>;
+    type Result = ResponseFuture<Result<Pool, ReadFailure>>;
 
     fn handle(&mut self, ReadPool { urgent }: ReadPool, _: &mut Self::Context) -> Self::Result {
         Box::pin(self.clone().read_pool(urgent))
@@ -312,10 +229,34 @@ impl Handler<ListMembers> for Cloud {
     fn handle(&mut self, _: ListMembers, _: &mut Self::Context) -> Self::Result {
         let cloud = self.clone();
         Box::pin(async move {
-            let members = list_members(&cloud.api, cloud.pool).await;
-            cloud.read_model.api_answered(members.as_ref().err());
-            members
+            let listed = cloud.api.list_pool_members(cloud.pool).await;
+            let (members, _) = cloud.take_list(listed)?;
+            Ok(members)
         })
+    }
+}
+
+impl Handler<DrainMembers> for Cloud {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, order: DrainMembers, _: &mut Self::Context) -> Self::Result {
+        let drainer = self.drainer.clone();
+        Box::pin(async move {
+            let addresses = addresses(&order.members);
+            drainer.drain(&addresses, &order.given_up).await;
+            if order.given_up.is_cancelled() {
+                drainer.give_back(&addresses).await;
+            }
+        })
+    }
+}
+
+impl Handler<GiveBack> for Cloud {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, GiveBack(members): GiveBack, _: &mut Self::Context) -> Self::Result {
+        let drainer = self.drainer.clone();
+        Box::pin(async move { drainer.give_back(&addresses(&members)).await })
     }
 }
 
@@ -323,7 +264,7 @@ impl Handler<Perform> for Cloud {
     type Result = ResponseFuture<ActionReport>;
 
     fn handle(&mut self, Perform(action): Perform, _: &mut Self::Context) -> Self::Result {
-        Box::pin(self.clone().perform(action))
+        Box::pin(Write::new(self.clone()).perform(action))
     }
 }
 

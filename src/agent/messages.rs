@@ -1,10 +1,11 @@
 //! What the actors say to each other.
 
 use actix::Message;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     exoscale::{ClientError, models::Instance},
-    policy::{Action, Memo, Moment, Outcome, Pool},
+    policy::{Action, Member, Memo, Moment, Outcome, Pool, ReadFailure},
 };
 
 use super::journal::JournalError;
@@ -16,7 +17,7 @@ pub struct SignalsWaiting;
 
 /// To the cloud: read the pool, its members and their health.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<Pool, ClientError>")]
+#[rtype(result = "Result<Pool, ReadFailure>")]
 pub struct ReadPool {
     /// Whether it may use the reserve of the call budget.
     pub urgent: bool,
@@ -26,6 +27,22 @@ pub struct ReadPool {
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<Vec<Instance>, ClientError>")]
 pub struct ListMembers;
+
+/// To the cloud: empty these members of requests, until `given_up` is cancelled. Answered when they
+/// are empty or time is up, and after a cancellation when nobody is being asked any more.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct DrainMembers {
+    /// Whom to drain.
+    pub members: Vec<Member>,
+    /// Cancelled when the members are given back.
+    pub given_up: CancellationToken,
+}
+
+/// To the cloud: tell these members to serve on.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct GiveBack(pub Vec<Member>);
 
 /// To the cloud: change the pool's size, to the end.
 #[derive(Clone, Debug, Message)]
@@ -37,7 +54,7 @@ pub struct Perform(pub Action);
 pub struct ActionReport {
     /// What became of it.
     pub outcome: Outcome,
-    /// When the API had answered the last write, if one was sent.
+    /// When the API had answered the last write; `None` when nothing was written.
     pub written_at: Option<Moment>,
     /// The failure in words.
     pub detail: Option<String>,

@@ -9,6 +9,7 @@ use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
     metrics::{
+        MetricType,
         counter::{ConstCounter, Counter},
         family::Family,
         gauge::ConstGauge,
@@ -17,7 +18,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::read_model::ReadModel;
+use super::read_model::{PoolView, ReadModel, View};
 use crate::exoscale::Client;
 
 /// The media type of [`Metrics::encode`]'s text.
@@ -153,7 +154,8 @@ impl Collector for Gauges {
             let metric = gauge.metric_type();
             gauge.encode(encoder.encode_descriptor(name, help, None, metric)?)
         };
-        let pool = view.pool.as_ref();
+        // Figures of a pool that cannot be read any more are old, and absent is what they are.
+        let pool = view.pool.as_ref().filter(|pool| pool.current);
         gauge(
             "pool_size_wanted",
             "Members the pool is to have",
@@ -199,8 +201,38 @@ impl Collector for Gauges {
             "healthy",
             "1 when every check of /healthz passes",
             Some(f64::from(u8::from(view.is_healthy()))),
-        )
+        )?;
+        encode_checks(&view, &mut encoder)?;
+        encode_pool_state(pool, &mut encoder)
     }
+}
+
+fn encode_checks(view: &View, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "1 for each check of /healthz that passes";
+    let mut family = encoder.encode_descriptor("health_check", help, None, MetricType::Gauge)?;
+    for check in &view.health {
+        let value = f64::from(u8::from(check.problem.is_none()));
+        let labels = [("check", check.name)];
+        ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// One series for each state, so that a rule can ask for one without knowing the others.
+fn encode_pool_state(pool: Option<&PoolView>, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "1 for the state in which the pool is";
+    let mut family = encoder.encode_descriptor("pool_state", help, None, MetricType::Gauge)?;
+    let state = match pool {
+        None => "unknown",
+        Some(pool) if pool.running => "running",
+        Some(pool) if pool.state == "degraded" => "degraded",
+        Some(_) => "busy",
+    };
+    for name in ["running", "busy", "degraded", "unknown"] {
+        let value = f64::from(u8::from(name == state));
+        ConstGauge::new(value).encode(family.encode_family(&[("state", name)])?)?;
+    }
+    Ok(())
 }
 
 #[derive(Debug)]
@@ -210,7 +242,6 @@ struct ApiCalls {
 
 impl Collector for ApiCalls {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        use prometheus_client::metrics::MetricType;
         let help = "Calls of the Exoscale API, by operation and outcome";
         let mut family = encoder.encode_descriptor("api_calls", help, None, MetricType::Counter)?;
         for entry in self.api.calls() {

@@ -11,6 +11,7 @@ pub mod config;
 pub mod discovery;
 pub mod drain;
 pub mod file_sd;
+pub mod health;
 pub mod journal;
 pub mod messages;
 pub mod metrics;
@@ -19,6 +20,7 @@ pub mod scaler;
 pub mod signal_inbox;
 pub mod start;
 pub mod watchdog;
+mod write;
 
 pub use config::Config;
 pub use start::{Agent, StartError};

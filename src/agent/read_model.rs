@@ -11,14 +11,32 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{clock::Clock, file_sd::TargetGroup, messages::ActionReport, metrics::Counters};
-use crate::{
-    exoscale::{ClientError, ErrorKind, models::Instance},
-    policy::{Bounds, Decision, Direction, Moment, Outcome, Pool, State, Verdict},
+use super::{
+    clock::Clock,
+    file_sd::TargetGroup,
+    health::{Health, Part},
+    messages::ActionReport,
+    metrics::Counters,
 };
+use crate::{
+    exoscale::{
+        ClientError,
+        calls::ApiCall,
+        models::{Instance, InstancePool},
+    },
+    policy::{
+        Bounds, Condition, Decision, Direction, Failure, Moment, Outcome, Pool, Reason, State,
+        Verdict,
+    },
+};
+
+pub use super::health::Check;
 
 /// Decisions kept for `/decisions`.
 const DECISIONS_KEPT: usize = 200;
+
+/// A pool that is not at rest for so long needs somebody to look at it.
+const BUSY_TOO_LONG: Duration = Duration::from_secs(15 * 60);
 
 /// The shared read model.
 #[derive(Debug)]
@@ -34,6 +52,9 @@ pub struct ReadModel {
 #[derive(Debug)]
 struct Inner {
     view: View,
+    health: Health,
+    /// Since when every read found the pool not at rest, and what it was doing at the last.
+    busy: Option<(Moment, String)>,
     decisions: VecDeque<DecisionRecord>,
     next_number: u64,
     targets: Option<Arc<[TargetGroup]>>,
@@ -54,6 +75,8 @@ pub struct View {
     pub pool: Option<PoolView>,
     /// The change being made, such as `2 -> 3`.
     pub acting: Option<String>,
+    /// The scale-in whose members are being drained, such as `3 -> 2`.
+    pub draining: Option<String>,
     /// Seconds until the next action is allowed, as of the last event.
     pub window_opens_in_s: f64,
     /// Targets in the service discovery document.
@@ -72,8 +95,13 @@ pub struct View {
 pub struct PoolView {
     /// When the read ended.
     pub read_at: Timestamp,
+    /// Whether the API's latest answers were these; false while it fails, so that old figures are
+    /// not taken for today's.
+    pub current: bool,
     /// Members wanted.
     pub size: u32,
+    /// What the provider says that the pool is doing.
+    pub state: String,
     /// Whether the pool is at rest.
     pub running: bool,
     /// Members whose instance runs.
@@ -93,17 +121,7 @@ pub struct MemberView {
     pub address: Option<std::net::Ipv4Addr>,
     pub running: bool,
     pub healthy: Option<bool>,
-    pub age_s: u64,
-}
-
-/// Whether one part works.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// Which part.
-    pub name: &'static str,
-    /// What is wrong; absent when nothing is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
+    pub age_s: Option<u64>,
 }
 
 /// A decision as `/decisions` shows it.
@@ -135,33 +153,29 @@ pub struct DecisionRecord {
     pub to: Option<u32>,
 }
 
-/// The checks of `/healthz`, in their order.
-const CHECKS: [&str; 5] = ["discovery", "api", "file", "journal", "actors"];
-
 impl ReadModel {
     /// An empty model.
     pub fn new(clock: Clock, bounds: Bounds, mode: String, blind_after: Duration) -> Self {
-        let ok = |name| Check {
-            name,
-            problem: None,
-        };
         let view = View {
             mode,
             min_size: bounds.min().0,
             max_size: bounds.max().0,
             pool: None,
             acting: None,
+            draining: None,
             window_opens_in_s: 0.0,
             targets: 0,
             discovered_at: None,
             discovery_age: None,
-            health: CHECKS.map(ok).to_vec(),
+            health: Vec::new(),
         };
         Self {
             clock,
             blind_after,
             inner: Mutex::new(Inner {
                 view,
+                health: Health::default(),
+                busy: None,
                 decisions: VecDeque::new(),
                 next_number: 1,
                 targets: None,
@@ -201,13 +215,29 @@ impl ReadModel {
         let now = self.clock.now();
         let mut view = inner.view.clone();
         view.discovery_age = inner.discovered.map(|at| now.since(at));
+        if let Some(pool) = &mut view.pool {
+            let reads = [ApiCall::GetInstancePool, ApiCall::ListInstances];
+            pool.current = !reads.iter().any(|call| inner.health.fails(*call));
+        }
+        view.health = inner.health.checks(now, self.blind_after);
+        let mut set = |part: Part, problem: String| {
+            let name = part.name();
+            if let Some(check) = view.health.iter_mut().find(|check| check.name == name) {
+                check.problem.get_or_insert(problem);
+            }
+        };
         let age = now.since(inner.discovered.unwrap_or(inner.started));
         if age > self.blind_after {
-            let problem = format!(
-                "blind: members were last listed {:.0} s ago",
-                age.as_secs_f64()
-            );
-            set(&mut view.health, "discovery", Some(problem));
+            let seconds = age.as_secs_f64();
+            let problem = format!("blind: members were last listed {seconds:.0} s ago");
+            set(Part::Discovery, problem);
+        }
+        if let Some((since, state)) = &inner.busy
+            && now.since(*since) > BUSY_TOO_LONG
+        {
+            let minutes = now.since(*since).as_secs() / 60;
+            let problem = format!("the pool has been {state} for {minutes} min");
+            set(Part::Pool, problem);
         }
         view
     }
@@ -228,6 +258,10 @@ impl ReadModel {
         log(decision);
         let now = Timestamp::now();
         let mut inner = self.lock();
+        if (verdict, reason) == (Verdict::Refused, Reason::Unready) {
+            let problem = "growth is stopped: too many members are missing or cannot serve";
+            inner.health.set(Part::Members, Some(problem.to_owned()));
+        }
         if let Some(last) = inner.decisions.back_mut()
             && verdict == Verdict::Quiet
             && last.verdict == Verdict::Quiet
@@ -264,6 +298,11 @@ impl ReadModel {
                 self.counters.action("applied");
                 tracing::info!("Pool has its new size.");
             }
+            (Outcome::Failed(Failure::Postponed { reason, retry_in }), detail) => {
+                self.counters.action("postponed");
+                let (reason, detail) = (reason.code(), detail.as_deref().unwrap_or_default());
+                tracing::warn!(reason, ?retry_in, detail, "Pool is not changed yet.");
+            }
             (Outcome::Failed(failure), detail) => {
                 self.counters.action("failed");
                 let detail = detail.as_deref().unwrap_or_default();
@@ -276,24 +315,41 @@ impl ReadModel {
         let mut inner = self.lock();
         inner.view.mode = state.mode().to_string();
         inner.view.acting = state.acting().map(|resize| resize.to_string());
+        inner.view.draining = state.draining().map(|resize| resize.to_string());
+        if let Some(pool) = state.pool() {
+            let limit = state.rules().scale_out.max_unready.of(pool.members.len());
+            if pool.unready() < limit {
+                inner.health.set(Part::Members, None);
+            }
+        }
         inner.view.window_opens_in_s = state.opens().since(self.clock.now()).as_secs_f64();
         self.changed(inner);
     }
 
-    pub(super) fn pool_read(&self, pool: &Pool, instances: &[Instance]) {
+    pub(super) fn pool_read(&self, pool: &Pool, answer: &InstancePool, instances: &[Instance]) {
         let view = |(member, instance): (&crate::policy::Member, &Instance)| MemberView {
             id: instance.id.to_string(),
             name: instance.name.clone(),
             address: instance.public_ip,
             running: member.running,
             healthy: member.healthy,
-            age_s: member.age.as_secs(),
+            age_s: member.age.map(|age| age.as_secs()),
         };
+        let state = state_name(answer);
+        let degraded = (pool.condition == Condition::Degraded).then(|| degraded(answer));
+        let now = self.clock.now();
         let mut inner = self.lock();
+        inner.health.set(Part::Pool, degraded);
+        inner.busy = match (pool.condition, inner.busy.take()) {
+            (Condition::Running, _) => None,
+            (_, busy) => Some((busy.map_or(now, |(since, _)| since), state.clone())),
+        };
         inner.view.pool = Some(PoolView {
             read_at: Timestamp::now(),
+            current: true,
             size: pool.size.0,
-            running: pool.running,
+            state,
+            running: pool.condition == Condition::Running,
             running_members: pool.members.iter().filter(|m| m.running).count() as u32,
             ready_members: pool.ready() as u32,
             members: pool.members.iter().zip(instances).map(view).collect(),
@@ -310,36 +366,37 @@ impl ReadModel {
         self.changed(inner);
     }
 
-    /// Only a refused key and a missing pool turn the check red at once; what may pass by itself
-    /// shows as blindness when it lasts.
-    pub(super) fn api_answered(&self, error: Option<&ClientError>) {
-        let problem = match error.map(|e| &e.kind) {
-            None => Some(None),
-            Some(ErrorKind::Unauthorized { .. } | ErrorKind::NotFound { .. }) => {
-                Some(error.map(ToString::to_string))
-            }
-            Some(_) => None,
-        };
-        if let Some(problem) = problem {
-            self.check("api", problem);
+    /// Notes how a call of the API ended.
+    pub(super) fn api_answered<T>(&self, call: ApiCall, answer: &Result<T, ClientError>) {
+        let error = answer.as_ref().err();
+        let mut inner = self.lock();
+        if !inner.health.answered(call, error, self.clock.now()) {
+            return;
         }
+        let operation = call.id();
+        if let Some(error) = error {
+            tracing::warn!(operation, %error, "API operation fails.");
+        } else {
+            tracing::info!(operation, "API operation works again.");
+        }
+        self.changed(inner);
     }
 
     pub(super) fn file_written(&self, problem: Option<String>) {
-        self.check("file", problem);
+        self.check(Part::File, problem);
     }
 
     pub(super) fn journal_written(&self, problem: Option<String>) {
-        self.check("journal", problem);
+        self.check(Part::Journal, problem);
     }
 
     pub(super) fn actors_answered(&self, problem: Option<String>) {
-        self.check("actors", problem);
+        self.check(Part::Actors, problem);
     }
 
-    fn check(&self, name: &'static str, problem: Option<String>) {
+    fn check(&self, part: Part, problem: Option<String>) {
         let mut inner = self.lock();
-        if set(&mut inner.view.health, name, problem) {
+        if inner.health.set(part, problem) {
             self.changed(inner);
         }
     }
@@ -361,13 +418,14 @@ impl View {
     }
 }
 
-fn set(health: &mut [Check], name: &str, problem: Option<String>) -> bool {
-    let Some(check) = health.iter_mut().find(|check| check.name == name) else {
-        return false;
-    };
-    let is_change = check.problem != problem;
-    check.problem = problem;
-    is_change
+fn state_name(pool: &InstancePool) -> String {
+    let value = serde_json::to_value(&pool.state);
+    let name = value.as_ref().ok().and_then(|value| value.as_str());
+    name.unwrap_or("unknown").to_owned()
+}
+
+fn degraded(_: &InstancePool) -> String {
+    "the provider reports the pool as degraded".to_owned()
 }
 
 fn log(decision: &Decision) {

@@ -7,16 +7,19 @@ use actix::{
     SpawnHandle, WrapFuture as _,
 };
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     clock::Clock,
-    messages::{ActionReport, Finish, Perform, Ping, ReadPool, SaveMemo, SignalsWaiting},
+    messages::{
+        ActionReport, DrainMembers, Finish, GiveBack, Perform, Ping, ReadPool, SaveMemo,
+        SignalsWaiting,
+    },
     read_model::ReadModel,
     signal_inbox::{SignalInbox, Waiting},
 };
-use crate::{
-    exoscale::{ClientError, ErrorKind},
-    policy::{Action, Effect, Event, Failure, Memo, Outcome, ReadFailure, State},
+use crate::policy::{
+    Action, DrainId, Effect, Event, Failure, Member, Memo, Outcome, ReadFailure, State,
 };
 
 /// The actors that the scaler needs.
@@ -24,10 +27,21 @@ use crate::{
 pub struct Partners {
     /// Reads the pool.
     pub read_pool: Recipient<ReadPool>,
+    /// Empties members of requests.
+    pub drain: Recipient<DrainMembers>,
+    /// Tells members to serve on.
+    pub give_back: Recipient<GiveBack>,
     /// Changes the pool.
     pub perform: Recipient<Perform>,
     /// Keeps what must outlive the process.
     pub journal: Recipient<SaveMemo>,
+}
+
+/// A drain under way, and how to end it.
+#[derive(Debug)]
+struct RunningDrain {
+    id: DrainId,
+    given_up: CancellationToken,
 }
 
 /// The actor.
@@ -40,8 +54,10 @@ pub struct Scaler {
     partners: Partners,
     read_model: Arc<ReadModel>,
     timer: Option<SpawnHandle>,
-    /// Memos on their way to the journal.
-    saving: u32,
+    /// The drain under way.
+    drain: Option<RunningDrain>,
+    /// Orders under way that a stop waits for: memos, drains, members being given back.
+    open_orders: u32,
     /// Who waits for everything under way to end; nothing new begins once this is `Some`.
     finishing: Option<Vec<oneshot::Sender<()>>>,
 }
@@ -63,7 +79,8 @@ impl Scaler {
             partners,
             read_model,
             timer: None,
-            saving: 0,
+            drain: None,
+            open_orders: 0,
             finishing: None,
         }
     }
@@ -74,7 +91,7 @@ impl Scaler {
         self.settle(ctx);
     }
 
-    /// Carries effects out in order. What is to be saved before an action is on disk before it.
+    /// Carries effects out in order.
     fn carry_out(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
         let mut unsaved = None;
         for effect in effects {
@@ -82,45 +99,75 @@ impl Scaler {
                 Effect::Save(memo) => unsaved = Some(memo),
                 Effect::ReadPool => self.read_pool(ctx),
                 Effect::Record(decision) => self.read_model.decided(&decision),
-                Effect::Act(action) => self.act(action, unsaved.take(), ctx),
+                Effect::Drain { id, members } => self.drain(id, members, ctx),
+                Effect::GiveBack(members) => self.give_back(members, ctx),
+                Effect::Act { action, memo } => {
+                    unsaved = None; // this one is later
+                    self.act(action, memo, ctx);
+                }
             }
         }
         if let Some(memo) = unsaved {
-            self.saving += 1;
-            let saved = save(self.partners.journal.clone(), memo).into_actor(self);
-            ctx.spawn(saved.map(|(), scaler, _| {
-                scaler.saving -= 1;
-                scaler.answer_finishers();
-            }));
+            let saved = save(self.partners.journal.clone(), memo);
+            self.order(saved, ctx, |_, (), _| {});
         }
     }
 
+    /// Starts something that a stop waits for.
+    fn order<F: Future + 'static>(
+        &mut self,
+        work: F,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, F::Output, &mut Context<Self>) + 'static,
+    ) {
+        self.open_orders += 1;
+        ctx.spawn(work.into_actor(self).map(|output, scaler, ctx| {
+            scaler.open_orders -= 1;
+            then(scaler, output, ctx);
+            scaler.answer_finishers();
+        }));
+    }
+
     fn read_pool(&self, ctx: &mut Context<Self>) {
-        if self.finishing.is_some() {
-            return;
-        }
-        let urgent = self.state.wishes_up();
+        let urgent = self.state.asks_up();
         let read = self.partners.read_pool.send(ReadPool { urgent });
         ctx.spawn(read.into_actor(self).map(|read, scaler, ctx| {
-            if scaler.finishing.is_some() {
-                return; // a decision now would take the alert and not act on it
-            }
-            let read = match read {
-                Ok(read) => read.map_err(|error| read_failure(&error)),
-                Err(_) => Err(ReadFailure::Unavailable),
-            };
+            let read = read.unwrap_or(Err(ReadFailure::Unavailable));
             scaler.step(Event::PoolRead(read), ctx);
         }));
     }
 
+    fn drain(&mut self, id: DrainId, members: Vec<Member>, ctx: &mut Context<Self>) {
+        let given_up = CancellationToken::new();
+        self.drain = Some(RunningDrain {
+            id,
+            given_up: given_up.clone(),
+        });
+        let drained = self.partners.drain.send(DrainMembers { members, given_up });
+        self.order(drained, ctx, move |scaler, _, ctx| {
+            if scaler.drain.as_ref().is_some_and(|drain| drain.id == id) {
+                scaler.drain = None;
+                scaler.step(Event::DrainEnded(id), ctx);
+            }
+        });
+    }
+
+    fn give_back(&mut self, members: Vec<Member>, ctx: &mut Context<Self>) {
+        if let Some(drain) = self.drain.take() {
+            // Whoever drains them tells them to serve on, when no question is on its way any more.
+            drain.given_up.cancel();
+        } else {
+            let told = self.partners.give_back.send(GiveBack(members));
+            self.order(told, ctx, |_, _, _| {});
+        }
+    }
+
     /// Orders the change once the journal knows of it.
-    fn act(&self, action: Action, memo: Option<Memo>, ctx: &mut Context<Self>) {
+    fn act(&self, action: Action, memo: Memo, ctx: &mut Context<Self>) {
         let partners = self.partners.clone();
         let performed = async move {
-            if let Some(memo) = memo {
-                // A failure is reported, and does not hinder: a full disk is no reason not to scale.
-                save(partners.journal, memo).await;
-            }
+            // A failure is reported, and does not hinder: a full disk is no reason not to scale.
+            save(partners.journal, memo).await;
             match partners.perform.send(Perform(action)).await {
                 Ok(report) => report,
                 Err(_) => refused("the cloud actor is gone"),
@@ -143,9 +190,7 @@ impl Scaler {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
-        if self.finishing.is_none()
-            && let Some(at) = self.state.next_wake()
-        {
+        if let Some(at) = self.state.next_wake() {
             let wait = at.since(self.clock.now());
             self.timer = Some(ctx.run_later(wait, |scaler, ctx| {
                 scaler.timer = None;
@@ -156,7 +201,7 @@ impl Scaler {
 
     fn answer_finishers(&mut self) {
         if self.state.acting().is_none()
-            && self.saving == 0
+            && self.open_orders == 0
             && let Some(waiting) = &mut self.finishing
         {
             for sender in waiting.drain(..) {
@@ -186,14 +231,6 @@ fn refused(detail: &str) -> ActionReport {
         outcome: Outcome::Failed(Failure::Refused),
         written_at: None,
         detail: Some(detail.to_owned()),
-    }
-}
-
-fn read_failure(error: &ClientError) -> ReadFailure {
-    match error.kind {
-        ErrorKind::Unauthorized { .. } => ReadFailure::Unauthorised,
-        ErrorKind::NotFound { .. } => ReadFailure::NotFound,
-        _ => ReadFailure::Unavailable,
     }
 }
 
@@ -229,7 +266,7 @@ impl Handler<Finish> for Scaler {
         self.finishing.get_or_insert_default().push(sender);
         // An alert that was answered just now is still to be kept for the next start.
         self.take_signals(ctx);
-        self.settle(ctx);
+        self.step(Event::Stopping, ctx);
         Box::pin(async move {
             let _ = receiver.await;
         })

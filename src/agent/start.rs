@@ -107,6 +107,8 @@ impl Agent {
         let inbox = Arc::new(SignalInbox::default());
         let partners = Partners {
             read_pool: cloud.clone().recipient(),
+            drain: cloud.clone().recipient(),
+            give_back: cloud.clone().recipient(),
             perform: cloud.clone().recipient(),
             journal: journal.clone().recipient(),
         };

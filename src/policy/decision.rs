@@ -20,6 +20,10 @@ pub enum Verdict {
     Refused,
     /// The change was ordered and did not happen, or not surely.
     Failed,
+    /// Members chosen to leave are being emptied of requests; nothing is changed yet.
+    Draining,
+    /// The members being drained are given back: the pool does not shrink after all.
+    GivenBack,
     /// There was no wish.
     Quiet,
 }
@@ -63,16 +67,27 @@ reasons! {
     Stabilising "stabilising" "an up alert or a scale-out is too recent to shrink",
     WarmingUp "warming_up" "a member is too young to shrink",
     PoolBusy "pool_busy" "the pool is not in state running",
-    MembersUnknown "members_unknown" "the pool lists fewer members than its size",
+    PoolDegraded "pool_degraded" "the provider reports the pool as degraded",
+    PoolChanged "pool_changed" "the pool changed while its members drained",
+    MembersUnknown "members_unknown" "the list of members and the pool's own count disagree",
+    MembersMissing "members_missing" "the pool wants more members than it has; the places are given up",
+    HealthUnknown "health_unknown" "the load balancer cannot be read, so no member's health is known",
     StaleRead "stale_read" "reading the pool took too long to act on it",
-    Unready "unready" "too many members cannot serve yet; more would not help",
+    Unready "unready" "too many members are missing or cannot serve yet",
+    LastReady "last_ready" "no member that serves would be left",
     CapacityBackoff "capacity_backoff" "the provider had no capacity or quota a short time ago",
-    ApiUnavailable "api_unavailable" "the API cannot be read",
+    ApiUnavailable "api_unavailable" "the API cannot be reached or fails",
+    RateLimited "rate_limited" "the API asks to be left alone for a while",
+    BudgetSpent "budget_spent" "the agent's own budget of API calls is spent",
+    Conflict "conflict" "something else is changing the pool or holds a lock on it",
     Unauthorised "unauthorised" "the API refuses the key",
     PoolNotFound "pool_not_found" "the API knows no such pool",
     NoCapacity "no_capacity" "the provider has no capacity or quota",
     WriteFailed "write_failed" "the API refused or failed the change",
     OutcomeUnknown "outcome_unknown" "the API did not say whether the change was made",
+    Withdrawn "withdrawn" "the alert that asked for it has resolved",
+    ModeChanged "mode_changed" "the mode was changed",
+    Stopping "stopping" "the agent stops",
     Restarted "restarted" "the agent ended in the middle of an action",
 }
 
@@ -97,6 +112,8 @@ impl Verdict {
             Self::Held => "held",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Draining => "draining",
+            Self::GivenBack => "given_back",
             Self::Quiet => "quiet",
         }
     }

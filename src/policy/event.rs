@@ -1,8 +1,10 @@
 //! What the policy is told, and what it asks others to do.
 
+use std::time::Duration;
+
 use super::{
-    decision::Decision,
-    pool::{MemberId, Pool},
+    decision::{Decision, Reason},
+    pool::{Member, MemberId, Pool},
     rules::Mode,
     size::Resize,
     state::Memo,
@@ -19,20 +21,30 @@ pub enum Event {
         /// Alerts that ask for fewer.
         down: u32,
     },
+    /// The alert that asked for fewer members has resolved.
+    DownWithdrawn,
     /// The time that [`State::next_wake`](super::State::next_wake) named has come.
     Woken,
     /// The read that [`Effect::ReadPool`] asked for ended, or somebody else read the pool.
     PoolRead(Result<Pool, ReadFailure>),
+    /// The drain that [`Effect::Drain`] asked for ended: every victim is empty, or time was up.
+    DrainEnded(DrainId),
     /// The change that [`Effect::Act`] asked for ended.
     ActionEnded {
         /// What became of it.
         outcome: Outcome,
-        /// When the API had answered the write, where one was sent.
+        /// When the API had answered the write; `None` when nothing was written.
         written_at: Option<Moment>,
     },
     /// Somebody set the mode.
     ModeSet(Mode),
+    /// The agent stops: nothing new may begin.
+    Stopping,
 }
+
+/// Which drain, so that the end of one that was given up is not taken for that of the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DrainId(pub u64);
 
 /// Why the pool could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +55,10 @@ pub enum ReadFailure {
     Unauthorised,
     /// There is no such pool.
     NotFound,
+    /// The API asks to be left alone for so long.
+    RateLimited(Duration),
+    /// The agent's own budget of calls is spent for so long.
+    BudgetSpent(Duration),
 }
 
 /// What became of a change.
@@ -61,6 +77,13 @@ pub enum Failure {
     NoCapacity,
     /// The API refused or failed the change.
     Refused,
+    /// It was not made for a reason that passes; the request stays and may be tried again.
+    Postponed {
+        /// What stood in the way.
+        reason: Reason,
+        /// How long it will.
+        retry_in: Duration,
+    },
     /// Not even reading back told whether it happened.
     Unknown,
 }
@@ -68,12 +91,26 @@ pub enum Failure {
 /// What others must do, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Write this down before going on.
+    /// Write this down.
     Save(Memo),
     /// Read the pool and answer with [`Event::PoolRead`].
     ReadPool,
+    /// Empty these members of requests and answer with [`Event::DrainEnded`].
+    Drain {
+        /// Which drain this is.
+        id: DrainId,
+        /// Whom to drain.
+        members: Vec<Member>,
+    },
+    /// Tell these members to serve on; a drain of theirs ends without an answer.
+    GiveBack(Vec<Member>),
     /// Make this change and answer with [`Event::ActionEnded`].
-    Act(Action),
+    Act {
+        /// The change.
+        action: Action,
+        /// What must be on disk before it begins.
+        memo: Memo,
+    },
     /// Publish this decision.
     Record(Decision),
 }
@@ -81,22 +118,27 @@ pub enum Effect {
 /// A change of the pool's size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Set the size.
+    /// Set the larger size.
     ScaleOut(Resize),
-    /// Drain these members, then remove them.
-    ScaleIn {
+    /// Remove these members, which are drained, and with them their places.
+    Evict {
         /// The change.
         resize: Resize,
         /// The members to remove, as many as the change says.
         victims: Vec<MemberId>,
     },
+    /// Set the smaller size, which the pool has members for: it gives up places that were never
+    /// filled and removes nobody.
+    GiveUpMissing(Resize),
 }
 
 impl Action {
     /// The change of size.
     pub fn resize(&self) -> Resize {
         match self {
-            Self::ScaleOut(resize) | Self::ScaleIn { resize, .. } => *resize,
+            Self::ScaleOut(resize) | Self::GiveUpMissing(resize) | Self::Evict { resize, .. } => {
+                *resize
+            }
         }
     }
 }

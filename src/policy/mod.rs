@@ -4,22 +4,27 @@
 //! here reads a clock, waits, or touches a socket or a file, so hours of alerts, failures and
 //! restarts run in a test within milliseconds.
 
+mod answers;
+mod decide;
 mod decision;
 mod event;
 mod latch;
 mod pool;
 mod rules;
+mod scale_in;
 mod size;
 mod state;
 mod step;
+#[cfg(test)]
+mod tests;
 mod time;
 mod victims;
 
 pub use decision::{Decision, Reason, Verdict};
-pub use event::{Action, Effect, Event, Failure, Outcome, ReadFailure};
+pub use event::{Action, DrainId, Effect, Event, Failure, Outcome, ReadFailure};
 pub use latch::{Direction, Pending};
-pub use pool::{Member, MemberId, Pool};
-pub use rules::{Mode, ModeError, Rules, ScaleIn, ScaleOut};
+pub use pool::{Condition, HealthSource, Member, MemberId, Pool};
+pub use rules::{MaxUnready, MaxUnreadyError, Mode, ModeError, Rules, ScaleIn, ScaleOut};
 pub use size::{Bounds, BoundsError, Resize, Size};
 pub use state::{Backoff, Memo, State};
 pub use time::Moment;

@@ -1,6 +1,6 @@
 //! What was read of the instance pool.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use uuid::Uuid;
 
@@ -10,6 +10,28 @@ use super::{size::Size, time::Moment};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub Uuid);
 
+/// What the provider says that the pool is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// At rest: it can be changed.
+    Running,
+    /// Being changed, or in a state that this version does not know.
+    Busy,
+    /// The provider could not do what was asked of it.
+    Degraded,
+}
+
+/// What the load balancer's health checks say of the members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HealthSource {
+    /// There is no load balancer to ask.
+    None,
+    /// It answered: each member's health is its verdict.
+    LoadBalancer,
+    /// It could not be read: no member's health is known.
+    Unknown,
+}
+
 /// The pool as one read found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
@@ -17,9 +39,14 @@ pub struct Pool {
     pub read_at: Moment,
     /// Members wanted.
     pub size: Size,
-    /// Whether the pool is at rest, so that it can be changed.
-    pub running: bool,
-    /// Its members, whatever their state.
+    /// What the provider says that it is doing.
+    pub condition: Condition,
+    /// Where the members' health comes from.
+    pub health: HealthSource,
+    /// Members that the pool itself counts, leaving ones apart. Where this differs from the list,
+    /// one of the two is not whole.
+    pub counted: usize,
+    /// Its members as listed, whatever their state, leaving ones apart.
     pub members: Vec<Member>,
 }
 
@@ -28,12 +55,14 @@ pub struct Pool {
 pub struct Member {
     /// Its identifier.
     pub id: MemberId,
+    /// Where its application can be asked to drain.
+    pub address: Option<IpAddr>,
     /// Whether the instance runs.
     pub running: bool,
-    /// The load balancer's verdict, where there is a load balancer.
+    /// The load balancer's verdict, where there is one.
     pub healthy: Option<bool>,
-    /// Time since it was created; zero when unknown, so that it counts as young.
-    pub age: Duration,
+    /// Time since it was created; `None` when the provider does not say.
+    pub age: Option<Duration>,
 }
 
 impl Member {
@@ -49,14 +78,25 @@ impl Pool {
         self.members.iter().filter(|m| m.is_ready()).count()
     }
 
-    /// Members that cannot serve (yet).
+    /// Members that cannot serve (yet), those that are wanted and not there among them.
     pub fn unready(&self) -> usize {
-        self.members.len() - self.ready()
+        self.members.len().max(self.size.0 as usize) - self.ready()
+    }
+
+    /// Members wanted and not there.
+    pub fn missing(&self) -> usize {
+        (self.size.0 as usize).saturating_sub(self.members.len())
+    }
+
+    /// Whether a member that is wanted and not listed really is missing, and not just left out of a
+    /// truncated list: the pool's own count must say so, too. An empty list proves nothing.
+    pub fn is_listed_whole(&self) -> bool {
+        self.missing() == 0 || (self.counted == self.members.len() && self.counted > 0)
     }
 
     /// How long until the youngest member is `warm_up` old; zero when all are.
     pub fn warm_in(&self, warm_up: Duration) -> Duration {
-        let youngest = self.members.iter().map(|m| m.age).min();
+        let youngest = self.members.iter().filter_map(|m| m.age).min();
         youngest.map_or(Duration::ZERO, |age| warm_up.saturating_sub(age))
     }
 }

@@ -28,12 +28,86 @@ pub struct ScaleOut {
     pub step: NonZeroU32,
     /// An alert waits this long at most for its action.
     pub signal_ttl: Duration,
-    /// No growth while this many members cannot serve: more of the same would not help.
-    pub max_unready: usize,
+    /// No growth while this many members are missing or cannot serve: more would not help.
+    pub max_unready: MaxUnready,
     /// First pause after the provider had no capacity or quota; doubles on each repetition.
     pub backoff: Duration,
     /// The longest such pause.
     pub backoff_max: Duration,
+}
+
+/// How many members may be missing or unable to serve before growth stops.
+///
+/// Written as a number (`3`), a share of the members there (`50%`), or the larger of both
+/// (`3 or 50%`). Cluster Autoscaler's two limits, an unready count and an unready share, are the
+/// convention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxUnready {
+    members: usize,
+    percent: u32,
+}
+
+impl MaxUnready {
+    /// The limit for a pool that has `members`; at least 1.
+    pub fn of(self, members: usize) -> usize {
+        let share = members.saturating_mul(self.percent as usize).div_ceil(100);
+        self.members.max(share).max(1)
+    }
+}
+
+impl Default for MaxUnready {
+    fn default() -> Self {
+        Self {
+            members: 3,
+            percent: 50,
+        }
+    }
+}
+
+/// A text that names no [`MaxUnready`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a number of members (3), a share (50%) from 1% to 100%, or both (3 or 50%)")]
+pub struct MaxUnreadyError;
+
+impl FromStr for MaxUnready {
+    type Err = MaxUnreadyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |text: &str| match text.trim().parse::<u16>() {
+            Ok(members) if members > 0 => Ok(usize::from(members)),
+            _ => Err(MaxUnreadyError),
+        };
+        let percent = |text: &str| match text.trim().parse::<u32>() {
+            Ok(percent @ 1..=100) => Ok(percent),
+            _ => Err(MaxUnreadyError),
+        };
+        let Some(shared) = text.trim().strip_suffix('%') else {
+            return Ok(Self {
+                members: number(text)?,
+                percent: 0,
+            });
+        };
+        match shared.split_once(" or ") {
+            Some((members, share)) => Ok(Self {
+                members: number(members)?,
+                percent: percent(share)?,
+            }),
+            None => Ok(Self {
+                members: 0,
+                percent: percent(shared)?,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for MaxUnready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.members, self.percent) {
+            (members, 0) => write!(f, "{members}"),
+            (0, percent) => write!(f, "{percent}%"),
+            (members, percent) => write!(f, "{members} or {percent}%"),
+        }
+    }
 }
 
 /// Settings of shrinking.
@@ -127,7 +201,7 @@ impl Default for ScaleOut {
         Self {
             step: NonZeroU32::MIN,
             signal_ttl: Duration::from_secs(300),
-            max_unready: 3,
+            max_unready: MaxUnready::default(),
             backoff: Duration::from_secs(300),
             backoff_max: Duration::from_secs(1800),
         }

@@ -1,14 +1,17 @@
 //! What the policy remembers between two events.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    decision::{Decision, Reason, Verdict},
-    event::Effect,
+    answers::{Hold, Refusal, Retry},
+    decision::{Reason, Verdict},
+    event::{DrainId, Effect},
     latch::{Direction, Pending},
-    pool::Pool,
+    pool::{MemberId, Pool},
     rules::{Mode, Rules},
+    scale_in::Drain,
     size::{Resize, Size},
+    step::Step,
     time::Moment,
 };
 
@@ -25,35 +28,50 @@ pub struct State {
     pub(super) phase: Phase,
     /// When the next action is allowed (G2).
     pub(super) opens: Moment,
-    /// Before this, the pool is not read again, for this reason.
-    pub(super) retry: Option<(Moment, Reason)>,
+    /// Before this, the pool is not read again.
+    pub(super) retry: Option<Retry>,
     /// The latest "up" alert or scale-out; shrinking waits for it to be old.
     pub(super) last_up: Moment,
     pub(super) backoff: Backoff,
-    /// What was refused, and until when the same wish gets the same answer unread.
-    pub(super) refused: Option<(Direction, Reason, Moment)>,
-    /// The hold that was recorded last, so that a waiting wish is recorded once.
-    pub(super) held: Option<(Direction, Reason)>,
+    /// What was refused, so that the same request gets the same answer unread for a while.
+    pub(super) refused: Option<Refusal>,
+    /// The hold that was recorded last, so that a waiting request is recorded once.
+    pub(super) held: Option<Hold>,
     /// When a window without alerts ends.
     pub(super) review_at: Moment,
     /// Whether something was recorded in this window.
     pub(super) recorded: bool,
     pub(super) pool: Option<Pool>,
+    /// When each member listed now was first seen: its age where the provider names none.
+    pub(super) first_seen: BTreeMap<MemberId, Moment>,
+    pub(super) last_drain: DrainId,
+    /// Whether the agent stops, so that nothing new may begin.
+    pub(super) stopping: bool,
 }
 
 /// What is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Idle,
     /// The pool is being read for a decision; the read was asked for at this moment.
     Reading {
         asked: Moment,
     },
+    /// Members are being emptied, or the pool is read again before they are removed.
+    Draining(Drain),
     /// A change is being made.
-    Acting {
-        resize: Resize,
-        signals: u32,
-    },
+    Acting(Acting),
+}
+
+/// A change under way, with what is put back should nothing come of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Acting {
+    pub(super) resize: Resize,
+    pub(super) victims: Vec<super::Member>,
+    /// The alerts that it answers.
+    pub(super) answers: Option<Pending>,
+    /// When the next action would be allowed had this one never begun.
+    pub(super) opened: Moment,
 }
 
 /// The growing pause after the provider had no capacity.
@@ -125,19 +143,20 @@ impl State {
             review_at: now,
             recorded: true,
             pool: None,
+            first_seen: BTreeMap::new(),
+            last_drain: DrainId::default(),
+            stopping: false,
         };
-        let mut effects = Vec::new();
+        let mut step = Step {
+            state: &mut state,
+            now,
+            effects: Vec::new(),
+        };
         if memo.is_some_and(|m| m.acting) {
-            state.record(
-                &mut effects,
-                Verdict::Failed,
-                Reason::Restarted,
-                None,
-                0,
-                now,
-            );
+            step.record(Verdict::Failed, Reason::Restarted, None, 0);
         }
-        effects.push(Effect::Save(state.memo()));
+        step.save();
+        let effects = step.effects;
         (state, effects)
     }
 
@@ -145,7 +164,7 @@ impl State {
     pub fn memo(&self) -> Memo {
         Memo {
             opens: self.opens,
-            acting: matches!(self.phase, Phase::Acting { .. }),
+            acting: matches!(self.phase, Phase::Acting(_)),
             up: self.up,
             backoff: self.backoff,
         }
@@ -168,15 +187,28 @@ impl State {
 
     /// The change being made, if one is.
     pub fn acting(&self) -> Option<Resize> {
-        match self.phase {
-            Phase::Acting { resize, .. } => Some(resize),
-            Phase::Idle | Phase::Reading { .. } => None,
+        match &self.phase {
+            Phase::Acting(acting) => Some(acting.resize),
+            Phase::Idle | Phase::Reading { .. } | Phase::Draining(_) => None,
         }
     }
 
+    /// The scale-in whose members are being drained, if one is.
+    pub fn draining(&self) -> Option<Resize> {
+        match &self.phase {
+            Phase::Draining(drain) => Some(drain.resize),
+            Phase::Idle | Phase::Reading { .. } | Phase::Acting(_) => None,
+        }
+    }
+
+    /// The pause after a lack of capacity or quota.
+    pub fn backoff(&self) -> Backoff {
+        self.backoff
+    }
+
     /// Whether an alert that asks for more members waits.
-    pub fn wishes_up(&self) -> bool {
-        self.wish() == Some(Direction::Up)
+    pub fn asks_up(&self) -> bool {
+        self.request() == Some(Direction::Up)
     }
 
     /// When the next action is allowed.
@@ -186,21 +218,24 @@ impl State {
 
     /// When to give `Event::Woken`; `None` while an answer is awaited.
     pub fn next_wake(&self) -> Option<Moment> {
-        if self.phase != Phase::Idle {
-            return None;
+        match &self.phase {
+            _ if self.stopping => return None,
+            Phase::Idle => {}
+            Phase::Draining(drain) => return drain.looks_at(),
+            Phase::Reading { .. } | Phase::Acting(_) => return None,
         }
-        let wish = self.wish().map(|direction| {
+        let request = self.request().map(|direction| {
             let (earliest, _) = self.earliest(direction);
             match self.slot(direction) {
                 Some(pending) => earliest.min(self.expiry(direction, pending)),
                 None => earliest,
             }
         });
-        Some(wish.map_or(self.review_at, |at| at.min(self.review_at)))
+        Some(request.map_or(self.review_at, |at| at.min(self.review_at)))
     }
 
     /// Which way to go: "up" beats "down" (G5); a pinned size beats both.
-    pub(super) fn wish(&self) -> Option<Direction> {
+    pub(super) fn request(&self) -> Option<Direction> {
         if let Mode::Pinned(wanted) = self.mode {
             let size = self.pool.as_ref()?.size;
             return match size.cmp(&wanted) {
@@ -216,7 +251,7 @@ impl State {
         }
     }
 
-    /// The earliest moment at which a wish may be acted on, and what it waits for.
+    /// The earliest moment at which a request may be acted on, and what it waits for.
     pub(super) fn earliest(&self, direction: Direction) -> (Moment, Reason) {
         let mut latest = (self.opens, Reason::Window);
         let mut wait = |at: Moment, reason: Reason| {
@@ -224,7 +259,7 @@ impl State {
                 latest = (at, reason);
             }
         };
-        if let Some((at, reason)) = self.retry {
+        if let Some(Retry { at, reason }) = self.retry {
             wait(at, reason);
         }
         if direction == Direction::Down && !matches!(self.mode, Mode::Pinned(_)) {
@@ -257,37 +292,31 @@ impl State {
         pending.last + self.ttl(direction) + Duration::from_millis(1)
     }
 
-    /// Takes the alerts of one direction away, and tells how many there were.
-    pub(super) fn consume(&mut self, direction: Direction) -> u32 {
+    /// Takes the alerts of one direction away.
+    pub(super) fn consume(&mut self, direction: Direction) -> Option<Pending> {
+        match direction {
+            Direction::Up => self.up.take(),
+            Direction::Down => self.down.take(),
+        }
+    }
+
+    /// Puts alerts back that nothing came of, beside those that came meanwhile.
+    pub(super) fn put_back(&mut self, direction: Direction, pending: Option<Pending>) {
         let slot = match direction {
             Direction::Up => &mut self.up,
             Direction::Down => &mut self.down,
         };
-        slot.take().map_or(0, |pending| pending.count)
+        *slot = match (pending, *slot) {
+            (Some(old), Some(new)) => Some(Pending {
+                first: old.first,
+                last: new.last,
+                count: old.count.saturating_add(new.count),
+            }),
+            (old, new) => old.or(new),
+        };
     }
 
     pub(super) fn size(&self) -> Option<Size> {
         self.pool.as_ref().map(|pool| pool.size)
-    }
-
-    pub(super) fn record(
-        &mut self,
-        effects: &mut Vec<Effect>,
-        verdict: Verdict,
-        reason: Reason,
-        direction: Option<Direction>,
-        signals: u32,
-        now: Moment,
-    ) {
-        self.recorded = true;
-        effects.push(Effect::Record(Decision {
-            at: now,
-            verdict,
-            reason,
-            direction,
-            signals,
-            from: self.size(),
-            to: None,
-        }));
     }
 }

@@ -1,365 +1,320 @@
 //! One step of the policy: an event comes in, effects go out.
 
 use super::{
-    decision::{Decision, Reason, Verdict},
-    event::{Action, Effect, Event, Failure, Outcome, ReadFailure},
+    answers::{Refusal, Retry},
+    decision::{Reason, Verdict},
+    event::{Effect, Event, Failure, Outcome, ReadFailure},
     latch::{Direction, Pending},
-    pool::{Member, Pool},
+    pool::Pool,
     rules::Mode,
-    size::Resize,
-    state::{Backoff, Phase, State},
+    state::{Acting, Backoff, Phase, State},
     time::Moment,
-    victims,
 };
+
+/// A step on its way: the state, the time, and the effects so far.
+pub(super) struct Step<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) now: Moment,
+    pub(super) effects: Vec<Effect>,
+}
 
 impl State {
     /// Takes in one event at `now` and says what to do.
     pub fn step(&mut self, event: Event, now: Moment) -> Vec<Effect> {
-        let mut effects = Vec::new();
+        let mut step = Step {
+            state: self,
+            now,
+            effects: Vec::new(),
+        };
+        step.take(event);
+        step.evaluate();
+        step.effects
+    }
+}
+
+impl Step<'_> {
+    fn take(&mut self, event: Event) {
         match event {
-            Event::Signals { up, down } => self.take_signals(up, down, now, &mut effects),
-            Event::Woken => self.review(now, &mut effects),
-            Event::PoolRead(result) => self.take_read(result, now, &mut effects),
+            Event::Signals { up, down } => self.take_signals(up, down),
+            Event::DownWithdrawn => self.withdraw_down(),
+            Event::Woken => self.wake(),
+            Event::PoolRead(result) => self.take_read(result),
+            Event::DrainEnded(id) => self.confirm(id),
             Event::ActionEnded {
                 outcome,
                 written_at,
-            } => {
-                self.finish(outcome, written_at, now, &mut effects);
-            }
-            Event::ModeSet(mode) => {
-                self.mode = mode.within(self.rules.bounds);
-                self.refused = None;
+            } => self.finish(outcome, written_at),
+            Event::ModeSet(mode) => self.set_mode(mode),
+            Event::Stopping => {
+                self.state.stopping = true;
+                self.give_back(Reason::Stopping);
             }
         }
-        self.evaluate(now, &mut effects);
-        effects
     }
 
-    fn take_signals(&mut self, up: u32, down: u32, now: Moment, effects: &mut Vec<Effect>) {
+    fn take_signals(&mut self, up: u32, down: u32) {
         if up > 0 {
-            let is_new = self.up.is_none();
-            Pending::add(&mut self.up, up, now);
-            self.last_up = now;
+            let is_new = self.state.up.is_none();
+            Pending::add(&mut self.state.up, up, self.now);
+            self.state.last_up = self.now;
             if is_new {
-                effects.push(Effect::Save(self.memo()));
+                self.save();
+            }
+            if !matches!(self.state.mode, Mode::Pinned(_)) {
+                self.give_back(Reason::UpWins);
             }
         }
         if down > 0 {
-            Pending::add(&mut self.down, down, now);
+            Pending::add(&mut self.state.down, down, self.now);
         }
-        if self.up.is_some() && self.down.is_some() {
-            self.refuse(Direction::Down, Reason::UpWins, now, effects);
+        if self.state.up.is_some() && self.state.down.is_some() {
+            self.refuse(Direction::Down, Reason::UpWins);
+        }
+    }
+
+    fn withdraw_down(&mut self) {
+        if !matches!(self.state.mode, Mode::Pinned(_)) {
+            self.give_back(Reason::Withdrawn);
+        }
+        if self.state.down.is_some() {
+            self.refuse(Direction::Down, Reason::Withdrawn);
+        }
+    }
+
+    fn set_mode(&mut self, mode: Mode) {
+        let mode = mode.within(self.state.rules.bounds);
+        if mode != self.state.mode {
+            self.give_back(Reason::ModeChanged);
+            self.state.mode = mode;
+        }
+        self.state.refused = None;
+    }
+
+    fn wake(&mut self) {
+        match &self.state.phase {
+            Phase::Idle => self.review(),
+            Phase::Draining(_) => self.look_while_draining(),
+            Phase::Reading { .. } | Phase::Acting(_) => {}
         }
     }
 
     /// Ends a window: reads the pool for the record, and notes a window without alerts.
-    fn review(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        if now < self.review_at || self.phase != Phase::Idle {
+    fn review(&mut self) {
+        if self.now < self.state.review_at || self.state.stopping {
             return;
         }
-        self.review_at = now + self.rules.window;
-        if !self.recorded {
-            self.record(effects, Verdict::Quiet, Reason::NoSignal, None, 0, now);
+        self.state.review_at = self.now + self.state.rules.window;
+        if !self.state.recorded {
+            self.record(Verdict::Quiet, Reason::NoSignal, None, 0);
         }
-        self.recorded = false;
-        if self.wish().is_none() {
-            effects.push(Effect::ReadPool);
+        self.state.recorded = false;
+        if self.state.request().is_none() {
+            self.effects.push(Effect::ReadPool);
         }
     }
 
-    fn take_read(
-        &mut self,
-        result: Result<Pool, ReadFailure>,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) {
-        let for_decision = match (self.phase, &result) {
-            // A read that somebody began earlier does not know what has happened since.
-            (Phase::Reading { asked }, Ok(pool)) => pool.read_at >= asked,
-            (Phase::Reading { .. }, Err(_)) => true,
-            (Phase::Idle | Phase::Acting { .. }, _) => false,
-        };
-        if for_decision {
-            self.phase = Phase::Idle;
+    fn take_read(&mut self, result: Result<Pool, ReadFailure>) {
+        if self.state.stopping {
+            return; // a decision now would take the alert and not act on it
         }
+        // A read that somebody began earlier does not know what has happened since.
+        let asked = match &self.state.phase {
+            Phase::Reading { asked } => Some(*asked),
+            Phase::Draining(drain) => drain.asked(),
+            Phase::Idle | Phase::Acting(_) => None,
+        };
+        let for_decision = match (asked, &result) {
+            (Some(asked), Ok(pool)) => pool.read_at >= asked,
+            (Some(_), Err(_)) => true,
+            (None, _) => false,
+        };
         match result {
             Ok(pool) => {
-                if self.size() != Some(pool.size) {
-                    self.refused = None;
-                }
-                self.pool = Some(pool);
-                if for_decision {
-                    self.decide(now, effects);
-                }
+                self.learn(pool);
+                self.compare_while_draining();
             }
-            Err(failure) if for_decision => {
-                let reason = match failure {
-                    ReadFailure::Unavailable => Reason::ApiUnavailable,
-                    ReadFailure::Unauthorised => Reason::Unauthorised,
-                    ReadFailure::NotFound => Reason::PoolNotFound,
-                };
-                self.retry_later(reason, now);
-            }
+            Err(failure) if for_decision => return self.cannot_read(failure),
             Err(_) => {}
         }
+        match &self.state.phase {
+            Phase::Reading { .. } if for_decision => {
+                self.state.phase = Phase::Idle;
+                self.decide();
+            }
+            Phase::Draining(_) if for_decision => self.decide_again(),
+            _ => {}
+        }
     }
 
-    /// Starts a decision when there is a wish and nothing stands in its way.
-    fn evaluate(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        self.expire(now, effects);
-        self.refuse_unread(now, effects);
-        if self.phase != Phase::Idle {
+    /// Keeps what was read; a member of unknown age is as old as this agent's knowledge of it.
+    fn learn(&mut self, mut pool: Pool) {
+        if self.state.size() != Some(pool.size) {
+            self.state.refused = None;
+        }
+        let known = std::mem::take(&mut self.state.first_seen);
+        for member in &mut pool.members {
+            let seen = known.get(&member.id).copied().unwrap_or(pool.read_at);
+            self.state.first_seen.insert(member.id, seen);
+            member.age.get_or_insert(pool.read_at.since(seen));
+        }
+        self.state.pool = Some(pool);
+    }
+
+    fn cannot_read(&mut self, failure: ReadFailure) {
+        let retry = self.state.rules.retry;
+        let (reason, wait) = match failure {
+            ReadFailure::Unavailable => (Reason::ApiUnavailable, retry),
+            ReadFailure::Unauthorised => (Reason::Unauthorised, retry),
+            ReadFailure::NotFound => (Reason::PoolNotFound, retry),
+            ReadFailure::RateLimited(wait) => (Reason::RateLimited, wait.max(retry)),
+            ReadFailure::BudgetSpent(wait) => (Reason::BudgetSpent, wait.max(retry)),
+        };
+        self.give_back(reason);
+        self.state.phase = Phase::Idle;
+        let at = self.now + wait;
+        self.state.retry = Some(Retry { at, reason });
+    }
+
+    /// Starts a decision when there is a request and nothing stands in its way.
+    fn evaluate(&mut self) {
+        if self.state.stopping {
             return;
         }
-        let Some(direction) = self.wish() else {
-            self.held = None;
+        self.expire();
+        self.refuse_unread();
+        if self.state.phase != Phase::Idle {
+            return;
+        }
+        let Some(direction) = self.state.request() else {
+            self.state.held = None;
             return;
         };
-        let (earliest, reason) = self.earliest(direction);
-        if earliest > now {
-            self.hold(direction, reason, now, effects);
+        let (earliest, reason) = self.state.earliest(direction);
+        if earliest > self.now {
+            self.hold(direction, reason);
         } else {
-            self.phase = Phase::Reading { asked: now };
-            effects.push(Effect::ReadPool);
+            self.state.phase = Phase::Reading { asked: self.now };
+            self.effects.push(Effect::ReadPool);
         }
     }
 
-    fn expire(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+    /// Refuses alerts that waited too long. One that is being acted on does not age: its drain has
+    /// a time limit of its own.
+    pub(super) fn expire(&mut self) {
         for direction in [Direction::Up, Direction::Down] {
-            let ttl = self.ttl(direction);
-            if self.slot(direction).is_some_and(|p| p.is_expired(ttl, now)) {
-                self.refuse(direction, Reason::Expired, now, effects);
+            let is_used =
+                direction == Direction::Down && matches!(self.state.phase, Phase::Draining(_));
+            let ttl = self.state.ttl(direction);
+            let pending = self.state.slot(direction);
+            if !is_used && pending.is_some_and(|p| p.is_expired(ttl, self.now)) {
+                self.refuse(direction, Reason::Expired);
             }
         }
     }
 
     /// Refuses what needs no look at the pool.
-    fn refuse_unread(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+    fn refuse_unread(&mut self) {
         for direction in [Direction::Up, Direction::Down] {
-            if self.slot(direction).is_none() {
+            if self.state.slot(direction).is_none() {
                 continue;
             }
-            let reason = match (self.mode, direction) {
+            let reason = match (self.state.mode, direction) {
                 (Mode::Pinned(_), _) => Some(Reason::Pinned),
                 (Mode::ScaleOutOnly, Direction::Down) => Some(Reason::ScaleInDisabled),
-                (_, Direction::Up) if now < self.backoff.until => Some(Reason::CapacityBackoff),
+                (_, Direction::Up) if self.now < self.state.backoff.until => {
+                    Some(Reason::CapacityBackoff)
+                }
                 _ => None,
             };
-            if let Some((same, _, until)) = self.refused
-                && same == direction
-                && now < until
+            if let Some(refused) = self.state.refused
+                && refused.direction == direction
+                && self.now < refused.until
             {
-                // Said once in this window already: a flood is not written down alert by alert.
-                self.consume(direction);
-                self.recorded = true;
+                self.refuse_again(refused);
             } else if let Some(reason) = reason {
-                self.refuse_for_a_window(direction, reason, now, effects);
+                self.refuse_for_a_window(direction, reason);
             }
         }
     }
 
-    /// Decides on a pool that has just been read.
-    fn decide(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        self.expire(now, effects);
-        let (Some(direction), Some(pool)) = (self.wish(), self.pool.clone()) else {
-            return;
-        };
-        if let Err(reason) = self.can_change(&pool, now) {
-            return self.retry_later(reason, now);
-        }
-        if self.earliest(direction).0 > now {
-            return; // an "up" or a young member came to light while reading; `evaluate` holds
-        }
-        let Some(resize) = self.resize(&pool, direction) else {
-            let reason = match direction {
-                Direction::Up => Reason::AtMax,
-                Direction::Down => Reason::AtMin,
-            };
-            return self.refuse_for_a_window(direction, reason, now, effects);
-        };
-        let action = match direction {
-            Direction::Up if pool.unready() >= self.rules.scale_out.max_unready => {
-                return self.refuse_for_a_window(direction, Reason::Unready, now, effects);
-            }
-            Direction::Up => Action::ScaleOut(resize),
-            Direction::Down if pool.members.len() < pool.size.0 as usize => {
-                return self.retry_later(Reason::MembersUnknown, now);
-            }
-            Direction::Down => {
-                let victims = victims::choose(&pool, resize.members());
-                let stays = |m: &&Member| !victims.contains(&m.id);
-                if !pool.members.iter().filter(stays).any(Member::is_ready) {
-                    return self.refuse_for_a_window(direction, Reason::Unready, now, effects);
-                }
-                Action::ScaleIn { resize, victims }
-            }
-        };
-        self.act(action, now, effects);
-    }
-
-    fn can_change(&self, pool: &Pool, now: Moment) -> Result<(), Reason> {
-        if now.since(pool.read_at) > self.rules.fresh {
-            Err(Reason::StaleRead)
-        } else if !pool.running {
-            Err(Reason::PoolBusy)
+    /// Gives the same answer; a flood is not written down alert by alert.
+    fn refuse_again(&mut self, refused: Refusal) {
+        if refused.is_recorded {
+            self.state.consume(refused.direction);
+            self.state.recorded = true;
         } else {
-            Ok(())
+            self.refuse(refused.direction, refused.reason);
+            self.state.refused = Some(Refusal {
+                is_recorded: true,
+                ..refused
+            });
         }
     }
 
-    fn resize(&self, pool: &Pool, direction: Direction) -> Option<Resize> {
-        let step = match direction {
-            Direction::Up => self.rules.scale_out.step.get(),
-            Direction::Down => self.rules.scale_in.step.get(),
-        };
-        let step = match self.mode {
-            Mode::Pinned(wanted) => step.min(wanted.0.abs_diff(pool.size.0)),
-            _ => step,
-        };
-        self.rules.bounds.resize(pool.size, direction, step)
-    }
-
-    fn act(&mut self, action: Action, now: Moment, effects: &mut Vec<Effect>) {
-        let resize = action.resize();
-        let direction = resize.direction();
-        let signals = self.consume(direction);
-        self.opens = now + self.rules.window;
-        self.retry = None;
-        self.held = None;
-        self.refused = None;
-        let (verdict, reason) = match (self.mode, direction) {
-            (Mode::Recommend, Direction::Up) => (Verdict::Recommended, Reason::HighLoad),
-            (Mode::Recommend, Direction::Down) => (Verdict::Recommended, Reason::LowLoad),
-            (Mode::Pinned(_), _) => (Verdict::Acted, Reason::Pinned),
-            (_, Direction::Up) => (Verdict::Acted, Reason::HighLoad),
-            (_, Direction::Down) => (Verdict::Acted, Reason::LowLoad),
-        };
-        if verdict == Verdict::Acted {
-            self.phase = Phase::Acting { resize, signals };
-        }
-        effects.push(Effect::Save(self.memo()));
-        self.recorded = true;
-        effects.push(Effect::Record(Decision {
-            at: now,
-            verdict,
-            reason,
-            direction: Some(direction),
-            signals,
-            from: Some(resize.from()),
-            to: Some(resize.to()),
-        }));
-        if verdict == Verdict::Acted {
-            effects.push(Effect::Act(action));
-        }
-    }
-
-    fn finish(
-        &mut self,
-        outcome: Outcome,
-        written_at: Option<Moment>,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Phase::Acting { resize, signals } = self.phase else {
+    fn finish(&mut self, outcome: Outcome, written_at: Option<Moment>) {
+        let Phase::Acting(acting) = &self.state.phase else {
             return;
         };
-        let direction = resize.direction();
-        self.phase = Phase::Idle;
-        if let Some(written_at) = written_at {
-            self.opens = self.opens.max(written_at + self.rules.window);
-        }
-        if direction == Direction::Up {
-            self.last_up = self.last_up.max(now);
-        }
-        let failed = match outcome {
-            Outcome::Applied => {
-                if direction == Direction::Up {
-                    self.backoff = Backoff::default();
-                }
-                None
+        let acting = acting.clone();
+        self.state.phase = Phase::Idle;
+        let is_unknown = outcome == Outcome::Failed(Failure::Unknown);
+        self.state.opens = match written_at {
+            Some(written_at) => {
+                let next = written_at + self.state.rules.window;
+                self.state.opens.max(next)
             }
-            Outcome::Failed(Failure::NoCapacity) => {
-                let rules = &self.rules.scale_out;
-                self.backoff.grow(rules.backoff, rules.backoff_max, now);
-                Some(Reason::NoCapacity)
-            }
-            Outcome::Failed(Failure::Refused) => Some(Reason::WriteFailed),
-            Outcome::Failed(Failure::Unknown) => Some(Reason::OutcomeUnknown),
+            None if is_unknown => self.state.opens,
+            // What was not written is no action.
+            None => acting.opened,
         };
-        if let Some(reason) = failed {
-            self.record(
-                effects,
-                Verdict::Failed,
-                reason,
-                Some(direction),
-                signals,
-                now,
-            );
-        }
-        effects.push(Effect::Save(self.memo()));
-    }
-
-    fn retry_later(&mut self, reason: Reason, now: Moment) {
-        self.retry = Some((now + self.rules.retry, reason));
-    }
-
-    /// Records that a wish waits, once for each thing it waits for.
-    fn hold(
-        &mut self,
-        direction: Direction,
-        reason: Reason,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) {
-        if self.held != Some((direction, reason)) {
-            self.held = Some((direction, reason));
-            let signals = self.slot(direction).map_or(0, |p| p.count);
-            self.record(
-                effects,
-                Verdict::Held,
-                reason,
-                Some(direction),
-                signals,
-                now,
-            );
-        }
-    }
-
-    fn refuse(
-        &mut self,
-        direction: Direction,
-        reason: Reason,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) {
-        let signals = self.consume(direction);
-        self.record(
-            effects,
-            Verdict::Refused,
-            reason,
-            Some(direction),
-            signals,
-            now,
-        );
+        let direction = acting.resize.direction();
         if direction == Direction::Up {
-            effects.push(Effect::Save(self.memo()));
+            self.state.last_up = self.state.last_up.max(self.now);
         }
+        match outcome {
+            Outcome::Applied if direction == Direction::Up => {
+                self.state.backoff = Backoff::default();
+            }
+            Outcome::Applied => {}
+            Outcome::Failed(failure) => self.fail(failure, &acting, written_at.is_some()),
+        }
+        self.save();
     }
 
-    /// Refuses, and gives the same wish the same answer until the window ends or the size changes.
-    fn refuse_for_a_window(
-        &mut self,
-        direction: Direction,
-        reason: Reason,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.refuse(direction, reason, now, effects);
-        let until = now + self.rules.window;
-        self.refused = Some((direction, reason, until));
-        self.held = None;
-        if let Mode::Pinned(_) = self.mode {
-            self.retry = Some((until, reason)); // a pinned size is wished for without an alert
+    fn fail(&mut self, failure: Failure, acting: &Acting, is_written: bool) {
+        let direction = acting.resize.direction();
+        if !acting.victims.is_empty() {
+            // Those that are still there must not stay out of service.
+            self.effects.push(Effect::GiveBack(acting.victims.clone()));
         }
+        let reason = match failure {
+            Failure::Postponed { reason, retry_in } => {
+                let at = self.now + retry_in.max(self.state.rules.retry);
+                self.state.retry = Some(Retry { at, reason });
+                self.state.put_back(direction, acting.answers);
+                return;
+            }
+            Failure::NoCapacity => {
+                let rules = &self.state.rules.scale_out;
+                let (first, longest) = (rules.backoff, rules.backoff_max);
+                self.state.backoff.grow(first, longest, self.now);
+                Reason::NoCapacity
+            }
+            Failure::Refused => {
+                if !is_written {
+                    // The window stays open, but the same request is not sent again and again.
+                    self.remember_refusal(Refusal {
+                        direction,
+                        reason: Reason::WriteFailed,
+                        until: self.now + self.state.rules.window,
+                        is_recorded: false,
+                    });
+                }
+                Reason::WriteFailed
+            }
+            Failure::Unknown => Reason::OutcomeUnknown,
+        };
+        let signals = acting.answers.map_or(0, |pending| pending.count);
+        self.record(Verdict::Failed, reason, Some(direction), signals);
     }
 }

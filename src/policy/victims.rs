@@ -17,14 +17,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Moment, Size};
+    use crate::policy::{Condition, HealthSource, Moment, Size};
 
     fn member(running: bool, healthy: Option<bool>, age_s: u64) -> Member {
         Member {
             id: MemberId(uuid::Uuid::new_v4()),
+            address: None,
             running,
             healthy,
-            age: Duration::from_secs(age_s),
+            age: Some(Duration::from_secs(age_s)),
         }
     }
 
@@ -37,7 +38,9 @@ mod tests {
         let pool = Pool {
             read_at: Moment::START,
             size: Size(4),
-            running: true,
+            condition: Condition::Running,
+            health: HealthSource::LoadBalancer,
+            counted: 4,
             members: vec![old.clone(), young.clone(), sick.clone(), stopped.clone()],
         };
         assert_eq!(choose(&pool, 4), [stopped.id, sick.id, young.id, old.id]);

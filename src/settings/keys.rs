@@ -81,7 +81,7 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("scaling.retry", "5s"),
     ("scale_out.step", "1"),
     ("scale_out.alert_lifetime", "5m"),
-    ("scale_out.max_unready", "3"),
+    ("scale_out.max_unready", "3 or 50%"),
     ("scale_out.capacity_pause", "5m"),
     ("scale_out.capacity_pause_max", "30m"),
     ("scale_in.step", "1"),
@@ -198,7 +198,8 @@ fn rules(r: &mut Reader<'_>) -> Option<Rules> {
 fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
     let step = r.required("scale_out.step", "a number from 1 up");
     let signal_ttl = r.duration("scale_out.alert_lifetime", SECOND);
-    let max_unready = r.required::<NonZeroU16>("scale_out.max_unready", "a number from 1 up");
+    let limit = "a number (3), a share (50%), or the larger of both (3 or 50%)";
+    let max_unready = r.required("scale_out.max_unready", limit);
     let backoff = r.duration("scale_out.capacity_pause", SECOND);
     let backoff_max = r.duration("scale_out.capacity_pause_max", SECOND);
     if let (Some(first), Some(longest)) = (backoff, backoff_max)
@@ -212,7 +213,7 @@ fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
     Some(ScaleOut {
         step: step?,
         signal_ttl: signal_ttl?,
-        max_unready: usize::from(max_unready?.get()),
+        max_unready: max_unready?,
         backoff: backoff?,
         backoff_max: backoff_max?,
     })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autoscaler::policy::{Bounds, Mode, ReadFailure, Rules, Size};
+use autoscaler::policy::{Bounds, Condition, Mode, ReadFailure, Rules, Size};
 use proptest::prelude::*;
 
 use super::world::{Happening, History, Mood, World, WriteFate};
@@ -17,40 +17,63 @@ fn mood() -> impl Strategy<Value = Mood> {
         1 => seconds(5..20).prop_map(Ok),
         1 => Just(Err(ReadFailure::Unavailable)),
         1 => Just(Err(ReadFailure::Unauthorised)),
+        1 => seconds(1..90).prop_map(|wait| Err(ReadFailure::RateLimited(wait))),
     ];
     let write = prop_oneof![
         6 => Just(WriteFate::Applied),
         1 => Just(WriteFate::NoCapacity),
         1 => Just(WriteFate::Refused),
+        1 => Just(WriteFate::RateLimited),
         1 => Just(WriteFate::UnknownApplied),
         1 => Just(WriteFate::UnknownLost),
     ];
-    (read, write, seconds(1..50)).prop_map(|(read, write, write_takes)| Mood {
-        read,
-        write,
-        write_takes,
-    })
+    let work = prop_oneof![2 => Just(Duration::ZERO), 1 => seconds(1..120)];
+    (read, write, seconds(1..50), seconds(0..90), work).prop_map(
+        |(read, write, write_takes, drain_takes, work_takes)| Mood {
+            read,
+            write,
+            write_takes,
+            drain_takes,
+            work_takes,
+        },
+    )
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    prop_oneof![
+        3 => Just(Condition::Running),
+        1 => Just(Condition::Busy),
+        1 => Just(Condition::Degraded),
+    ]
+}
+
+fn mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![
+        3 => Just(Mode::On),
+        1 => Just(Mode::ScaleOutOnly),
+        1 => Just(Mode::Recommend),
+        1 => (0u32..14).prop_map(|n| Mode::Pinned(Size(n))),
+    ]
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
-        8 => (0u32..3, 0u32..3).prop_map(|(up, down)| Happening::Alerts { up, down }),
-        4 => (1u32..3).prop_map(|down| Happening::Alerts { up: 0, down }),
-        12 => seconds(0..90).prop_map(Happening::Pass),
-        2 => seconds(90..400).prop_map(Happening::Pass),
-        1 => (1u32..14).prop_map(Happening::OperatorSets),
-        1 => any::<bool>().prop_map(Happening::PoolBusy),
+        6 => (0u32..3, 0u32..3).prop_map(|(up, down)| Happening::Alerts { up, down }),
+        8 => (1u32..3).prop_map(|down| Happening::Alerts { up: 0, down }),
+        1 => Just(Happening::DownResolves),
+        10 => seconds(0..15).prop_map(Happening::Pass),
+        8 => seconds(0..90).prop_map(Happening::Pass),
+        3 => seconds(90..400).prop_map(Happening::Pass),
+        2 => (1u32..14).prop_map(Happening::OperatorSets),
+        1 => condition().prop_map(Happening::Condition),
         2 => mood().prop_map(Happening::Api),
-        1 => any::<bool>().prop_map(Happening::MemberHealth),
+        1 => any::<bool>().prop_map(Happening::MembersHealthy),
+        1 => any::<bool>().prop_map(Happening::BalancerReadable),
         1 => any::<bool>().prop_map(Happening::ListTruncated),
+        1 => (0usize..14).prop_map(Happening::MemberDies),
+        1 => any::<bool>().prop_map(Happening::Barren),
         2 => any::<bool>().prop_map(|write_lands| Happening::Crash { write_lands }),
-        1 => prop_oneof![
-            3 => Just(Mode::On),
-            1 => Just(Mode::ScaleOutOnly),
-            1 => Just(Mode::Recommend),
-            1 => (0u32..14).prop_map(|n| Mode::Pinned(Size(n))),
-        ]
-        .prop_map(Happening::ModeSet),
+        1 => mode().prop_map(Happening::ModeSet),
     ]
 }
 
@@ -68,7 +91,7 @@ pub fn life() -> impl Strategy<Value = (Rules, u32, Vec<Happening>)> {
     (
         rules,
         1u32..12,
-        proptest::collection::vec(happening(), 0..60),
+        proptest::collection::vec(happening(), 0..80),
     )
 }
 

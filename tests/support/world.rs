@@ -1,33 +1,67 @@
-//! A small world around the policy: alerts, an API with moods, an operator, crashes; all in
-//! virtual time. It carries out the policy's effects and keeps a history to check.
+//! A small world around the policy: alerts, an API with moods, an operator, a provider, crashes; all
+//! in virtual time. It carries out the policy's effects and keeps a history to check.
+//!
+//! Nothing is done at once. Reads, drains, writes and the provider's work after a write all last,
+//! and whatever else can happen happens inside them.
 
 use std::time::Duration;
 
 use autoscaler::policy::{
-    Action, Decision, Direction, Effect, Event, Failure, Member, MemberId, Memo, Mode, Moment,
-    Outcome, Pool, ReadFailure, Rules, Size, State, Verdict,
+    Action, Condition, Decision, Direction, DrainId, Effect, Event, Failure, HealthSource, Member,
+    MemberId, Memo, Mode, Moment, Outcome, Pool, ReadFailure, Reason, Rules, Size, State, Verdict,
 };
 
 /// Something that happens to the agent.
 #[derive(Clone, Debug)]
 pub enum Happening {
-    Alerts { up: u32, down: u32 },
+    Alerts {
+        up: u32,
+        down: u32,
+    },
+    /// The alert behind "down" resolves.
+    DownResolves,
     Pass(Duration),
     OperatorSets(u32),
-    PoolBusy(bool),
+    /// The provider changes what it says that the pool is doing.
+    Condition(Condition),
     Api(Mood),
-    MemberHealth(bool),
+    /// The load balancer's verdict on every member that is not drained.
+    MembersHealthy(bool),
+    /// Whether the load balancer can be read.
+    BalancerReadable(bool),
     ListTruncated(bool),
-    Crash { write_lands: bool },
+    /// One member dies; the provider puts another in its place after a while.
+    MemberDies(usize),
+    /// From now on, members asked for are made or not.
+    Barren(bool),
+    Crash {
+        write_lands: bool,
+    },
     ModeSet(Mode),
 }
 
-/// How the API answers from now on.
+/// How the API answers, and how long things take, from now on.
 #[derive(Clone, Copy, Debug)]
 pub struct Mood {
     pub read: Result<Duration, ReadFailure>,
     pub write: WriteFate,
     pub write_takes: Duration,
+    /// How long members take to be empty.
+    pub drain_takes: Duration,
+    /// How long the pool is busy after a write.
+    pub work_takes: Duration,
+}
+
+impl Default for Mood {
+    fn default() -> Self {
+        Self {
+            read: Ok(Duration::from_millis(50)),
+            write: WriteFate::Applied,
+            write_takes: Duration::from_secs(3),
+            drain_takes: Duration::from_secs(5),
+            work_takes: Duration::ZERO,
+        }
+    }
 }
 
 /// What becomes of a write.
@@ -36,8 +70,20 @@ pub enum WriteFate {
     Applied,
     NoCapacity,
     Refused,
+    RateLimited,
     UnknownApplied,
     UnknownLost,
+}
+
+impl WriteFate {
+    fn is_applied(self) -> bool {
+        matches!(self, Self::Applied | Self::UnknownApplied)
+    }
+
+    /// Whether the API took the write, so that it counts as an action.
+    fn is_taken(self) -> bool {
+        self.is_applied() || self == Self::UnknownLost
+    }
 }
 
 /// A write as the API saw it.
@@ -57,10 +103,26 @@ pub struct Write {
     pub direction: Direction,
     pub victims: usize,
     pub applied: bool,
+    /// Whether it counts as an action: the API took it, or may have.
+    pub taken: bool,
+    /// The pool as it really was when the policy ordered it.
+    pub truth: Truth,
     /// The mode in force and the alerts waiting, just before the order.
     pub mode: Mode,
     pub up_waits: bool,
+    /// Whether the "down" that it answers was fresh when its drain began.
     pub down_is_fresh: bool,
+    /// Whether that "down" has resolved since.
+    pub down_has_resolved: bool,
+}
+
+/// The pool as it is, whatever is read of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Truth {
+    pub size: u32,
+    pub members: usize,
+    /// Members that serve and are not victims of the write.
+    pub others_ready: usize,
 }
 
 /// Alerts as they came.
@@ -69,6 +131,16 @@ pub struct Alert {
     pub at: Moment,
     pub direction: Direction,
     pub mode: Mode,
+    /// Whether all was well for an "up" to be served when it came.
+    pub servable: bool,
+}
+
+/// A drain, and how it ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Drained {
+    pub from: Moment,
+    /// When the members were removed or given back.
+    pub until: Option<Moment>,
 }
 
 /// Everything that happened.
@@ -79,13 +151,31 @@ pub struct History {
     pub decisions: Vec<Decision>,
     pub crashes: Vec<Moment>,
     pub reads: Vec<Moment>,
+    pub drains: Vec<Drained>,
+    /// When something last happened that may keep an "up" from being served.
+    pub trouble: Vec<Moment>,
+    pub resolved: Vec<Moment>,
     pub end: Moment,
 }
 
 struct InFlight {
     write: Write,
+    victims: Vec<MemberId>,
     answer_at: Moment,
-    outcome: Outcome,
+    fate: WriteFate,
+}
+
+struct Draining {
+    id: DrainId,
+    members: Vec<MemberId>,
+    ends_at: Option<Moment>,
+    down_was_fresh: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Server {
+    id: MemberId,
+    created: Moment,
 }
 
 /// The world.
@@ -95,16 +185,25 @@ pub struct World {
     now: Moment,
     mood: Mood,
     size: u32,
-    created: Vec<(MemberId, Moment)>,
-    busy: bool,
+    members: Vec<Server>,
+    /// When the provider makes the members that are missing.
+    refill_at: Option<Moment>,
+    condition: Condition,
+    /// Until when the pool is busy with the last write.
+    working_until: Moment,
     healthy: bool,
+    balancer_readable: bool,
     truncated: bool,
+    barren: bool,
     durable: Option<Memo>,
     /// Reads under way: when each began, when it ends, and how.
     reading: Vec<(Moment, Moment, Result<(), ReadFailure>)>,
     in_flight: Option<InFlight>,
+    draining: Option<Draining>,
     pub history: History,
 }
+
+const REFILL: Duration = Duration::from_secs(20);
 
 impl World {
     pub fn new(rules: Rules, size: u32) -> Self {
@@ -114,19 +213,20 @@ impl World {
             rules,
             state,
             now,
-            mood: Mood {
-                read: Ok(Duration::from_millis(50)),
-                write: WriteFate::Applied,
-                write_takes: Duration::from_secs(3),
-            },
+            mood: Mood::default(),
             size: 0,
-            created: Vec::new(),
-            busy: false,
+            members: Vec::new(),
+            refill_at: None,
+            condition: Condition::Running,
+            working_until: Moment::START,
             healthy: true,
+            balancer_readable: true,
             truncated: false,
+            barren: false,
             durable: None,
             reading: Vec::new(),
             in_flight: None,
+            draining: None,
             history: History::default(),
         };
         world.resize(size);
@@ -145,37 +245,91 @@ impl World {
     }
 
     fn happen(&mut self, happening: &Happening) {
+        match happening {
+            Happening::Alerts { .. } | Happening::Pass(_) => {}
+            _ => self.history.trouble.push(self.now),
+        }
         match *happening {
-            Happening::Alerts { up, down } => {
-                for (count, direction) in [(up, Direction::Up), (down, Direction::Down)] {
-                    if count > 0 {
-                        let (at, mode) = (self.now, self.state.mode());
-                        self.history.alerts.push(Alert {
-                            at,
-                            direction,
-                            mode,
-                        });
-                    }
-                }
-                self.give(Event::Signals { up, down });
+            Happening::Alerts { up, down } => self.alert(up, down),
+            Happening::DownResolves => {
+                self.history.resolved.push(self.now);
+                self.give(Event::DownWithdrawn);
             }
             Happening::Pass(time) => self.pass(time),
             Happening::OperatorSets(size) => self.resize(size),
-            Happening::PoolBusy(busy) => self.busy = busy,
+            Happening::Condition(condition) => self.condition = condition,
             Happening::Api(mood) => self.mood = mood,
-            Happening::MemberHealth(healthy) => self.healthy = healthy,
+            Happening::MembersHealthy(healthy) => self.healthy = healthy,
+            Happening::BalancerReadable(readable) => self.balancer_readable = readable,
             Happening::ListTruncated(truncated) => self.truncated = truncated,
+            Happening::MemberDies(which) => self.kill(which),
+            Happening::Barren(barren) => {
+                self.barren = barren;
+                self.refill_at = Some(self.now + REFILL);
+            }
             Happening::Crash { write_lands } => self.crash(write_lands),
             Happening::ModeSet(mode) => self.give(Event::ModeSet(mode)),
         }
     }
 
+    fn alert(&mut self, up: u32, down: u32) {
+        for (count, direction) in [(up, Direction::Up), (down, Direction::Down)] {
+            if count > 0 {
+                self.history.alerts.push(Alert {
+                    at: self.now,
+                    direction,
+                    mode: self.state.mode(),
+                    servable: self.is_servable(),
+                });
+            }
+        }
+        self.give(Event::Signals { up, down });
+    }
+
+    /// Whether an "up" that comes now has nothing in its way but the window.
+    fn is_servable(&self) -> bool {
+        let is_quick = self.mood.read.is_ok_and(|takes| takes < self.rules.fresh);
+        is_quick
+            && self.mood.write == WriteFate::Applied
+            && self.mood.work_takes.is_zero()
+            && self.condition == Condition::Running
+            && self.working_until <= self.now
+            && self.state.mode() == Mode::On
+            && self.state.backoff().until <= self.now
+            && self.in_flight.is_none()
+            && self.healthy
+            && !self.truncated
+            && !self.barren
+            && self.members.len() == self.size as usize
+            && Size(self.size) < self.rules.bounds.max()
+            // Neither booting members nor drained ones keep growth back.
+            && self.refill_at.is_none()
+    }
+
+    /// The pool has this size from now on; members are made or removed to fit.
     fn resize(&mut self, size: u32) {
         self.size = size;
-        self.created.truncate(size as usize);
-        while self.created.len() < size as usize {
-            let id = MemberId(uuid::Uuid::new_v4());
-            self.created.push((id, self.now));
+        self.members.truncate(size as usize);
+        if !self.barren {
+            self.fill();
+        }
+    }
+
+    fn fill(&mut self) {
+        self.refill_at = None;
+        while self.members.len() < self.size as usize {
+            self.members.push(Server {
+                id: MemberId(uuid::Uuid::new_v4()),
+                created: self.now,
+            });
+        }
+    }
+
+    fn kill(&mut self, which: usize) {
+        if !self.members.is_empty() {
+            let which = which % self.members.len();
+            self.members.remove(which);
+            self.refill_at = Some(self.now + REFILL);
         }
     }
 
@@ -185,8 +339,10 @@ impl World {
         if let Some(in_flight) = self.in_flight.take()
             && write_lands
         {
-            self.land(in_flight.write);
+            self.land(in_flight);
         }
+        // At the next start, the agent gives back what an earlier run left drained.
+        self.end_drain();
         let mode = self.state.mode();
         let (state, effects) = State::restore(self.rules.clone(), mode, self.durable, self.now);
         self.state = state;
@@ -200,59 +356,113 @@ impl World {
                 self.state.next_wake(),
                 self.reading.iter().map(|r| r.1).min(),
                 self.in_flight.as_ref().map(|f| f.answer_at),
+                self.draining.as_ref().and_then(|d| d.ends_at),
+                self.refill_at.filter(|_| !self.barren),
             ];
             let Some(next) = next.into_iter().flatten().min().filter(|at| *at <= until) else {
                 self.now = until;
                 return;
             };
             self.now = self.now.max(next);
-            if let Some(place) = self.reading.iter().position(|r| r.1 <= self.now) {
-                let (began, _, result) = self.reading.remove(place);
-                let read = result.map(|()| self.pool(began));
-                self.give(Event::PoolRead(read));
-            } else if self
-                .in_flight
-                .as_ref()
-                .is_some_and(|f| f.answer_at <= self.now)
-            {
-                let done = self.in_flight.take().expect("checked");
-                self.land(done.write);
-                let written_at = Some(self.now);
-                self.give(Event::ActionEnded {
-                    outcome: done.outcome,
-                    written_at,
-                });
-            } else {
-                self.give(Event::Woken);
-            }
+            self.do_next();
         }
         panic!("the policy span: a million events within {time:?}");
     }
 
-    fn land(&mut self, mut write: Write) {
+    /// The first thing that is due.
+    fn do_next(&mut self) {
+        let now = self.now;
+        if !self.barren && self.refill_at.is_some_and(|at| at <= now) {
+            self.fill();
+        } else if let Some(place) = self.reading.iter().position(|r| r.1 <= now) {
+            let (began, _, result) = self.reading.remove(place);
+            let read = result.map(|()| self.pool(began));
+            self.give(Event::PoolRead(read));
+        } else if let Some(draining) = &mut self.draining
+            && draining.ends_at.is_some_and(|at| at <= now)
+        {
+            draining.ends_at = None;
+            let id = draining.id;
+            self.give(Event::DrainEnded(id));
+        } else if self.in_flight.as_ref().is_some_and(|f| f.answer_at <= now) {
+            let done = self.in_flight.take().expect("checked");
+            self.answer(done);
+        } else {
+            self.give(Event::Woken);
+        }
+    }
+
+    fn answer(&mut self, done: InFlight) {
+        let fate = done.fate;
+        let written_at = fate.is_taken().then_some(self.now);
+        self.land(done);
+        let outcome = match fate {
+            WriteFate::Applied => Outcome::Applied,
+            WriteFate::NoCapacity => Outcome::Failed(Failure::NoCapacity),
+            WriteFate::Refused => Outcome::Failed(Failure::Refused),
+            WriteFate::RateLimited => Outcome::Failed(Failure::Postponed {
+                reason: Reason::RateLimited,
+                retry_in: Duration::from_secs(20),
+            }),
+            WriteFate::UnknownApplied | WriteFate::UnknownLost => Outcome::Failed(Failure::Unknown),
+        };
+        self.give(Event::ActionEnded {
+            outcome,
+            written_at,
+        });
+    }
+
+    fn land(&mut self, in_flight: InFlight) {
+        let mut write = in_flight.write;
         write.at = self.now;
         if write.applied {
-            self.resize(write.to.0);
+            let gone = &in_flight.victims;
+            let before = self.members.len();
+            self.members.retain(|member| !gone.contains(&member.id));
+            if gone.is_empty() {
+                self.resize(write.to.0);
+            } else {
+                // An eviction is relative: the pool gives up as many places as members leave.
+                let left = before - self.members.len();
+                self.size = self.size.saturating_sub(u32::try_from(left).unwrap());
+            }
+            self.working_until = self.now + self.mood.work_takes;
         }
         self.history.writes.push(write);
     }
 
     fn pool(&self, read_at: Moment) -> Pool {
         let shown = if self.truncated {
-            self.created.len() / 2
+            self.members.len() / 2
         } else {
-            self.created.len()
+            self.members.len()
         };
-        let members = self.created.iter().take(shown).map(|(id, created)| Member {
-            id: *id,
+        let drained = self.draining.iter().flat_map(|d| &d.members);
+        let drained: Vec<MemberId> = drained.copied().collect();
+        let members = self.members.iter().take(shown).map(|server| Member {
+            id: server.id,
+            address: None,
             running: true,
-            healthy: Some(self.healthy),
-            age: read_at.since(*created),
+            healthy: self
+                .balancer_readable
+                .then(|| self.healthy && !drained.contains(&server.id)),
+            age: Some(read_at.since(server.created)),
         });
+        let condition = if self.now < self.working_until {
+            Condition::Busy
+        } else {
+            self.condition
+        };
         Pool {
             read_at,
             size: Size(self.size),
-            running: !self.busy,
+            condition,
+            health: if self.balancer_readable {
+                HealthSource::LoadBalancer
+            } else {
+                HealthSource::Unknown
+            },
+            counted: self.members.len(),
             members: members.collect(),
         }
     }
@@ -268,7 +478,12 @@ impl World {
                 Effect::Save(memo) => self.durable = Some(memo),
                 Effect::ReadPool => self.start_read(),
                 Effect::Record(decision) => self.history.decisions.push(decision),
-                Effect::Act(action) => self.start_write(&action),
+                Effect::Drain { id, members } => self.start_drain(id, &members),
+                Effect::GiveBack(_) => self.end_drain(),
+                Effect::Act { action, memo } => {
+                    self.durable = Some(memo);
+                    self.start_write(&action);
+                }
             }
         }
     }
@@ -282,75 +497,107 @@ impl World {
         self.reading.push((self.now, self.now + takes, result));
     }
 
+    fn start_drain(&mut self, id: DrainId, members: &[Member]) {
+        assert!(self.draining.is_none(), "two drains at once");
+        self.history.drains.push(Drained {
+            from: self.now,
+            until: None,
+        });
+        self.draining = Some(Draining {
+            id,
+            members: members.iter().map(|m| m.id).collect(),
+            ends_at: Some(self.now + self.mood.drain_takes),
+            down_was_fresh: self.is_fresh(Direction::Down),
+        });
+    }
+
+    fn end_drain(&mut self) {
+        if self.draining.take().is_some() {
+            let drain = self.history.drains.last_mut().expect("it was noted");
+            drain.until = Some(self.now);
+        }
+    }
+
     fn start_write(&mut self, action: &Action) {
         assert!(self.in_flight.is_none(), "two writes at once");
         let resize = action.resize();
         let fate = self.mood.write;
+        let victims = match action {
+            Action::ScaleOut(_) | Action::GiveUpMissing(_) => Vec::new(),
+            Action::Evict { victims, .. } => victims.clone(),
+        };
+        let down_is_fresh = match &self.draining {
+            Some(draining) => draining.down_was_fresh,
+            None => self.is_fresh(Direction::Down),
+        };
+        let ready = self.members.iter().filter(|_| self.healthy);
+        let others_ready = ready.filter(|m| !victims.contains(&m.id)).count();
+        let read = self.state.pool().expect("an action rests on a read");
         let write = Write {
             at: self.now,
             ordered_at: self.now,
             alerts_before: self.history.alerts.len(),
             crashes_before: self.history.crashes.len(),
-            read: self
-                .state
-                .pool()
-                .expect("an action rests on a read")
-                .clone(),
+            read: read.clone(),
             from: resize.from(),
             to: resize.to(),
             direction: resize.direction(),
-            victims: match action {
-                Action::ScaleOut(_) => 0,
-                Action::ScaleIn { victims, .. } => victims.len(),
+            victims: victims.len(),
+            applied: fate.is_applied(),
+            taken: fate.is_taken(),
+            truth: Truth {
+                size: self.size,
+                members: self.members.len(),
+                others_ready,
             },
-            applied: matches!(fate, WriteFate::Applied | WriteFate::UnknownApplied),
             mode: self.state.mode(),
             up_waits: self.up_waits(),
-            down_is_fresh: self.is_fresh(Direction::Down),
+            down_is_fresh,
+            down_has_resolved: self.down_has_resolved(),
         };
-        let outcome = match fate {
-            WriteFate::Applied => Outcome::Applied,
-            WriteFate::NoCapacity => Outcome::Failed(Failure::NoCapacity),
-            WriteFate::Refused => Outcome::Failed(Failure::Refused),
-            WriteFate::UnknownApplied | WriteFate::UnknownLost => Outcome::Failed(Failure::Unknown),
-        };
-        let answer_at = self.now + self.mood.write_takes;
+        self.end_drain();
         self.in_flight = Some(InFlight {
             write,
-            answer_at,
-            outcome,
+            victims,
+            answer_at: self.now + self.mood.write_takes,
+            fate,
         });
+    }
+
+    fn last(&self, direction: Direction) -> Option<&Alert> {
+        let mut alerts = self.history.alerts.iter().rev();
+        alerts.find(|alert| alert.direction == direction)
     }
 
     /// Whether an alert of this direction is young enough to act on, by the history alone.
     fn is_fresh(&self, direction: Direction) -> bool {
-        let last = self
-            .history
-            .alerts
-            .iter()
-            .rev()
-            .find(|a| a.direction == direction);
+        let last = self.last(direction);
         last.is_some_and(|a| self.now.since(a.at) <= self.ttl(direction))
+    }
+
+    fn down_has_resolved(&self) -> bool {
+        let last = self.last(Direction::Down).map(|alert| alert.at);
+        let resolved = self.history.resolved.last().copied();
+        resolved.is_some_and(|resolved| last.is_some_and(|last| resolved > last))
     }
 
     /// Whether a fresh "up" has had no answer yet, by the history alone.
     fn up_waits(&self) -> bool {
-        let last = self
-            .history
-            .alerts
-            .iter()
-            .rev()
-            .find(|a| a.direction == Direction::Up);
         let answered = |at: Moment| {
             self.history.decisions.iter().any(|d| {
                 d.direction == Some(Direction::Up)
                     && match d.verdict {
                         Verdict::Acted | Verdict::Recommended => d.at >= at,
                         Verdict::Refused => d.at + self.rules.window > at,
-                        Verdict::Held | Verdict::Failed | Verdict::Quiet => false,
+                        Verdict::Held
+                        | Verdict::Failed
+                        | Verdict::Quiet
+                        | Verdict::Draining
+                        | Verdict::GivenBack => false,
                     }
             })
         };
+        let last = self.last(Direction::Up);
         last.is_some_and(|a| self.now.since(a.at) <= self.ttl(a.direction) && !answered(a.at))
     }
 

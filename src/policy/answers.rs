@@ -1,0 +1,104 @@
+//! How a request is answered without a change: recorded, held, refused, tried again later.
+
+use super::{
+    decision::{Decision, Reason, Verdict},
+    event::Effect,
+    latch::Direction,
+    rules::Mode,
+    step::Step,
+    time::Moment,
+};
+
+/// A pause before the pool is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Retry {
+    pub(super) at: Moment,
+    pub(super) reason: Reason,
+}
+
+/// A request that was refused, and until when it gets the same answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) direction: Direction,
+    pub(super) reason: Reason,
+    pub(super) until: Moment,
+    /// Whether the refusal is on record; a failed write has none yet.
+    pub(super) is_recorded: bool,
+}
+
+/// A request that waits, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hold {
+    pub(super) direction: Direction,
+    pub(super) reason: Reason,
+}
+
+impl Step<'_> {
+    pub(super) fn save(&mut self) {
+        self.effects.push(Effect::Save(self.state.memo()));
+    }
+
+    pub(super) fn record(
+        &mut self,
+        verdict: Verdict,
+        reason: Reason,
+        direction: Option<Direction>,
+        signals: u32,
+    ) {
+        self.state.recorded = true;
+        self.effects.push(Effect::Record(Decision {
+            at: self.now,
+            verdict,
+            reason,
+            direction,
+            signals,
+            from: self.state.size(),
+            to: None,
+        }));
+    }
+
+    pub(super) fn retry_later(&mut self, reason: Reason) {
+        let at = self.now + self.state.rules.retry;
+        self.state.retry = Some(Retry { at, reason });
+    }
+
+    /// Records that a request waits, once for each thing it waits for.
+    pub(super) fn hold(&mut self, direction: Direction, reason: Reason) {
+        let hold = Some(Hold { direction, reason });
+        if self.state.held != hold {
+            self.state.held = hold;
+            let signals = self.state.slot(direction).map_or(0, |p| p.count);
+            self.record(Verdict::Held, reason, Some(direction), signals);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, direction: Direction, reason: Reason) {
+        let signals = self.state.consume(direction).map_or(0, |p| p.count);
+        self.record(Verdict::Refused, reason, Some(direction), signals);
+        if direction == Direction::Up {
+            self.save();
+        }
+    }
+
+    /// Refuses, and gives the same request the same answer until the window ends or the size changes.
+    pub(super) fn refuse_for_a_window(&mut self, direction: Direction, reason: Reason) {
+        self.refuse(direction, reason);
+        let until = self.now + self.state.rules.window;
+        self.remember_refusal(Refusal {
+            direction,
+            reason,
+            until,
+            is_recorded: true,
+        });
+    }
+
+    pub(super) fn remember_refusal(&mut self, refusal: Refusal) {
+        let Refusal { until, reason, .. } = refusal;
+        self.state.refused = Some(refusal);
+        self.state.held = None;
+        if matches!(self.state.mode, Mode::Pinned(_)) && reason != Reason::Pinned {
+            // A pinned size is asked for without an alert; an alert that is refused for it is not.
+            self.state.retry = Some(Retry { at: until, reason });
+        }
+    }
+}
