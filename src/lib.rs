@@ -13,8 +13,9 @@ pub mod instance_data;
 pub mod local_cloud;
 pub mod local_instance;
 mod plain_http;
-pub mod policy;
 mod scratch_folder;
 pub mod settings;
 pub mod slow_app;
 pub mod telemetry;
+
+pub use ::policy;

@@ -1,12 +1,10 @@
 //! G4: every accepted scale-up is attempted, or refused with a recorded reason; also across crashes.
 
-mod support;
-
 use std::time::Duration;
 
-use autoscaler::policy::{Direction, Moment, Reason, Verdict};
+use super::lives::{life, live};
+use policy::{Direction, Moment, Reason, Verdict};
 use proptest::prelude::*;
-use support::lives::{life, live};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use autoscaler::policy::{
+use policy::{
     Action, Condition, Decision, Direction, DrainId, Effect, Event, Failure, HealthSource, Member,
     MemberId, Memo, Mode, Moment, Outcome, Pool, ReadFailure, Reason, Rules, Size, State, Verdict,
 };

@@ -1,9 +1,7 @@
 //! G2: at most one scaling action in any window, across restarts.
 
-mod support;
-
+use super::lives::{life, live};
 use proptest::prelude::*;
-use support::lives::{life, live};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]

@@ -1,15 +1,13 @@
 //! G6: an action rests on a pool read at most 10 s old, of a pool in state `running`.
 
-mod support;
-
 use std::time::Duration;
 
-use autoscaler::policy::{
+use super::lives::{life, live};
+use policy::{
     Condition, Effect, Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool, Rules,
     Size, State,
 };
 use proptest::prelude::*;
-use support::lives::{life, live};
 
 /// A read that was under way when the alert came may not know what an operator did meanwhile.
 #[test]

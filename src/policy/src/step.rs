@@ -12,10 +12,10 @@ use super::{
 };
 
 /// A step on its way: the state, the time, and the effects so far.
-pub(super) struct Step<'a> {
-    pub(super) state: &'a mut State,
-    pub(super) now: Moment,
-    pub(super) effects: Vec<Effect>,
+pub(crate) struct Step<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) now: Moment,
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl State {
@@ -200,7 +200,7 @@ impl Step<'_> {
 
     /// Refuses alerts that waited too long. One that is being acted on does not age: its drain has
     /// a time limit of its own.
-    pub(super) fn expire(&mut self) {
+    pub(crate) fn expire(&mut self) {
         for direction in [Direction::Up, Direction::Down] {
             let is_used =
                 direction == Direction::Down && matches!(self.state.phase, Phase::Draining(_));

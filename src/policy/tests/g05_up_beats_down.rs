@@ -1,15 +1,13 @@
 //! G5: when both alerts wait in one window, the pool grows and does not shrink.
 
-mod support;
-
 use std::time::Duration;
 
-use autoscaler::policy::{Direction, Mode, Rules};
-use proptest::prelude::*;
-use support::{
+use super::{
     lives::{life, live},
     world::{Happening, World},
 };
+use policy::{Direction, Mode, Rules};
+use proptest::prelude::*;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]

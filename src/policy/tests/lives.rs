@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autoscaler::policy::{Bounds, Condition, Mode, ReadFailure, Rules, Size};
+use policy::{Bounds, Condition, Mode, ReadFailure, Rules, Size};
 use proptest::prelude::*;
 
 use super::world::{Happening, History, Mood, World, WriteFate};

@@ -6,7 +6,7 @@ use super::pool::{Member, MemberId, Pool};
 /// balancer finds unhealthy, then the youngest (the oldest have proved themselves).
 ///
 /// Members of equal rank are ordered by id, so that a repeated choice is the same choice.
-pub(super) fn choose(pool: &Pool, count: usize) -> Vec<MemberId> {
+pub(crate) fn choose(pool: &Pool, count: usize) -> Vec<MemberId> {
     let mut members: Vec<&Member> = pool.members.iter().collect();
     members.sort_by_key(|m| (m.running, m.healthy != Some(false), m.age, m.id));
     members.iter().take(count).map(|m| m.id).collect()
@@ -17,7 +17,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Condition, HealthSource, Moment, Size};
+    use crate::{Condition, HealthSource, Moment, Size};
 
     fn member(running: bool, healthy: Option<bool>, age_s: u64) -> Member {
         Member {

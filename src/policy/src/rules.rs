@@ -139,7 +139,7 @@ pub enum Mode {
 
 impl Mode {
     /// The same mode, a pinned size brought inside the bounds.
-    pub(super) fn within(self, bounds: Bounds) -> Self {
+    pub(crate) fn within(self, bounds: Bounds) -> Self {
         match self {
             Self::Pinned(size) => Self::Pinned(bounds.clamp(size)),
             other => other,

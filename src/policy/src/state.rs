@@ -21,37 +21,37 @@ use super::{
 /// `Event::Woken` at [`State::next_wake`].
 #[derive(Clone, Debug)]
 pub struct State {
-    pub(super) rules: Rules,
-    pub(super) mode: Mode,
-    pub(super) up: Option<Pending>,
-    pub(super) down: Option<Pending>,
-    pub(super) phase: Phase,
+    pub(crate) rules: Rules,
+    pub(crate) mode: Mode,
+    pub(crate) up: Option<Pending>,
+    pub(crate) down: Option<Pending>,
+    pub(crate) phase: Phase,
     /// When the next action is allowed (G2).
-    pub(super) opens: Moment,
+    pub(crate) opens: Moment,
     /// Before this, the pool is not read again.
-    pub(super) retry: Option<Retry>,
+    pub(crate) retry: Option<Retry>,
     /// The latest "up" alert or scale-out; shrinking waits for it to be old.
-    pub(super) last_up: Moment,
-    pub(super) backoff: Backoff,
+    pub(crate) last_up: Moment,
+    pub(crate) backoff: Backoff,
     /// What was refused, so that the same request gets the same answer unread for a while.
-    pub(super) refused: Option<Refusal>,
+    pub(crate) refused: Option<Refusal>,
     /// The hold that was recorded last, so that a waiting request is recorded once.
-    pub(super) held: Option<Hold>,
+    pub(crate) held: Option<Hold>,
     /// When a window without alerts ends.
-    pub(super) review_at: Moment,
+    pub(crate) review_at: Moment,
     /// Whether something was recorded in this window.
-    pub(super) recorded: bool,
-    pub(super) pool: Option<Pool>,
+    pub(crate) recorded: bool,
+    pub(crate) pool: Option<Pool>,
     /// When each member listed now was first seen: its age where the provider names none.
-    pub(super) first_seen: BTreeMap<MemberId, Moment>,
-    pub(super) last_drain: DrainId,
+    pub(crate) first_seen: BTreeMap<MemberId, Moment>,
+    pub(crate) last_drain: DrainId,
     /// Whether the agent stops, so that nothing new may begin.
-    pub(super) stopping: bool,
+    pub(crate) stopping: bool,
 }
 
 /// What is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     Idle,
     /// The pool is being read for a decision; the read was asked for at this moment.
     Reading {
@@ -65,13 +65,13 @@ pub(super) enum Phase {
 
 /// A change under way, with what is put back should nothing come of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Acting {
-    pub(super) resize: Resize,
-    pub(super) victims: Vec<super::Member>,
+pub(crate) struct Acting {
+    pub(crate) resize: Resize,
+    pub(crate) victims: Vec<super::Member>,
     /// The alerts that it answers.
-    pub(super) answers: Option<Pending>,
+    pub(crate) answers: Option<Pending>,
     /// When the next action would be allowed had this one never begun.
-    pub(super) opened: Moment,
+    pub(crate) opened: Moment,
 }
 
 /// The growing pause after the provider had no capacity.
@@ -84,7 +84,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn grow(&mut self, first: Duration, longest: Duration, now: Moment) {
+    pub(crate) fn grow(&mut self, first: Duration, longest: Duration, now: Moment) {
         let pause = first
             .saturating_mul(1 << self.failures.min(16))
             .min(longest);
@@ -235,7 +235,7 @@ impl State {
     }
 
     /// Which way to go: "up" beats "down" (G5); a pinned size beats both.
-    pub(super) fn request(&self) -> Option<Direction> {
+    pub(crate) fn request(&self) -> Option<Direction> {
         if let Mode::Pinned(wanted) = self.mode {
             let size = self.pool.as_ref()?.size;
             return match size.cmp(&wanted) {
@@ -252,7 +252,7 @@ impl State {
     }
 
     /// The earliest moment at which a request may be acted on, and what it waits for.
-    pub(super) fn earliest(&self, direction: Direction) -> (Moment, Reason) {
+    pub(crate) fn earliest(&self, direction: Direction) -> (Moment, Reason) {
         let mut latest = (self.opens, Reason::Window);
         let mut wait = |at: Moment, reason: Reason| {
             if at > latest.0 {
@@ -273,14 +273,14 @@ impl State {
         latest
     }
 
-    pub(super) fn slot(&self, direction: Direction) -> Option<Pending> {
+    pub(crate) fn slot(&self, direction: Direction) -> Option<Pending> {
         match direction {
             Direction::Up => self.up,
             Direction::Down => self.down,
         }
     }
 
-    pub(super) fn ttl(&self, direction: Direction) -> Duration {
+    pub(crate) fn ttl(&self, direction: Direction) -> Duration {
         match direction {
             Direction::Up => self.rules.scale_out.signal_ttl,
             Direction::Down => self.rules.scale_in.signal_ttl,
@@ -293,7 +293,7 @@ impl State {
     }
 
     /// Takes the alerts of one direction away.
-    pub(super) fn consume(&mut self, direction: Direction) -> Option<Pending> {
+    pub(crate) fn consume(&mut self, direction: Direction) -> Option<Pending> {
         match direction {
             Direction::Up => self.up.take(),
             Direction::Down => self.down.take(),
@@ -301,7 +301,7 @@ impl State {
     }
 
     /// Puts alerts back that nothing came of, beside those that came meanwhile.
-    pub(super) fn put_back(&mut self, direction: Direction, pending: Option<Pending>) {
+    pub(crate) fn put_back(&mut self, direction: Direction, pending: Option<Pending>) {
         let slot = match direction {
             Direction::Up => &mut self.up,
             Direction::Down => &mut self.down,
@@ -316,7 +316,7 @@ impl State {
         };
     }
 
-    pub(super) fn size(&self) -> Option<Size> {
+    pub(crate) fn size(&self) -> Option<Size> {
         self.pool.as_ref().map(|pool| pool.size)
     }
 }

@@ -11,34 +11,34 @@ use super::{
 
 /// A pause before the pool is read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Retry {
-    pub(super) at: Moment,
-    pub(super) reason: Reason,
+pub(crate) struct Retry {
+    pub(crate) at: Moment,
+    pub(crate) reason: Reason,
 }
 
 /// A request that was refused, and until when it gets the same answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) direction: Direction,
-    pub(super) reason: Reason,
-    pub(super) until: Moment,
+pub(crate) struct Refusal {
+    pub(crate) direction: Direction,
+    pub(crate) reason: Reason,
+    pub(crate) until: Moment,
     /// Whether the refusal is on record; a failed write has none yet.
-    pub(super) is_recorded: bool,
+    pub(crate) is_recorded: bool,
 }
 
 /// A request that waits, and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hold {
-    pub(super) direction: Direction,
-    pub(super) reason: Reason,
+pub(crate) struct Hold {
+    pub(crate) direction: Direction,
+    pub(crate) reason: Reason,
 }
 
 impl Step<'_> {
-    pub(super) fn save(&mut self) {
+    pub(crate) fn save(&mut self) {
         self.effects.push(Effect::Save(self.state.memo()));
     }
 
-    pub(super) fn record(
+    pub(crate) fn record(
         &mut self,
         verdict: Verdict,
         reason: Reason,
@@ -57,13 +57,13 @@ impl Step<'_> {
         }));
     }
 
-    pub(super) fn retry_later(&mut self, reason: Reason) {
+    pub(crate) fn retry_later(&mut self, reason: Reason) {
         let at = self.now + self.state.rules.retry;
         self.state.retry = Some(Retry { at, reason });
     }
 
     /// Records that a request waits, once for each thing it waits for.
-    pub(super) fn hold(&mut self, direction: Direction, reason: Reason) {
+    pub(crate) fn hold(&mut self, direction: Direction, reason: Reason) {
         let hold = Some(Hold { direction, reason });
         if self.state.held != hold {
             self.state.held = hold;
@@ -72,7 +72,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn refuse(&mut self, direction: Direction, reason: Reason) {
+    pub(crate) fn refuse(&mut self, direction: Direction, reason: Reason) {
         let signals = self.state.consume(direction).map_or(0, |p| p.count);
         self.record(Verdict::Refused, reason, Some(direction), signals);
         if direction == Direction::Up {
@@ -81,7 +81,7 @@ impl Step<'_> {
     }
 
     /// Refuses, and gives the same request the same answer until the window ends or the size changes.
-    pub(super) fn refuse_for_a_window(&mut self, direction: Direction, reason: Reason) {
+    pub(crate) fn refuse_for_a_window(&mut self, direction: Direction, reason: Reason) {
         self.refuse(direction, reason);
         let until = self.now + self.state.rules.window;
         self.remember_refusal(Refusal {
@@ -92,7 +92,7 @@ impl Step<'_> {
         });
     }
 
-    pub(super) fn remember_refusal(&mut self, refusal: Refusal) {
+    pub(crate) fn remember_refusal(&mut self, refusal: Refusal) {
         let Refusal { until, reason, .. } = refusal;
         self.state.refused = Some(refusal);
         self.state.held = None;

@@ -12,7 +12,7 @@ use super::{
 };
 
 impl Step<'_> {
-    pub(super) fn decide(&mut self) {
+    pub(crate) fn decide(&mut self) {
         self.expire();
         let (Some(direction), Some(pool)) = (self.state.request(), self.state.pool.clone()) else {
             return;
@@ -61,7 +61,7 @@ impl Step<'_> {
         bounds.resize(pool.size, Direction::Down, places)
     }
 
-    pub(super) fn can_change(&self, pool: &Pool, direction: Direction) -> Result<(), Reason> {
+    pub(crate) fn can_change(&self, pool: &Pool, direction: Direction) -> Result<(), Reason> {
         if self.now.since(pool.read_at) > self.state.rules.fresh {
             return Err(Reason::StaleRead);
         }
@@ -95,7 +95,7 @@ impl Step<'_> {
     }
 
     /// Orders a change, or in mode `recommend` records that it would have been ordered.
-    pub(super) fn act(&mut self, action: Action, victims: Vec<super::Member>) {
+    pub(crate) fn act(&mut self, action: Action, victims: Vec<super::Member>) {
         let resize = action.resize();
         let direction = resize.direction();
         let reason = self.reason_for(&action);
@@ -138,7 +138,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn record_resize(
+    pub(crate) fn record_resize(
         &mut self,
         verdict: Verdict,
         reason: Reason,

@@ -1,10 +1,8 @@
 //! G1: the agent never asks for a size outside its bounds; found outside, it only moves toward them.
 
-mod support;
-
-use autoscaler::policy::Direction;
+use super::lives::{life, live};
+use policy::Direction;
 use proptest::prelude::*;
-use support::lives::{life, live};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]

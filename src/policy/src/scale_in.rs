@@ -21,9 +21,9 @@ use super::{
 
 /// Members on their way out, and the pool that they were chosen from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Drain {
+pub(crate) struct Drain {
     id: DrainId,
-    pub(super) resize: Resize,
+    pub(crate) resize: Resize,
     victims: Vec<Member>,
     /// Everyone who was a member when the victims were chosen.
     members: BTreeSet<MemberId>,
@@ -40,7 +40,7 @@ enum Progress {
 
 impl Drain {
     /// When the pool is to be looked at next; `None` while a read is awaited.
-    pub(super) fn looks_at(&self) -> Option<Moment> {
+    pub(crate) fn looks_at(&self) -> Option<Moment> {
         match self.progress {
             Progress::Emptying { look_at } => Some(look_at),
             Progress::Confirming { .. } => None,
@@ -48,7 +48,7 @@ impl Drain {
     }
 
     /// When the read for the second decision was asked for.
-    pub(super) fn asked(&self) -> Option<Moment> {
+    pub(crate) fn asked(&self) -> Option<Moment> {
         match self.progress {
             Progress::Emptying { .. } => None,
             Progress::Confirming { asked } => Some(asked),
@@ -90,7 +90,7 @@ impl Drain {
 impl Step<'_> {
     /// The first decision: chooses victims and has them drained. No size is changed yet, so the
     /// window is not touched.
-    pub(super) fn drain(&mut self, pool: &Pool, resize: Resize) {
+    pub(crate) fn drain(&mut self, pool: &Pool, resize: Resize) {
         let ids = victims::choose(pool, resize.members());
         let victims = pool.members.iter().filter(|m| ids.contains(&m.id));
         let id = DrainId(self.state.last_drain.0 + 1);
@@ -120,7 +120,7 @@ impl Step<'_> {
     }
 
     /// Reads the pool, so that what changes in it is seen before the drain ends.
-    pub(super) fn look_while_draining(&mut self) {
+    pub(crate) fn look_while_draining(&mut self) {
         let next = self.now + self.state.rules.retry;
         if let Phase::Draining(drain) = &mut self.state.phase
             && let Progress::Emptying { look_at } = &mut drain.progress
@@ -133,7 +133,7 @@ impl Step<'_> {
 
     /// Gives the victims back as soon as a read shows that the pool is not the one they were
     /// chosen from.
-    pub(super) fn compare_while_draining(&mut self) {
+    pub(crate) fn compare_while_draining(&mut self) {
         if let (Phase::Draining(drain), Some(pool)) = (&self.state.phase, &self.state.pool)
             && let Some(reason) = drain.objection(pool, &self.state.rules)
         {
@@ -143,7 +143,7 @@ impl Step<'_> {
     }
 
     /// The victims are drained: asks for the read that the second decision rests on.
-    pub(super) fn confirm(&mut self, ended: DrainId) {
+    pub(crate) fn confirm(&mut self, ended: DrainId) {
         let asked = self.now;
         if let Phase::Draining(drain) = &mut self.state.phase
             && drain.id == ended
@@ -156,7 +156,7 @@ impl Step<'_> {
 
     /// The second decision, on the read that [`Step::confirm`] asked for. What the pool itself
     /// objects to was heard in [`Step::compare_while_draining`].
-    pub(super) fn decide_again(&mut self) {
+    pub(crate) fn decide_again(&mut self) {
         let (Phase::Draining(drain), Some(pool)) = (&self.state.phase, &self.state.pool) else {
             return;
         };
@@ -175,7 +175,7 @@ impl Step<'_> {
     }
 
     /// Ends a drain, if one is under way, without removing anybody.
-    pub(super) fn give_back(&mut self, reason: Reason) {
+    pub(crate) fn give_back(&mut self, reason: Reason) {
         if let Phase::Draining(drain) = &self.state.phase {
             let drain = drain.clone();
             self.state.phase = Phase::Idle;

@@ -1,11 +1,9 @@
 //! G3 (the policy's part): only a fresh "down" alert, on a whole and settled pool, scales in.
 //! What the intake refuses before it gets here is in `g03_bad_input_never_scales.rs`.
 
-mod support;
-
-use autoscaler::policy::{Direction, HealthSource, Mode};
+use super::lives::{life, live};
+use policy::{Direction, HealthSource, Mode};
 use proptest::prelude::*;
-use support::lives::{life, live};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]

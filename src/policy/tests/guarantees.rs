@@ -1,0 +1,16 @@
+//! The guarantees that are the policy's alone, as properties of random lives of an agent.
+
+#![allow(
+    clippy::struct_excessive_bools,
+    unreachable_pub,
+    reason = "the world's records are plain facts, public to the modules here"
+)]
+
+mod g01_size_within_bounds;
+mod g02_one_action_per_window;
+mod g03_nothing_stale_scales_in;
+mod g04_no_up_is_lost;
+mod g05_up_beats_down;
+mod g06_actions_rest_on_fresh_reads;
+mod lives;
+mod world;
