@@ -1,11 +1,11 @@
 //! G1: the agent never asks for a size outside its bounds; found outside, it only moves toward them.
 
-use super::lives::{life, live};
+use super::lives::{config, life, live};
 use policy::Direction;
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(config())]
 
     #[test]
     fn every_size_asked_for_is_inside_or_nearer(life in life()) {

@@ -1,10 +1,10 @@
 //! G2: at most one scaling action in any window, across restarts.
 
-use super::lives::{life, live};
+use super::lives::{config, life, live};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(config())]
 
     #[test]
     fn writes_are_a_window_apart(life in life()) {

@@ -1,12 +1,12 @@
 //! G3 (the policy's part): only a fresh "down" alert, on a whole and settled pool, scales in.
 //! What the intake refuses before it gets here is in `g03_bad_input_never_scales.rs`.
 
-use super::lives::{life, live};
+use super::lives::{config, life, live};
 use policy::{Direction, HealthSource, Mode};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(config())]
 
     #[test]
     fn scale_in_needs_a_fresh_alert_and_a_settled_pool(life in life()) {

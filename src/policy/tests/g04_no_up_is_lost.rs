@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::lives::{life, live};
+use super::lives::{config, life, live};
 use policy::{Direction, Moment, Reason, Verdict};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(config())]
 
     #[test]
     fn every_up_has_an_answer(life in life()) {

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::{
-    lives::{life, live},
+    lives::{config, life, live},
     world::{Happening, World},
 };
 use policy::{Direction, Mode, Rules};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(config())]
 
     #[test]
     fn nothing_shrinks_while_an_up_waits(life in life()) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::lives::{life, live};
+use super::lives::{config, life, live};
 use policy::{
     Condition, Effect, Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool, Rules,
     Size, State,
@@ -45,7 +45,7 @@ fn a_read_begun_before_the_wish_decides_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(config())]
 
     #[test]
     fn every_action_rests_on_a_fresh_read(life in life()) {

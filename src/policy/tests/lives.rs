@@ -77,6 +77,15 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// Two thousand lives for each property; `PROPTEST_CASES` asks for more or fewer.
+pub fn config() -> ProptestConfig {
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        ProptestConfig::default()
+    } else {
+        ProptestConfig::with_cases(2_000)
+    }
+}
+
 /// Any life of an agent: its rules, the pool's first size, and what happens.
 pub fn life() -> impl Strategy<Value = (Rules, u32, Vec<Happening>)> {
     let rules = (1u32..4, 0u32..8, 1u32..4, 1u32..4).prop_map(|(min, more, out, step_in)| {
