@@ -178,3 +178,104 @@ async fn a_process_that_was_suspended_does_not_catch_up() {
     let rounds = resumed.elapsed().as_millis() / 100 + 2;
     assert!(made <= rounds, "{made} calls in the time of {rounds}");
 }
+
+#[tokio::test]
+async fn a_pool_that_is_gone_is_said_and_the_discovery_file_kept() {
+    let stage = Stage::with_pool(2).await;
+    let agent = stage.start(Wishes::default()).await;
+    stage.until_targets(2).await;
+    stage.cloud.faults().add(Fault {
+        status: Some(404),
+        ..Fault::new("*", 1_000_000, FaultKind::Fail)
+    });
+    agent.alert("up").await;
+    agent.until_decided("held", "pool_not_found").await;
+    let health = agent.get("/healthz").await;
+    assert_eq!(health.status(), 503);
+    let health = health.text().await.unwrap();
+    assert!(health.contains("not found"), "{health}");
+    assert_eq!(stage.targets().map(|targets| targets.len()), Some(2));
+    // It waits for the pool to come back instead of ending.
+    stage.cloud.faults().clear();
+    stage.until_size(3).await;
+}
+
+#[tokio::test]
+async fn a_balancer_that_cannot_be_read_stops_shrinking_only() {
+    for (status, cause) in [(403, "403"), (404, "not found"), (500, "500")] {
+        let stage = Stage::with_pool(2).await;
+        let agent = stage.start(Wishes::default()).await;
+        stage.cloud.faults().add(Fault {
+            status: Some(status),
+            ..Fault::new("get-load-balancer", 1_000_000, FaultKind::Fail)
+        });
+        agent.alert("down").await;
+        agent.until_decided("held", "health_unknown").await;
+        agent.alert("up").await;
+        stage.until_size(3).await;
+        assert_eq!(stage.calls("evict-instance-pool-members"), 0);
+        let log = agent.log();
+        let said = log
+            .lines()
+            .filter(|line| line.contains("get-load-balancer"));
+        assert!(said.count() <= 1, "said once: {log}");
+        if status < 500 {
+            let health = agent.get("/healthz").await.text().await.unwrap();
+            assert!(health.contains(cause), "{health}");
+        }
+    }
+}
+
+/// By mistake: each keeps its own window, and each decides on its own read.
+#[tokio::test]
+async fn two_agents_on_one_pool_never_lose_or_double_a_change() {
+    let stage = Stage::with_pool(2).await;
+    let other_folder = tempfile::tempdir().unwrap();
+    let folder = |name: &str| other_folder.path().join(name).display().to_string();
+    let wishes = Wishes::default().set("scaling.max_size", "4");
+    let first = stage.start(wishes.clone()).await;
+    std::fs::create_dir_all(folder("journal")).unwrap();
+    let journal = agent_support::long_ago().to_string();
+    std::fs::write(folder("journal/journal.json"), journal).unwrap();
+    let second = wishes
+        .set("journal.directory", folder("journal"))
+        .set("discovery.file", folder("discovery.json"));
+    let second = stage.restart(second).await;
+    tokio::join!(first.alert("up"), second.alert("up"));
+    for agent in [&first, &second] {
+        agent.until_decided("acted", "high_load").await;
+    }
+    until("both have asked", || (stage.writes() >= 2).then_some(())).await;
+    until_at_rest(&stage).await;
+    // Both may have read 2, and then asked for the same absolute size.
+    let size = stage.pool().size;
+    assert!((3..=4).contains(&size), "{size}");
+}
+
+/// A call budget that is spent has a name of its own, and the request waits for the next call.
+#[tokio::test]
+async fn a_spent_budget_is_a_reason_of_its_own() {
+    let stage = Stage::with_pool(1).await;
+    let wishes = Wishes::default()
+        .set("exoscale.calls_per_minute", "6")
+        .set("discovery.interval", "1h");
+    let agent = stage.start(wishes).await;
+    agent.alert("up").await;
+    agent.until_decided("held", "budget_spent").await;
+}
+
+#[tokio::test]
+async fn a_rate_limit_on_a_write_keeps_the_alert_and_the_window() {
+    let stage = Stage::with_pool(2).await;
+    let agent = stage.start(Wishes::default()).await;
+    stage.cloud.faults().add(Fault {
+        retry_after_s: Some(2),
+        ..Fault::new("scale-instance-pool", 1, FaultKind::RateLimit)
+    });
+    agent.alert("up").await;
+    agent.until_decided("held", "rate_limited").await;
+    assert_eq!(stage.pool().size, 2);
+    // No other alert comes, and no window of 60 s passes.
+    stage.until_size(3).await;
+    assert_eq!(stage.calls("scale-instance-pool"), 2);
+}
