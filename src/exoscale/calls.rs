@@ -1,7 +1,7 @@
 //! The API's operations that this project calls, and a count of how each call ended.
 //!
-//! One count is one request on the wire (a retry counts again), or one refusal by the budget. A
-//! call whose future is dropped is not counted.
+//! One count is one request on the wire (a retry counts again), or one that was not sent because the
+//! budget is spent or the API asked for a pause. A call whose future is dropped is not counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,6 +37,7 @@ api_calls! {
     ListInstances = "GET" "list-instances",
     GetInstance = "GET" "get-instance",
     GetLoadBalancer = "GET" "get-load-balancer",
+    GetPrivateNetwork = "GET" "get-private-network",
     GetOperation = "GET" "get-operation",
     ListInstanceTypes = "GET" "list-instance-types",
     ListTemplates = "GET" "list-templates",
@@ -99,6 +100,8 @@ outcomes! {
     Malformed = "malformed",
     /// Not sent: the call budget is spent.
     OverBudget = "over-budget",
+    /// Not sent: the API asked for a pause.
+    Paused = "paused",
 }
 
 impl Outcome {
@@ -111,6 +114,8 @@ impl Outcome {
             ErrorKind::TimedOut { .. } => Self::TimedOut,
             ErrorKind::Malformed { .. } => Self::Malformed,
             ErrorKind::BudgetExhausted { .. } => Self::OverBudget,
+            ErrorKind::Paused { .. } => Self::Paused,
+            ErrorKind::Unavailable { .. } => Self::ServerError,
             ErrorKind::Api { status, .. } if !(400..500).contains(status) => Self::ServerError,
             ErrorKind::Api { .. }
             | ErrorKind::NotFound { .. }
@@ -122,7 +127,7 @@ impl Outcome {
 
     /// Whether a request went out at all.
     pub fn was_sent(self) -> bool {
-        self != Self::OverBudget
+        !matches!(self, Self::OverBudget | Self::Paused)
     }
 }
 

@@ -5,7 +5,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{InstanceTypeId, TemplateId};
+use super::{
+    ids::{InstanceTypeId, TemplateId},
+    lenient,
+};
 
 /// One size of server, from `GET /instance-type`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,15 +17,15 @@ use super::ids::{InstanceTypeId, TemplateId};
 pub struct InstanceType {
     pub id: InstanceTypeId,
     /// `standard`, `cpu`, `memory`, …
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub family: String,
     /// `micro`, `tiny`, `small`, …
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub size: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub cpus: u32,
     /// Bytes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub memory: u64,
     /// Whether this account may use it; absent means not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +44,7 @@ impl InstanceType {
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub struct InstanceTypeList {
+    #[serde(deserialize_with = "lenient::null_as_default")]
     pub instance_types: Vec<InstanceType>,
 }
 
@@ -69,17 +73,17 @@ impl Visibility {
 #[allow(missing_docs)]
 pub struct Template {
     pub id: TemplateId,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub name: String,
     /// `private` or `public`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub visibility: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// Bytes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub size: u64,
 }
 
@@ -87,6 +91,7 @@ pub struct Template {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct TemplateList {
+    #[serde(deserialize_with = "lenient::null_as_default")]
     pub templates: Vec<Template>,
 }
 
@@ -108,5 +113,6 @@ pub struct Zone {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ZoneList {
+    #[serde(deserialize_with = "lenient::null_as_default")]
     pub zones: Vec<Zone>,
 }

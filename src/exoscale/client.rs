@@ -19,7 +19,8 @@ use super::{
     transport::{Request, Transport},
 };
 
-/// A client of the API. Clones are cheap and share connections, call budget and counts.
+/// A client of the API. Clones are cheap and share connections, call budget, pauses that the API
+/// asked for, and counts.
 ///
 /// Every method is one call with one deadline ([`ClientConfig::call_deadline`]). A write whose
 /// future is dropped may have been made, like one whose error
@@ -65,7 +66,8 @@ impl Client {
     }
 
     /// `list-instances` with the pool as manager: all members with their addresses in one call,
-    /// whatever the pool's size.
+    /// whatever the pool's size; and one more for each private network where
+    /// [`private_addresses`](ClientConfig::private_addresses) asks for it.
     pub async fn list_pool_members(&self, pool: PoolId) -> Result<Vec<Instance>, ClientError> {
         let query = [
             ("manager-id", pool.to_string()),
@@ -74,7 +76,11 @@ impl Client {
         let list: InstanceList = self
             .send_query(ApiCall::ListInstances, "/instance".to_owned(), query)
             .await?;
-        Ok(list.instances)
+        let mut members = list.instances;
+        if self.transport.config.private_addresses {
+            self.add_private_addresses(&mut members).await?;
+        }
+        Ok(members)
     }
 
     /// `get-instance`

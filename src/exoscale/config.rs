@@ -35,6 +35,9 @@ pub struct ClientConfig {
     /// The most requests in any 60 s; see [`Budget`](super::budget::Budget). `None`, the default,
     /// is unlimited: Exoscale publishes no limit.
     pub budget_per_minute: Option<NonZeroU32>,
+    /// Whether lists of members come with their addresses in private networks. `false`: each such
+    /// list is then one call more for each network.
+    pub private_addresses: bool,
     /// The longest answer to read, in bytes. 8 MiB, some 8,000 instances.
     pub max_body: usize,
 }
@@ -64,6 +67,7 @@ impl ClientConfig {
                 cap: Duration::from_secs(4),
             },
             budget_per_minute: None,
+            private_addresses: false,
             max_body: 8 << 20,
         }
     }

@@ -4,7 +4,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::calls::ApiCall;
+use super::{
+    calls::ApiCall,
+    wording::{says_capacity, says_locked, tidy},
+};
 
 /// A failed call.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -36,25 +39,35 @@ pub enum ErrorKind {
         /// What the API says.
         message: String,
     },
-    /// 429; certainly not applied.
+    /// 429; certainly not applied. Nothing else is sent before the time asked for.
     #[error("too many requests{}", .retry_after.map(|d| format!(", retry after {d:?}")).unwrap_or_default())]
     RateLimited {
         /// What the API asks for, if it does.
         retry_after: Option<Duration>,
     },
-    /// 409: something else is changing the resource.
+    /// 409 or 423, or 403 with the API's "Locked by …": something else holds the resource for now.
     #[error("conflict: {message}")]
     Conflict {
         /// What the API says.
         message: String,
     },
-    /// The account's quota or the provider's capacity is used up. The API has no code of its own
-    /// for it, so this is a status of 400 to 499 whose message says so.
+    /// The account's quota, the provider's capacity or an anti-affinity group is used up. The API
+    /// has no code of its own for it, so this is a status of 400 to 499 whose message says so.
     #[error("out of quota or capacity (HTTP {status}): {message}")]
     Capacity {
         /// The HTTP status.
         status: u16,
         /// What the API says.
+        message: String,
+    },
+    /// A status of 500 or above that says when to come back. Nothing else is sent before.
+    #[error("unavailable (HTTP {status}), retry after {retry_after:?}: {message}")]
+    Unavailable {
+        /// The HTTP status, mostly 503.
+        status: u16,
+        /// What the API asks for.
+        retry_after: Duration,
+        /// What the API says, or the start of the body.
         message: String,
     },
     /// Any other answer that is no success.
@@ -86,6 +99,12 @@ pub enum ErrorKind {
     /// Not sent: the call budget is spent.
     #[error("the budget of API calls is spent, the next call is free in {retry_in:?}")]
     BudgetExhausted {
+        /// When to come back.
+        retry_in: Duration,
+    },
+    /// Not sent: an earlier answer (429, or 503 with `Retry-After`) asked to be left alone.
+    #[error("not sent: the API asked for a pause, which ends in {retry_in:?}")]
+    Paused {
         /// When to come back.
         retry_in: Duration,
     },
@@ -130,15 +149,42 @@ impl ClientError {
             | ErrorKind::Conflict { .. }
             | ErrorKind::Unreachable { .. }
             | ErrorKind::TimedOut { .. }
+            | ErrorKind::Unavailable { .. }
+            | ErrorKind::Paused { .. }
             | ErrorKind::BudgetExhausted { .. } => true,
             ErrorKind::Api { status, .. } => *status >= 500,
-            ErrorKind::OperationFailed { reason, .. } => {
-                matches!(reason.as_str(), "busy" | "conflict")
+            ErrorKind::OperationFailed { reason, message } => {
+                matches!(reason.as_str(), "busy" | "conflict") || says_locked(message)
             }
             ErrorKind::Unauthorized { .. }
             | ErrorKind::NotFound { .. }
             | ErrorKind::Capacity { .. }
             | ErrorKind::Malformed { .. } => false,
+        }
+    }
+
+    /// Whether a write that failed so certainly did nothing: it was not sent, or it was refused. Then
+    /// no action was begun, and there is nothing to read back. Not the opposite of
+    /// [`is_ambiguous`](Self::is_ambiguous): an order that was taken and then failed is neither.
+    pub fn is_certainly_not_applied(&self) -> bool {
+        if self.ambiguous {
+            return false;
+        }
+        match &self.kind {
+            ErrorKind::RateLimited { .. }
+            | ErrorKind::BudgetExhausted { .. }
+            | ErrorKind::Paused { .. }
+            | ErrorKind::Unauthorized { .. }
+            | ErrorKind::NotFound { .. }
+            | ErrorKind::Conflict { .. }
+            | ErrorKind::Capacity { .. }
+            // Without doubt only where there was no connection to send it over.
+            | ErrorKind::Unreachable { .. } => true,
+            ErrorKind::Api { status, .. } => (400..500).contains(status),
+            ErrorKind::Unavailable { .. }
+            | ErrorKind::TimedOut { .. }
+            | ErrorKind::Malformed { .. }
+            | ErrorKind::OperationFailed { .. } => false,
         }
     }
 
@@ -155,11 +201,7 @@ impl ClientError {
 
     /// How long to leave the API alone, where it or the budget says so.
     pub fn retry_after(&self) -> Option<Duration> {
-        match self.kind {
-            ErrorKind::RateLimited { retry_after } => retry_after,
-            ErrorKind::BudgetExhausted { retry_in } => Some(retry_in),
-            _ => None,
-        }
+        self.kind.retry_after()
     }
 
     fn hint(&self) -> String {
@@ -180,17 +222,58 @@ impl ClientError {
 impl ErrorKind {
     /// The kind for an answer that is no success.
     pub(super) fn from_answer(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
-        let message = api_message(body).unwrap_or_else(|| tidy(&String::from_utf8_lossy(body)));
-        match status {
-            401 => Self::Unauthorized { status, message },
-            429 => Self::RateLimited { retry_after },
-            404 => Self::NotFound { message },
-            400..500 if says_capacity(&message) => Self::Capacity { status, message },
-            403 => Self::Unauthorized { status, message },
-            409 => Self::Conflict { message },
+        let message = message(body);
+        match (status, retry_after) {
+            (401, _) => Self::Unauthorized { status, message },
+            (429, _) => Self::RateLimited { retry_after },
+            (404, _) => Self::NotFound { message },
+            (400..500, _) if says_locked(&message) => Self::Conflict { message },
+            (400..500, _) if says_capacity(&message) => Self::Capacity { status, message },
+            (403, _) => Self::Unauthorized { status, message },
+            (409 | 423, _) => Self::Conflict { message },
+            (500.., Some(retry_after)) => Self::Unavailable {
+                status,
+                retry_after,
+                message,
+            },
             _ => Self::Api { status, message },
         }
     }
+
+    /// Whether the API asks to be left alone, for [`retry_after`](Self::retry_after) if it says so.
+    pub(super) fn asks_for_pause(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => *retry_after,
+            Self::Unavailable { retry_after, .. } => Some(*retry_after),
+            Self::BudgetExhausted { retry_in } | Self::Paused { retry_in } => Some(*retry_in),
+            _ => None,
+        }
+    }
+}
+
+/// What an error's body says, in any of the forms that the API's clients know, or its start.
+fn message(body: &[u8]) -> String {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Document {
+        message: Option<String>,
+        error: Option<String>,
+        detail: Option<String>,
+        title: Option<String>,
+    }
+    let document = serde_json::from_slice::<Document>(body).unwrap_or_default();
+    let texts = [
+        document.message,
+        document.error,
+        document.detail,
+        document.title,
+    ];
+    let said = texts.into_iter().flatten().find(|text| !text.is_empty());
+    tidy(&said.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()))
 }
 
 /// The text of the API's own error document, `{"message": "…"}`. Nothing if the body is something
@@ -203,33 +286,6 @@ pub(super) fn api_message(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Document>(body)
         .ok()
         .map(|document| tidy(&document.message))
-}
-
-/// One line of at most 300 characters: such texts come from outside and go to logs.
-pub(super) fn tidy(text: &str) -> String {
-    const LONGEST: usize = 300;
-    let words = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|w| !w.is_empty());
-    let line = words.collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
-fn says_capacity(message: &str) -> bool {
-    let message = message.to_lowercase();
-    [
-        "quota",
-        "limit exceeded",
-        "limit reached",
-        "exceeds the limit",
-        "capacity",
-        "insufficient",
-    ]
-    .iter()
-    .any(|word| message.contains(word))
 }
 
 #[cfg(test)]
@@ -327,14 +383,5 @@ mod tests {
         let ambiguous = error(lost, true);
         assert!(!ambiguous.is_retryable() && ambiguous.is_ambiguous());
         assert!(ambiguous.to_string().contains("may have been made"));
-    }
-
-    #[test]
-    fn texts_from_outside_are_one_short_line() {
-        let text = tidy(&format!("a\r\nb\u{1b}[31m {}", "é".repeat(1000)));
-        assert!(
-            text.starts_with("a b [31m é") && text.chars().count() == 301,
-            "{text}"
-        );
     }
 }

@@ -75,3 +75,7 @@ id!(
     /// A role of an API key: what it may do.
     RoleId
 );
+id!(
+    /// A private network.
+    PrivateNetworkId
+);

@@ -11,13 +11,17 @@ pub mod client;
 pub mod config;
 pub mod error;
 pub mod ids;
+mod lenient;
 pub mod models;
+mod pause;
+pub mod private_networks;
 pub mod retry;
 pub mod secret;
 pub mod signature;
 pub mod templates;
 mod transport;
 mod wait;
+mod wording;
 
 pub use client::Client;
 pub use config::ClientConfig;

@@ -1,16 +1,21 @@
 //! The API's documents, as far as this project reads or serves them.
 //!
-//! Reading is lenient: unknown fields are skipped, absent ones take a default, and a state that
-//! this version does not know becomes `Other` instead of an error (Exoscale added `degraded` in
+//! Reading is lenient: unknown fields are skipped, absent ones and nulls take a default, and a state
+//! that this version does not know becomes `Other` instead of an error (Exoscale added `degraded` in
 //! 2026). Writing gives the API's kebab-case form and leaves out what is absent.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, net::Ipv6Addr};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{
-    InstanceId, InstanceTypeId, LoadBalancerId, OperationId, PoolId, ServiceId, TemplateId,
+use super::{
+    ids::{InstanceId, InstanceTypeId, OperationId, PoolId, PrivateNetworkId, TemplateId},
+    lenient, wording,
 };
 
 /// A state as the API spells it, with a place for spellings that are newer than this program.
@@ -21,12 +26,33 @@ macro_rules! state {
         #[serde(rename_all = "kebab-case")]
         pub enum $name {
             $($(#[$vdoc])* $variant,)*
-            /// A state that this version does not know; treated as "not ready".
+            /// A state that this version does not know; treated as "not ready". Empty if unsaid.
             #[serde(untagged)]
             Other(String),
         }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::Other(String::new())
+            }
+        }
+
+        impl $name {
+            /// Whether the API said nothing.
+            pub fn is_unsaid(&self) -> bool {
+                *self == Self::default()
+            }
+        }
     };
 }
+
+mod load_balancer;
+#[cfg(test)]
+mod tests;
+
+pub use load_balancer::{
+    AddService, HealthCheck, HealthStatus, LoadBalancer, LoadBalancerService, ServerStatus,
+};
 
 state!(
     /// What an instance pool is doing.
@@ -45,7 +71,7 @@ state!(
         Suspended,
         /// Being deleted.
         Destroying,
-        /// Some member could not be made.
+        /// Some member could not be made; see [`InstancePool::error_reason`].
         Degraded,
     }
 );
@@ -95,30 +121,86 @@ state!(
     }
 );
 
-state!(
-    /// The verdict of a load balancer's health check on one server.
-    HealthStatus {
-        /// Answers as it should; receives traffic.
-        Success,
-        /// Does not; receives none.
-        Failure,
-    }
-);
-
 /// Answer of `GET /instance-pool/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub struct InstancePool {
     pub id: PoolId,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub name: String,
     /// Members wanted (not members running).
     pub size: u32,
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub state: PoolState,
+    /// Why it is `degraded`, where the API says so.
+    #[serde(
+        default,
+        deserialize_with = "lenient::or_default",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub error_reason: Option<PoolErrorReason>,
     /// Members, as references that carry nothing but the id.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
     pub instances: Vec<InstanceRef>,
+}
+
+/// What keeps a pool from having the members it wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "ErrorReasonForm")]
+pub struct PoolErrorReason {
+    /// A word for programs.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// A sentence for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl PoolErrorReason {
+    /// Whether quota or capacity is used up.
+    pub fn is_capacity(&self) -> bool {
+        let texts = [&self.kind, &self.message];
+        texts
+            .into_iter()
+            .flatten()
+            .any(|text| wording::says_capacity(text))
+    }
+}
+
+impl fmt::Display for PoolErrorReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<&str> = [&self.kind, &self.message]
+            .into_iter()
+            .filter_map(|text| text.as_deref())
+            .collect();
+        f.write_str(&wording::tidy(&texts.join(": ")))
+    }
+}
+
+/// The API's description does not have it yet: an object, and a plain text is taken, too.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ErrorReasonForm {
+    Text(String),
+    Object {
+        #[serde(rename = "type", default, deserialize_with = "lenient::or_default")]
+        kind: Option<String>,
+        #[serde(default, deserialize_with = "lenient::or_default")]
+        message: Option<String>,
+    },
+}
+
+impl From<ErrorReasonForm> for PoolErrorReason {
+    fn from(form: ErrorReasonForm) -> Self {
+        match form {
+            ErrorReasonForm::Text(message) => Self {
+                kind: None,
+                message: Some(message),
+            },
+            ErrorReasonForm::Object { kind, message } => Self { kind, message },
+        }
+    }
 }
 
 /// A reference to an instance.
@@ -144,26 +226,70 @@ pub struct Manager {
 #[allow(missing_docs)]
 pub struct Instance {
     pub id: InstanceId,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub name: String,
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub state: InstanceState,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// `None` is an unknown age, not a young one or an old one.
+    #[serde(
+        default,
+        deserialize_with = "lenient::or_default",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub created_at: Option<Timestamp>,
     /// Absent while the instance is being made, and for pools without public addresses.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::or_default",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub public_ip: Option<Ipv4Addr>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Only where `public-ip-assignment` is `dual`.
+    #[serde(
+        default,
+        deserialize_with = "lenient::or_default",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub ipv6_address: Option<Ipv6Addr>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// The private networks that it is attached to.
+    #[serde(
+        default,
+        deserialize_with = "lenient::null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub private_networks: Vec<PrivateNetworkRef>,
+    /// Its address in the first of them that leased it one. The API does not list it: the client
+    /// adds it where [`private_addresses`](super::ClientConfig::private_addresses) asks for it.
+    #[serde(skip)]
+    pub private_ip: Option<Ipv4Addr>,
+    #[serde(
+        default,
+        deserialize_with = "lenient::or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub labels: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::or_default",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub manager: Option<Manager>,
+}
+
+/// A reference to a private network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct PrivateNetworkRef {
+    pub id: PrivateNetworkId,
 }
 
 /// Answer of `GET /instance`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct InstanceList {
+    /// Null is an empty list. A document without the field is no list, and no reason to believe
+    /// that there are no instances.
+    #[serde(deserialize_with = "lenient::null_as_default")]
     pub instances: Vec<Instance>,
 }
 
@@ -194,66 +320,6 @@ pub struct Reference {
     pub link: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-}
-
-/// Answer of `GET /load-balancer/{id}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct LoadBalancer {
-    pub id: LoadBalancerId,
-    #[serde(default)]
-    pub name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ip: Option<Ipv4Addr>,
-    #[serde(default)]
-    pub services: Vec<LoadBalancerService>,
-}
-
-/// One forwarded port of a load balancer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct LoadBalancerService {
-    pub id: ServiceId,
-    #[serde(default)]
-    pub name: String,
-    #[serde(default)]
-    pub port: u16,
-    #[serde(default)]
-    pub target_port: u16,
-    /// The health check's verdict per server.
-    #[serde(default)]
-    pub healthcheck_status: Vec<ServerStatus>,
-}
-
-/// The health check's verdict on one server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct ServerStatus {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub public_ip: Option<Ipv4Addr>,
-    pub status: HealthStatus,
-}
-
-/// How a load balancer asks its servers whether they are well.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct HealthCheck {
-    /// `tcp`, `http` or `https`.
-    pub mode: String,
-    /// The servers' port to ask.
-    pub port: u16,
-    /// The path to ask for; `http` and `https` only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uri: Option<String>,
-    /// Seconds between two checks, 5 to 300.
-    pub interval: u32,
-    /// Seconds to wait for an answer, 2 to 60.
-    pub timeout: u32,
-    /// Failures in a row that make a server unhealthy, 1 to 20.
-    pub retries: u32,
 }
 
 /// Body of `POST /instance-pool`, as far as a pool on the local cloud needs it.
@@ -293,20 +359,4 @@ pub struct InstanceTypeRef {
 #[allow(missing_docs)]
 pub struct PoolRef {
     pub id: PoolId,
-}
-
-/// Body of `POST /load-balancer/{id}/service`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct AddService {
-    pub name: String,
-    pub instance_pool: PoolRef,
-    /// `tcp` or `udp`.
-    pub protocol: String,
-    /// `round-robin`, `source-hash` or `maglev-hash`.
-    pub strategy: String,
-    pub port: u16,
-    pub target_port: u16,
-    pub healthcheck: HealthCheck,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     calls::ApiCall, catalog::Visibility, client::Client, error::ClientError, ids::TemplateId,
-    models::Operation,
+    lenient, models::Operation,
 };
 
 /// The MD5 sum of an image, as the API takes it.
@@ -101,6 +101,7 @@ impl Client {
     pub async fn list_registered_templates(&self) -> Result<Vec<RegisteredTemplate>, ClientError> {
         #[derive(Deserialize)]
         struct List {
+            #[serde(deserialize_with = "lenient::null_as_default")]
             templates: Vec<RegisteredTemplate>,
         }
         let query = [("visibility", Visibility::Private.as_str().to_owned())];

@@ -1,10 +1,11 @@
-//! One call over the wire: budget, signature, time limits, retries, and what a failure means.
+//! One call over the wire: pauses, budget, signature, time limits, retries, and what a failure means.
 //!
-//! Reads are repeated; a write is repeated only when it was certainly not applied.
+//! Reads are repeated; a write is repeated only when it was certainly not applied. When the API asks
+//! to be left alone, no call of the client goes out before, urgent or not.
 
 use std::{
     error::Error as _,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,9 +24,11 @@ use super::{
     budget::{Budget, Priority},
     calls::{ApiCall, CallCounters, Outcome},
     config::{ClientConfig, ConfigError},
-    error::{ClientError, ErrorKind, api_message, tidy},
+    error::{ClientError, ErrorKind, api_message},
+    pause::Pause,
     retry::retry_after,
     signature::{SignedRequest, VALIDITY, sign},
+    wording::tidy,
 };
 
 /// What clones of a client share.
@@ -36,6 +39,7 @@ pub(super) struct Transport {
     host: Arc<str>,
     started: Instant,
     budget: Option<Mutex<Budget>>,
+    pause: Mutex<Pause>,
     pub(super) counters: CallCounters,
 }
 
@@ -94,6 +98,7 @@ impl Transport {
             budget: config
                 .budget_per_minute
                 .map(|limit| Mutex::new(Budget::per_minute(limit))),
+            pause: Mutex::default(),
             counters: CallCounters::new(),
             config,
         })
@@ -112,12 +117,14 @@ impl Transport {
             .map_err(|kind| self.error(call, Failure::certain(kind)))?;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
+            let sent = self.started.elapsed();
             let tried = self
                 .attempt(request, left.min(self.config.request_timeout))
                 .await;
             let outcome = tried
                 .as_ref()
                 .map_or_else(|failure| Outcome::of(&failure.kind), |_| Outcome::Ok);
+            self.note(sent, tried.as_ref().err().map(|failure| &failure.kind));
             self.counters.add(call, outcome);
             let failure = match tried {
                 Ok(answer) => return Ok(answer),
@@ -127,27 +134,40 @@ impl Transport {
             if retry >= self.config.retries || !may_repeat(call, &failure) {
                 return Err(self.error(call, failure));
             }
-            let pause = self.pause(retry, &failure.kind);
+            // The jitter comes on top of what the API asks for, or all who were told the same return
+            // together.
+            let jittered = self.config.backoff.pause(retry, fastrand::f64());
+            let pause = self.pause_left().unwrap_or_default() + jittered;
             // Rather tell the caller than wait for a try that cannot be made.
             if Instant::now() + pause >= deadline {
                 return Err(self.error(call, failure));
             }
             tracing::debug!(call = call.id(), error = %failure.kind, ?pause, "Repeating an API call.");
             sleep(pause).await;
-            if Instant::now() >= deadline || self.take(call, priority).is_err() {
+            if Instant::now() >= deadline {
                 return Err(self.error(call, failure));
             }
-            retry += 1;
+            match self.take(call, priority) {
+                Ok(()) => retry += 1,
+                // A pause says when to come back; a spent budget is not what is wrong.
+                Err(kind @ ErrorKind::Paused { .. }) => {
+                    return Err(self.error(call, Failure::certain(kind)));
+                }
+                Err(_) => return Err(self.error(call, failure)),
+            }
         }
     }
 
-    /// Takes one request out of the budget.
+    /// Takes one request out of the budget, unless the API asked to be left alone.
     fn take(&self, call: ApiCall, priority: Priority) -> Result<(), ErrorKind> {
+        if let Some(retry_in) = self.pause_left() {
+            self.counters.add(call, Outcome::Paused);
+            return Err(ErrorKind::Paused { retry_in });
+        }
         let Some(budget) = &self.budget else {
             return Ok(());
         };
-        // A panic elsewhere cannot leave the bucket half changed.
-        let mut budget = budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut budget = lock(budget);
         budget
             .take(self.started.elapsed(), priority)
             .map_err(|refusal| {
@@ -158,14 +178,21 @@ impl Transport {
             })
     }
 
-    fn pause(&self, retry: u32, kind: &ErrorKind) -> Duration {
-        let jittered = self.config.backoff.pause(retry, fastrand::f64());
-        match kind {
-            // The jitter comes on top, or all clients that were told the same return together.
-            ErrorKind::RateLimited {
-                retry_after: Some(asked),
-            } => *asked + jittered,
-            _ => jittered,
+    fn pause_left(&self) -> Option<Duration> {
+        lock(&self.pause).left(self.started.elapsed())
+    }
+
+    /// Keeps what an answer says of when to come back, for all calls.
+    fn note(&self, sent: Duration, failure: Option<&ErrorKind>) {
+        let now = self.started.elapsed();
+        let mut pause = lock(&self.pause);
+        match failure {
+            Some(ErrorKind::Unreachable { .. } | ErrorKind::TimedOut { .. }) => {}
+            Some(kind) if kind.asks_for_pause() => {
+                let random = fastrand::f64();
+                pause.refused(sent, now, kind.retry_after(), self.config.backoff, random);
+            }
+            _ => pause.answered(sent),
         }
     }
 
@@ -265,6 +292,11 @@ impl Transport {
     }
 }
 
+/// A panic elsewhere cannot leave what is kept here half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn method(call: ApiCall) -> Method {
     // The table of calls holds standard methods only.
     Method::from_bytes(call.method().as_bytes()).expect("a standard method")
@@ -303,7 +335,9 @@ fn may_repeat(call: ApiCall, failure: &Failure) -> bool {
         ErrorKind::RateLimited { .. } => true,
         ErrorKind::Unreachable { .. } => !failure.maybe_applied,
         ErrorKind::TimedOut { .. } => !call.is_write(),
-        ErrorKind::Api { status, .. } => *status >= 500 && !call.is_write(),
+        ErrorKind::Api { status, .. } | ErrorKind::Unavailable { status, .. } => {
+            *status >= 500 && !call.is_write()
+        }
         _ => false,
     }
 }

@@ -7,16 +7,18 @@ use tokio::time::sleep;
 use super::{
     calls::ApiCall,
     client::Client,
-    error::{ClientError, ErrorKind, tidy},
+    error::{ClientError, ErrorKind},
     models::{Operation, OperationState},
+    wording::tidy,
 };
 
 impl Client {
     /// Looks at an operation until it ends, with growing, jittered pauses, for `limit` at most.
     ///
     /// An operation that ended badly is [`ErrorKind::OperationFailed`]. One that is still running
-    /// at the limit is [`ErrorKind::TimedOut`], which is ambiguous: it may yet succeed. Passing
-    /// trouble with the API (no connection, 429, 5xx, no budget) is waited out.
+    /// at the limit is [`ErrorKind::TimedOut`], which is ambiguous: it may yet succeed. So is any
+    /// answer that ends the looking (404, 403): the order itself was taken. Passing trouble with
+    /// the API (no connection, 429, 5xx, no budget) is waited out.
     pub async fn wait(
         &self,
         operation: Operation,
@@ -45,7 +47,12 @@ impl Client {
                 Err(error) if error.is_retryable() => {
                     asked_pause = error.retry_after().unwrap_or_default();
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    return Err(ClientError {
+                        ambiguous: true,
+                        ..error
+                    });
+                }
             }
         }
         Ok(operation)

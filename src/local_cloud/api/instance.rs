@@ -85,6 +85,8 @@ impl<'a> Document<'a> {
                 created_at: Some(instance.created_at),
                 public_ip: instance.booted.then_some(instance.ip),
                 ipv6_address: None,
+                private_networks: Vec::new(),
+                private_ip: None,
                 labels: settings.labels.clone(),
                 manager: instance.pool.map(|id| Manager {
                     id,

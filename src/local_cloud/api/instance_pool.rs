@@ -143,6 +143,7 @@ impl<'a> Document<'a> {
                 name: pool.name.clone(),
                 size: pool.size,
                 state: pool.state.clone(),
+                error_reason: None,
                 instances: pool
                     .members
                     .iter()
