@@ -320,3 +320,51 @@ async fn a_pause_costs_no_budget_and_a_spent_budget_has_its_own_kind() {
     assert!(matches!(spent.kind, ErrorKind::BudgetExhausted { .. }));
     assert!(spent.is_certainly_not_applied() && spent.is_retryable());
 }
+
+#[tokio::test]
+async fn a_refused_key_is_probed_now_and_then_and_an_operation_by_itself() {
+    let minute = Duration::from_secs(60);
+    for status in [401, 403] {
+        let server = Server::start(move |_, request| match request.path.as_str() {
+            "/v2/instance" => json(status, message("no")),
+            _ => good(request),
+        })
+        .await;
+        let client = Client::new(ClientConfig {
+            probe_refused_after: minute,
+            ..server.config()
+        })
+        .unwrap();
+        client.list_pool_members(pool_id()).await.unwrap_err();
+        let errors = try_everything(&client).await;
+        let said = |error: &ClientError| {
+            let kind = &error.kind;
+            matches!(kind, ErrorKind::Unauthorized { status: s, .. } if *s == status)
+        };
+        assert!(errors.iter().all(said), "{errors:?}");
+        // An unknown key is refused whatever it asks for, a role for what it lacks.
+        let refused = if status == 401 { 12 } else { 2 };
+        assert_eq!(errors.len(), refused, "{status}");
+        assert_eq!(server.seen().len(), 1 + 12 - refused, "{status}");
+        assert!(errors.iter().all(ClientError::is_certainly_not_applied));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_allowed_again_is_found_by_a_probe() {
+    let server = Server::start(|n, request| match n {
+        0..=2 => json(401, message("no")),
+        _ => good(request),
+    })
+    .await;
+    let client = Client::new(ClientConfig {
+        probe_refused_after: Duration::from_millis(50),
+        ..server.config()
+    })
+    .unwrap();
+    while client.get_instance_pool(pool_id()).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(server.seen().len(), 4);
+    assert!(try_everything(&client).await.is_empty());
+}

@@ -1,7 +1,7 @@
 //! The API's operations that this project calls, and a count of how each call ended.
 //!
 //! One count is one request on the wire (a retry counts again), or one that was not sent because the
-//! budget is spent or the API asked for a pause. A call whose future is dropped is not counted.
+//! budget is spent, the API asked for a pause, or it has just refused the same. A call whose future is dropped is not counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -100,7 +100,7 @@ outcomes! {
     Malformed = "malformed",
     /// Not sent: the call budget is spent.
     OverBudget = "over-budget",
-    /// Not sent: the API asked for a pause.
+    /// Not sent: the API asked for a pause, or has just refused the same.
     Paused = "paused",
 }
 

@@ -38,6 +38,9 @@ pub struct ClientConfig {
     /// Whether lists of members come with their addresses in private networks. `false`: each such
     /// list is then one call more for each network.
     pub private_addresses: bool,
+    /// For so long after 401 or 403 nothing is sent that was refused so: calls then fail at once
+    /// with the same refusal, until one of them is sent as a probe. Zero, the default, sends all.
+    pub probe_refused_after: Duration,
     /// The longest answer to read, in bytes. 8 MiB, some 8,000 instances.
     pub max_body: usize,
 }
@@ -68,6 +71,7 @@ impl ClientConfig {
             },
             budget_per_minute: None,
             private_addresses: false,
+            probe_refused_after: Duration::ZERO,
             max_body: 8 << 20,
         }
     }

@@ -16,6 +16,7 @@ pub mod models;
 mod pause;
 pub mod private_networks;
 pub mod retry;
+mod rights;
 pub mod secret;
 pub mod signature;
 pub mod templates;

@@ -27,6 +27,7 @@ use super::{
     error::{ClientError, ErrorKind, api_message},
     pause::Pause,
     retry::retry_after,
+    rights::Rights,
     signature::{SignedRequest, VALIDITY, sign},
     wording::tidy,
 };
@@ -40,6 +41,7 @@ pub(super) struct Transport {
     started: Instant,
     budget: Option<Mutex<Budget>>,
     pause: Mutex<Pause>,
+    rights: Mutex<Rights>,
     pub(super) counters: CallCounters,
 }
 
@@ -99,6 +101,7 @@ impl Transport {
                 .budget_per_minute
                 .map(|limit| Mutex::new(Budget::per_minute(limit))),
             pause: Mutex::default(),
+            rights: Mutex::default(),
             counters: CallCounters::new(),
             config,
         })
@@ -124,7 +127,11 @@ impl Transport {
             let outcome = tried
                 .as_ref()
                 .map_or_else(|failure| Outcome::of(&failure.kind), |_| Outcome::Ok);
-            self.note(sent, tried.as_ref().err().map(|failure| &failure.kind));
+            self.note(
+                call,
+                sent,
+                tried.as_ref().err().map(|failure| &failure.kind),
+            );
             self.counters.add(call, outcome);
             let failure = match tried {
                 Ok(answer) => return Ok(answer),
@@ -158,33 +165,39 @@ impl Transport {
         }
     }
 
-    /// Takes one request out of the budget, unless the API asked to be left alone.
+    /// Takes one request out of the budget, unless the API asked to be left alone or refuses it.
     fn take(&self, call: ApiCall, priority: Priority) -> Result<(), ErrorKind> {
         if let Some(retry_in) = self.pause_left() {
             self.counters.add(call, Outcome::Paused);
             return Err(ErrorKind::Paused { retry_in });
         }
+        let now = self.started.elapsed();
+        let probe = self.config.probe_refused_after;
+        if let Some(refusal) = lock(&self.rights).refuse(call, now, probe) {
+            self.counters.add(call, Outcome::Paused);
+            return Err(refusal);
+        }
         let Some(budget) = &self.budget else {
             return Ok(());
         };
         let mut budget = lock(budget);
-        budget
-            .take(self.started.elapsed(), priority)
-            .map_err(|refusal| {
-                self.counters.add(call, Outcome::OverBudget);
-                ErrorKind::BudgetExhausted {
-                    retry_in: refusal.retry_in,
-                }
-            })
+        budget.take(now, priority).map_err(|refusal| {
+            self.counters.add(call, Outcome::OverBudget);
+            ErrorKind::BudgetExhausted {
+                retry_in: refusal.retry_in,
+            }
+        })
     }
 
     fn pause_left(&self) -> Option<Duration> {
         lock(&self.pause).left(self.started.elapsed())
     }
 
-    /// Keeps what an answer says of when to come back, for all calls.
-    fn note(&self, sent: Duration, failure: Option<&ErrorKind>) {
+    /// Keeps what an answer says of when to come back and of rights, for all calls.
+    fn note(&self, call: ApiCall, sent: Duration, failure: Option<&ErrorKind>) {
         let now = self.started.elapsed();
+        let probe = self.config.probe_refused_after;
+        lock(&self.rights).note(call, failure, now, probe);
         let mut pause = lock(&self.pause);
         match failure {
             Some(ErrorKind::Unreachable { .. } | ErrorKind::TimedOut { .. }) => {}
