@@ -60,9 +60,10 @@ async fn a_load_balancer_serves_a_pool_and_protects_it_from_deletion() {
     api.post(&format!("{path}/service"), new_service(pool))
         .await
         .refused(409, "port 80 is used");
-    api.delete(&format!("/instance-pool/{pool}"))
-        .await
-        .refused(409, &balancer);
+    api.delete(&format!("/instance-pool/{pool}")).await.refused(
+        403,
+        &format!("is forbidden - reason: Locked by NLB {balancer}"),
+    );
 
     let service = format!("{path}/service/{}", service["id"].as_str().unwrap());
     let updated = api

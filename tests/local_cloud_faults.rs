@@ -119,8 +119,61 @@ async fn faults_that_make_no_sense_are_refused_and_clearing_ends_them() {
     set(json!([{ "operation": "*", "count": 1, "fault": "fail", "status": 200 }]))
         .await
         .refused(400, "status");
+    for operation in ["list-instances", "*"] {
+        let fault = json!({ "operation": operation, "count": 1, "fault": "fail-operation" });
+        set(json!([fault])).await.refused(400, "changes something");
+    }
+    let edit = |edits: Value| json!([{ "operation": "*", "count": 1, "fault": "edit-answer", "edits": edits }]);
+    set(edit(json!([]))).await.refused(400, "at least one");
+    set(edit(json!([{ "path": "state" }])))
+        .await
+        .refused(400, "JSON pointer");
+    api.local(Method::PUT, "/shortage", Some(json!([])))
+        .await
+        .refused(400, "type and message");
     set(json!([{ "operation": "*", "count": 1, "fault": "fail" }])).await;
     api.local(Method::DELETE, "/faults", None).await;
+    assert_eq!(size(&api, &path).await, 1);
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_can_be_changed_and_a_refusal_can_say_what_it_is_told_to() {
+    let (api, path) = api_with_pool().await;
+    let faults = json!([
+        { "operation": "get-instance-pool", "count": 1, "fault": "edit-answer",
+          "edits": [{ "path": "/state", "value": null }, { "path": "/instances" }] },
+        { "operation": "scale-instance-pool", "count": 1, "fault": "fail", "status": 403,
+          "message": "Locked by NLB 0c1b" },
+        { "operation": "scale-instance-pool", "count": 1, "fault": "fail-operation",
+          "reason": "busy", "message": "later" },
+    ]);
+    let set = api
+        .local(Method::PUT, "/faults", Some(faults.clone()))
+        .await;
+    assert_eq!(set.body, faults);
+    let edited = api.get(&path).await.body;
+    assert_eq!(
+        (&edited["state"], &edited["size"]),
+        (&Value::Null, &json!(1))
+    );
+    assert!(edited.get("instances").is_none());
+    assert_eq!(api.get(&path).await.body["state"], "running");
+    let scale = format!("{path}:scale");
+    api.put(&scale, json!({ "size": 2 }))
+        .await
+        .refused(403, "Locked by NLB 0c1b");
+    let taken = api.put(&scale, json!({ "size": 2 })).await.body;
+    assert_eq!(taken["state"], "pending");
+    let operation = format!("/operation/{}", taken["id"].as_str().unwrap());
+    let ended = loop {
+        let operation = api.get(&operation).await.body;
+        if operation["state"] != "pending" {
+            break operation;
+        }
+    };
+    let said = (&ended["state"], &ended["reason"], &ended["message"]);
+    assert_eq!(said, (&json!("failure"), &json!("busy"), &json!("later")));
     assert_eq!(size(&api, &path).await, 1);
     api.cloud.stop().await;
 }

@@ -13,10 +13,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::exoscale::{
     ids::{
-        AntiAffinityGroupId, InstanceId, LoadBalancerId, OperationId, PoolId, RoleId,
-        SecurityGroupId,
+        AntiAffinityGroupId, InstanceId, LoadBalancerId, OperationId, PoolId, PrivateNetworkId,
+        RoleId, SecurityGroupId,
     },
-    models::{Operation, OperationState},
+    models::{Operation, OperationState, PoolErrorReason},
     secret::{ApiKey, ApiSecret},
 };
 
@@ -31,6 +31,7 @@ use super::{
     intercept::Intercept,
     operations::{Failure, Operations},
     pools::Pool,
+    private_networks::PrivateNetwork,
     security_groups::SecurityGroup,
     ssh_keys::SshKey,
     templates::Templates,
@@ -44,12 +45,15 @@ pub(crate) struct State {
     pub(crate) balancers: BTreeMap<LoadBalancerId, Balancer>,
     pub(crate) security_groups: BTreeMap<SecurityGroupId, SecurityGroup>,
     pub(crate) anti_affinity_groups: BTreeMap<AntiAffinityGroupId, AntiAffinityGroup>,
+    pub(crate) private_networks: BTreeMap<PrivateNetworkId, PrivateNetwork>,
     pub(crate) ssh_keys: BTreeMap<String, SshKey>,
     pub(crate) templates: Templates,
     pub(crate) roles: BTreeMap<RoleId, Role>,
     /// By the key itself.
     pub(crate) access_keys: BTreeMap<String, AccessKey>,
     pub(crate) operations: Operations,
+    /// Why no pool gets a new member, when none does.
+    pub(crate) shortage: Option<PoolErrorReason>,
 }
 
 /// A running local cloud, as its API and its tasks see it.
@@ -174,7 +178,7 @@ impl Cloud {
 /// An operation's end when something else came first.
 pub(crate) fn interrupted(message: &str) -> Failure {
     Failure {
-        reason: "interrupted",
+        reason: "interrupted".into(),
         message: message.to_owned(),
     }
 }

@@ -7,11 +7,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::edits::Edit;
+
 /// How a call misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// Answered with an error (`status`, default 503) and not applied.
+    /// Answered with an error (`status`, default 503; `message`; `retry_after_s`) and not applied.
     Fail,
     /// Not applied and not answered: for `delay_ms`, or until the client or the cloud gives up.
     Hang,
@@ -22,6 +24,11 @@ pub enum FaultKind {
     ApplyWithoutAnswer,
     /// Applied and answered properly, after `delay_ms` (default 5 s).
     Slow,
+    /// Taken, and answered with an operation that then fails (`reason`, default `unavailable`;
+    /// `message`) without effect. Only for calls that change something.
+    FailOperation,
+    /// Applied, and answered with `edits` made to the answer.
+    EditAnswer,
 }
 
 /// One entry of `PUT /_local/faults`.
@@ -44,6 +51,15 @@ pub struct Fault {
     /// Milliseconds; see [`FaultKind`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
+    /// What [`FaultKind::Fail`] and [`FaultKind::FailOperation`] say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// A word of the API's list, for [`FaultKind::FailOperation`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Changes to the answer, for [`FaultKind::EditAnswer`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<Edit>,
 }
 
 impl Fault {
@@ -56,6 +72,31 @@ impl Fault {
             status: None,
             retry_after_s: None,
             delay_ms: None,
+            message: None,
+            reason: None,
+            edits: Vec::new(),
+        }
+    }
+
+    /// `count` calls that are answered with this status and message.
+    pub fn fail(
+        operation: impl Into<String>,
+        count: u32,
+        status: u16,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            status: Some(status),
+            message: Some(message.into()),
+            ..Self::new(operation, count, FaultKind::Fail)
+        }
+    }
+
+    /// `count` calls whose answer is changed.
+    pub fn edit(operation: impl Into<String>, count: u32, edits: Vec<Edit>) -> Self {
+        Self {
+            edits,
+            ..Self::new(operation, count, FaultKind::EditAnswer)
         }
     }
 

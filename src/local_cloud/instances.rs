@@ -2,7 +2,12 @@
 //! (`destroying`) or failed on their own (`stopped`, `error`) and replaced by their pool. The life
 //! of an instance of no pool is in [`super::standalone`].
 
-use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -50,6 +55,19 @@ pub(crate) struct InstanceSettings {
     pub(crate) further: Map<String, Value>,
 }
 
+impl InstanceSettings {
+    /// `inet4`, `dual` or `none`.
+    fn public_ip_assignment(&self) -> &str {
+        // The older way to ask for IPv6.
+        let is_enabled = self.further.get("ipv6-enabled").and_then(Value::as_bool);
+        match self.further.get("public-ip-assignment") {
+            Some(Value::String(word)) if word != "inet4" => word,
+            _ if is_enabled == Some(true) => "dual",
+            _ => "inet4",
+        }
+    }
+}
+
 /// One server.
 #[derive(Debug)]
 pub(crate) struct Instance {
@@ -78,6 +96,18 @@ impl Instance {
     /// True until it is asked to leave. A failed instance still holds its place in the pool.
     pub(crate) fn stays(&self) -> bool {
         !self.leave.is_cancelled()
+    }
+
+    /// Its public address, once it has booted, if it is to have one.
+    pub(crate) fn public_ip(&self) -> Option<Ipv4Addr> {
+        let wants = self.settings.public_ip_assignment() != "none";
+        (self.booted && wants).then_some(self.ip)
+    }
+
+    /// Its public IPv6 address: the same one in the form that IPv6 has for it.
+    pub(crate) fn ipv6_address(&self) -> Option<Ipv6Addr> {
+        let wants = self.settings.public_ip_assignment() == "dual";
+        (self.booted && wants).then(|| self.ip.to_ipv6_mapped())
     }
 
     /// True when a load balancer forwards to it.

@@ -1,6 +1,9 @@
 //! Asynchronous operations: what was asked for, and how it ended.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, VecDeque},
+};
 
 use uuid::Uuid;
 
@@ -15,7 +18,7 @@ const KEPT: usize = 10_000;
 /// Why an operation failed: a word from the API's list, and a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    pub(crate) reason: &'static str,
+    pub(crate) reason: Cow<'static, str>,
     pub(crate) message: String,
 }
 
@@ -64,7 +67,7 @@ impl Operations {
             Ok(()) => operation.state = OperationState::Success,
             Err(failure) => {
                 operation.state = OperationState::Failure;
-                operation.reason = Some(failure.reason.to_owned());
+                operation.reason = Some(failure.reason.into_owned());
                 operation.message = Some(failure.message);
             }
         }
@@ -89,7 +92,7 @@ mod tests {
         operations.finish(
             id,
             Err(Failure {
-                reason: "interrupted",
+                reason: "interrupted".into(),
                 message: "deleted meanwhile".to_owned(),
             }),
         );

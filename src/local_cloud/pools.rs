@@ -8,7 +8,8 @@
 //! - A removed member stays in the lists as `destroying` until it has ended.
 //! - New members exist (in state `starting`) as soon as the call is answered; the pool is `running`
 //!   again when the operation ends, which is before they have booted.
-//! - A replaced member does not change the pool's state.
+//! - A replaced member does not change the pool's state, unless it cannot be replaced.
+//! - A pool whose members cannot be made is `degraded` with an `error-reason`, and can be changed.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exoscale::{
     ids::{InstanceId, PoolId},
-    models::{Operation, PoolState},
+    models::{Operation, PoolErrorReason, PoolState},
 };
 
 use super::{
@@ -39,6 +40,8 @@ pub(crate) struct Pool {
     pub(crate) description: Option<String>,
     pub(crate) size: u32,
     pub(crate) state: PoolState,
+    /// Why members are missing.
+    pub(crate) error_reason: Option<PoolErrorReason>,
     pub(crate) settings: Arc<InstanceSettings>,
     /// In the order in which they were made.
     pub(crate) members: Vec<InstanceId>,
@@ -63,6 +66,14 @@ impl Pool {
         if from != to {
             let at = Timestamp::now();
             self.resizes.push(Resize { at, from, to });
+        }
+    }
+
+    fn state_at_rest(&self) -> PoolState {
+        if self.error_reason.is_some() {
+            PoolState::Degraded
+        } else {
+            PoolState::Running
         }
     }
 
@@ -97,6 +108,7 @@ pub(crate) fn create(cloud: &Arc<Cloud>, new: NewPool) -> Result<Operation, Refu
             description: new.description,
             size: new.size,
             state: PoolState::Creating,
+            error_reason: None,
             settings: Arc::new(new.settings),
             members: Vec::new(),
             early_deaths: 0,
@@ -104,7 +116,7 @@ pub(crate) fn create(cloud: &Arc<Cloud>, new: NewPool) -> Result<Operation, Refu
         },
     );
     fill(cloud, &mut state, id);
-    Ok(settle_to_running(cloud, &mut state, id, Vec::new()))
+    Ok(settle_to_rest(cloud, &mut state, id, Vec::new()))
 }
 
 /// `PUT /instance-pool/{id}:scale`.
@@ -123,10 +135,11 @@ pub(crate) fn scale(cloud: &Arc<Cloud>, id: PoolId, size: u32) -> Result<Operati
         fill(cloud, &mut state, id);
     } else if size < before {
         pool.state = PoolState::ScalingDown;
-        let victims = victims(&state, id, before - size);
+        let surplus = staying(&state, id).saturating_sub(to_usize(size));
+        let victims = victims(&state, id, surplus);
         gone = remove_members(&mut state, id, &victims);
     }
-    Ok(settle_to_running(cloud, &mut state, id, gone))
+    Ok(settle_to_rest(cloud, &mut state, id, gone))
 }
 
 /// `PUT /instance-pool/{id}:evict`.
@@ -154,7 +167,7 @@ pub(crate) fn evict(
     pool.resize(pool.size.saturating_sub(evicted));
     pool.state = PoolState::ScalingDown;
     let gone = remove_members(&mut state, id, victims);
-    Ok(settle_to_running(cloud, &mut state, id, gone))
+    Ok(settle_to_rest(cloud, &mut state, id, gone))
 }
 
 /// `PUT /instance-pool/{id}` and the reset of a field: `change` edits the settings, which new
@@ -170,7 +183,7 @@ pub(crate) fn update(
     change(pool, &mut settings);
     pool.settings = Arc::new(settings);
     pool.state = PoolState::Updating;
-    Ok(settle_to_running(cloud, &mut state, id, Vec::new()))
+    Ok(settle_to_rest(cloud, &mut state, id, Vec::new()))
 }
 
 /// `DELETE /instance-pool/{id}`.
@@ -184,9 +197,11 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: PoolId) -> Result<Operation, Refusa
         return Err(busy(pool));
     }
     if let Some(balancer) = balancers::user_of(&state, id) {
-        return Err(Refusal::Conflict(format!(
-            "instance-pool {id} is used by a service of load-balancer {balancer}"
-        )));
+        return Err(Refusal::Locked {
+            operation: "destroyInstancePool",
+            id: id.to_string(),
+            by: format!("NLB {balancer}"),
+        });
     }
     let members = pool.members.clone();
     if let Some(pool) = state.pools.get_mut(&id) {
@@ -201,24 +216,45 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: PoolId) -> Result<Operation, Refusa
     Ok(operation)
 }
 
-/// Makes members until there are as many as wanted.
+/// Makes members until there are as many as wanted, or says why it cannot.
 pub(crate) fn fill(cloud: &Arc<Cloud>, state: &mut State, id: PoolId) {
-    let Some(pool) = state.pools.get(&id) else {
+    let missing = missing(state, id);
+    let shortage = state.shortage.clone().filter(|_| missing > 0);
+    let Some(pool) = state.pools.get_mut(&id) else {
         return;
     };
-    let staying = pool
-        .members
-        .iter()
-        .filter_map(|member| state.instances.get(member));
-    let staying = staying.filter(|instance| instance.stays()).count();
-    let missing = usize::try_from(pool.size)
-        .unwrap_or(usize::MAX)
-        .saturating_sub(staying);
+    pool.error_reason = shortage;
+    if matches!(pool.state, PoolState::Running | PoolState::Degraded) {
+        pool.state = pool.state_at_rest();
+    }
+    if pool.error_reason.is_some() {
+        return;
+    }
     for _ in 0..missing {
         if instances::create(cloud, state, id).is_none() {
             return;
         }
     }
+}
+
+/// How many members there are less than wanted.
+fn missing(state: &State, id: PoolId) -> usize {
+    let wanted = state.pools.get(&id).map_or(0, |pool| to_usize(pool.size));
+    wanted.saturating_sub(staying(state, id))
+}
+
+/// How many members there are that were not asked to leave.
+fn staying(state: &State, id: PoolId) -> usize {
+    let members = state.pools.get(&id).map(|pool| pool.members.iter());
+    let members = members.into_iter().flatten();
+    members
+        .filter_map(|member| state.instances.get(member))
+        .filter(|instance| instance.stays())
+        .count()
+}
+
+fn to_usize(size: u32) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
 }
 
 /// The pool, when it may be changed.
@@ -227,7 +263,7 @@ fn changeable(state: &mut State, id: PoolId) -> Result<&mut Pool, Refusal> {
         .pools
         .get_mut(&id)
         .ok_or_else(|| Refusal::not_found(KIND, id))?;
-    if pool.state == PoolState::Running {
+    if matches!(pool.state, PoolState::Running | PoolState::Degraded) {
         Ok(pool)
     } else {
         Err(busy(pool))
@@ -269,7 +305,7 @@ pub(crate) fn instances_wanted(state: &State) -> u32 {
 }
 
 /// Whom `:scale` removes: failed members first, then the oldest.
-fn victims(state: &State, id: PoolId, count: u32) -> Vec<InstanceId> {
+fn victims(state: &State, id: PoolId, count: usize) -> Vec<InstanceId> {
     let Some(pool) = state.pools.get(&id) else {
         return Vec::new();
     };
@@ -280,7 +316,6 @@ fn victims(state: &State, id: PoolId, count: u32) -> Vec<InstanceId> {
     let (failed, well): (Vec<_>, Vec<_>) = members
         .filter(|instance| instance.stays())
         .partition(|instance| instance.failed());
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
     failed
         .into_iter()
         .chain(well)
@@ -298,8 +333,8 @@ fn remove_members(state: &mut State, id: PoolId, victims: &[InstanceId]) -> Vec<
     gone
 }
 
-/// The operation of a change after which the pool is `running` again.
-fn settle_to_running(
+/// The operation of a change after which the pool is at rest again.
+fn settle_to_rest(
     cloud: &Arc<Cloud>,
     state: &mut State,
     id: PoolId,
@@ -307,9 +342,13 @@ fn settle_to_running(
 ) -> Operation {
     let operation = state.operations.begin(KIND, id.0);
     cloud.settle(operation.id, gone, move |state| {
+        let is_complete = missing(state, id) == 0;
         match state.pools.get_mut(&id) {
             Some(pool) if pool.state != PoolState::Destroying => {
-                pool.state = PoolState::Running;
+                if is_complete {
+                    pool.error_reason = None;
+                }
+                pool.state = pool.state_at_rest();
                 Ok(())
             }
             _ => Err(interrupted("the instance pool was deleted meanwhile")),

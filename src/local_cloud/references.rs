@@ -1,12 +1,12 @@
-//! What pools and instances name: security groups, anti-affinity groups, SSH keys. Nothing that is
+//! What pools and instances name: security groups, anti-affinity groups, private networks, SSH keys. Nothing that is
 //! named can be deleted, and nothing can name what is not there.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::exoscale::ids::{AntiAffinityGroupId, SecurityGroupId};
+use crate::exoscale::ids::{AntiAffinityGroupId, PrivateNetworkId, SecurityGroupId};
 
-use super::{anti_affinity, cloud::State, refusal::Refusal, security_groups};
+use super::{anti_affinity, cloud::State, private_networks, refusal::Refusal, security_groups};
 
 /// Brings the references among the fields to the API's form, which is `{"id": …}` or
 /// `{"name": …}` and nothing else (clients send whole objects), and checks that they are there.
@@ -18,6 +18,8 @@ pub(crate) fn normalise(fields: &mut Map<String, Value>, state: &State) -> Resul
         groups.contains_key(&AntiAffinityGroupId(id))
     };
     by_id(fields, anti_affinity::FIELD, group)?;
+    let network = |id: Uuid| state.private_networks.contains_key(&PrivateNetworkId(id));
+    by_id(fields, private_networks::FIELD, network)?;
     // An empty name, or none, is how clients say "none".
     let empty = |key: &Value| key["name"].as_str().unwrap_or_default().is_empty();
     if fields.get("ssh-key").is_some_and(empty) {

@@ -6,7 +6,8 @@ use thiserror::Error;
 ///
 /// Exoscale does not publish the statuses of its refusals. Chosen here: 400 for a body or an
 /// argument that is wrong, 403 for credentials and for a quota (its text begins with
-/// `quota exceeded`), 404 for a resource that is not there, 409 for one that is busy or in use.
+/// `quota exceeded`), 404 for a resource that is not there, 409 for one that is busy or in use. Known
+/// is the refusal of what a load balancer needs: 403, "Locked by NLB …".
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Refusal {
     /// A field, path or query argument is missing or wrong.
@@ -41,6 +42,16 @@ pub enum Refusal {
     /// It is busy with another change, or used by another resource.
     #[error("{0}")]
     Conflict(String),
+    /// Another resource needs it as it is.
+    #[error("Operation {operation} on resource {id} is forbidden - reason: Locked by {by}")]
+    Locked {
+        /// As the provider's own service names it.
+        operation: &'static str,
+        /// The resource.
+        id: String,
+        /// What needs it.
+        by: String,
+    },
     /// The real API does this; the local cloud does not.
     #[error("the local cloud does not serve {0}")]
     Unsupported(String),
@@ -71,7 +82,7 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Self::Invalid { .. } => 400,
-            Self::Forbidden(_) | Self::Quota { .. } => 403,
+            Self::Forbidden(_) | Self::Quota { .. } | Self::Locked { .. } => 403,
             Self::NotFound { .. } => 404,
             Self::Conflict(_) => 409,
             Self::Unsupported(_) => 501,

@@ -227,7 +227,7 @@ fn start(
                     entry.phase = Phase::Error;
                 }
                 let message = format!("cannot serve on {wanted}: {error}");
-                let failure = Failure { reason: "unavailable", message };
+                let failure = Failure { reason: "unavailable".into(), message };
                 owner.finish(&mut state, operation.id, Err(failure));
             }
         }

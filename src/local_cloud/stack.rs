@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use crate::exoscale::{
     ids::{LoadBalancerId, PoolId},
@@ -35,6 +35,23 @@ impl LocalCloud {
     /// # Errors
     /// The quota is too small, or the load balancer cannot listen.
     pub async fn create_stack(&self, size: u32) -> Result<Stack, Error> {
+        let further = [
+            ("public-ip-assignment".to_owned(), json!("inet4")),
+            ("ipv6-enabled".to_owned(), json!(false)),
+        ];
+        self.create_stack_with(size, Map::from_iter(further)).await
+    }
+
+    /// As [`Self::create_stack`], with further fields of the pool as the API names them, such as
+    /// `public-ip-assignment`.
+    ///
+    /// # Errors
+    /// As [`Self::create_stack`].
+    pub async fn create_stack_with(
+        &self,
+        size: u32,
+        further: Map<String, Value>,
+    ) -> Result<Stack, Error> {
         let (Some(kind), Some(image)) = (INSTANCE_TYPES.first(), TEMPLATES.first()) else {
             return Err(Error::Failed("the catalog is empty".to_owned()));
         };
@@ -49,10 +66,7 @@ impl LocalCloud {
                 instance_prefix: Some("slow-app".to_owned()),
                 user_data: None,
                 labels: BTreeMap::new(),
-                further: Map::from_iter([
-                    ("public-ip-assignment".to_owned(), json!("inet4")),
-                    ("ipv6-enabled".to_owned(), json!(false)),
-                ]),
+                further,
             },
         };
         let pool = self.ended(pools::create(&self.cloud, pool)?).await?;

@@ -198,7 +198,7 @@ fn settle(
         };
         match then {
             Some(wanted) if instance.state != wanted => Err(Failure {
-                reason: "fault",
+                reason: "fault".into(),
                 message: format!(
                     "instance {} did not start; the local cloud's log says why",
                     instance.name

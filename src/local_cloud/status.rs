@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::exoscale::{
     ids::{InstanceId, LoadBalancerId, PoolId, ServiceId},
-    models::{HealthStatus, InstanceState, PoolState},
+    models::{HealthStatus, InstanceState, PoolErrorReason, PoolState},
 };
 
 use super::{
@@ -65,6 +65,8 @@ pub struct PoolStatus {
     pub id: PoolId,
     pub name: String,
     pub state: PoolState,
+    /// Why it is degraded.
+    pub error_reason: Option<PoolErrorReason>,
     pub size: u32,
     pub members: Vec<MemberStatus>,
     /// Every change of size since the pool was made.
@@ -153,6 +155,7 @@ impl PoolStatus {
             id: pool.id,
             name: pool.name.clone(),
             state: pool.state.clone(),
+            error_reason: pool.error_reason.clone(),
             size: pool.size,
             resizes: pool.resizes.clone(),
             members: members.map(MemberStatus::of).collect(),
@@ -178,6 +181,7 @@ fn others(state: &State) -> BTreeMap<&'static str, usize> {
     BTreeMap::from([
         ("security-group", state.security_groups.len()),
         ("anti-affinity-group", state.anti_affinity_groups.len()),
+        ("private-network", state.private_networks.len()),
         ("ssh-key", state.ssh_keys.len()),
         ("iam-role", state.roles.len()),
         ("api-key", state.access_keys.len()),

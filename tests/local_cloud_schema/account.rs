@@ -5,7 +5,7 @@ use autoscaler::local_cloud::catalog;
 use reqwest::Method;
 use serde_json::json;
 
-use super::Checked;
+use super::{Checked, new_pool};
 
 const PUBLIC_KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKD9Hp8hcRZ3N4BHkXxJCVfLhH3H4OhCm3qjeVwIeOCN me";
@@ -14,6 +14,7 @@ pub(crate) async fn changes(checked: &mut Checked) {
     ssh_key(checked).await;
     roles_and_keys(checked).await;
     templates(checked).await;
+    private_network(checked).await;
     let instance = instance_and_groups(checked).await;
     instance_changes(checked, &instance).await;
     checked.delete(&instance).await;
@@ -31,6 +32,38 @@ async fn ssh_key(checked: &mut Checked) {
     assert!(key["fingerprint"].as_str().unwrap().starts_with("SHA256:"));
     checked.get("/ssh-key").await;
     checked.delete("/ssh-key/me").await;
+}
+
+/// With a pool in it, whose members have leases.
+async fn private_network(checked: &mut Checked) {
+    let body = json!({ "name": "inside", "description": "web", "start-ip": "10.0.0.10",
+        "end-ip": "10.0.0.99", "netmask": "255.255.255.0", "labels": { "a": "b" } });
+    let created = checked.change(Method::POST, "/private-network", Some(body));
+    let id = created.await;
+    let path = format!("/private-network/{id}");
+    let mut pool = new_pool(1);
+    pool["private-networks"] = json!([{ "id": id }]);
+    pool["public-ip-assignment"] = json!("dual");
+    let pool = checked
+        .change(Method::POST, "/instance-pool", Some(pool))
+        .await;
+    let running = autoscaler::exoscale::models::InstanceState::Running;
+    checked
+        .api
+        .until("a lease", |status| {
+            status.pools[0].members[0].state == running
+        })
+        .await;
+    let found = checked.get(&path).await;
+    assert_eq!(found["leases"].as_array().unwrap().len(), 1);
+    checked.get("/private-network").await;
+    let members = checked.get("/instance").await;
+    assert_eq!(members["instances"][0]["private-networks"][0]["id"], id);
+    assert!(members["instances"][0]["ipv6-address"].is_string());
+    let reply = checked.api.call(Method::DELETE, &path, None).await;
+    reply.refused(409, "is used by instance-pool");
+    checked.delete(&format!("/instance-pool/{pool}")).await;
+    checked.delete(&path).await;
 }
 
 async fn roles_and_keys(checked: &mut Checked) {

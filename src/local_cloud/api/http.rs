@@ -20,8 +20,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::sleep;
+use uuid::Uuid;
 
-use crate::exoscale::signature::{self, SignedRequest};
+use crate::exoscale::{
+    models::Operation,
+    signature::{self, SignedRequest},
+};
 
 use super::{
     super::{
@@ -29,6 +33,7 @@ use super::{
         faults::{Fault, FaultKind},
         iam,
         intercept::zone_of,
+        operations::Failure,
         refusal::Refusal,
     },
     local,
@@ -38,6 +43,9 @@ use super::{
 
 /// The API's largest body is a pool with 32 KiB of user-data.
 const MAX_BODY: usize = 1 << 20;
+
+/// What a fault says unless it is told what to say.
+const AS_ASKED: &str = "the local cloud fails this call as asked";
 
 /// How long a slowed call takes when its fault does not say.
 const SLOW: Duration = Duration::from_secs(5);
@@ -153,7 +161,7 @@ async fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpR
         None => respond((route.handler)(&call)),
         Some(fault) => {
             tracing::info!(operation = route.operation, kind = ?fault.kind, "misbehaves as asked");
-            misbehave(cloud, &fault, || (route.handler)(&call)).await
+            misbehave(&call, route, &fault).await
         }
     }
 }
@@ -176,16 +184,19 @@ fn check_signature<'h>(
         .map_err(|error| Refusal::Forbidden(error.to_string()))
 }
 
-async fn misbehave(cloud: &Cloud, fault: &Fault, apply: impl FnOnce() -> Answer) -> HttpResponse {
+async fn misbehave(call: &Call<'_>, route: &Route, fault: &Fault) -> HttpResponse {
+    let cloud = call.cloud;
+    let apply = || (route.handler)(call);
     match fault.kind {
         FaultKind::Fail => {
             let status = fault
                 .status
                 .and_then(|status| StatusCode::from_u16(status).ok());
             let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-            failure(status, fault.retry_after_s)
+            failure(fault, status, fault.retry_after_s)
         }
         FaultKind::RateLimit => failure(
+            fault,
             StatusCode::TOO_MANY_REQUESTS,
             Some(fault.retry_after_s.unwrap_or(1)),
         ),
@@ -207,7 +218,32 @@ async fn misbehave(cloud: &Cloud, fault: &Fault, apply: impl FnOnce() -> Answer)
             wait(cloud, sleep(fault.delay().unwrap_or(SLOW))).await;
             respond(apply())
         }
+        FaultKind::FailOperation => respond(Ok(json!(failing_operation(call, route, fault)))),
+        FaultKind::EditAnswer => respond(apply().map(|mut answer| {
+            fault.edits.iter().for_each(|edit| edit.apply(&mut answer));
+            answer
+        })),
     }
+}
+
+/// An operation about the call's resource that will fail.
+fn failing_operation(call: &Call<'_>, route: &Route, fault: &Fault) -> Operation {
+    let id = call.id("id").unwrap_or_else(|_| Uuid::new_v4());
+    let mut state = call.cloud.state();
+    let link = format!("/v2{}", route.path);
+    let operation = state
+        .operations
+        .begin_at(id, link, route.operation.to_owned());
+    let failure = Failure {
+        reason: fault
+            .reason
+            .clone()
+            .map_or("unavailable".into(), Into::into),
+        message: fault.message.clone().unwrap_or_else(|| AS_ASKED.to_owned()),
+    };
+    call.cloud
+        .settle(operation.id, Vec::new(), |_| Err(failure));
+    operation
 }
 
 /// Waits, but not longer than the cloud runs.
@@ -215,12 +251,13 @@ async fn wait(cloud: &Cloud, time: impl Future<Output = ()>) {
     let _ = cloud.stopping.run_until_cancelled(time).await;
 }
 
-fn failure(status: StatusCode, retry_after: Option<u64>) -> HttpResponse {
+fn failure(fault: &Fault, status: StatusCode, retry_after: Option<u64>) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     if let Some(seconds) = retry_after {
         response.insert_header((header::RETRY_AFTER, seconds));
     }
-    response.json(json!({ "message": "the local cloud fails this call as asked" }))
+    let message = fault.message.as_deref().unwrap_or(AS_ASKED);
+    response.json(json!({ "message": message }))
 }
 
 /// Closes the connection: the body fails before the head was sent.

@@ -12,6 +12,7 @@ use super::{
     super::{
         anti_affinity, catalog,
         instances::{self, Instance},
+        private_networks,
         refusal::Refusal,
     },
     route::{Answer, Call, Route},
@@ -83,9 +84,9 @@ impl<'a> Document<'a> {
                 name: instance.name.clone(),
                 state: instance.state.clone(),
                 created_at: Some(instance.created_at),
-                public_ip: instance.booted.then_some(instance.ip),
-                ipv6_address: None,
-                private_networks: Vec::new(),
+                public_ip: instance.public_ip(),
+                ipv6_address: instance.ipv6_address(),
+                private_networks: private_networks::of(instance),
                 private_ip: None,
                 labels: settings.labels.clone(),
                 manager: instance.pool.map(|id| Manager {
@@ -142,7 +143,10 @@ fn list(call: &Call<'_>) -> Answer {
     let state = call.cloud.state();
     let fits = |instance: &&Instance| {
         manager.is_none_or(|manager| instance.pool == Some(manager))
-            && ip.is_none_or(|ip| instance.booted && instance.ip.to_string() == ip)
+            && ip.is_none_or(|ip| {
+                let public = instance.public_ip();
+                public.is_some_and(|public| public.to_string() == ip)
+            })
             && labels.iter().all(|(name, value)| {
                 instance
                     .settings

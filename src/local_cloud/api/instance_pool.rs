@@ -143,7 +143,7 @@ impl<'a> Document<'a> {
                 name: pool.name.clone(),
                 size: pool.size,
                 state: pool.state.clone(),
-                error_reason: None,
+                error_reason: pool.error_reason.clone(),
                 instances: pool
                     .members
                     .iter()

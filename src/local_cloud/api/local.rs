@@ -4,12 +4,19 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::exoscale::ids::InstanceId;
+use crate::exoscale::{ids::InstanceId, models::PoolErrorReason};
 
 use super::{
-    super::{cloud::Cloud, environment, faults::Fault, refusal::Refusal, status::Status},
+    super::{
+        cloud::Cloud,
+        environment,
+        faults::{Fault, FaultKind},
+        refusal::Refusal,
+        shortage,
+        status::Status,
+    },
     http::refuse,
 };
 
@@ -23,6 +30,12 @@ pub(super) fn answer(cloud: &Arc<Cloud>, method: &str, path: &str, body: &[u8]) 
         ("DELETE", "faults") => {
             cloud.faults.clear();
             HttpResponse::Ok().json(cloud.faults.left())
+        }
+        ("GET", "shortage") => HttpResponse::Ok().json(&cloud.state().shortage),
+        ("PUT", "shortage") => set_shortage(cloud, body),
+        ("DELETE", "shortage") => {
+            shortage::set(cloud, None);
+            HttpResponse::Ok().json(Value::Null)
         }
         ("GET", path) => match path
             .strip_prefix("metadata/")
@@ -58,22 +71,53 @@ fn set_faults(cloud: &Cloud, body: &[u8]) -> HttpResponse {
             ));
         }
     };
-    for fault in &faults {
-        let known = fault.operation == "*"
-            || super::routes().any(|route| route.operation == fault.operation);
-        if !known {
-            let problem = format!("{:?} is not an operation that is served", fault.operation);
-            return refuse(&Refusal::invalid("operation", problem));
-        }
-        if fault
-            .status
-            .is_some_and(|status| !(400..=599).contains(&status))
-        {
-            return refuse(&Refusal::invalid("status", "must be from 400 to 599"));
-        }
+    if let Some(refusal) = faults.iter().find_map(|fault| check(fault).err()) {
+        return refuse(&refusal);
     }
     cloud.faults.set(faults);
     HttpResponse::Ok().json(json!(cloud.faults.left()))
+}
+
+fn check(fault: &Fault) -> Result<(), Refusal> {
+    let route = super::routes().find(|route| route.operation == fault.operation);
+    if route.is_none() && fault.operation != "*" {
+        let problem = format!("{:?} is not an operation that is served", fault.operation);
+        return Err(Refusal::invalid("operation", problem));
+    }
+    let is_error = |status: u16| (400..=599).contains(&status);
+    if fault.status.is_some_and(|status| !is_error(status)) {
+        return Err(Refusal::invalid("status", "must be from 400 to 599"));
+    }
+    let changes = route.is_some_and(|route| route.method != "GET");
+    if fault.kind == FaultKind::FailOperation && !changes {
+        let problem = "must be one that changes something, for fail-operation";
+        return Err(Refusal::invalid("operation", problem));
+    }
+    if let Some(edit) = fault.edits.iter().find(|edit| !edit.is_well_formed()) {
+        let problem = format!(
+            "{:?} is no JSON pointer such as /services/*/name",
+            edit.path
+        );
+        return Err(Refusal::invalid("edits.path", problem));
+    }
+    if fault.kind == FaultKind::EditAnswer && fault.edits.is_empty() {
+        return Err(Refusal::invalid("edits", "must name at least one change"));
+    }
+    Ok(())
+}
+
+fn set_shortage(cloud: &Arc<Cloud>, body: &[u8]) -> HttpResponse {
+    match serde_json::from_slice::<PoolErrorReason>(body) {
+        Ok(reason) => {
+            let response = HttpResponse::Ok().json(&reason);
+            shortage::set(cloud, Some(reason));
+            response
+        }
+        Err(error) => refuse(&Refusal::invalid(
+            "body",
+            format!("is no object with type and message: {error}"),
+        )),
+    }
 }
 
 /// `<instance-id>/latest/…`, as at `http://169.254.169.254/latest/…` on an instance.
@@ -91,7 +135,10 @@ fn metadata(cloud: &Cloud, path: &str) -> Result<Vec<u8>, Refusal> {
         }
         "meta-data/instance-id" => Ok(id.to_string().into_bytes()),
         "meta-data/local-hostname" => Ok(instance.name.clone().into_bytes()),
-        "meta-data/public-ipv4" if instance.booted => Ok(instance.ip.to_string().into_bytes()),
+        "meta-data/public-ipv4" => {
+            let ip = instance.public_ip().ok_or_else(absent)?;
+            Ok(ip.to_string().into_bytes())
+        }
         "meta-data/availability-zone" => Ok(cloud.config.zone.clone().into_bytes()),
         _ => Err(absent()),
     }

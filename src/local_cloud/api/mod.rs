@@ -16,6 +16,7 @@ mod load_balancer_service;
 mod local;
 mod machine;
 mod operation;
+mod private_network;
 mod quota;
 mod reverse_dns;
 mod route;
@@ -41,6 +42,7 @@ fn routes() -> impl Iterator<Item = &'static Route> {
         load_balancer::ROUTES,
         load_balancer_service::ROUTES,
         operation::ROUTES,
+        private_network::ROUTES,
         quota::ROUTES,
         reverse_dns::ROUTES,
         security_group::ROUTES,
