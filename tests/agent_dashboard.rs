@@ -5,7 +5,7 @@ mod agent_support;
 use std::{process::Stdio, time::Duration};
 
 use agent_support::{Agent, PATIENCE, Stage, Wishes, until};
-use autoscaler::local_cloud::{Fault, FaultKind};
+use autoscaler::local_cloud::{Edit, Fault, FaultKind};
 use serde_json::Value;
 use tokio::{
     io::AsyncWriteExt as _,
@@ -100,6 +100,29 @@ async fn targets_are_given_once_they_are_known() {
         serde_json::from_str::<Value>(&file).unwrap(),
         "the same as in the file"
     );
+}
+
+#[tokio::test]
+async fn members_without_an_address_turn_health_red() {
+    let stage = Stage::with_pool(2).await;
+    let forever = 1_000_000;
+    let edit = Edit::remove("/instances/*/public-ip");
+    let edited = Fault::edit("list-instances", forever, vec![edit]);
+    stage.cloud.faults().add(edited);
+    let agent = stage.start(Wishes::default()).await;
+    let health = until_health(&agent, 503).await;
+    let said = problem(&health, "addresses").as_str().expect("a problem");
+    assert!(said.contains("without a public address: 2"), "{said}");
+    let line = "Running members have no address of this kind; they are not in the discovery file.";
+    assert_eq!(agent.line(line).unwrap()["fields"]["count"], 2);
+    // A member that still boots is to have none.
+    let starting = Edit::set("/instances/*/state", "starting");
+    let edits = vec![Edit::remove("/instances/*/public-ip"), starting];
+    let edited = Fault::edit("list-instances", forever, edits);
+    stage.cloud.faults().set(vec![edited]);
+    until_health(&agent, 200).await;
+    stage.cloud.faults().clear();
+    stage.until_targets(2).await;
 }
 
 #[tokio::test]

@@ -94,7 +94,12 @@ async fn scripted(answers: &[&[&str]]) -> MockServer {
     for (number, addresses) in answers.iter().enumerate() {
         let list = |ip: &&str| {
             let state = "running";
-            serde_json::json!({ "id": uuid::Uuid::new_v4(), "name": "m", "state": state, "public-ip": ip })
+            let field = if ip.contains(':') {
+                "ipv6-address"
+            } else {
+                "public-ip"
+            };
+            serde_json::json!({ "id": uuid::Uuid::new_v4(), "name": "m", "state": state, field: ip })
         };
         let body =
             serde_json::json!({ "instances": addresses.iter().map(list).collect::<Vec<_>>() });
@@ -179,4 +184,62 @@ async fn one_empty_list_at_the_start_does_not_empty_what_is_there() {
     })
     .await;
     assert_eq!(targets, ["127.0.1.1:9100"]);
+}
+
+#[tokio::test]
+async fn ipv6_targets_are_known_again_after_a_restart_and_kept() {
+    let stage = Stage::with_pool(1).await;
+    let file = stage.discovery_file();
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let held = r#"[{"targets":["[2001:db8::1]:9100","[2001:db8::2]:9100"],"labels":{}}]"#;
+    std::fs::write(&file, held).unwrap();
+    let both = ["2001:db8::1", "2001:db8::2"];
+    let more = ["2001:db8::1", "2001:db8::2", "2001:db8::3"];
+    // The scaler's first look takes one of them, whichever.
+    let short = &both[..1];
+    let server = scripted(&[&both, short, &both, &both, &[], &both, &both, &more]).await;
+    let wishes = Wishes::default()
+        .set("exoscale.endpoint", format!("{}/v2", server.uri()))
+        .set("discovery.addresses", "ipv6");
+    let _agent = stage.start(wishes).await;
+    let mut smallest = usize::MAX;
+    let targets = until("the newcomer is there", || {
+        let targets = stage.targets()?;
+        smallest = smallest.min(targets.len());
+        (targets.len() == 3).then_some(targets)
+    })
+    .await;
+    assert_eq!(smallest, 2, "it shrank");
+    assert_eq!(sorted(targets), more.map(|ip| format!("[{ip}]:9100")));
+}
+
+#[tokio::test]
+async fn a_failed_look_at_the_leases_leaves_the_file_alone() {
+    let stage = Stage::with_pool(1).await;
+    let (member, network) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    let server = MockServer::start().await;
+    let answer = |at: &str, body: Value| {
+        Mock::given(method("GET"))
+            .and(path(format!("/v2/{at}")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(body))
+    };
+    let members = serde_json::json!({ "instances": [{
+        "id": member, "state": "running", "private-networks": [{ "id": network }],
+    }] });
+    answer("instance", members).mount(&server).await;
+    let at = format!("private-network/{network}");
+    let given = serde_json::json!([{ "ip": "10.0.0.7", "instance-id": member }]);
+    let leased = serde_json::json!({ "id": network, "leases": given });
+    answer(&at, leased).up_to_n_times(2).mount(&server).await;
+    let wishes = Wishes::default()
+        .set("exoscale.endpoint", format!("{}/v2", server.uri()))
+        .set("discovery.addresses", "private");
+    let agent = stage.start(wishes).await;
+    assert_eq!(stage.until_targets(1).await, ["10.0.0.7:9100"]);
+    // From now on the leases are not found.
+    until("the failure is said", || {
+        agent.line("Members cannot be listed; the file stays as it is.")
+    })
+    .await;
+    assert_eq!(stage.targets(), Some(vec!["10.0.0.7:9100".to_owned()]));
 }

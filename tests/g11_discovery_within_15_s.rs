@@ -1,7 +1,8 @@
 //! G11 and G10: the discovery actor alone, at the default settings, in virtual time: a change is in
-//! the file within 15 s, and a list that is short once is not a change.
+//! the file within 15 s, and a list that is short once is not a change. For each kind of address.
 
 use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -11,8 +12,12 @@ use actix::{Actor, ActorFutureExt as _, Context, Handler, ResponseActFuture, Wra
 use actix_rt::System;
 use autoscaler::{
     agent::{
-        clock::Clock, config::Discovery as Settings, discovery::Discovery, file_sd,
-        messages::ListMembers, read_model::ReadModel,
+        clock::Clock,
+        config::{AddressKind, Discovery as Settings},
+        discovery::Discovery,
+        file_sd,
+        messages::ListMembers,
+        read_model::ReadModel,
     },
     exoscale::{ClientError, models::Instance},
     policy::Bounds,
@@ -51,17 +56,27 @@ impl Pool {
         } else {
             script.remove(0)
         };
-        let instance = |last: u8| {
-            let ip = format!("127.0.1.{last}");
-            let id = uuid::Uuid::from_u128(last.into());
-            json!({ "id": id, "name": "m", "state": "running", "public-ip": ip })
-        };
-        members
-            .into_iter()
-            .map(|m| serde_json::from_value(instance(m)).unwrap())
-            .collect()
+        members.into_iter().map(instance).collect()
     }
 }
+
+/// A member that has an address of each kind.
+fn instance(last: u8) -> Instance {
+    let id = uuid::Uuid::from_u128(last.into());
+    let instance = json!({ "id": id, "name": "m", "state": "running" });
+    Instance {
+        public_ip: Some(Ipv4Addr::new(192, 0, 2, last)),
+        private_ip: Some(Ipv4Addr::new(10, 0, 0, last)),
+        ipv6_address: Some(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into())),
+        ..serde_json::from_value(instance).unwrap()
+    }
+}
+
+const KINDS: [(AddressKind, &str); 3] = [
+    (AddressKind::Public, "192.0.2."),
+    (AddressKind::Private, "10.0.0."),
+    (AddressKind::Ipv6, "[2001:db8::"),
+];
 
 /// Answers in the cloud actor's place.
 struct Probe(Pool);
@@ -92,8 +107,8 @@ fn virtually<F: Future>(run: impl FnOnce() -> F) -> F::Output {
     System::with_tokio_rt(runtime).block_on(async { run().await })
 }
 
-/// The settings of somebody who sets only what must be set.
-fn defaults(folder: &Path) -> Settings {
+/// The settings of somebody who sets only what must be set, and the kind of address.
+fn settings(folder: &Path, addresses: AddressKind) -> Settings {
     let variables = [
         ("EXOSCALE_KEY", "EXO1"),
         ("EXOSCALE_SECRET", "secret"),
@@ -111,6 +126,7 @@ fn defaults(folder: &Path) -> Settings {
     let (settings, _) = load(&sources).expect("the defaults are complete");
     Settings {
         file: folder.join("config.json"),
+        addresses,
         ..settings.agent.discovery
     }
 }
@@ -129,11 +145,17 @@ fn start(settings: &Settings, pool: &Pool) {
 
 fn in_file(settings: &Settings) -> Option<Vec<u8>> {
     let groups = file_sd::read(&settings.file)?;
-    let last = |target: &String| {
-        let address: std::net::SocketAddrV4 = target.parse().unwrap();
-        address.ip().octets()[3]
+    let mut begins = KINDS.iter();
+    let (_, begin) = begins.find(|(kind, _)| *kind == settings.addresses)?;
+    let targets = groups[0].targets.iter();
+    assert!(targets.clone().all(|target| target.starts_with(begin)));
+    assert!(targets.clone().all(|target| target.ends_with(":9100")));
+    let addresses = file_sd::addresses(&groups).expect("what is written can be read");
+    let last = |address: &IpAddr| match address {
+        IpAddr::V4(ip) => ip.octets()[3],
+        IpAddr::V6(ip) => ip.octets()[15],
     };
-    Some(groups[0].targets.iter().map(last).collect())
+    Some(addresses.iter().map(last).collect())
 }
 
 async fn until_in_file(settings: &Settings, members: &[u8]) -> Duration {
@@ -150,8 +172,14 @@ async fn until_in_file(settings: &Settings, members: &[u8]) -> Duration {
 
 #[test]
 fn a_change_at_any_moment_is_in_the_file_within_15_s() {
+    for (kind, _) in KINDS {
+        a_change_is_in_the_file_within_15_s(kind);
+    }
+}
+
+fn a_change_is_in_the_file_within_15_s(kind: AddressKind) {
     let folder = tempfile::tempdir().unwrap();
-    let settings = defaults(folder.path());
+    let settings = settings(folder.path(), kind);
     virtually(|| async {
         let pool = Pool::default();
         pool.set(&[1, 2]);
@@ -180,8 +208,14 @@ fn a_change_at_any_moment_is_in_the_file_within_15_s() {
 
 #[test]
 fn what_one_list_lacks_stays_and_what_two_lack_leaves() {
+    for (kind, _) in KINDS {
+        what_one_list_lacks_stays(kind);
+    }
+}
+
+fn what_one_list_lacks_stays(kind: AddressKind) {
     let folder = tempfile::tempdir().unwrap();
-    let settings = defaults(folder.path());
+    let settings = settings(folder.path(), kind);
     virtually(|| async {
         let pool = Pool::default();
         pool.set(&[1, 2, 3]);
@@ -220,4 +254,34 @@ fn what_one_list_lacks_stays_and_what_two_lack_leaves() {
         pool.set(&[4]);
         until_in_file(&settings, &[4]).await;
     });
+}
+
+#[test]
+fn another_kind_of_address_replaces_the_old_ones_when_two_lists_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = Pool::default();
+    pool.set(&[1, 2]);
+    for (kind, _) in KINDS {
+        let settings = settings(folder.path(), kind);
+        virtually(|| async {
+            start(&settings, &pool);
+            let calls = pool.calls();
+            while !holds(&settings, kind) {
+                sleep(Duration::from_millis(50)).await;
+            }
+            let expected = if kind == AddressKind::Public { 1 } else { 2 };
+            assert_eq!(
+                pool.calls() - calls,
+                expected,
+                "what was there is confirmed gone"
+            );
+        });
+    }
+}
+
+fn holds(settings: &Settings, kind: AddressKind) -> bool {
+    let groups = file_sd::read(&settings.file).unwrap_or_default();
+    let begin = KINDS.iter().find(|(other, _)| *other == kind).unwrap().1;
+    let mut targets = groups.iter().flat_map(|group| &group.targets);
+    targets.any(|target| target.starts_with(begin))
 }

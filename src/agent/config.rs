@@ -1,6 +1,6 @@
 //! The agent's settings, checked and typed. Where they come from is not known here.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
     exoscale::{
@@ -63,10 +63,47 @@ pub struct Discovery {
     pub interval: Duration,
     /// Pause before the second read that must confirm a disappearance.
     pub confirm_after: Duration,
+    /// Which of a member's addresses is written.
+    pub addresses: AddressKind,
     /// The port of the node exporter.
     pub target_port: u16,
     /// Labels put on every target.
     pub labels: BTreeMap<String, String>,
+}
+
+/// One of the addresses that a member may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressKind {
+    /// The public IPv4 address.
+    Public,
+    /// The address in a private network. Asking for it is one call more for each network.
+    Private,
+    /// The public IPv6 address.
+    Ipv6,
+}
+
+impl AddressKind {
+    /// As the setting spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Private => "private",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+}
+
+impl FromStr for AddressKind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "public" => Ok(Self::Public),
+            "private" => Ok(Self::Private),
+            "ipv6" => Ok(Self::Ipv6),
+            _ => Err("expected `public`, `private` or `ipv6`"),
+        }
+    }
 }
 
 /// Where and from whom alerts are taken.

@@ -1,14 +1,10 @@
 //! The discovery actor: keeps the service discovery file equal to the pool.
 //!
 //! One call a round, whatever the pool's size. A failed call changes nothing (guarantee G10), and a
-//! member leaves the file only when two reads in a row lack it.
+//! member leaves the file only when two reads in a row lack it. Members that run and have no address
+//! of the kind asked for are counted, so that a pool of such members does not look like none.
 
-use std::{
-    collections::BTreeSet,
-    net::{Ipv4Addr, SocketAddrV4},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, sync::Arc};
 
 use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Recipient, WrapFuture as _,
@@ -16,14 +12,14 @@ use actix::{
 use tokio::time::sleep;
 
 use super::{
-    config::Discovery as Settings,
+    config::{AddressKind, Discovery as Settings},
     file_sd::{self, FileError, TargetGroup},
     messages::{ListMembers, Ping},
     read_model::ReadModel,
 };
-use crate::exoscale::models::Instance;
+use crate::exoscale::models::{Instance, InstanceState};
 
-type Addresses = BTreeSet<Ipv4Addr>;
+type Addresses = BTreeSet<IpAddr>;
 
 /// The actor.
 #[derive(Debug)]
@@ -33,12 +29,16 @@ pub struct Discovery {
     read_model: Arc<ReadModel>,
     /// The members as last known; `None` when nothing is known yet.
     known: Option<Addresses>,
+    /// Running members without an address, as last counted.
+    unreachable: usize,
 }
 
-/// What a round came to.
-enum Round {
-    Failed,
-    Listed(Addresses),
+/// What a list of the members says.
+#[derive(Debug, Default)]
+struct Listed {
+    addresses: Addresses,
+    /// Members that run and have no address of the kind asked for.
+    unreachable: usize,
 }
 
 impl Discovery {
@@ -49,16 +49,13 @@ impl Discovery {
         read_model: Arc<ReadModel>,
     ) -> Self {
         file_sd::remove_leftover(&settings.file);
-        let known = file_sd::read(&settings.file).and_then(|groups| {
-            let targets = groups.iter().flat_map(|group| &group.targets);
-            let address = |target: &String| Some(*target.parse::<SocketAddrV4>().ok()?.ip());
-            targets.map(address).collect()
-        });
+        let known = file_sd::read(&settings.file).and_then(|groups| file_sd::addresses(&groups));
         Self {
             settings,
             cloud,
             read_model,
             known,
+            unreachable: 0,
         }
     }
 
@@ -66,17 +63,21 @@ impl Discovery {
         let listed = list(
             self.cloud.clone(),
             self.known.clone(),
-            self.settings.confirm_after,
+            self.settings.clone(),
         );
-        ctx.spawn(listed.into_actor(self).map(|round, discovery, ctx| {
-            discovery.end_round(round, ctx);
-        }));
+        ctx.spawn(
+            listed
+                .into_actor(self)
+                .map(|listed, discovery, ctx| match listed {
+                    Some(listed) => discovery.end_round(listed, ctx),
+                    None => discovery.again(ctx),
+                }),
+        );
     }
 
-    fn end_round(&mut self, round: Round, ctx: &mut Context<Self>) {
-        let Round::Listed(members) = round else {
-            return self.again(ctx);
-        };
+    fn end_round(&mut self, listed: Listed, ctx: &mut Context<Self>) {
+        self.note_unreachable(listed.unreachable);
+        let members = listed.addresses;
         let labels = &self.settings.labels;
         let groups = file_sd::document(members.iter().copied(), self.settings.target_port, labels);
         self.known = Some(members);
@@ -93,6 +94,20 @@ impl Discovery {
         }));
     }
 
+    fn note_unreachable(&mut self, count: usize) {
+        let kind = self.settings.addresses;
+        if count > 0 && count != self.unreachable {
+            let addresses = kind.as_str();
+            tracing::warn!(
+                count,
+                addresses,
+                "Running members have no address of this kind; they are not in the discovery file."
+            );
+        }
+        self.unreachable = count;
+        self.read_model.members_without_address(count, kind);
+    }
+
     /// The next round begins one interval after this one ended, so a slow API causes no pile-up.
     fn again(&self, ctx: &mut Context<Self>) {
         ctx.run_later(self.settings.interval, |discovery, ctx| {
@@ -102,37 +117,35 @@ impl Discovery {
 }
 
 /// Lists the members, and once more when one seems to have gone, or all, for all that is known.
+/// `None` if they cannot be listed.
 async fn list(
     cloud: Recipient<ListMembers>,
     known: Option<Addresses>,
-    confirm_after: std::time::Duration,
-) -> Round {
-    let Some(first) = list_once(&cloud).await else {
-        return Round::Failed;
-    };
+    settings: Settings,
+) -> Option<Listed> {
+    let first = list_once(&cloud, settings.addresses).await?;
     let is_plausible = match &known {
-        Some(known) => known.is_subset(&first),
-        None => !first.is_empty(),
+        Some(known) => known.is_subset(&first.addresses),
+        None => !first.addresses.is_empty(),
     };
     if is_plausible {
-        return Round::Listed(first);
+        return Some(first);
     }
     let known = known.unwrap_or_default();
-    sleep(confirm_after).await;
-    let Some(second) = list_once(&cloud).await else {
-        return Round::Failed;
-    };
-    let in_doubt = first.union(&second).copied();
-    Round::Listed(
-        in_doubt
-            .filter(|ip| second.contains(ip) || known.contains(ip))
+    sleep(settings.confirm_after).await;
+    let second = list_once(&cloud, settings.addresses).await?;
+    let in_doubt = first.addresses.union(&second.addresses).copied();
+    Some(Listed {
+        addresses: in_doubt
+            .filter(|ip| second.addresses.contains(ip) || known.contains(ip))
             .collect(),
-    )
+        unreachable: second.unreachable,
+    })
 }
 
-async fn list_once(cloud: &Recipient<ListMembers>) -> Option<Addresses> {
+async fn list_once(cloud: &Recipient<ListMembers>, kind: AddressKind) -> Option<Listed> {
     match cloud.send(ListMembers).await {
-        Ok(Ok(members)) => Some(addresses(&members)),
+        Ok(Ok(members)) => Some(listed(&members, kind)),
         Ok(Err(error)) => {
             tracing::warn!(%error, "Members cannot be listed; the file stays as it is.");
             None
@@ -145,11 +158,26 @@ async fn list_once(cloud: &Recipient<ListMembers>) -> Option<Addresses> {
 }
 
 /// Members that have an address; one that is being made has none yet.
-fn addresses(members: &[Instance]) -> Addresses {
-    members
-        .iter()
-        .filter_map(|member| member.public_ip)
-        .collect()
+fn listed(members: &[Instance], kind: AddressKind) -> Listed {
+    let mut listed = Listed::default();
+    for member in members {
+        match address(member, kind) {
+            Some(address) => {
+                listed.addresses.insert(address);
+            }
+            None if member.state == InstanceState::Running => listed.unreachable += 1,
+            None => {}
+        }
+    }
+    listed
+}
+
+fn address(member: &Instance, kind: AddressKind) -> Option<IpAddr> {
+    match kind {
+        AddressKind::Public => member.public_ip.map(IpAddr::from),
+        AddressKind::Private => member.private_ip.map(IpAddr::from),
+        AddressKind::Ipv6 => member.ipv6_address.map(IpAddr::from),
+    }
 }
 
 /// Writes the file unless it holds just this. It is looked at each time: somebody may have removed it.

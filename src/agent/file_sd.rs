@@ -4,10 +4,10 @@
 //! A reader sees the old document or the new one, complete, at any moment (guarantee G9).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Write as _},
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// A group of targets with the same labels. The document is a list of such groups; ours has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetGroup {
-    /// `ADDRESS:PORT` each.
+    /// `ADDRESS:PORT` each, `[ADDRESS]:PORT` for IPv6.
     pub targets: Vec<String>,
     /// Labels of every target.
     #[serde(default)]
@@ -25,15 +25,23 @@ pub struct TargetGroup {
 
 /// The document for these members.
 pub fn document(
-    members: impl IntoIterator<Item = Ipv4Addr>,
+    members: impl IntoIterator<Item = IpAddr>,
     port: u16,
     labels: &BTreeMap<String, String>,
 ) -> Vec<TargetGroup> {
-    let target = |ip| SocketAddrV4::new(ip, port).to_string();
+    let target = |ip| SocketAddr::new(ip, port).to_string();
     vec![TargetGroup {
         targets: members.into_iter().map(target).collect(),
         labels: labels.clone(),
     }]
+}
+
+/// The addresses of a document's targets; `None` when one of them is no address.
+pub fn addresses(groups: &[TargetGroup]) -> Option<BTreeSet<IpAddr>> {
+    let targets = groups.iter().flat_map(|group| &group.targets);
+    targets
+        .map(|target| Some(target.parse::<SocketAddr>().ok()?.ip()))
+        .collect()
 }
 
 /// Why the file could not be written.
@@ -105,5 +113,29 @@ fn write(path: &Path, groups: &[TargetGroup]) -> io::Result<()> {
 fn sync_folder(path: &Path) {
     if let Some(Ok(folder)) = path.parent().map(fs::File::open) {
         let _ = folder.sync_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_families_are_written_and_read_back() {
+        let members: [IpAddr; 3] =
+            ["192.0.2.7", "10.0.0.7", "2001:db8::7"].map(|ip| ip.parse().unwrap());
+        let groups = document(members, 9100, &BTreeMap::new());
+        assert_eq!(
+            groups[0].targets,
+            ["192.0.2.7:9100", "10.0.0.7:9100", "[2001:db8::7]:9100"]
+        );
+        assert_eq!(addresses(&groups), Some(BTreeSet::from(members)));
+        let named = |target: &str| TargetGroup {
+            targets: vec![target.to_owned()],
+            labels: BTreeMap::new(),
+        };
+        for strange in ["host.example:9100", "2001:db8::7", "192.0.2.7"] {
+            assert_eq!(addresses(&[named(strange)]), None, "{strange}");
+        }
     }
 }

@@ -27,6 +27,8 @@ pub struct Check {
 pub(super) enum Part {
     /// The members are listed often enough.
     Discovery,
+    /// Every running member has an address to be found at.
+    Addresses,
     /// The discovery file is written.
     File,
     /// The journal is written.
@@ -40,8 +42,9 @@ pub(super) enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Discovery,
+        Self::Addresses,
         Self::File,
         Self::Journal,
         Self::Actors,
@@ -52,6 +55,7 @@ impl Part {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Discovery => "discovery",
+            Self::Addresses => "addresses",
             Self::File => "file",
             Self::Journal => "journal",
             Self::Actors => "actors",

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::{
     clock::Clock,
+    config::AddressKind,
     file_sd::TargetGroup,
     health::{Health, Part},
     messages::ActionReport,
@@ -380,6 +381,14 @@ impl ReadModel {
             tracing::info!(operation, "API operation works again.");
         }
         self.changed(inner);
+    }
+
+    pub(super) fn members_without_address(&self, count: usize, kind: AddressKind) {
+        let kind = kind.as_str();
+        let problem = (count > 0).then(|| {
+            format!("running members without a {kind} address: {count}; see discovery.addresses")
+        });
+        self.check(Part::Addresses, problem);
     }
 
     pub(super) fn file_written(&self, problem: Option<String>) {

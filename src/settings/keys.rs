@@ -14,7 +14,7 @@ use super::reader::Reader;
 use crate::{
     agent::{
         alert_intake::{Authentication, Hmac, PasswordLogin},
-        config::{Alerts, Config, Discovery, Drain, Thresholds, Token},
+        config::{AddressKind, Alerts, Config, Discovery, Drain, Thresholds, Token},
     },
     exoscale::{
         ClientConfig,
@@ -95,6 +95,7 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("discovery.file", "/srv/service-discovery/config.json"),
     ("discovery.interval", "10s"),
     ("discovery.confirm_after", "1s"),
+    ("discovery.addresses", "public"),
     ("discovery.target_port", "9100"),
     ("alerts.address", "0.0.0.0"),
     ("alerts.port", "8090"),
@@ -127,16 +128,22 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
     let thresholds = thresholds(r, rules.as_ref());
     let log_format = r.required("log.format", "`text` or `json`");
     pinned_inside(r, mode, rules.as_ref());
+    let discovery = discovery?;
     Some(Settings {
         agent: Config {
-            client: client?,
+            client: ClientConfig {
+                private_addresses: discovery.addresses == AddressKind::Private,
+                // A key that is refused is tried again in every third round.
+                probe_refused_after: discovery.interval * 3,
+                ..client?
+            },
             pool: pool?,
             load_balancer,
             operation_timeout: operation_timeout?,
             rules: rules?,
             mode: mode?,
             drain: drain?,
-            discovery: discovery?,
+            discovery,
             alerts: alerts?,
             state_directory: state_directory?,
             thresholds: thresholds?,
@@ -251,12 +258,14 @@ fn discovery(r: &mut Reader<'_>) -> Option<Discovery> {
     let file = r.required("discovery.file", "the path of a file");
     let interval = r.duration("discovery.interval", Duration::from_millis(100));
     let confirm_after = r.duration("discovery.confirm_after", NONE);
+    let addresses = r.required("discovery.addresses", "`public`, `private` or `ipv6`");
     let target_port = r.required::<NonZeroU16>("discovery.target_port", "a port");
     let labels = r.table("discovery.labels");
     Some(Discovery {
         file: file?,
         interval: interval?,
         confirm_after: confirm_after?,
+        addresses: addresses?,
         target_port: target_port?.get(),
         labels,
     })
