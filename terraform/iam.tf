@@ -1,15 +1,24 @@
-# The agent's own key: it can do what the agent does, and nothing else.
+# The agent's own key: it can do what the agent does, and nothing else (tests/agent_rights.rs).
 
 locals {
   agent_operations = [
     "get-instance-pool",
     "list-instances",
-    "get-instance",
     "get-operation",
     "get-load-balancer",
     "scale-instance-pool",
     "evict-instance-pool-members",
   ]
+
+  # With discovery.addresses = "private", it also reads the networks' leases.
+  private_address_operations = [
+    "get-private-network",
+  ]
+
+  allowed_operations = concat(
+    local.agent_operations,
+    try(var.agent_settings.discovery.addresses, "public") == "private" ? local.private_address_operations : [],
+  )
 }
 
 resource "exoscale_iam_role" "agent" {
@@ -24,7 +33,7 @@ resource "exoscale_iam_role" "agent" {
         type = "rules"
         rules = [{
           action     = "allow"
-          expression = "operation in [${join(", ", formatlist("'%s'", local.agent_operations))}]"
+          expression = "operation in [${join(", ", formatlist("'%s'", local.allowed_operations))}]"
         }]
       }
     }
