@@ -236,21 +236,23 @@ async fn a_write_that_meets_a_closing_connection_is_never_made_twice() {
 
 #[tokio::test]
 async fn a_write_without_a_connection_is_certain_and_is_tried_again() {
-    // A port that was free a moment ago.
+    // A port that was free a moment ago, and a name that has no address.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}/v2", listener.local_addr().unwrap());
+    let free = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let client = Client::new(config(&endpoint)).unwrap();
-    let error = client.scale_instance_pool(pool_id(), 3).await.unwrap_err();
-    assert!(
-        matches!(error.kind, ErrorKind::Unreachable { .. }),
-        "{error}"
-    );
-    assert!(error.is_retryable() && !error.is_ambiguous());
-    assert_eq!(
-        count(&client, ApiCall::ScaleInstancePool, Outcome::Unreachable),
-        3
-    );
+    for host in [free, format!("{}.invalid", "a".repeat(64))] {
+        let client = Client::new(config(&format!("http://{host}/v2"))).unwrap();
+        let error = client.scale_instance_pool(pool_id(), 3).await.unwrap_err();
+        assert!(
+            matches!(error.kind, ErrorKind::Unreachable { .. }),
+            "{error}"
+        );
+        assert!(error.is_retryable() && !error.is_ambiguous());
+        assert_eq!(
+            count(&client, ApiCall::ScaleInstancePool, Outcome::Unreachable),
+            3
+        );
+    }
 }
 
 #[tokio::test]

@@ -150,3 +150,17 @@ impl std::fmt::Debug for Token {
         f.write_str("Token(redacted)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_address_is_read_as_it_is_written() {
+        for kind in [AddressKind::Public, AddressKind::Private, AddressKind::Ipv6] {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        let error = "IPv4".parse::<AddressKind>().unwrap_err();
+        assert!(error.contains("`public`"), "{error}");
+    }
+}

@@ -4,10 +4,17 @@
 //! member leaves the file only when two reads in a row lack it. Members that run and have no address
 //! of the kind asked for are counted, so that a pool of such members does not look like none.
 
-use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    mem::{Discriminant, discriminant},
+    net::IpAddr,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use actix::{
-    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Recipient, WrapFuture as _,
+    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, MailboxError, Recipient,
+    WrapFuture as _,
 };
 use tokio::time::sleep;
 
@@ -17,7 +24,10 @@ use super::{
     messages::{ListMembers, Ping},
     read_model::ReadModel,
 };
-use crate::exoscale::models::{Instance, InstanceState};
+use crate::exoscale::{
+    ClientError, ErrorKind,
+    models::{Instance, InstanceState},
+};
 
 type Addresses = BTreeSet<IpAddr>;
 
@@ -31,6 +41,14 @@ pub struct Discovery {
     known: Option<Addresses>,
     /// Running members without an address, as last counted.
     unreachable: usize,
+    /// Why the members could not be listed, as last said: what lasts is said once.
+    failure: Option<Discriminant<ErrorKind>>,
+}
+
+/// Why there is no list of the members.
+enum Failure {
+    Api(ClientError),
+    Gone(MailboxError),
 }
 
 /// What a list of the members says.
@@ -56,6 +74,7 @@ impl Discovery {
             read_model,
             known,
             unreachable: 0,
+            failure: None,
         }
     }
 
@@ -65,17 +84,34 @@ impl Discovery {
             self.known.clone(),
             self.settings.clone(),
         );
-        ctx.spawn(
-            listed
-                .into_actor(self)
-                .map(|listed, discovery, ctx| match listed {
-                    Some(listed) => discovery.end_round(listed, ctx),
-                    None => discovery.again(ctx),
-                }),
-        );
+        let ended = listed.into_actor(self).map(|listed, discovery, ctx| {
+            match listed {
+                Ok(listed) => return discovery.end_round(listed, ctx),
+                Err(Failure::Api(error)) => discovery.note_failure(&error),
+                Err(Failure::Gone(error)) => tracing::error!(%error, "Cloud actor is gone."),
+            }
+            discovery.again(ctx);
+        });
+        ctx.spawn(ended);
+    }
+
+    fn note_failure(&mut self, error: &ClientError) {
+        let kind = discriminant(&error.kind);
+        let is_known = self.failure == Some(kind);
+        // A pause is what an earlier failure led to.
+        let follows = self.failure.is_some() && matches!(error.kind, ErrorKind::Paused { .. });
+        if is_known || follows {
+            tracing::debug!(%error, "Members still cannot be listed.");
+        } else {
+            tracing::warn!(%error, "Members cannot be listed; the file stays as it is.");
+            self.failure = Some(kind);
+        }
     }
 
     fn end_round(&mut self, listed: Listed, ctx: &mut Context<Self>) {
+        if self.failure.take().is_some() {
+            tracing::info!("Members are listed again.");
+        }
         self.note_unreachable(listed.unreachable);
         let members = listed.addresses;
         let labels = &self.settings.labels;
@@ -117,25 +153,24 @@ impl Discovery {
 }
 
 /// Lists the members, and once more when one seems to have gone, or all, for all that is known.
-/// `None` if they cannot be listed.
 async fn list(
     cloud: Recipient<ListMembers>,
     known: Option<Addresses>,
     settings: Settings,
-) -> Option<Listed> {
+) -> Result<Listed, Failure> {
     let first = list_once(&cloud, settings.addresses).await?;
     let is_plausible = match &known {
         Some(known) => known.is_subset(&first.addresses),
         None => !first.addresses.is_empty(),
     };
     if is_plausible {
-        return Some(first);
+        return Ok(first);
     }
     let known = known.unwrap_or_default();
     sleep(settings.confirm_after).await;
     let second = list_once(&cloud, settings.addresses).await?;
     let in_doubt = first.addresses.union(&second.addresses).copied();
-    Some(Listed {
+    Ok(Listed {
         addresses: in_doubt
             .filter(|ip| second.addresses.contains(ip) || known.contains(ip))
             .collect(),
@@ -143,18 +178,9 @@ async fn list(
     })
 }
 
-async fn list_once(cloud: &Recipient<ListMembers>, kind: AddressKind) -> Option<Listed> {
-    match cloud.send(ListMembers).await {
-        Ok(Ok(members)) => Some(listed(&members, kind)),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "Members cannot be listed; the file stays as it is.");
-            None
-        }
-        Err(error) => {
-            tracing::error!(%error, "Cloud actor is gone.");
-            None
-        }
-    }
+async fn list_once(cloud: &Recipient<ListMembers>, kind: AddressKind) -> Result<Listed, Failure> {
+    let members = cloud.send(ListMembers).await.map_err(Failure::Gone)?;
+    Ok(listed(&members.map_err(Failure::Api)?, kind))
 }
 
 /// Members that have an address; one that is being made has none yet.
