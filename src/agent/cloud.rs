@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     clock::Clock,
-    config::Config,
+    config::{AddressKind, Config},
+    discovery::address,
     drain::Drainer,
     messages::{ActionReport, DrainMembers, GiveBack, ListMembers, Perform, Ping, ReadPool},
     read_model::ReadModel,
@@ -37,6 +38,7 @@ pub struct Cloud {
     pub(super) api: Client,
     pub(super) pool: PoolId,
     load_balancer: Option<LoadBalancerId>,
+    addresses: AddressKind,
     pub(super) operation_timeout: Duration,
     drainer: Drainer,
     pub(super) clock: Clock,
@@ -58,6 +60,7 @@ impl Cloud {
             api,
             pool: config.pool,
             load_balancer: config.load_balancer,
+            addresses: config.discovery.addresses,
             operation_timeout: config.operation_timeout,
             drainer,
             clock,
@@ -93,7 +96,10 @@ impl Cloud {
             counted: counted(&pool, &leaving),
             members: members
                 .iter()
-                .map(|instance| member(instance, by_address.as_ref(), now))
+                .map(|instance| {
+                    let address = address(instance, self.addresses);
+                    member(instance, address, by_address.as_ref(), now)
+                })
                 .collect(),
         };
         self.read_model.pool_read(&found, &pool, &members);
@@ -129,7 +135,7 @@ impl Cloud {
             .into_iter()
             .partition(|instance| instance.state.is_leaving());
         let running = members.iter().filter(|m| m.state == InstanceState::Running);
-        let addresses: Vec<IpAddr> = running.filter_map(address).collect();
+        let addresses: Vec<IpAddr> = running.filter_map(|m| address(m, self.addresses)).collect();
         if !addresses.is_empty() {
             self.drainer.give_back_leftovers(addresses);
         }
@@ -143,7 +149,9 @@ fn read_failure(error: &ClientError) -> ReadFailure {
     match (&error.kind, error.call) {
         (ErrorKind::Unauthorized { .. }, _) => ReadFailure::Unauthorised,
         (ErrorKind::NotFound { .. }, ApiCall::GetInstancePool) => ReadFailure::NotFound,
-        (ErrorKind::RateLimited { .. }, _) => ReadFailure::RateLimited(wait),
+        (ErrorKind::RateLimited { .. } | ErrorKind::Paused { .. }, _) => {
+            ReadFailure::RateLimited(wait)
+        }
         (ErrorKind::BudgetExhausted { .. }, _) => ReadFailure::BudgetSpent(wait),
         _ => ReadFailure::Unavailable,
     }
@@ -166,11 +174,6 @@ fn counted(pool: &InstancePool, leaving: &HashSet<MemberId>) -> usize {
     ids.filter(|id| !leaving.contains(id)).count()
 }
 
-/// Where the member's application can be reached.
-fn address(instance: &Instance) -> Option<IpAddr> {
-    instance.public_ip.map(IpAddr::V4)
-}
-
 /// Health by address, as the balancer sees it; the worst where several services disagree.
 fn health_by_address(balancer: &LoadBalancer) -> HashMap<Ipv4Addr, bool> {
     let mut health = HashMap::new();
@@ -186,13 +189,18 @@ fn health_by_address(balancer: &LoadBalancer) -> HashMap<Ipv4Addr, bool> {
     health
 }
 
-fn member(instance: &Instance, health: Option<&HashMap<Ipv4Addr, bool>>, now: Timestamp) -> Member {
+fn member(
+    instance: &Instance,
+    address: Option<IpAddr>,
+    health: Option<&HashMap<Ipv4Addr, bool>>,
+    now: Timestamp,
+) -> Member {
     let age = instance
         .created_at
         .map(|created| now.duration_since(created));
     Member {
         id: MemberId(instance.id.0),
-        address: address(instance),
+        address,
         running: instance.state == InstanceState::Running,
         // A member that the balancer does not list yet is not served by it.
         healthy: health.map(|health| {

@@ -198,7 +198,8 @@ fn listed(members: &[Instance], kind: AddressKind) -> Listed {
     listed
 }
 
-fn address(member: &Instance, kind: AddressKind) -> Option<IpAddr> {
+/// Where a member is found, by this kind of address.
+pub(super) fn address(member: &Instance, kind: AddressKind) -> Option<IpAddr> {
     match kind {
         AddressKind::Public => member.public_ip.map(IpAddr::from),
         AddressKind::Private => member.private_ip.map(IpAddr::from),

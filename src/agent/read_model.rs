@@ -433,8 +433,12 @@ fn state_name(pool: &InstancePool) -> String {
     name.unwrap_or("unknown").to_owned()
 }
 
-fn degraded(_: &InstancePool) -> String {
-    "the provider reports the pool as degraded".to_owned()
+fn degraded(pool: &InstancePool) -> String {
+    let said = "the provider reports the pool as degraded";
+    match &pool.error_reason {
+        Some(reason) => format!("{said}: {reason}"),
+        None => said.to_owned(),
+    }
 }
 
 fn log(decision: &Decision) {

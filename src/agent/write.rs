@@ -160,7 +160,7 @@ impl Write {
 fn is_written(sent: &Result<Operation, ClientError>) -> bool {
     match sent {
         Ok(_) => true,
-        Err(error) => error.is_ambiguous(),
+        Err(error) => !error.is_certainly_not_applied(),
     }
 }
 
@@ -182,7 +182,9 @@ fn failure(error: &ClientError) -> (Failure, String) {
         Failure::Unknown
     } else {
         match error.kind {
-            ErrorKind::RateLimited { .. } => postponed(Reason::RateLimited),
+            ErrorKind::RateLimited { .. } | ErrorKind::Paused { .. } => {
+                postponed(Reason::RateLimited)
+            }
             ErrorKind::BudgetExhausted { .. } => postponed(Reason::BudgetSpent),
             ErrorKind::Conflict { .. } => postponed(Reason::Conflict),
             _ if error.is_retryable() => postponed(Reason::ApiUnavailable),
