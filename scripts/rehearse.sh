@@ -5,8 +5,9 @@
 #   scripts/rehearse.sh
 #
 # Needs terraform and curl, and Go for the provider unless AUTOSCALER_TERRAFORM_PROVIDER names one.
-# SPEED (10) is how much faster than Exoscale it goes. It takes some three minutes, opens no
-# connection to another machine once everything is built, and cleans up however it ends.
+# SPEED (10) is how much faster than Exoscale it goes; REHEARSE_PROFILE=dev takes the programs of that
+# build instead of release's. It takes some two minutes once everything is built, opens no connection to
+# another machine from then on, and cleans up however it ends.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -28,13 +29,18 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-command -v terraform >/dev/null || fail "there is no terraform on PATH"
-command -v curl >/dev/null || fail "there is no curl on PATH"
+programs=(terraform curl cargo)
+[[ -n ${AUTOSCALER_TERRAFORM_PROVIDER:-} ]] || programs+=(go)
+for program in "${programs[@]}"; do
+  command -v "$program" >/dev/null || fail "$program is not on PATH"
+done
 
 say "building"
-cargo build --release --workspace --manifest-path "$root/Cargo.toml"
-target=${CARGO_TARGET_DIR:-$root/target}/release
-provider=${AUTOSCALER_TERRAFORM_PROVIDER:-$("$root/scripts/terraform-provider.sh")}
+provider=${AUTOSCALER_TERRAFORM_PROVIDER:-$("$root/scripts/go-tool.sh" terraform/provider)}
+[[ -x $provider ]] || fail "AUTOSCALER_TERRAFORM_PROVIDER names no program: $provider"
+profile=${REHEARSE_PROFILE:-release}
+cargo build --profile "$profile" --workspace --locked --manifest-path "$root/Cargo.toml"
+target=${CARGO_TARGET_DIR:-$root/target}/${profile/#dev/debug}
 
 # The provider from its file, under the name that the configuration asks for.
 mkdir "$work/provider"
@@ -51,6 +57,9 @@ TEXT
 ln -s "$(realpath "$provider")" "$work/provider/terraform-provider-exoscale"
 mkdir "$work/stack"
 cp "$root"/terraform/*.tf "$work/stack/"
+# Where somebody keeps the state of a real deployment, and what else their shell says of it.
+rm -f "$work/stack/backend.tf"
+for variable in "${!TF_@}"; do unset "$variable"; done
 
 say "starting a local cloud at $speed times Exoscale's speed"
 "$target/autoscaler" local-cloud --speed "$speed" --listen 127.0.0.1:0 --proxy-listen 127.0.0.1:0 \

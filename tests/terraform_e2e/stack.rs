@@ -123,7 +123,7 @@ fn configure(folder: &Path) -> PathBuf {
     config
 }
 
-/// The configuration without what an earlier use of it left.
+/// The configuration without what an earlier use of it left, and without a place for a real state.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to.join("tests")).unwrap();
     for folder in ["", "tests"] {
@@ -131,7 +131,8 @@ fn copy(from: &Path, to: &Path) {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             let kind = path.extension().and_then(|kind| kind.to_str());
-            if matches!(kind, Some("tf" | "hcl")) && !name.starts_with('.') {
+            let is_source = matches!(kind, Some("tf" | "hcl")) && !name.starts_with('.');
+            if is_source && name != "backend.tf" {
                 fs::copy(&path, to.join(folder).join(name)).unwrap();
             }
         }
