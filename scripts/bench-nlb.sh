@@ -98,7 +98,7 @@ start "$other_cpus" nginx -c "$work/nginx.conf" -e "$work/nginx.log" -p "$work"
 declare -A pid
 start "$balancer_cpu" haproxy -db -f "$work/haproxy.cfg"
 pid[haproxy]=$!
-start "$balancer_cpu" target/release/examples/nlb --listen "${address[nlb]}" "${address[backend]}"
+start "$balancer_cpu" "${CARGO_TARGET_DIR:-target}/release/examples/nlb" --listen "${address[nlb]}" "${address[backend]}"
 pid[nlb]=$!
 
 failed() { grep -qE 'Socket errors|Non-2xx|unable to connect' <<<"$1" || ! grep -q 'Requests/sec' <<<"$1"; }

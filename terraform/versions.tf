@@ -10,6 +10,6 @@ terraform {
     }
   }
 
-  # The state holds secrets (README.md, "State"): keep it where only its owners read it and where
+  # The state holds secrets (docs/terraform.md, "State"): keep it where only its owners read it and where
   # two applies at a time lock each other out. See backend.tf.example.
 }

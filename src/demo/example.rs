@@ -1,5 +1,5 @@
-//! A run that a small queueing model made up, to test and to look at the screen and the figure without starting anything
-//! (`cargo run --example demo_views`). Nothing in a real run comes from here.
+//! A run that a small queueing model made up, to test and to look at the screen and the figure without starting
+//! anything. Nothing in a real run comes from here.
 
 use std::{collections::VecDeque, time::Duration};
 

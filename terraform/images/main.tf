@@ -69,7 +69,7 @@ resource "terraform_data" "template" {
     }
   }
 
-  # A destroy knows no variables: the credentials are those of the shell, as the README says.
+  # A destroy knows no variables: the credentials are those of the shell, as docs/terraform.md says.
   provisioner "local-exec" {
     when = destroy
     command = join(" ", [

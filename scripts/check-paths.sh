@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Checks that what documents, scripts, configuration and comments name is there: files and folders of this
+# repository, the targets of links, and cargo's tests, benches and examples. Says where each one stands that is not.
+#
+#   scripts/check-paths.sh
+#
+# Needs git and perl. Of Rust and Nix files only comments are read: the compiler and evaluation see to the rest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Names of files that are made when something runs, as documents give them.
+made='agent.toml grafana.env slow-app.env report.json timeline.svg run.service'
+
+declare -A there names tops
+while IFS= read -r file; do
+  there[$file]=1 names[${file##*/}]=1
+  while [[ $file == */* ]]; do
+    file=${file%/*}
+    there[$file]=1
+  done
+  [[ -d $file ]] && tops[$file]=1
+done < <(git ls-files --cached --others --exclude-standard)
+
+# Whether something is there; `*` and `**` stand for any text.
+exists() {
+  local pattern=$1 path
+  [[ -z ${there[$pattern]:-} ]] || return 0
+  [[ $pattern == *\** ]] || return 1
+  for path in "${!there[@]}"; do
+    # shellcheck disable=SC2053 # a pattern
+    [[ $path != $pattern ]] || return 0
+  done
+  return 1
+}
+
+missing=0
+report() {
+  printf '%s: there is no %s\n' "$1" "$2"
+  missing=$((missing + 1))
+}
+
+# KIND, FILE, LINE and NAME of each thing that is named.
+named() {
+  git grep -In --untracked '' -- . ':!*.lock' ':!*.sum' ':!*.svg' ':!*.csv' ':!*.json' | perl -ne '
+    next unless /^([^:]+):(\d+):(.*)/;
+    my ($file, $line, $text) = ($1, $2, $3);
+    next if $file =~ /\.rs$/ and $text !~ s{^.*?(?<!:)//}{};
+    next if $file =~ /\.nix$/ and $text !~ s{^(?:.*?\s)?#}{};
+    my $found = sub { print join("\t", $_[0], $file, $line, $_[1]), "\n" };
+    while ($text =~ /--(test|bench|example)[ =]([a-z][a-z0-9_]*)/g) { $found->($1, $2) }
+    if ($file =~ /\.md$/) {
+      while ($text =~ /\]\(([^)#:]+)(?:#[^)]*)?\)/g) { $found->("link", $1) }
+      while ($text =~ /`([\w.-]+\.(?:rs|sh|py|nix|tf|hcl|ya?ml|json|toml|md|lock|example|service|go|svg|css|env))`/g) {
+        $found->("name", $1);
+      }
+    }
+    $text =~ s{\b[a-z]+://[^\s)>"`\x27]*}{ }g;           # other places
+    $text =~ s{\$\{?\w+\}?"?/}{ }g;                       # "$root"/scripts
+    while ($text =~ m{([\w.*/-]+)}g) {
+      my $path = $1;
+      $path =~ s{^(?:\.{0,2}/)+}{};
+      $path =~ s{[./]+$}{};
+      $found->("path", $path) if $path =~ m{/};
+    }
+  '
+}
+
+while IFS=$'\t' read -r kind file line name; do
+  case $kind in
+    path)
+      [[ -n ${tops[${name%%/*}]:-} ]] || continue
+      exists "$name" || report "$file:$line" "$name"
+      ;;
+    link)
+      base=
+      [[ $file != */* ]] || base=${file%/*}/
+      exists "$base$name" || report "$file:$line" "$base$name"
+      ;;
+    name)
+      [[ -n ${names[$name]:-} || " $made " == *" $name "* ]] || report "$file:$line" "file called $name"
+      ;;
+    test) exists "tests/$name.rs" || exists "tests/$name/main.rs" || exists "loadtest/tests/$name.rs" || report "$file:$line" "test $name" ;;
+    bench) exists "benches/$name.rs" || report "$file:$line" "bench $name" ;;
+    example) exists "examples/$name.rs" || exists "loadtest/examples/$name.rs" || report "$file:$line" "example $name" ;;
+  esac
+done < <(named | sort -u -t $'\t' -k1,4)
+
+if ((missing > 0)); then
+  echo "check-paths: $missing names of something that is not there" >&2
+  exit 1
+fi
+echo "check-paths: everything that is named is there"
