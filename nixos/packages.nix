@@ -46,7 +46,9 @@ let
     src = sources [
       ../tests
       ./grafana
+      ./prometheus-alerts.yml
       ./tests/alerts_test.yml
+      ./tests/operator_alerts_test.yml
     ];
   };
 

@@ -131,9 +131,13 @@ in
 
     with subtest("Grafana has what the files say"):
         rules = grafana("/api/v1/provisioning/alert-rules")
-        assert {rule["uid"] for rule in rules} == {"pool-cpu-high", "pool-cpu-low", "pool-cpu-unknown"}, rules
+        scaling = {rule["uid"] for rule in rules if "scale" in rule["labels"]}
+        operators = {rule["uid"] for rule in rules if rule["labels"].get("audience") == "operator"}
+        assert scaling == {"pool-cpu-high", "pool-cpu-low"}, rules
+        assert len(operators) == len(rules) - 2 == 11, rules
         policy = grafana("/api/v1/provisioning/policies")
         assert policy["routes"][0]["repeat_interval"] == "1m", policy
+        assert policy["routes"][1]["mute_time_intervals"] == ["always"], policy
         assert grafana("/api/dashboards/uid/autoscaling")["meta"]["provisioned"]
 
     with subtest("nobody sees it without a login"):
@@ -163,6 +167,6 @@ in
         monitoring.wait_for_unit("local-cloud.service")
         start_with_a_pool()
         wait_for_size(1)
-        assert len(grafana("/api/v1/provisioning/alert-rules")) == 3
+        assert len(grafana("/api/v1/provisioning/alert-rules")) == 13
   '';
 }

@@ -1,6 +1,7 @@
 //! Where the files are, and the parts of them that the tests look at.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -49,7 +50,9 @@ pub(crate) struct Rule {
     pub(crate) uid: String,
     pub(crate) title: String,
     #[serde(default)]
-    pub(crate) labels: std::collections::BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) annotations: BTreeMap<String, String>,
     pub(crate) condition: String,
     #[serde(rename = "for")]
     pub(crate) pending: String,
@@ -112,13 +115,23 @@ impl Rule {
     }
 }
 
-/// The rules, in the order of the file.
+/// The rules that ask for a size.
+pub(crate) const SCALING_RULES: &str = "rules.yml";
+
+/// The rules that ask for a person.
+pub(crate) const OPERATOR_RULES: &str = "operator-rules.yml";
+
+/// The rules of one of both files below a folder, in its order.
+pub(crate) fn rules_of(folder: &Path, name: &str) -> Vec<Rule> {
+    let file: RuleFile = yaml(&folder.join("provisioning/alerting").join(name));
+    let groups = file.groups.into_iter();
+    groups.flat_map(|group| group.rules).collect()
+}
+
+/// All rules below a folder.
 pub(crate) fn rules_in(folder: &Path) -> Vec<Rule> {
-    let file: RuleFile = yaml(&folder.join("provisioning/alerting/rules.yml"));
-    file.groups
-        .into_iter()
-        .flat_map(|group| group.rules)
-        .collect()
+    let files = [SCALING_RULES, OPERATOR_RULES].into_iter();
+    files.flat_map(|name| rules_of(folder, name)).collect()
 }
 
 pub(crate) fn rules() -> Vec<Rule> {

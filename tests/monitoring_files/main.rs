@@ -4,7 +4,7 @@
 mod alert_rules;
 mod dashboards;
 mod files;
+mod install;
 mod notifications;
 mod promtool;
 mod served_metrics;
-mod thresholds;

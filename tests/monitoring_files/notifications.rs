@@ -31,19 +31,20 @@ fn the_agent_is_told_with_a_token_and_not_of_the_end() {
     );
 }
 
-#[test]
-fn alerts_that_ask_for_a_size_are_sent_at_once_and_each_minute() {
-    let points = alerting("contact-points.yml");
+/// The routes, after a look at what no route takes.
+fn routes() -> Vec<Value> {
     let policies = alerting("policies.yml");
     let root = &policies["policies"][0];
-    let agent = &points["contactPoints"][0]["name"];
-    assert_eq!(root["receiver"], *agent);
-    let routes = root["routes"].as_array().expect("a list of routes");
-    assert_eq!(routes.len(), 1);
+    assert_eq!(root["receiver"], "operator");
+    root["routes"].as_array().expect("a list of routes").clone()
+}
+
+#[test]
+fn alerts_that_ask_for_a_size_are_sent_at_once_and_each_minute() {
     assert_eq!(
-        routes[0],
+        routes()[0],
         json!({
-            "receiver": agent,
+            "receiver": alerting("contact-points.yml")["contactPoints"][0]["name"],
             "object_matchers": [["scale", "=~", "up|down"]],
             "group_by": ["alertname"],
             "group_wait": "0s",
@@ -51,6 +52,43 @@ fn alerts_that_ask_for_a_size_are_sent_at_once_and_each_minute() {
             "repeat_interval": "1m",
         })
     );
+}
+
+#[test]
+fn alerts_that_ask_for_a_person_go_to_the_operator_and_are_muted_until_there_is_one() {
+    assert_eq!(
+        routes()[1..],
+        [json!({
+            "receiver": "operator",
+            "object_matchers": [["audience", "=", "operator"]],
+            "group_by": ["alertname"],
+            "group_wait": "30s",
+            "group_interval": "5m",
+            "repeat_interval": "4h",
+            "mute_time_intervals": ["always"],
+        })]
+    );
+    let mute_times = &alerting("policies.yml")["muteTimes"];
+    let always = json!([{ "times": [{ "start_time": "00:00", "end_time": "24:00" }] }]);
+    assert_eq!(mute_times[0]["name"], "always");
+    assert_eq!(mute_times[0]["time_intervals"], always);
+    // Grafana does not start when a policy names a contact point that no file has.
+    assert_eq!(
+        alerting("operator.yml")["contactPoints"][0]["name"],
+        "operator"
+    );
+}
+
+#[test]
+fn no_rule_is_for_the_agent_and_for_the_operator() {
+    for rule in files::rules() {
+        let is_for_agent = rule
+            .labels
+            .get("scale")
+            .is_some_and(|scale| ["up", "down"].contains(&scale.as_str()));
+        let is_for_operator = rule.labels.get("audience").map(String::as_str) == Some("operator");
+        assert!(is_for_agent != is_for_operator, "{}", rule.uid);
+    }
 }
 
 #[test]
