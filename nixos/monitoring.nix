@@ -40,11 +40,24 @@ in
       description = "A file with the password of Grafana's user `admin`. If it is empty or not given, nobody can log in.";
     };
 
-    thresholdsFile = lib.mkOption {
+    environmentFile = lib.mkOption {
       type = lib.types.nullOr lib.types.path;
       default = null;
       example = "/run/instance/grafana.env";
-      description = "A file that sets the variables `THRESHOLD_UP` and `THRESHOLD_DOWN`, if not 0.8 and 0.2.";
+      description = ''
+        A file with variables for Grafana: `THRESHOLD_UP` and `THRESHOLD_DOWN`, if not 0.8 and 0.2, and Grafana's own, such
+        as `GF_SMTP_HOST`.
+      '';
+    };
+
+    operatorContactPointFile = lib.mkOption {
+      type = lib.types.nullOr lib.types.path;
+      default = null;
+      example = "/run/keys/operator-contact-point.yml";
+      description = ''
+        Whom Grafana tells when the autoscaler needs a person: a provisioning file of Grafana with a contact point of the
+        name `operator`, of any type. If it is empty or not given, nobody is told, and these alerts show in Grafana only.
+      '';
     };
 
     publicDashboards = lib.mkOption {
@@ -131,7 +144,8 @@ in
       services.grafana = {
         startLimitIntervalSec = 0;
         preStart = lib.mkBefore ''
-          ${pkgs.runtimeShell} ${./grafana}/install.sh ${./grafana} /run/grafana
+          ${pkgs.runtimeShell} ${./grafana}/install.sh ${./grafana} /run/grafana \
+            "$CREDENTIALS_DIRECTORY/operator-contact-point"
           umask 0077
           random() { head --bytes 32 /dev/urandom | base64; }
           # It encrypts secrets in the database, which lives as long as this key does.
@@ -143,8 +157,10 @@ in
         '';
         serviceConfig = {
           LoadCredential =
-            credential "alerts-token" cfg.alertsTokenFile ++ credential "admin-password" cfg.adminPasswordFile;
-          EnvironmentFile = lib.mkIf (cfg.thresholdsFile != null) cfg.thresholdsFile;
+            credential "alerts-token" cfg.alertsTokenFile
+            ++ credential "admin-password" cfg.adminPasswordFile
+            ++ credential "operator-contact-point" cfg.operatorContactPointFile;
+          EnvironmentFile = lib.mkIf (cfg.environmentFile != null) cfg.environmentFile;
           # Also after it ended without an error.
           Restart = lib.mkForce "always";
           RestartSec = "1s";

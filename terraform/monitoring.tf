@@ -50,6 +50,11 @@ locals {
       section => merge(try(var.agent_settings[section], {}), try(local.agent_defaults[section], {}))
     }
     grafana = { admin_password = local.grafana_admin_password }
+    operator = {
+      emails  = var.operator_emails
+      smtp    = var.operator_smtp
+      webhook = var.operator_webhook
+    }
   })
 }
 

@@ -26,6 +26,15 @@ output "agent_url" {
   value       = "http://${exoscale_compute_instance.monitoring.public_ip_address}:${local.agent_port}/"
 }
 
+output "operator_alerts" {
+  description = "Whom Grafana tells when the autoscaler needs a person."
+  value = (
+    length(var.operator_emails) == 0 && nonsensitive(var.operator_webhook == null)
+    ? "Nobody is told; they show in Grafana only. Set operator_emails or operator_webhook."
+    : join(", ", concat(var.operator_emails, nonsensitive(var.operator_webhook != null) ? ["the webhook"] : []))
+  )
+}
+
 output "load_test" {
   description = "Loads the application so that the pool grows."
   value       = "loadtest --rate 30 --duration 10m 'http://${exoscale_nlb.front.ip_address}/'"

@@ -264,6 +264,80 @@ variable "grafana_admin_password" {
   }
 }
 
+variable "operator_emails" {
+  description = "E-mail addresses that Grafana writes to when the autoscaler needs a person; needs operator_smtp. None by default: then nobody is written to."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for address in var.operator_emails : can(regex("^[A-Za-z0-9.!#&'*+/=?^_~-]+@[A-Za-z0-9.-]+$", address))])
+    error_message = "Write each address such as ops@example.com, without a name."
+  }
+}
+
+variable "operator_smtp" {
+  description = "The server that takes Grafana's e-mail: host with port, such as mail.example.com:587, the sender's address, and user and password if it wants them. It must speak TLS."
+  type = object({
+    host     = string
+    from     = string
+    user     = optional(string)
+    password = optional(string)
+  })
+  default   = null
+  sensitive = true
+
+  validation {
+    condition     = var.operator_smtp == null ? true : can(regex("^[][A-Za-z0-9.:-]+:[1-9][0-9]{0,4}$", var.operator_smtp.host))
+    error_message = "operator_smtp.host is HOST:PORT, such as mail.example.com:587."
+  }
+
+  validation {
+    condition     = var.operator_smtp == null ? true : can(regex("^[A-Za-z0-9.!#&'*+/=?^_~-]+@[A-Za-z0-9.-]+$", var.operator_smtp.from))
+    error_message = "operator_smtp.from is an address such as autoscaler@example.com, without a name."
+  }
+
+  validation {
+    condition     = var.operator_smtp == null ? true : (var.operator_smtp.user == null) == (var.operator_smtp.password == null)
+    error_message = "operator_smtp needs user and password, or neither."
+  }
+
+  validation {
+    condition     = try(var.operator_smtp.user, null) == null ? true : can(regex("^[!#&-\\[\\]-_a-~]+$", var.operator_smtp.user))
+    error_message = "operator_smtp.user is visible ASCII without quotes, backslash, $ and %."
+  }
+
+  validation {
+    condition     = try(var.operator_smtp.password, null) == null ? true : can(regex("^[^[:cntrl:][:space:]]([^[:cntrl:]]*[^[:cntrl:][:space:]])?$", replace(var.operator_smtp.password, "%(", "\n")))
+    error_message = "operator_smtp.password is one line that neither begins nor ends with a space nor has %( in it."
+  }
+
+  validation {
+    condition     = (var.operator_smtp == null) == (length(var.operator_emails) == 0)
+    error_message = "E-mail needs somebody to tell and a server that takes it: set both operator_emails and operator_smtp, or neither."
+  }
+}
+
+variable "operator_webhook" {
+  description = "A URL that Grafana posts to when the autoscaler needs a person, in Grafana's own form, and a bearer token if it wants one. None by default: then nobody is told."
+  type = object({
+    url   = string
+    token = optional(string)
+  })
+  default   = null
+  sensitive = true
+
+  validation {
+    condition     = var.operator_webhook == null ? true : can(regex("^https?://[^/?#{}\"\\\\ ]+[^{}\"\\\\ ]*$", var.operator_webhook.url))
+    error_message = "operator_webhook.url begins with https:// or http://."
+  }
+
+  validation {
+    condition     = try(var.operator_webhook.token, null) == null ? true : can(regex("^[!-~]+$", var.operator_webhook.token))
+    error_message = "operator_webhook.token is visible ASCII, without spaces."
+  }
+}
+
 variable "agent_settings" {
   description = "Further settings of the agent by section and key, such as { scale_in = { stabilisation = \"5m\" } }; `autoscaler check-config` lists them."
   type        = map(map(string))

@@ -24,11 +24,20 @@ in
       enable = true;
       alertsTokenFile = "${instance.folder}/alerts-token";
       adminPasswordFile = "${instance.folder}/grafana-admin-password";
-      thresholdsFile = "${instance.folder}/grafana.env";
+      environmentFile = "${instance.folder}/grafana.env";
+      operatorContactPointFile = "${instance.folder}/operator-contact-point.yml";
       openFirewall = true;
     };
   };
 
+  # Where e-mail goes and from whom it comes is in grafana.env, which also turns it on.
+  services.grafana.settings.smtp = {
+    password = "$__file{/run/credentials/grafana.service/smtp-password}";
+    startTLS_policy = "MandatoryStartTLS";
+  };
+
   systemd.services.autoscaler = afterInstanceData;
-  systemd.services.grafana = afterInstanceData;
+  systemd.services.grafana = afterInstanceData // {
+    serviceConfig.LoadCredential = [ "smtp-password:${instance.folder}/smtp-password" ];
+  };
 }

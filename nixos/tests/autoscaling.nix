@@ -52,7 +52,7 @@ in
             enable = true;
             alertsTokenFile = "/run/instance/alerts-token";
             adminPasswordFile = "/run/instance/grafana-admin-password";
-            thresholdsFile = "/run/instance/grafana.env";
+            environmentFile = "/run/instance/grafana.env";
           };
         };
         systemd.services = {
@@ -86,7 +86,7 @@ in
         return dict(re.findall(r"export (\w+)='([^']*)'", text))
 
 
-    def document(variables):
+    def document(variables, operator):
         return json.dumps({
             "version": 1,
             "role": "monitoring",
@@ -102,11 +102,12 @@ in
                 "alerts": {"token": TOKEN},
             },
             "grafana": {"admin_password": PASSWORD},
+            "operator": operator,
         })
 
 
-    def start_with_a_pool():
-        cloud.succeed(f"echo '{document(environment())}' > /srv/metadata/1.json")
+    def start_with_a_pool(operator):
+        cloud.succeed(f"echo '{document(environment(), operator)}' > /srv/metadata/1.json")
         monitoring.succeed("systemctl start autoscaler.service grafana.service")
         monitoring.wait_for_open_port(3000)
 
@@ -127,7 +128,7 @@ in
     start_all()
     cloud.wait_for_unit("nginx.service")
     monitoring.wait_for_unit("local-cloud.service")
-    start_with_a_pool()
+    start_with_a_pool({})
 
     with subtest("Grafana has what the files say"):
         rules = grafana("/api/v1/provisioning/alert-rules")
@@ -165,8 +166,9 @@ in
         monitoring.shutdown()
         monitoring.start()
         monitoring.wait_for_unit("local-cloud.service")
-        start_with_a_pool()
+        start_with_a_pool({"webhook": {"url": "https://ops.example.com/a?b=$c"}})
         wait_for_size(1)
-        assert len(grafana("/api/v1/provisioning/alert-rules")) == 13
+        policy = grafana("/api/v1/provisioning/policies")
+        assert not policy["routes"][1].get("mute_time_intervals"), policy
   '';
 }

@@ -38,6 +38,7 @@ healthy() { get $agent/healthz; }
 checks() {
   local pid
   holds "the settings are read" await 60 active instance-data.service
+  holds "it says that no person is told of alerts" grep --quiet 'Nobody is told' <(journalctl --unit instance-data --output cat)
   holds "only root can read the agent's" is "$(stat --format %a:%U /run/instance/agent.toml)" 600:root
   holds "the agent has told systemd that it is ready" await 60 active autoscaler.service
   holds "it is healthy" await 30 healthy

@@ -1,7 +1,7 @@
 //! `autoscaler instance-data`.
 
 use crate::{
-    instance_data::{self, Options},
+    instance_data::{self, Document, Options},
     settings::LogFormat,
     telemetry,
 };
@@ -10,5 +10,13 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     telemetry::start(LogFormat::Text);
     let document = actix_rt::System::new().block_on(instance_data::install(options))?;
     tracing::info!(role = %document.role(), folder = %options.output.display(), "Instance data is in place.");
+    if let Document::Monitoring(data) = &document {
+        match data.operator_is_told_by().as_slice() {
+            [] => tracing::warn!(
+                "Nobody is told of the operator's alerts; they show in Grafana only. Set `operator` in the instance data."
+            ),
+            ways => tracing::info!(by = ways.join(", "), "The operator is told of alerts."),
+        }
+    }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod document;
 mod fetch;
 mod files;
 mod monitoring;
+mod operator;
 mod slow_app;
 
 use std::{io, path::PathBuf, time::Duration};

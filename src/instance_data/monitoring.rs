@@ -5,7 +5,10 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::document::{DocumentError, File, Role, authorized_keys, check_keys, wrong};
+use super::{
+    document::{DocumentError, File, Role, authorized_keys, check_keys, wrong},
+    operator::Operator,
+};
 use crate::settings::{self, Settings, Sources};
 
 /// What the monitoring instance is told.
@@ -17,6 +20,7 @@ pub struct Monitoring {
     settings: Settings,
     alerts_token: Option<String>,
     admin_password: Option<String>,
+    operator: Operator,
 }
 
 impl fmt::Debug for Monitoring {
@@ -39,6 +43,8 @@ pub(super) struct MonitoringForm {
     agent: Map<String, Value>,
     #[serde(default)]
     grafana: GrafanaForm,
+    #[serde(default)]
+    operator: Operator,
 }
 
 #[derive(Default, Deserialize)]
@@ -60,6 +66,7 @@ impl Monitoring {
                 "has fewer than 8 characters",
             ));
         }
+        form.operator.check()?;
         let mut flags = Vec::new();
         leaves("", &Value::Object(form.agent.clone()), &mut flags)?;
         let sources = Sources {
@@ -78,6 +85,7 @@ impl Monitoring {
                 .map_err(|error| wrong("agent", format!("cannot be written as TOML: {error}")))?,
             settings,
             admin_password: password,
+            operator: form.operator,
         })
     }
 
@@ -91,12 +99,17 @@ impl Monitoring {
         self.alerts_token.as_deref()
     }
 
+    /// How Grafana tells the operator when the autoscaler needs a person; empty when nobody is told.
+    pub fn operator_is_told_by(&self) -> Vec<&'static str> {
+        self.operator.ways()
+    }
+
     pub(super) fn files(&self) -> Vec<File> {
         let thresholds = &self.settings.agent.thresholds;
         let (up, down) = (thresholds.up.to_string(), thresholds.down.to_string());
         let token = self.alerts_token.clone().unwrap_or_default();
         let password = self.admin_password.clone().unwrap_or_default();
-        vec![
+        let mut files = vec![
             authorized_keys(&self.ssh_authorized_keys),
             File {
                 name: "agent.toml",
@@ -112,9 +125,14 @@ impl Monitoring {
             },
             File {
                 name: "grafana.env",
-                content: format!("THRESHOLD_UP=\"{up}\"\nTHRESHOLD_DOWN=\"{down}\"\n"),
+                content: format!(
+                    "THRESHOLD_UP=\"{up}\"\nTHRESHOLD_DOWN=\"{down}\"\n{}",
+                    self.operator.variables()
+                ),
             },
-        ]
+        ];
+        files.extend(self.operator.files());
+        files
     }
 }
 

@@ -3,6 +3,11 @@
 
 run "defaults_are_valid" {
   command = plan
+
+  assert {
+    condition     = startswith(output.operator_alerts, "Nobody is told")
+    error_message = "By default nobody is told of the operator's alerts, and an output says so."
+  }
 }
 
 run "everything_can_be_set" {
@@ -21,11 +26,19 @@ run "everything_can_be_set" {
     webhook_token          = "0123456789abcdef"
     grafana_admin_password = "correct horse"
     agent_settings         = { scale_in = { stabilisation = "5m" } }
+    operator_emails        = ["ops@example.com"]
+    operator_smtp          = { host = "mail.example.com:587", from = "autoscaler@example.com", user = "me", password = "hush" }
+    operator_webhook       = { url = "https://ops.example.com/hook?a=$b" }
   }
 
   assert {
     condition     = exoscale_instance_pool.pool.size == 3
     error_message = "The pool is made with initial_size."
+  }
+
+  assert {
+    condition     = output.operator_alerts == "ops@example.com, the webhook"
+    error_message = "An output says whom Grafana tells."
   }
 }
 
@@ -186,4 +199,98 @@ run "settings_have_a_section" {
     agent_settings = { scalling = { window = "60s" } }
   }
   expect_failures = [var.agent_settings]
+}
+
+run "an_address_has_no_name" {
+  command = plan
+  variables {
+    operator_emails = ["Ops <ops@example.com>"]
+    operator_smtp   = { host = "mail.example.com:587", from = "autoscaler@example.com" }
+  }
+  expect_failures = [var.operator_emails]
+}
+
+run "mail_needs_a_server" {
+  command = plan
+  variables {
+    operator_emails = ["ops@example.com"]
+  }
+  expect_failures = [var.operator_smtp]
+}
+
+run "a_mail_server_needs_somebody_to_tell" {
+  command = plan
+  variables {
+    operator_smtp = { host = "mail.example.com:587", from = "autoscaler@example.com" }
+  }
+  expect_failures = [var.operator_smtp]
+}
+
+run "a_mail_server_has_a_port" {
+  command = plan
+  variables {
+    operator_emails = ["ops@example.com"]
+    operator_smtp   = { host = "mail.example.com", from = "autoscaler@example.com" }
+  }
+  expect_failures = [var.operator_smtp]
+}
+
+run "a_sender_is_an_address" {
+  command = plan
+  variables {
+    operator_emails = ["ops@example.com"]
+    operator_smtp   = { host = "mail.example.com:587", from = "autoscaler" }
+  }
+  expect_failures = [var.operator_smtp]
+}
+
+run "a_user_of_mail_has_a_password" {
+  command = plan
+  variables {
+    operator_emails = ["ops@example.com"]
+    operator_smtp   = { host = "mail.example.com:587", from = "autoscaler@example.com", user = "me" }
+  }
+  expect_failures = [var.operator_smtp]
+}
+
+run "a_webhook_is_a_url" {
+  command = plan
+  variables {
+    operator_webhook = { url = "ops.example.com" }
+  }
+  expect_failures = [var.operator_webhook]
+}
+
+run "a_webhooks_token_has_no_spaces" {
+  command = plan
+  variables {
+    operator_webhook = { url = "https://ops.example.com", token = "a b" }
+  }
+  expect_failures = [var.operator_webhook]
+}
+
+run "a_user_of_mail_is_plain" {
+  command = plan
+  variables {
+    operator_emails = ["ops@example.com"]
+    operator_smtp   = { host = "mail.example.com:587", from = "autoscaler@example.com", user = "a$b", password = "hush" }
+  }
+  expect_failures = [var.operator_smtp]
+}
+
+run "a_password_of_mail_is_one_line" {
+  command = plan
+  variables {
+    operator_emails = ["ops@example.com"]
+    operator_smtp   = { host = "mail.example.com:587", from = "autoscaler@example.com", user = "me", password = "hush\n" }
+  }
+  expect_failures = [var.operator_smtp]
+}
+
+run "a_webhooks_token_is_not_empty" {
+  command = plan
+  variables {
+    operator_webhook = { url = "https://ops.example.com", token = "" }
+  }
+  expect_failures = [var.operator_webhook]
 }

@@ -4,8 +4,12 @@ use std::time::{Duration, Instant};
 
 use loadtest::{Load, Plan, Run};
 use serde_json::{Value, json};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
-use super::stack;
+use super::{cloud::PATIENCE, stack};
 
 /// How long apply and destroy may take. They take some ten seconds on two idle cores.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -58,11 +62,26 @@ async fn the_stack_is_made_scales_itself_changes_and_goes() {
     assert!(text.contains("0 added, 1 changed, 0 destroyed"), "{text}");
     // An image reads its settings at boot: new ones are a new instance.
     let old = cloud.status().await["instances"][0]["id"].clone();
-    let change = ["-var=health_check={interval=10}", "-var=max_size=4"];
+    let change = [
+        "-var=health_check={interval=10}",
+        "-var=max_size=4",
+        r#"-var=operator_emails=["ops@example.com"]"#,
+        r#"-var=operator_smtp={host="mail.example.com:587",from="agent@example.com",user="me",password="a$b 'c"}"#,
+        r#"-var=operator_webhook={url="https://ops.example.com/a?b=$c",token="hush"}"#,
+    ];
     stack.apply(&change).await.well();
     let status = cloud.status().await;
     assert_eq!(status["instances"].as_array().unwrap().len(), 1, "{status}");
     assert_ne!(status["instances"][0]["id"], old);
+    // It takes them: an instance whose settings are wrong starts nothing.
+    let agent = stack.output("agent_url").await;
+    let agent = agent.trim_start_matches("http://").trim_end_matches('/');
+    let starts = async {
+        while TcpStream::connect(agent).await.is_err() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, starts).await.expect("the agent starts");
     let shrunk = cloud
         .until("the smallest pool", |status| size(status) == 1)
         .await;
