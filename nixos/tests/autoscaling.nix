@@ -137,7 +137,7 @@ in
         assert scaling == {"pool-cpu-high", "pool-cpu-low"}, rules
         assert len(operators) == len(rules) - 2 == 11, rules
         policy = grafana("/api/v1/provisioning/policies")
-        assert policy["routes"][0]["repeat_interval"] == "1m", policy
+        assert policy["routes"][0]["repeat_interval"] == "45s", policy
         assert policy["routes"][1]["mute_time_intervals"] == ["always"], policy
         assert grafana("/api/dashboards/uid/autoscaling")["meta"]["provisioned"]
 

@@ -48,8 +48,10 @@ fn alerts_that_ask_for_a_size_are_sent_at_once_and_each_minute() {
             "object_matchers": [["scale", "=~", "up|down"]],
             "group_by": ["alertname"],
             "group_wait": "0s",
+            // A reminder is sent at the first multiple of the group interval that is later than the
+            // repeat interval: after 60 s. With 1m it would be after 90 s.
             "group_interval": "30s",
-            "repeat_interval": "1m",
+            "repeat_interval": "45s",
         })
     );
 }
