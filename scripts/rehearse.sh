@@ -102,10 +102,10 @@ say "load: $rate requests per second on one instance that serves 2.5"
 started=$SECONDS
 "$target/loadtest" --rate "$rate" --duration 30s "$url" >"$work/load.log" 2>&1 &
 load=$!
-await "a second instance" 60 grown
+await "a second instance" 120 grown
 echo "the pool grew after $((SECONDS - started)) s"
 wait "$load" || { cat "$work/load.log"; fail "the load test failed"; }
-await "the smallest size" 120 shrunk
+await "the smallest size" 300 shrunk
 echo "and was back at its smallest size after $((SECONDS - started)) s"
 get "${agent}decisions" | grep -o '"verdict":"acted","reason":"[a-z_]*"' | sort | uniq -c
 tf plan -detailed-exitcode -compact-warnings >"$work/plan.log" 2>&1 || { cat "$work/plan.log"; fail "what the agent did is no drift"; }
