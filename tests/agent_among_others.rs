@@ -5,10 +5,13 @@ mod agent_support;
 
 use std::time::Duration;
 
-use agent_support::{Stage, Wishes, until};
+use agent_support::{Agent, Stage, Wishes, until};
 use autoscaler::{
-    exoscale::{Client, ClientConfig, models::PoolState},
-    local_cloud::{Fault, FaultKind, LocalCloudConfig},
+    exoscale::{
+        Client, ClientConfig,
+        models::{PoolErrorReason, PoolState},
+    },
+    local_cloud::{Edit, Fault, FaultKind, LocalCloudConfig},
 };
 use tokio::time::{Instant, sleep};
 
@@ -278,4 +281,79 @@ async fn a_rate_limit_on_a_write_keeps_the_alert_and_the_window() {
     // No other alert comes, and no window of 60 s passes.
     stage.until_size(3).await;
     assert_eq!(stage.calls("scale-instance-pool"), 2);
+}
+
+/// Quota or no hypervisor: the API takes each size and makes no member.
+#[tokio::test]
+async fn growth_that_brings_no_member_stops_is_said_and_can_be_taken_back() {
+    for state in ["running", "degraded"] {
+        let stage = Stage::with_pool(2).await;
+        stage.cloud.set_shortage(Some(PoolErrorReason {
+            kind: Some("quota".to_owned()),
+            message: Some("no more of these".to_owned()),
+        }));
+        let state_is = vec![Edit::set("/state", state)];
+        stage
+            .cloud
+            .faults()
+            .add(Fault::edit("get-instance-pool", 1_000_000, state_is));
+        let agent = stage
+            .start(Wishes::default().set("scaling.window", "1s"))
+            .await;
+        if state == "running" {
+            until_said(&agent, "up", "refused", "unready").await;
+            assert_eq!(stage.pool().size, 5, "three are missing");
+            let health = agent.get("/healthz").await.text().await.unwrap();
+            assert!(health.contains("growth is stopped"), "{health}");
+        } else {
+            let operator = operator(&stage);
+            operator
+                .scale_instance_pool(stage.stack.pool, 5)
+                .await
+                .unwrap();
+            stage.until_size(5).await;
+            agent.alert("up").await;
+            agent.until_decided("held", "pool_degraded").await;
+            let health = agent.get("/healthz").await.text().await.unwrap();
+            assert!(health.contains("no more of these"), "{health}");
+            stage.cloud.faults().clear();
+        }
+        if state == "running" {
+            until_said(&agent, "down", "acted", "members_missing").await;
+            stage.until_size(4).await;
+        }
+        assert_eq!(stage.pool().members.len(), 2);
+        assert_eq!(stage.calls("evict-instance-pool-members"), 0);
+    }
+}
+
+/// Leaves alerts until there is a decision with this verdict and reason.
+async fn until_said(agent: &Agent, direction: &str, verdict: &str, reason: &str) {
+    let deadline = Instant::now() + agent_support::PATIENCE;
+    let said = |d: &serde_json::Value| d["verdict"] == verdict && d["reason"] == reason;
+    loop {
+        agent.alert(direction).await;
+        let decisions = agent.json("/decisions").await;
+        if decisions.as_array().unwrap().iter().any(said) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{decisions:#}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Members that the balancer never finds healthy count as growth that brings nothing.
+#[tokio::test]
+async fn growth_that_never_becomes_healthy_stops() {
+    let stage = Stage::with_pool(2).await;
+    let status = vec![Edit::remove("/services/*/healthcheck-status/*/status")];
+    stage
+        .cloud
+        .faults()
+        .add(Fault::edit("get-load-balancer", 1_000_000, status));
+    let agent = stage
+        .start(Wishes::default().set("scaling.window", "1s"))
+        .await;
+    until_said(&agent, "up", "refused", "unready").await;
+    assert_eq!(stage.pool().size, 3, "{}", agent.log());
 }

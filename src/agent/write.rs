@@ -66,7 +66,7 @@ impl Write {
     async fn set_size(&mut self, api: &Client, resize: Resize) -> Ended {
         let (pool, size) = (self.cloud.pool, resize.to().0);
         for attempt in 1.. {
-            let sent = api.scale_instance_pool(pool, size).await;
+            let sent = api.once().scale_instance_pool(pool, size).await;
             let is_sent = is_written(&sent);
             let Err(error) = self.follow(ApiCall::ScaleInstancePool, sent).await else {
                 return Ok(());
@@ -99,7 +99,10 @@ impl Write {
     async fn evict(&mut self, resize: Resize, victims: &[MemberId]) -> Ended {
         let api = self.cloud.api.clone();
         let ids: Vec<InstanceId> = victims.iter().map(|id| InstanceId(id.0)).collect();
-        let sent = api.evict_instance_pool_members(self.cloud.pool, &ids).await;
+        let once = api.once();
+        let sent = once
+            .evict_instance_pool_members(self.cloud.pool, &ids)
+            .await;
         let call = ApiCall::EvictInstancePoolMembers;
         let Err(error) = self.follow(call, sent).await else {
             return Ok(());

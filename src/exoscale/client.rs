@@ -16,7 +16,7 @@ use super::{
         AddService, CreateInstancePool, Instance, InstanceList, InstancePool, LoadBalancer,
         Operation,
     },
-    transport::{Request, Transport},
+    transport::{Repeats, Request, Transport},
 };
 
 /// A client of the API. Clones are cheap and share connections, call budget, pauses that the API
@@ -33,6 +33,7 @@ use super::{
 pub struct Client {
     pub(super) transport: Arc<Transport>,
     pub(super) priority: Priority,
+    pub(super) repeats: Repeats,
 }
 
 impl Client {
@@ -41,6 +42,7 @@ impl Client {
         Ok(Self {
             transport: Arc::new(Transport::new(config)?),
             priority: Priority::Normal,
+            repeats: Repeats::default(),
         })
     }
 
@@ -49,8 +51,18 @@ impl Client {
     #[must_use]
     pub fn urgent(&self) -> Self {
         Self {
-            transport: Arc::clone(&self.transport),
             priority: Priority::Urgent,
+            ..self.clone()
+        }
+    }
+
+    /// The same client that sends each request once: for a write that rests on a read, which would
+    /// be old by the time of a second try.
+    #[must_use]
+    pub fn once(&self) -> Self {
+        Self {
+            repeats: Repeats::Never,
+            ..self.clone()
         }
     }
 
@@ -272,6 +284,9 @@ impl Client {
     }
 
     async fn request<T: DeserializeOwned>(&self, request: Request) -> Result<T, ClientError> {
-        self.transport.call(&request, self.priority).await
+        let Self {
+            priority, repeats, ..
+        } = *self;
+        self.transport.call(&request, priority, repeats).await
     }
 }

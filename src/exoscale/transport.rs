@@ -56,6 +56,16 @@ pub(super) struct Request {
     pub(super) body: Vec<u8>,
 }
 
+/// Whether a request that failed and may be repeated is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Repeats {
+    /// Within the call's deadline.
+    #[default]
+    Some,
+    /// The caller decides anew.
+    Never,
+}
+
 /// A failed try.
 struct Failure {
     kind: ErrorKind,
@@ -112,9 +122,14 @@ impl Transport {
         &self,
         request: &Request,
         priority: Priority,
+        repeats: Repeats,
     ) -> Result<T, ClientError> {
         let call = request.call;
         let deadline = Instant::now() + self.config.call_deadline;
+        let retries = match repeats {
+            Repeats::Some => self.config.retries,
+            Repeats::Never => 0,
+        };
         let mut retry = 0;
         self.take(call, priority)
             .map_err(|kind| self.error(call, Failure::certain(kind)))?;
@@ -138,7 +153,7 @@ impl Transport {
                 Err(failure) => failure,
             };
 
-            if retry >= self.config.retries || !may_repeat(call, &failure) {
+            if retry >= retries || !may_repeat(call, &failure) {
                 return Err(self.error(call, failure));
             }
             // The jitter comes on top of what the API asks for, or all who were told the same return

@@ -200,11 +200,9 @@ async fn applications_metrics() -> String {
 async fn every_metric_that_is_named_is_served() {
     let mut known = served(&agents_metrics().await);
     known.extend(served(&applications_metrics().await));
-    // Of node exporter itself, and of Prometheus; and of agents that serve them, as the rules allow.
+    // Of node exporter itself, and of Prometheus.
     known.extend(
         [
-            "autoscaler_health_check",
-            "autoscaler_pool_state",
             "node_cpu_seconds_total",
             "node_time_seconds",
             "node_boot_time_seconds",

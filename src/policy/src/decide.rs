@@ -65,12 +65,15 @@ impl Step<'_> {
         if self.now.since(pool.read_at) > self.state.rules.fresh {
             return Err(Reason::StaleRead);
         }
+        let gives_up = direction == Direction::Down && pool.missing() > 0 && pool.is_listed_whole();
         match pool.condition {
             Condition::Running => {}
-            Condition::Busy => return Err(Reason::PoolBusy),
+            // What is missing may be what degrades it, and giving that up removes nobody.
+            Condition::Degraded if gives_up => {}
             Condition::Degraded => return Err(Reason::PoolDegraded),
+            Condition::Busy => return Err(Reason::PoolBusy),
         }
-        if direction == Direction::Up {
+        if direction == Direction::Up || gives_up {
             Ok(())
         } else if pool.health == HealthSource::Unknown {
             Err(Reason::HealthUnknown)

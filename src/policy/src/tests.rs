@@ -411,6 +411,14 @@ fn a_down_gives_up_places_that_no_member_fills() {
     assert_eq!(with(5, 2, 2, 1), (Some((5, 4)), Reason::MembersMissing));
     // A larger step ends at the members that are there.
     assert_eq!(with(5, 4, 4, 3), (Some((5, 4)), Reason::MembersMissing));
+    // Not even in a pool that is degraded for want of them, with members of unknown health.
+    let mut case = Case::new();
+    case.down();
+    let mut found = pool(2);
+    found.size = Size(5);
+    found.condition = Condition::Degraded;
+    found.health = HealthSource::Unknown;
+    assert_eq!(resize(&case.read(found)), Some((5, 4)));
     // A list that is shorter than the pool's own count, or empty, proves nothing.
     assert_eq!(with(5, 2, 5, 1), (None, Reason::MembersUnknown));
     assert_eq!(with(5, 0, 0, 1), (None, Reason::MembersUnknown));

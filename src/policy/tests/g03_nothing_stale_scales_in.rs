@@ -24,7 +24,8 @@ proptest! {
             prop_assert_eq!(write.mode, Mode::On);
             prop_assert!(write.down_is_fresh, "no fresh alert: {write:?}");
             prop_assert!(!write.down_has_resolved, "the alert has resolved: {write:?}");
-            prop_assert!(write.read.health != HealthSource::Unknown, "unknown health: {write:?}");
+            let is_known = write.read.health != HealthSource::Unknown;
+            prop_assert!(is_known || write.victims == 0, "unknown health: {write:?}");
             let recent_up = history.alerts[..write.alerts_before].iter().any(|alert| {
                 alert.direction == Direction::Up
                     && at.since(alert.at) < rules.scale_in.stabilisation
