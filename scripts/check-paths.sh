@@ -69,7 +69,8 @@ while IFS=$'\t' read -r kind file line name; do
   case $kind in
     path)
       [[ -n ${tops[${name%%/*}]:-} ]] || continue
-      exists "$name" || report "$file:$line" "$name"
+      # In a crate's own files, paths count from the crate.
+      exists "$name" || exists "${file%/*}/$name" || report "$file:$line" "$name"
       ;;
     link)
       base=
@@ -79,7 +80,7 @@ while IFS=$'\t' read -r kind file line name; do
     name)
       [[ -n ${names[$name]:-} || " $made " == *" $name "* ]] || report "$file:$line" "file called $name"
       ;;
-    test) exists "tests/$name.rs" || exists "tests/$name/main.rs" || exists "loadtest/tests/$name.rs" || report "$file:$line" "test $name" ;;
+    test) exists "tests/$name.rs" || exists "tests/$name/main.rs" || exists "loadtest/tests/$name.rs" || exists "src/*/tests/$name.rs" || report "$file:$line" "test $name" ;;
     bench) exists "benches/$name.rs" || report "$file:$line" "bench $name" ;;
     example) exists "examples/$name.rs" || exists "loadtest/examples/$name.rs" || report "$file:$line" "example $name" ;;
   esac

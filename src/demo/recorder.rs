@@ -194,7 +194,8 @@ fn decision_text(decision: &AgentDecision) -> String {
     } = decision;
     let direction = direction.as_deref().unwrap_or_default();
     match (from, to) {
-        (Some(from), Some(to)) => format!("{from}→{to}"),
+        (Some(from), Some(to)) if verdict == "acted" => format!("{from}→{to}"),
+        (Some(from), Some(to)) => format!("{} {from}→{to}", verdict.replace('_', " ")),
         (Some(from), None) => format!("{verdict} {direction} at {from}"),
         _ => format!("{verdict} {direction}"),
     }
