@@ -19,6 +19,7 @@ pub mod read_model;
 pub mod scaler;
 pub mod signal_inbox;
 pub mod start;
+pub mod throttled_log;
 pub mod watchdog;
 mod write;
 
