@@ -2,60 +2,24 @@
 //! never changes the pool; each kind is answered as it should be.
 
 mod agent_support;
+#[path = "g03/documents.rs"]
+mod documents;
+#[path = "g03/strangers.rs"]
+mod strangers;
 
-use std::time::Duration;
-
-use agent_support::{Agent, Stage, Wishes};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use jiff::Timestamp;
+use agent_support::{Agent, PATIENCE, Stage, Wishes};
+use autoscaler::{
+    agent::alert_intake::{Alert, Ignored, MAX_BODY, classify_body},
+    policy::Direction,
+};
+use documents::{alertmanager, encoded, legacy, no_alarms, unified, with_reason};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     time::timeout,
 };
-
-const TOKEN: &str = "only-grafana-knows-this";
-const PASSWORD: &str = "nor-this";
-const SECRET: &str = "signing-key";
-
-fn unified(status: &str, name: &str, direction: &str) -> Value {
-    json!({
-        "receiver": "autoscaler", "status": status, "orgId": 1, "version": "1",
-        "groupKey": "{}:{alertname=\"x\"}", "truncatedAlerts": 0, "title": "t", "state": "alerting",
-        "alerts": [{
-            "status": status, "startsAt": "2026-01-01T00:00:00Z", "endsAt": "0001-01-01T00:00:00Z",
-            "labels": { "alertname": name, "scale": direction }, "annotations": {},
-            "values": { "A": 0.93 }, "fingerprint": "c6eadffa33fcdf37",
-        }],
-    })
-}
-
-fn with_reason(mut document: Value, reason: &str) -> Value {
-    document["alerts"][0]["annotations"]["grafana_state_reason"] = json!(reason);
-    document
-}
-
-fn legacy(state: &str, direction: &str) -> Value {
-    json!({
-        "ruleId": 1, "ruleName": "Pool load", "state": state, "dashboardId": 2, "orgId": 1,
-        "evalMatches": [{ "metric": "cpu", "value": 0.1, "tags": null }], "message": "m",
-        "tags": { "scale": direction }, "title": "[Alerting] Pool load",
-    })
-}
-
-fn alertmanager(status: &str, labels: &Value) -> Value {
-    json!({
-        "version": "4", "groupKey": "{}", "truncatedAlerts": 0, "status": status, "receiver": "agent",
-        "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://a",
-        "alerts": [{
-            "status": status, "labels": labels, "annotations": {}, "startsAt": "2026-01-01T00:00:00Z",
-            "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "http://p", "fingerprint": "c6eadffa33fcdf37",
-        }],
-    })
-}
 
 async fn send(request: RequestBuilder) -> (u16, String) {
     let answer = request.send().await.expect("an answer");
@@ -173,7 +137,6 @@ async fn what_cannot_be_read_is_refused() {
         "42",
         "null",
         r#"{"alerts":7}"#,
-        r#"{"alerts":[{"status":1}]}"#,
         r#"{"ruleName":"x"}"#,
         r#"{"status":"firing"}"#,
     ];
@@ -187,12 +150,6 @@ async fn what_cannot_be_read_is_refused() {
         );
     }
     for path in ["/webhook", "/up", "/down"] {
-        for size in [65 * 1024, 10_000_000] {
-            let (status, _) = send(agent.http.post(agent.url(path)).body(vec![b'x'; size])).await;
-            assert_eq!(status, 413, "{path} with {size} bytes");
-        }
-    }
-    for path in ["/webhook", "/up", "/down"] {
         assert_eq!(slow_body(&agent, path).await, 408, "{path}");
     }
     assert_untouched(&stage, &agent).await;
@@ -202,13 +159,31 @@ async fn what_cannot_be_read_is_refused() {
     stage.until_size(4).await;
 }
 
+/// The answer to a body whose size is not announced.
+async fn in_chunks(agent: &Agent, path: &str, size: usize) -> String {
+    let mut stream = TcpStream::connect(agent.address).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: agent\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let chunk = format!("c350\r\n{}\r\n", " ".repeat(50_000));
+    for _ in 0..size.div_ceil(50_000) {
+        stream.write_all(chunk.as_bytes()).await.unwrap();
+    }
+    stream.write_all(b"0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    let read = timeout(PATIENCE, stream.read_to_string(&mut answer)).await;
+    read.expect("an answer").unwrap();
+    answer
+}
+
 /// Announces a body, sends a part of it, and waits for the status.
 async fn slow_body(agent: &Agent, path: &str) -> u16 {
     let mut stream = TcpStream::connect(agent.address).await.unwrap();
     let head = format!("POST {path} HTTP/1.1\r\nhost: agent\r\ncontent-length: 100\r\n\r\n{{");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    let read = timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    let read = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
     read.expect("an answer and the end of the connection")
         .unwrap();
     let text = String::from_utf8(answer).unwrap();
@@ -217,6 +192,135 @@ async fn slow_body(agent: &Agent, path: &str) -> u16 {
         .expect("a status line")
         .parse()
         .unwrap()
+}
+
+#[tokio::test]
+async fn no_body_but_an_alarm_scales_by_the_paths_of_a_direction() {
+    let stage = Stage::with_pool(3).await;
+    let agent = stage.start(Wishes::default()).await;
+    for path in ["/down", "/up"] {
+        let mut bodies = no_alarms(path);
+        bodies.push(("too_large", vec![b' '; MAX_BODY + 1]));
+        bodies.push(("too_large", vec![b'x'; 10_000_000]));
+        for (reason, body) in bodies {
+            let shown = String::from_utf8_lossy(&body[..body.len().min(300)]).into_owned();
+            let (status, answer) = send(agent.http.post(agent.url(path)).body(body)).await;
+            assert_eq!(status, 200, "{path} {shown}");
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            let expected = json!({ "accepted": [], "ignored": [reason] });
+            assert_eq!(answer, expected, "{path} {shown}");
+        }
+        let answer = in_chunks(&agent, path, 9_000_000).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains("too_large"), "{answer}");
+        // Who only looks asks for nothing.
+        let (status, answer) = send(agent.http.head(agent.url(path))).await;
+        assert_eq!((status, answer.as_str()), (200, ""), "HEAD {path}");
+    }
+    for size in [MAX_BODY + 1, 10_000_000] {
+        let (status, _) = send(webhook(&agent, vec![b'x'; size])).await;
+        assert_eq!(status, 413, "{size} bytes");
+        let answer = in_chunks(&agent, "/webhook", size).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    }
+    assert_untouched(&stage, &agent).await;
+    let text = unified("firing", "Pool idles", "down").to_string();
+    let alarms = [
+        ("empty", Vec::new()),
+        ("a status", br#"{"status":"Firing"}"#.into()),
+    ];
+    for (form, body) in encoded(&text).into_iter().chain(alarms) {
+        let (status, answer) = send(agent.http.post(agent.url("/down")).body(body)).await;
+        assert_eq!(status, 200);
+        assert!(
+            answer.contains(r#""accepted":["down"]"#),
+            "{form}: {answer}"
+        );
+    }
+    stage.until_size(2).await;
+}
+
+#[tokio::test]
+async fn what_is_null_or_odd_beside_an_alarm_does_not_hide_it() {
+    let stage = Stage::with_pool(3).await;
+    let agent = stage.start(Wishes::default()).await;
+    let good = alertmanager("firing", &json!({ "scale": "down", "rack": 7 }));
+    for odd in [
+        json!(null),
+        json!(1e300),
+        json!("x"),
+        json!([1, [2]]),
+        json!({ "a": null }),
+    ] {
+        for key in ["annotations", "generatorURL", "startsAt"] {
+            let mut document = good.clone();
+            document["alerts"][0][key] = odd.clone();
+            document["commonLabels"] = odd.clone();
+            let (status, answer) = send(webhook(&agent, document.to_string())).await;
+            assert_eq!(status, 200, "{document:#}");
+            assert!(
+                answer.contains(r#""accepted":["down"]"#),
+                "{document:#}: {answer}"
+            );
+        }
+    }
+    for nothing in [
+        json!({ "status": "firing", "alerts": null }),
+        json!({ "status": null, "alerts": [] }),
+    ] {
+        let (status, answer) = send(webhook(&agent, nothing.to_string())).await;
+        assert_eq!(
+            (status, answer.as_str()),
+            (200, r#"{"accepted":[],"ignored":[]}"#)
+        );
+    }
+    let mut mixed = good.clone();
+    let alerts = json!([null, good["alerts"][0], { "status": 1 }, good["alerts"][0], "x"]);
+    mixed["alerts"] = alerts;
+    let (_, answer) = send(webhook(&agent, mixed.to_string())).await;
+    let expected =
+        json!({ "accepted": ["down", "down"], "ignored": ["malformed", "malformed", "malformed"] });
+    assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), expected);
+    // A group of some thousand alerts is one message.
+    let mut large = good.clone();
+    large["alerts"] = json!(vec![good["alerts"][0].clone(); 5_000]);
+    let (status, answer) = send(webhook(&agent, large.to_string())).await;
+    assert!(
+        status == 200 && answer.contains(r#""more":4936"#),
+        "{answer}"
+    );
+    let metrics = agent.get("/metrics").await.text().await.unwrap();
+    let counted = r#"direction="none",outcome="ignored",reason="malformed"} 3"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    stage.until_size(2).await;
+}
+
+#[test]
+fn what_grafana_12_sent_is_understood() {
+    let [up, down] = [Direction::Up, Direction::Down].map(Alert::Firing);
+    let [no_direction, no_data, error, other] = [
+        Ignored::NoDirection,
+        Ignored::NoData,
+        Ignored::ErrorAlert,
+        Ignored::OtherDirection,
+    ]
+    .map(Alert::Ignored);
+    // On /webhook, /up and /down.
+    for (name, expected) in [
+        ("up", [up, up, other]),
+        ("down", [down, other, down]),
+        ("unknown", [no_direction, up, down]),
+        ("unknown-error", [error; 3]),
+        ("unknown-nodata", [no_data; 3]),
+    ] {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/grafana-12.4");
+        let body = std::fs::read(format!("{folder}/{name}.json")).unwrap();
+        let paths = [None, Some(Direction::Up), Some(Direction::Down)];
+        for (path, expected) in paths.into_iter().zip(expected) {
+            let found = classify_body(path, &body, "scale").unwrap();
+            assert_eq!(found, [expected], "{name} by {path:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -234,132 +338,6 @@ async fn the_bare_paths_take_any_method_and_body() {
                 assert_eq!(send(request).await.0, 200, "{method} {path} {body:?}");
             }
         }
-    }
-    stage.until_size(2).await;
-}
-
-fn signature(body: &str, time: Option<i64>) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    if let Some(time) = time {
-        mac.update(format!("{time}:").as_bytes());
-    }
-    mac.update(body.as_bytes());
-    let bytes = mac.finalize().into_bytes();
-    let hex = |text: String, byte: &u8| text + &format!("{byte:02x}");
-    bytes.iter().fold(String::new(), hex)
-}
-
-fn protected() -> Wishes {
-    Wishes::default()
-        .set("alerts.token", TOKEN)
-        .set("alerts.user", "grafana")
-        .set("alerts.password", PASSWORD)
-        .set("alerts.hmac_secret", SECRET)
-}
-
-#[tokio::test]
-async fn strangers_are_refused_and_change_nothing() {
-    let stage = Stage::with_pool(3).await;
-    let timed = protected().set("alerts.hmac_timestamp_header", "X-Time");
-    let agent = stage.start(timed).await;
-    let body = unified("firing", "Pool loaded", "up").to_string();
-    let now = Timestamp::now().as_second();
-    let header = "X-Grafana-Alerting-Signature";
-    let strangers: [(&str, Vec<(&str, String)>); 11] = [
-        ("nothing", vec![]),
-        (
-            "wrong token",
-            vec![("authorization", "Bearer wrong".to_owned())],
-        ),
-        (
-            "a token's start",
-            vec![("authorization", format!("Bearer {}", &TOKEN[..8]))],
-        ),
-        (
-            "an empty token",
-            vec![("authorization", "Bearer ".to_owned())],
-        ),
-        (
-            "token without a scheme",
-            vec![("authorization", TOKEN.to_owned())],
-        ),
-        (
-            "wrong password",
-            vec![("authorization", "Basic Z3JhZmFuYTp3cm9uZw==".to_owned())],
-        ),
-        (
-            "signature of another body",
-            vec![
-                (header, signature("{}", Some(now))),
-                ("X-Time", now.to_string()),
-            ],
-        ),
-        (
-            "signature without its time",
-            vec![(header, signature(&body, Some(now)))],
-        ),
-        (
-            "signature that leaves out the time",
-            vec![
-                (header, signature(&body, None)),
-                ("X-Time", now.to_string()),
-            ],
-        ),
-        (
-            "an old signature",
-            vec![
-                (header, signature(&body, Some(now - 3600))),
-                ("X-Time", (now - 3600).to_string()),
-            ],
-        ),
-        (
-            "no signature",
-            vec![(header, "zz".to_owned()), ("X-Time", now.to_string())],
-        ),
-    ];
-    for path in ["/webhook", "/up", "/down"] {
-        for (who, headers) in &strangers {
-            let mut request = agent.http.post(agent.url(path)).body(body.clone());
-            for (name, value) in headers {
-                request = request.header(*name, value);
-            }
-            let (status, answer) = send(request).await;
-            assert_eq!(status, 401, "{path} with {who}: {answer}");
-        }
-    }
-    assert_untouched(&stage, &agent).await;
-
-    let signed = webhook(&agent, body.clone())
-        .header(header, signature(&body, Some(now)))
-        .header("X-Time", now.to_string());
-    assert_eq!(send(signed).await.0, 200);
-    stage.until_size(4).await;
-}
-
-#[tokio::test]
-async fn each_way_to_show_oneself_is_enough() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.start(protected()).await;
-    let body = unified("firing", "Pool loaded", "up").to_string();
-    let post = || webhook(&agent, body.clone());
-    let header = "X-Grafana-Alerting-Signature";
-    let known = [
-        ("token", post().bearer_auth(TOKEN)),
-        (
-            "token, scheme in small letters",
-            post().header("authorization", format!("bearer {TOKEN}")),
-        ),
-        ("password", post().basic_auth("grafana", Some(PASSWORD))),
-        ("signature", post().header(header, signature(&body, None))),
-        (
-            "signature in capitals",
-            post().header(header, signature(&body, None).to_uppercase()),
-        ),
-    ];
-    for (who, request) in known {
-        let (status, answer) = send(request).await;
-        assert_eq!(status, 200, "{who}: {answer}");
-        assert!(answer.contains(r#""accepted":["up"]"#), "{who}: {answer}");
     }
     stage.until_size(2).await;
 }

@@ -1,14 +1,16 @@
 //! G14: ten thousand alerts at once are one change of size, cost no memory worth naming, and do not
-//! become calls of the API.
+//! become calls of the API. Nor do large ones take memory without bound.
 
 mod agent_support;
 
 use agent_support::{Agent, Stage, Wishes};
 use futures_util::future::join_all;
+use serde_json::json;
 
 const SENDERS: usize = 8;
 const ALERTS: usize = 10_000;
 const GROWTH: u64 = 20 * 1024 * 1024;
+const MIB: u64 = 1024 * 1024;
 
 async fn flood(agent: &Agent, alerts: usize) {
     let senders = (0..SENDERS).map(|_| async {
@@ -68,6 +70,81 @@ async fn at_the_maximum_a_flood_is_refused_in_one_breath() {
     assert!(reads < 10, "{reads} reads of the pool");
     let decisions = agent.json("/decisions").await;
     assert!(decisions.as_array().unwrap().len() < 10, "{decisions:#}");
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_and_again_is_one_action() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage.start(Wishes::default()).await;
+    stage.until_targets(1).await;
+    // As Grafana repeats it, after a restart, too: word for word, with the same start and fingerprint.
+    let message = include_str!("data/grafana-12.4/up.json");
+    let mut sent = Vec::new();
+    for _ in 0..200 {
+        sent.push(agent.http.post(agent.url("/webhook")).body(message).send());
+    }
+    for answer in join_all(sent).await {
+        assert_eq!(answer.expect("an answer").status(), 200);
+    }
+    stage.until_size(2).await;
+    agent.until_decided("acted", "high_load").await;
+    for _ in 0..20 {
+        let repeated = agent.http.post(agent.url("/webhook")).body(message).send();
+        assert_eq!(repeated.await.unwrap().status(), 200);
+    }
+    assert_eq!(stage.writes(), 1);
+    assert_eq!(stage.pool().size, 2);
+}
+
+/// A message of nearly the largest size, with as many alerts as fit.
+fn large_message() -> Vec<u8> {
+    let alert = json!({ "status": "firing", "labels": { "scale": "up" }, "annotations": null });
+    let count = 4 * MIB as usize / (alert.to_string().len() + 1) - 10;
+    let alerts = vec![alert; count];
+    json!({ "status": "firing", "alerts": alerts })
+        .to_string()
+        .into()
+}
+
+#[tokio::test]
+async fn large_messages_at_once_take_bounded_memory_and_hinder_no_small_one() {
+    const LARGE: usize = 32;
+    let stage = Stage::with_pool(1).await;
+    let agent = stage
+        .start(Wishes::default().set("discovery.interval", "1h"))
+        .await;
+    stage.until_targets(1).await;
+    agent.get("/metrics").await;
+    let memory = agent.resident_bytes();
+    let bodies = [large_message(), vec![b'['; 4 * MIB as usize]].map(bytes::Bytes::from);
+    let large = |number: usize| {
+        let path = ["/webhook", "/up", "/down"][number % 3];
+        let body = bodies[number % 2].clone();
+        let request = agent.http.post(agent.url(path)).body(body);
+        async move { (path, request.send().await.expect("an answer").status()) }
+    };
+    let mut largest = 0;
+    let watched = async {
+        // Small ones are answered all the while.
+        for _ in 0..100 {
+            agent.alert("up").await;
+            largest = largest.max(agent.resident_bytes());
+        }
+    };
+    let (answers, ()) = tokio::join!(join_all((0..LARGE).map(large)), watched);
+    let mut read = 0;
+    for (path, status) in answers {
+        // On a busy machine a body may take too long.
+        let expected: &[u16] = match path {
+            "/webhook" => &[200, 400, 408, 503],
+            _ => &[200, 408],
+        };
+        assert!(expected.contains(&status.as_u16()), "{path}: {status}");
+        read += usize::from(path == "/webhook" && status == 200);
+    }
+    assert!(read > 0, "no large message was accepted");
+    let grown = largest.max(agent.resident_bytes()).saturating_sub(memory);
+    assert!(grown < 80 * MIB, "{} MiB more", grown / MIB);
 }
 
 fn total(stage: &Stage) -> u64 {

@@ -36,13 +36,18 @@ impl SignalInbox {
 
     /// Leaves an alert and wakes the scaler.
     pub fn put(&self, direction: Direction) {
+        self.put_many(direction, 1);
+    }
+
+    /// Leaves several alerts of one message and wakes the scaler once.
+    pub fn put_many(&self, direction: Direction, alerts: u32) {
         {
             let mut waiting = self.lock();
             let count = match direction {
                 Direction::Up => &mut waiting.up,
                 Direction::Down => &mut waiting.down,
             };
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(alerts);
         }
         self.wake();
     }

@@ -1,17 +1,20 @@
 //! The alert intake: takes alerts in over HTTP, says what they are, and answers at once.
 //!
-//! It waits for nobody: an accepted alert goes to the [`SignalInbox`], and the answer is sent
-//! whatever the cloud does (guarantee G12). It never decides.
+//! It waits for nobody: an accepted alert goes to the [`SignalInbox`](super::signal_inbox::SignalInbox), and the answer
+//! is sent whatever the cloud does (guarantee G12). It never decides.
 
 mod authentication;
+mod body;
 mod classify;
+mod decode;
 mod payload;
 mod routes;
 
 pub use authentication::{Authentication, Hmac, PasswordLogin};
-pub use classify::{Alert, Ignored, Intake, classify};
+pub use classify::{Alert, Ignored, Intake, classify_body};
 pub use payload::PayloadError;
-pub use routes::{IntakeState, configure};
+pub use routes::{IntakeState, Receiver, configure};
 
-/// The largest body taken, in bytes.
-pub const MAX_BODY: usize = 64 * 1024;
+/// The largest body taken, in bytes. Alertmanager puts all alerts of a group into one, with all their annotations, and
+/// does not repeat what was refused.
+pub const MAX_BODY: usize = 4 * 1024 * 1024;

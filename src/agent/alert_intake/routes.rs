@@ -1,24 +1,36 @@
 //! The intake's HTTP side.
 
 use std::{
+    error::Error as StdError,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::StatusCode,
-    web::{self, Bytes, Payload as BodyStream},
+    http::{Method, StatusCode, header},
+    web::{self, Payload as BodyStream},
 };
-use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Alert, Authentication, MAX_BODY, classify};
+use super::{
+    Alert, Authentication, Ignored, Intake, PayloadError,
+    body::{Bodies, Body, Unread},
+    classify_body,
+};
 use crate::{
-    agent::{metrics::AlertLabels, read_model::ReadModel, signal_inbox::SignalInbox},
+    agent::{
+        metrics::AlertLabels,
+        read_model::ReadModel,
+        signal_inbox::SignalInbox,
+        throttled_log::{Peer, ThrottledLog},
+    },
     policy::Direction,
 };
+
+/// Alerts that an answer lists; a body may hold a million.
+const LISTED: usize = 64;
 
 /// What the handlers need.
 #[derive(Clone, Debug)]
@@ -35,190 +47,287 @@ pub struct IntakeState {
     pub body_timeout: Duration,
 }
 
+/// Takes alerts in for the web server.
+#[derive(Debug)]
+pub struct Receiver {
+    state: IntakeState,
+    bodies: Bodies,
+    log: Arc<ThrottledLog>,
+}
+
 /// Adds `/up`, `/down` and `/webhook`.
-pub fn configure(state: IntakeState) -> impl FnOnce(&mut web::ServiceConfig) {
+pub fn configure(receiver: Arc<Receiver>) -> impl FnOnce(&mut web::ServiceConfig) {
+    let webhook = web::resource("/webhook")
+        .route(web::post().to(webhook))
+        .route(web::put().to(webhook));
     move |config| {
         config
-            .app_data(web::Data::new(state))
+            .app_data(web::Data::from(receiver))
             .service(bare("/up", Direction::Up))
             .service(bare("/down", Direction::Down))
-            .route("/webhook", web::post().to(webhook))
-            .route("/webhook", web::put().to(webhook));
+            .service(webhook);
     }
 }
 
-/// The course's interface: any method and any body, always 200.
+/// The course's interface: with or without a body, and always 200 for a sender that may send.
 fn bare(path: &'static str, direction: Direction) -> actix_web::Resource {
-    let take = move |state: web::Data<IntakeState>, request: HttpRequest, body: BodyStream| async move {
-        let body = match read_admitted(&state, &request, body).await {
-            Ok(body) => body,
-            Err(refusal) => return refusal.answer(&state),
-        };
-        // Grafana can be pointed here too. A body that says it is no alarm is believed (G3); any
-        // other body means nothing.
-        match classify(&body, &state.direction_label) {
-            Ok(alerts) => {
-                let is_alarm = |alert: &Alert| {
-                    matches!(
-                        alert,
-                        Alert::Firing(_) | Alert::Ignored(super::Ignored::NoDirection)
-                    )
-                };
-                let alarm = alerts.iter().any(is_alarm) || alerts.is_empty();
-                let alerts = if alarm {
-                    vec![Alert::Firing(direction)]
-                } else {
-                    alerts
-                };
-                state.accept(&alerts)
-            }
-            Err(_) => state.accept(&[Alert::Firing(direction)]),
-        }
+    let take = move |receiver: web::Data<Receiver>, request: HttpRequest, body: BodyStream| async move {
+        receiver.take(Some(direction), &request, body).await
     };
     web::resource(path)
         .route(web::get().to(take))
+        .route(web::head().to(take))
         .route(web::post().to(take))
         .route(web::put().to(take))
 }
 
 async fn webhook(
-    state: web::Data<IntakeState>,
+    receiver: web::Data<Receiver>,
     request: HttpRequest,
     body: BodyStream,
 ) -> HttpResponse {
     let began = Instant::now();
-    let answer = match read_admitted(&state, &request, body).await {
-        Ok(body) => match classify(&body, &state.direction_label) {
-            Ok(alerts) => state.accept(&alerts),
-            Err(error) => Refusal {
-                status: StatusCode::BAD_REQUEST,
-                reason: "malformed",
-                message: error.to_string(),
-            }
-            .answer(&state),
-        },
-        Err(refusal) => refusal.answer(&state),
-    };
-    state
+    let answer = receiver.take(None, &request, body).await;
+    receiver
+        .state
         .read_model
         .counters()
         .webhook_answered(began.elapsed());
     answer
 }
 
-impl IntakeState {
-    fn accept(&self, alerts: &[Alert]) -> HttpResponse {
-        let mut accepted = Vec::new();
-        let mut ignored = Vec::new();
-        for alert in alerts {
-            let labels = match *alert {
-                Alert::Firing(direction) => {
-                    self.inbox.put(direction);
-                    accepted.push(direction.as_str());
-                    AlertLabels {
-                        direction: direction.as_str(),
-                        outcome: "accepted",
-                        reason: "firing",
-                    }
-                }
-                Alert::Ignored(why) => {
-                    ignored.push(why.code());
-                    AlertLabels {
-                        direction: "none",
-                        outcome: "ignored",
-                        reason: why.code(),
-                    }
-                }
-            };
-            self.read_model.counters().alerts(&labels, 1);
+impl Receiver {
+    /// Takes alerts in for this agent.
+    pub fn new(state: IntakeState, log: Arc<ThrottledLog>) -> Self {
+        Self {
+            state,
+            bodies: Bodies::new(),
+            log,
         }
-        if !ignored.is_empty() {
-            tracing::info!(?ignored, "Alerts are ignored.");
-        }
-        HttpResponse::Ok().json(json!({ "accepted": accepted, "ignored": ignored }))
     }
-}
 
-/// Why a request gets no further.
-struct Refusal {
-    status: StatusCode,
-    reason: &'static str,
-    message: String,
-}
+    /// Answers a request by the path of a direction, or by `/webhook`.
+    async fn take(
+        &self,
+        path: Option<Direction>,
+        request: &HttpRequest,
+        body: BodyStream,
+    ) -> HttpResponse {
+        let peer = Peer(request.peer_addr());
+        let alerts = match self.read_admitted(request, body).await {
+            // Who asks for the head alone looks whether somebody is there.
+            Ok(_) if request.method() == Method::HEAD => return HttpResponse::Ok().finish(),
+            Ok(body) => self.classify(path, body).await,
+            Err(refusal) => Err(refusal),
+        };
+        let refusal = match alerts {
+            Ok(alerts) => return self.accept(&alerts, peer, None),
+            Err(refusal) => refusal,
+        };
+        // Of a body that was not read, nobody knows who signed it.
+        let is_known = matches!(refusal, Refusal::Malformed(_)) || self.admits(request, b"");
+        match refusal.ignored() {
+            Some(why) if path.is_some() && is_known => {
+                self.accept(&[Alert::Ignored(why)], peer, Some(&refusal))
+            }
+            _ => self.refuse(&refusal, peer),
+        }
+    }
 
-impl Refusal {
-    fn answer(self, state: &IntakeState) -> HttpResponse {
+    /// Checks the sender, before the body is read where that can be told from the headers alone.
+    async fn read_admitted(
+        &self,
+        request: &HttpRequest,
+        stream: BodyStream,
+    ) -> Result<Body, Refusal> {
+        let needs_body = self.state.authentication.needs_body();
+        if !needs_body && !self.admits(request, b"") {
+            return Err(Refusal::Unauthorised);
+        }
+        let declared = request.headers().get(header::CONTENT_LENGTH);
+        let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
+        let timeout = self.state.body_timeout;
+        let body = self.bodies.read(stream, declared, timeout).await?;
+        if needs_body && !self.admits(request, body.bytes()) {
+            return Err(Refusal::Unauthorised);
+        }
+        Ok(body)
+    }
+
+    fn admits(&self, request: &HttpRequest, body: &[u8]) -> bool {
+        let authentication = &self.state.authentication;
+        authentication.admits(request.headers(), body, Timestamp::now())
+    }
+
+    async fn classify(&self, path: Option<Direction>, body: Body) -> Result<Intake, Refusal> {
+        let label = self.state.direction_label.clone();
+        let is_large = body.is_large();
+        let classify = move || classify_body(path, body.bytes(), &label);
+        if !is_large {
+            return Ok(classify()?);
+        }
+        // Other alerts are answered meanwhile. The body keeps its turn even if the sender leaves.
+        match web::block(classify).await {
+            Ok(alerts) => Ok(alerts?),
+            Err(_) => Err(Refusal::Unread(Unread::NoRoom)),
+        }
+    }
+
+    fn accept(&self, alerts: &[Alert], peer: Peer, detail: Option<&Refusal>) -> HttpResponse {
+        let mut counts: Vec<(Alert, u32)> = Vec::new();
+        for alert in alerts {
+            match counts.iter_mut().find(|(known, _)| known == alert) {
+                Some((_, count)) => *count = count.saturating_add(1),
+                None => counts.push((*alert, 1)),
+            }
+        }
+        for &(alert, count) in &counts {
+            if let Alert::Firing(direction) = alert {
+                self.state.inbox.put_many(direction, count);
+            }
+            self.count(&labels(alert), count);
+        }
+        self.log_ignored(&counts, peer, detail);
+
+        let (mut accepted, mut ignored) = (Vec::new(), Vec::new());
+        for alert in alerts.iter().take(LISTED) {
+            match alert {
+                Alert::Firing(direction) => accepted.push(direction.as_str()),
+                Alert::Ignored(why) => ignored.push(why.code()),
+            }
+        }
+        let mut answer = json!({ "accepted": accepted, "ignored": ignored });
+        if alerts.len() > LISTED {
+            answer["more"] = json!(alerts.len() - LISTED);
+        }
+        HttpResponse::Ok().json(answer)
+    }
+
+    fn refuse(&self, refusal: &Refusal, peer: Peer) -> HttpResponse {
+        let (status, reason) = (refusal.status(), refusal.code());
         let labels = AlertLabels {
             direction: "none",
             outcome: "refused",
-            reason: self.reason,
+            reason,
         };
-        state.read_model.counters().alerts(&labels, 1);
-        tracing::warn!(
-            status = self.status.as_u16(),
-            message = self.message,
-            "Alert is refused."
-        );
-        let mut answer = HttpResponse::build(self.status);
-        if self.status == StatusCode::UNAUTHORIZED {
-            answer.insert_header(("WWW-Authenticate", "Bearer"));
+        self.count(&labels, 1);
+        self.log.line(reason, |suppressed| {
+            tracing::warn!(
+                %peer,
+                status = status.as_u16(),
+                why = with_causes(refusal),
+                suppressed,
+                "Alert is refused."
+            );
+        });
+        let mut answer = HttpResponse::build(status);
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                answer.insert_header((header::RETRY_AFTER, "5"));
+            }
+            _ => {}
         }
         // What is left of the body is not worth reading.
         answer
             .force_close()
-            .json(json!({ "message": self.message }))
+            .json(json!({ "message": with_causes(refusal) }))
     }
-}
 
-/// Checks the sender, before the body is read where that can be told from the headers alone.
-async fn read_admitted(
-    state: &IntakeState,
-    request: &HttpRequest,
-    body: BodyStream,
-) -> Result<Bytes, Refusal> {
-    let unauthorised = || {
-        Refusal {
-        status: StatusCode::UNAUTHORIZED,
-        reason: "unauthorised",
-        message: "this alert needs a bearer token, a password or a signature; see `alerts` in the settings"
-            .to_owned(),
+    fn count(&self, labels: &AlertLabels, count: u32) {
+        self.state
+            .read_model
+            .counters()
+            .alerts(labels, count.into());
     }
-    };
-    let now = Timestamp::now();
-    let authentication = &state.authentication;
-    if !authentication.needs_body() && !authentication.admits(request.headers(), b"", now) {
-        return Err(unauthorised());
-    }
-    let body = tokio::time::timeout(state.body_timeout, read(body)).await;
-    let body = body.unwrap_or_else(|_| {
-        Err(Refusal {
-            status: StatusCode::REQUEST_TIMEOUT,
-            reason: "slow",
-            message: format!("the body took longer than {:?}", state.body_timeout),
-        })
-    })?;
-    if authentication.needs_body() && !authentication.admits(request.headers(), &body, now) {
-        return Err(unauthorised());
-    }
-    Ok(body)
-}
 
-async fn read(mut stream: BodyStream) -> Result<Bytes, Refusal> {
-    let mut body = bytes::BytesMut::new();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Refusal {
-            status: StatusCode::BAD_REQUEST,
-            reason: "malformed",
-            message: format!("the body cannot be read: {error}"),
-        })?;
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(Refusal {
-                status: StatusCode::PAYLOAD_TOO_LARGE,
-                reason: "too_large",
-                message: format!("the body is larger than {MAX_BODY} bytes"),
+    fn log_ignored(&self, counts: &[(Alert, u32)], peer: Peer, detail: Option<&Refusal>) {
+        let reason = |&(alert, _): &(Alert, u32)| match alert {
+            Alert::Ignored(why) => Some(why.code()),
+            Alert::Firing(_) => None,
+        };
+        let ignored: Vec<&str> = counts.iter().filter_map(reason).collect();
+        if !ignored.is_empty() {
+            self.log.line("ignored", |suppressed| {
+                let why = detail.map(|refusal| with_causes(refusal));
+                tracing::info!(%peer, ?ignored, why, suppressed, "Alerts are ignored.");
             });
         }
-        body.extend_from_slice(&chunk);
     }
-    Ok(body.freeze())
+}
+
+fn labels(alert: Alert) -> AlertLabels {
+    match alert {
+        Alert::Firing(direction) => AlertLabels {
+            direction: direction.as_str(),
+            outcome: "accepted",
+            reason: "firing",
+        },
+        Alert::Ignored(why) => AlertLabels {
+            direction: "none",
+            outcome: "ignored",
+            reason: why.code(),
+        },
+    }
+}
+
+/// Why a request gets no further.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(
+        "this alert needs a bearer token, a password or a signature; see `alerts` in the settings"
+    )]
+    Unauthorised,
+    #[error(transparent)]
+    Unread(#[from] Unread),
+    #[error(transparent)]
+    Malformed(#[from] PayloadError),
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthorised => StatusCode::UNAUTHORIZED,
+            Self::Unread(Unread::Slow(_)) => StatusCode::REQUEST_TIMEOUT,
+            Self::Unread(Unread::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::Unread(Unread::Broken(_)) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorised => "unauthorised",
+            Self::Unread(Unread::Slow(_)) => "slow",
+            Self::Unread(Unread::NoRoom) => "no_room",
+            Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => "too_large",
+            Self::Unread(Unread::Broken(_)) | Self::Malformed(_) => "malformed",
+        }
+    }
+
+    /// On `/up` and `/down`, what a whole body is when nobody can make an alarm of it.
+    fn ignored(&self) -> Option<Ignored> {
+        match self {
+            Self::Unauthorised | Self::Unread(Unread::Slow(_) | Unread::Broken(_)) => None,
+            Self::Unread(Unread::NoRoom) => Some(Ignored::NoRoom),
+            Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => {
+                Some(Ignored::TooLarge)
+            }
+            Self::Malformed(_) => Some(Ignored::Unreadable),
+        }
+    }
+}
+
+fn with_causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
