@@ -9,6 +9,7 @@ pub mod cli;
 pub mod dashboard;
 pub mod demo;
 pub mod exoscale;
+mod file_limit;
 pub mod instance_data;
 pub mod local_cloud;
 pub mod local_instance;

@@ -34,11 +34,17 @@ pub fn start_in_file(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Without a filter of the user's, HTTP errors of strangers stay out: each broken request would be a line.
 fn filter() -> EnvFilter {
+    let chosen = std::env::var("AUTOSCALER_LOG").unwrap_or_default();
+    let filter = if chosen.trim().is_empty() {
+        "info,actix_http=off"
+    } else {
+        &chosen
+    };
     EnvFilter::builder()
-        .with_env_var("AUTOSCALER_LOG")
         .with_default_directive(tracing::Level::INFO.into())
-        .from_env_lossy()
+        .parse_lossy(filter)
 }
 
 /// Makes a panic on any thread end the process with code 101 (guarantee G15): an actor that panics

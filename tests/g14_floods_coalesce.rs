@@ -1,10 +1,11 @@
 //! G14: ten thousand alerts at once are one change of size, cost no memory worth naming, and do not
-//! become calls of the API. Nor do large ones take memory without bound.
+//! become calls of the API. Nor do large ones take memory without bound, or strangers fill the log.
 
 mod agent_support;
 
 use agent_support::{Agent, Stage, Wishes};
 use futures_util::future::join_all;
+use reqwest::RequestBuilder;
 use serde_json::json;
 
 const SENDERS: usize = 8;
@@ -145,6 +146,83 @@ async fn large_messages_at_once_take_bounded_memory_and_hinder_no_small_one() {
     assert!(read > 0, "no large message was accepted");
     let grown = largest.max(agent.resident_bytes()).saturating_sub(memory);
     assert!(grown < 80 * MIB, "{} MiB more", grown / MIB);
+}
+
+/// How often a request of this kind is sent, and the lines that may come of it.
+const STRANGERS: usize = 600;
+const LINES: usize = 20;
+
+#[tokio::test]
+async fn strangers_are_counted_and_do_not_fill_the_log() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage
+        .start(Wishes::default().set("alerts.token", "hush"))
+        .await;
+    stage.until_targets(1).await;
+    let post = |path: &str| agent.http.post(agent.url(path)).bearer_auth("hush");
+    let kinds: [(&str, &str, &dyn Fn() -> RequestBuilder); 6] = [
+        ("401", r#"reason="unauthorised"}"#, &|| {
+            agent.http.get(agent.url("/up"))
+        }),
+        ("400", r#"outcome="refused",reason="malformed"}"#, &|| {
+            post("/webhook").body("{")
+        }),
+        ("200", r#"reason="unreadable"}"#, &|| {
+            post("/down").body("{")
+        }),
+        ("200", r#"reason="resolved"}"#, &|| {
+            post("/webhook").body(r#"{"status":"resolved","alerts":[{}]}"#)
+        }),
+        ("404", r#"reason="unknown_path"}"#, &|| {
+            post("/scale?token=hush")
+        }),
+        ("405", r#"reason="method_not_allowed"}"#, &|| {
+            post("/status")
+        }),
+    ];
+    for (status, counted, request) in kinds {
+        let before = agent.log().len();
+        for _ in 0..STRANGERS {
+            let answer = request().send().await.expect("an answer");
+            assert_eq!(answer.status().as_str(), status);
+        }
+        let metrics = agent.get("/metrics").await.text().await.unwrap();
+        let counted = format!("{counted} {STRANGERS}");
+        assert!(metrics.contains(&counted), "{counted}: {metrics}");
+        let log = agent.log();
+        let lines = log[before..].lines().count();
+        assert!(lines < LINES, "{lines} lines for {status}:\n{log}");
+    }
+    let log = agent.log();
+    assert!(!log.contains("hush"), "{log}");
+    for message in [
+        "Alert is refused.",
+        "Alerts are ignored.",
+        "Request is refused.",
+    ] {
+        let line = agent.line(message).expect(message);
+        let peer: std::net::SocketAddr = line["fields"]["peer"].as_str().unwrap().parse().unwrap();
+        assert!(peer.ip().is_loopback(), "{line}");
+    }
+    // What is no HTTP at all is no line either.
+    let before = agent.log().len();
+    for _ in 0..STRANGERS {
+        broken_request(&agent).await;
+    }
+    let log = agent.log();
+    assert!(log[before..].lines().count() < LINES, "{log}");
+}
+
+/// Sends what is no HTTP, and waits for the end of the connection.
+async fn broken_request(agent: &Agent) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(agent.address).await.unwrap();
+    stream
+        .write_all(b"\x16\x03\x01 no HTTP\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
 }
 
 fn total(stage: &Stage) -> u64 {

@@ -51,10 +51,16 @@ struct ActionLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RefusalLabels {
+    reason: &'static str,
+}
+
 /// What is counted.
 #[derive(Debug)]
 pub struct Counters {
     alerts: Family<AlertLabels, Counter>,
+    refused: Family<RefusalLabels, Counter>,
     decisions: Family<DecisionLabels, Counter>,
     actions: Family<ActionLabels, Counter>,
     webhook_duration: Histogram,
@@ -64,6 +70,7 @@ impl Default for Counters {
     fn default() -> Self {
         Self {
             alerts: Family::default(),
+            refused: Family::default(),
             decisions: Family::default(),
             actions: Family::default(),
             webhook_duration: Histogram::new(WEBHOOK_BUCKETS),
@@ -75,6 +82,11 @@ impl Counters {
     /// Counts alerts of one kind.
     pub fn alerts(&self, labels: &AlertLabels, count: u64) {
         self.alerts.get_or_create(labels).inc_by(count);
+    }
+
+    /// Counts a request, or a connection, that the web server did not serve. `reason` must be one of a bounded number.
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&RefusalLabels { reason }).inc();
     }
 
     /// Counts an answered webhook.
@@ -109,6 +121,11 @@ impl Metrics {
             "alerts",
             "Alerts received, by what became of them",
             counters.alerts.clone(),
+        );
+        agent.register(
+            "requests_refused",
+            "Requests and connections that were not served, by reason",
+            counters.refused.clone(),
         );
         agent.register(
             "decisions",

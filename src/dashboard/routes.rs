@@ -3,16 +3,19 @@
 use std::{convert::Infallible, time::Duration};
 
 use actix_web::{
-    HttpResponse,
-    http::header::{CACHE_CONTROL, ContentType},
+    FromRequest, Handler, HttpRequest, HttpResponse, Resource,
+    http::{
+        Method,
+        header::{CACHE_CONTROL, ContentType, RETRY_AFTER},
+    },
     web::{self, Bytes},
 };
 use futures_util::stream;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use super::page;
-use crate::agent::{metrics, metrics::Metrics, read_model::ReadModel};
+use super::{connections::Connection, page, server::Front};
+use crate::agent::{metrics, metrics::Metrics, read_model::ReadModel, throttled_log::Peer};
 
 /// An idle stream says so this often, so that proxies and browsers keep it open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -21,16 +24,47 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// a flood of documents.
 const EVENT_GAP: Duration = Duration::from_millis(100);
 
+/// Every path of the server, for whoever asks for another one.
+const PATHS: [&str; 10] = [
+    "/",
+    "/up",
+    "/down",
+    "/webhook",
+    "/events",
+    "/status",
+    "/decisions",
+    "/metrics",
+    "/healthz",
+    "/sd",
+];
+
 /// Adds the dashboard's paths.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
-        .route("/", web::get().to(index))
-        .route("/events", web::get().to(events))
-        .route("/status", web::get().to(status))
-        .route("/decisions", web::get().to(decisions))
-        .route("/metrics", web::get().to(scrape))
-        .route("/healthz", web::get().to(health))
-        .route("/sd", web::get().to(targets));
+        .service(shown("/", index))
+        .service(shown("/events", events))
+        .service(shown("/status", status))
+        .service(shown("/decisions", decisions))
+        .service(shown("/metrics", scrape))
+        .service(shown("/healthz", health))
+        .service(shown("/sd", targets))
+        .default_service(web::to(unknown));
+}
+
+/// A path to look at, with `HEAD` as with `GET`.
+fn shown<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args, Output = HttpResponse>,
+    Args: FromRequest + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+}
+
+async fn unknown() -> HttpResponse {
+    let message = format!("there is no such path; served are {}", PATHS.join(", "));
+    HttpResponse::NotFound().json(json!({ "message": message }))
 }
 
 async fn index() -> HttpResponse {
@@ -77,11 +111,37 @@ async fn targets(model: web::Data<ReadModel>) -> HttpResponse {
     }
 }
 
-/// Server-sent events: the status and the latest decisions, at once and after every change.
-async fn events(model: web::Data<ReadModel>) -> HttpResponse {
+/// Server-sent events: the status and the latest decisions, at once and after every change. Streams last, so there are
+/// only so many at once.
+async fn events(
+    request: HttpRequest,
+    model: web::Data<ReadModel>,
+    front: web::Data<Front>,
+) -> HttpResponse {
+    let Ok(place) = front.streams.clone().try_acquire_owned() else {
+        front.refused("too_many_streams", |suppressed| {
+            let peer = Peer(request.peer_addr());
+            tracing::warn!(%peer, suppressed, "Live stream is refused: there are too many.");
+        });
+        return HttpResponse::ServiceUnavailable()
+            .insert_header((RETRY_AFTER, "10"))
+            .force_close()
+            .json(json!({ "message": "too many live streams are open; try again later" }));
+    };
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-store"));
+    if request.method() == Method::HEAD {
+        return response.finish();
+    }
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.exempt();
+    }
     let mut changes = model.changes();
     changes.mark_changed();
-    let stream = stream::unfold((changes, Duration::ZERO), move |(mut changes, pause)| {
+    let start = (changes, Duration::ZERO, place);
+    response.streaming(stream::unfold(start, move |(mut changes, pause, place)| {
         let model = model.clone();
         async move {
             sleep(pause).await;
@@ -90,13 +150,10 @@ async fn events(model: web::Data<ReadModel>) -> HttpResponse {
                 Ok(Err(_)) => return None,
                 Err(_) => ": still here\n\n".to_owned(),
             };
-            Some((Ok::<_, Infallible>(Bytes::from(text)), (changes, EVENT_GAP)))
+            let next = (changes, EVENT_GAP, place);
+            Some((Ok::<_, Infallible>(Bytes::from(text)), next))
         }
-    });
-    HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .streaming(stream)
+    }))
 }
 
 fn event(model: &ReadModel) -> String {
