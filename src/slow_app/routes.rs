@@ -52,11 +52,19 @@ impl App {
 
 pub(super) fn configure(service: &mut web::ServiceConfig) {
     service
-        .service(web::resource("/").get(work))
-        .service(web::resource("/load").get(load))
-        .service(web::resource("/health").get(health))
+        .service(web::resource("/").get(work).head(work))
+        .service(web::resource("/load").get(load).head(load))
+        .service(web::resource("/health").get(health).head(health))
         .service(web::resource("/drain").post(start_drain).delete(end_drain))
-        .service(web::resource("/metrics").get(own_metrics));
+        .service(web::resource("/metrics").get(own_metrics).head(own_metrics))
+        .default_service(web::to(unknown));
+}
+
+async fn unknown() -> HttpResponse {
+    text(
+        HttpResponse::NotFound(),
+        "There is no such path; served are /, /load, /health, /drain and /metrics.\n",
+    )
 }
 
 #[derive(Deserialize)]

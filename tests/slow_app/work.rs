@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::instance::{Instance, PATIENCE, value};
@@ -43,6 +43,35 @@ async fn too_much_or_nonsense_is_refused_with_the_limit() {
     let response = instance.get("/nowhere").await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert!(response.headers().contains_key("x-instance"));
+}
+
+#[tokio::test]
+async fn each_path_is_served_with_a_slash_at_its_end_and_for_head() {
+    let instance = Instance::start(&["--work-ms", "1", "--load-seconds", "0.01"]).await;
+    for path in ["/", "/load", "/health", "/metrics"] {
+        let slashed = instance.get(&format!("{path}/")).await;
+        assert_eq!(slashed.status(), StatusCode::OK, "{path}/");
+        for path in [path.to_owned(), format!("{path}/")] {
+            let head = instance.request(Method::HEAD, &path).await;
+            assert_eq!(head.status(), StatusCode::OK, "HEAD {path}");
+            assert!(head.headers().contains_key("content-length"), "HEAD {path}");
+            assert_eq!(head.bytes().await.expect("an end"), "", "HEAD {path}");
+        }
+    }
+    let drained = instance.request(Method::POST, "/drain/").await;
+    assert_eq!(drained.status(), StatusCode::OK);
+    let unknown = instance.get("/nowhere").await;
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    let message = unknown.text().await.expect("text");
+    assert!(message.contains("/load"), "{message}");
+    let wrong = instance.request(Method::POST, "/health").await;
+    assert_eq!(wrong.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert!(
+        wrong.headers()["allow"]
+            .to_str()
+            .expect("text")
+            .contains("GET")
+    );
 }
 
 #[tokio::test]
