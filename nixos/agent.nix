@@ -105,6 +105,8 @@ in
         ];
         IPAddressDeny = [ "169.254.169.254" ];
         MemoryMax = "256M";
+        # The agent keeps its connections below it, with room for files.
+        LimitNOFILE = 65536;
         TasksMax = 64;
       };
     };

@@ -72,6 +72,7 @@ in
         # The instance's user-data is not the application's to read.
         IPAddressDeny = [ "169.254.169.254" ];
         MemoryMax = "512M";
+        LimitNOFILE = 65536;
         TasksMax = 256;
       };
     };
