@@ -305,3 +305,26 @@ async fn what_a_killed_agent_left_drained_serves_on_when_the_next_one_starts() {
     until_given_back(&members).await;
     assert_eq!(stage.writes(), 0);
 }
+
+#[tokio::test]
+async fn a_down_that_resolves_in_a_drain_gives_the_member_back() {
+    let alert = |status: &str| {
+        json!({
+            "status": status, "version": "1", "receiver": "autoscaler",
+            "alerts": [{ "status": status, "labels": { "alertname": "idle", "scale": "down" } }],
+        })
+    };
+    let (stage, members, agent) = busy_victim(2).await;
+    for (status, given_back) in [("firing", false), ("resolved", true)] {
+        let post = agent.http.post(agent.url("/webhook"));
+        let answer = post.json(&alert(status)).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        if given_back {
+            until_given_back(&members).await;
+        }
+    }
+    agent.until_decided("given_back", "withdrawn").await;
+    members.in_flight.store(0, Ordering::SeqCst);
+    agent.until_decided("refused", "withdrawn").await;
+    assert_eq!(stage.writes(), 0);
+}

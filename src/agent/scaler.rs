@@ -211,9 +211,13 @@ impl Scaler {
     }
 
     fn take_signals(&mut self, ctx: &mut Context<Self>) {
-        let Waiting { up, down } = self.inbox.take();
+        let waiting = self.inbox.take();
+        let Waiting { up, down, .. } = waiting;
         if up > 0 || down > 0 {
             self.step(Event::Signals { up, down }, ctx);
+        }
+        if waiting.down_resolved {
+            self.step(Event::DownWithdrawn, ctx);
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Waiting {
     pub up: u32,
     /// Alerts that ask for fewer.
     pub down: u32,
+    /// Whether the alert that asks for fewer has resolved since the last of them.
+    pub down_resolved: bool,
 }
 
 impl SignalInbox {
@@ -48,7 +50,16 @@ impl SignalInbox {
                 Direction::Down => &mut waiting.down,
             };
             *count = count.saturating_add(alerts);
+            if direction == Direction::Down {
+                waiting.down_resolved = false;
+            }
         }
+        self.wake();
+    }
+
+    /// Notes that the alert that asks for fewer members has resolved, and wakes the scaler.
+    pub fn withdraw_down(&self) {
+        self.lock().down_resolved = true;
         self.wake();
     }
 

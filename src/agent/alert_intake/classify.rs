@@ -20,6 +20,8 @@ pub enum Alert {
 pub enum Ignored {
     /// The load is back to normal.
     Resolved,
+    /// Likewise, and it was an alert that asks for fewer members: the request is withdrawn.
+    DownResolved,
     /// The monitoring had no data: absence of load was not measured (guarantee G3).
     NoData,
     /// The monitoring failed.
@@ -46,7 +48,7 @@ impl Ignored {
     /// The reason's code, for metrics and answers.
     pub fn code(self) -> &'static str {
         match self {
-            Self::Resolved => "resolved",
+            Self::Resolved | Self::DownResolved => "resolved",
             Self::NoData => "no_data",
             Self::ErrorAlert => "error_alert",
             Self::Test => "test",
@@ -121,6 +123,11 @@ fn each(
 ) -> Intake {
     let alert = |statement: &Option<Statement>| match statement {
         Some(statement) => match why_not(*statement, whole) {
+            Some(Ignored::Resolved)
+                if direction(statement.direction) == Alert::Firing(Direction::Down) =>
+            {
+                Alert::Ignored(Ignored::DownResolved)
+            }
             Some(why) => Alert::Ignored(why),
             None => direction(statement.direction),
         },

@@ -187,6 +187,11 @@ impl Receiver {
             }
             self.count(&labels(alert), count);
         }
+        let is_among = |alert| counts.iter().any(|(known, _)| *known == alert);
+        let fires_down = is_among(Alert::Firing(Direction::Down));
+        if is_among(Alert::Ignored(Ignored::DownResolved)) && !fires_down {
+            self.state.inbox.withdraw_down();
+        }
         self.log_ignored(&counts, peer, detail);
 
         let (mut accepted, mut ignored) = (Vec::new(), Vec::new());

@@ -409,6 +409,7 @@ fn a_down_gives_up_places_that_no_member_fills() {
         (resize(&effects), case.last().expect("a decision").1)
     };
     assert_eq!(with(5, 2, 2, 1), (Some((5, 4)), Reason::MembersMissing));
+    assert_eq!(with(8, 2, 2, 3), (Some((8, 5)), Reason::MembersMissing));
     // A larger step ends at the members that are there.
     assert_eq!(with(5, 4, 4, 3), (Some((5, 4)), Reason::MembersMissing));
     // Not even in a pool that is degraded for want of them, with members of unknown health.
@@ -474,6 +475,13 @@ fn a_pinned_size_is_reached_step_by_step_and_kept() {
     case.end(Outcome::Applied, true);
     case.up();
     assert!(case.has(Verdict::Refused, Reason::Pinned));
+
+    // A step that is larger than the way ends where it is pinned.
+    let mut rules = Rules::default();
+    rules.scale_out.step = 3.try_into().expect("not zero");
+    let mut case = Case::with(rules, Mode::Pinned(Size(4)));
+    case.read(pool(3));
+    assert_eq!(resize(&case.read(pool(3))), Some((3, 4)));
 
     // Down: without an alert, without stabilisation, and through a drain.
     let mut case = Case::with(Rules::default(), Mode::Pinned(Size(1)));
@@ -852,4 +860,74 @@ fn unready_limits_are_read_and_written_alike() {
     );
     assert_eq!(limit("3 or 50%", 4), 3);
     assert_eq!(limit("3 or 50%", 10), 5);
+}
+
+#[test]
+fn a_read_may_be_ten_seconds_old_and_no_more() {
+    for (age, is_fresh) in [(10_000, true), (10_001, false)] {
+        let mut case = Case::new();
+        case.up();
+        let mut found = pool(2);
+        found.read_at = case.now;
+        case.now = case.now + Duration::from_millis(age);
+        let effects = case.step(Event::PoolRead(Ok(found)));
+        assert_eq!(action(&effects).is_some(), is_fresh, "{age} ms");
+        assert_eq!(case.has(Verdict::Held, Reason::StaleRead), !is_fresh);
+    }
+}
+
+#[test]
+fn a_pool_knows_what_it_lacks() {
+    let mut found = pool(3);
+    assert_eq!((found.missing(), found.unready(), found.ready()), (0, 0, 3));
+    assert!(found.is_listed_whole());
+    found.counted = 7; // more than wanted: somebody is shrinking it
+    assert!(found.is_listed_whole(), "nobody who is wanted is missing");
+    found.size = Size(5);
+    found.members[0].healthy = Some(false);
+    assert_eq!((found.missing(), found.unready(), found.ready()), (2, 3, 2));
+    assert!(!found.is_listed_whole());
+    found.counted = 3;
+    assert!(found.is_listed_whole());
+    // More listed than wanted: those on top count, too.
+    found.size = Size(1);
+    assert_eq!((found.missing(), found.unready()), (0, 1));
+}
+
+#[test]
+fn codes_are_distinct_words_and_what_is_serialised() {
+    let mut codes: Vec<String> = Reason::ALL.iter().map(ToString::to_string).collect();
+    for (code, reason) in codes.iter().zip(Reason::ALL) {
+        assert_eq!(code, reason.code());
+        assert!(code.chars().all(|c| c == '_' || c.is_ascii_lowercase()) && !code.is_empty());
+        assert!(!reason.text().is_empty());
+    }
+    codes.sort();
+    codes.dedup();
+    assert_eq!(codes.len(), Reason::ALL.len());
+    for (verdict, code) in [
+        (Verdict::Acted, "acted"),
+        (Verdict::Recommended, "recommended"),
+        (Verdict::Held, "held"),
+        (Verdict::Refused, "refused"),
+        (Verdict::Failed, "failed"),
+        (Verdict::Draining, "draining"),
+        (Verdict::GivenBack, "given_back"),
+        (Verdict::Quiet, "quiet"),
+    ] {
+        assert_eq!(verdict.code(), code);
+    }
+}
+
+#[test]
+fn directions_have_their_names() {
+    assert_eq!(Direction::between(1, 2), Some(Direction::Up));
+    assert_eq!(Direction::between(2, 1), Some(Direction::Down));
+    assert_eq!(Direction::between(2, 2), None);
+    let names = |d: Direction| (d.to_string(), d.as_str(), d.action_name());
+    assert_eq!(names(Direction::Up), ("up".to_owned(), "up", "scale out"));
+    assert_eq!(
+        names(Direction::Down),
+        ("down".to_owned(), "down", "scale in")
+    );
 }
