@@ -1,7 +1,7 @@
 //! Logging, and what a panic does.
 
 use std::{
-    fs,
+    env, fs,
     io::{self, IsTerminal as _},
     path::Path,
     sync::Mutex,
@@ -11,15 +11,36 @@ use tracing_subscriber::EnvFilter;
 
 use crate::settings::LogFormat;
 
-/// Sends the log to standard error. `AUTOSCALER_LOG` filters it, in the form of
+/// The variable that filters the log, in the form of
 /// <https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.EnvFilter.html>.
+const FILTER: &str = "AUTOSCALER_LOG";
+/// The variable for the slow application, which is a program of its own, too.
+const SLOW_APP_FILTER: &str = "RUST_LOG";
+
+/// Sends the log to standard error. `AUTOSCALER_LOG` filters it.
 pub fn start(format: LogFormat) {
+    start_with(filter(FILTER), format);
+}
+
+/// Sends the slow application's log to standard error. `RUST_LOG` filters it, or else `AUTOSCALER_LOG`.
+pub fn start_slow_app() {
+    let variables = [SLOW_APP_FILTER, FILTER];
+    let set = variables
+        .into_iter()
+        .find(|name| env::var_os(name).is_some());
+    let filter = set.map_or_else(|| EnvFilter::new("info,actix_server=warn,actix_http=off"), filter);
+    start_with(filter, LogFormat::Text);
+}
+
+fn start_with(filter: EnvFilter, format: LogFormat) {
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter())
-        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        // It would be said on standard error, too: a reader that is gone must not end the program.
+        .log_internal_errors(false)
         .with_target(false);
     match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),
     }
 }
@@ -28,15 +49,15 @@ pub fn start(format: LogFormat) {
 pub fn start_in_file(path: &Path) -> io::Result<()> {
     let file = fs::File::create(path)?;
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter())
+        .with_env_filter(filter(FILTER))
         .with_target(false);
     log.with_ansi(false).with_writer(Mutex::new(file)).init();
     Ok(())
 }
 
 /// Without a filter of the user's, HTTP errors of strangers stay out: each broken request would be a line.
-fn filter() -> EnvFilter {
-    let chosen = std::env::var("AUTOSCALER_LOG").unwrap_or_default();
+fn filter(variable: &str) -> EnvFilter {
+    let chosen = env::var(variable).unwrap_or_default();
     let filter = if chosen.trim().is_empty() {
         "info,actix_http=off"
     } else {

@@ -244,7 +244,7 @@ async fn an_impossible_wish_is_refused_with_the_flag_to_change() {
         .output()
         .await
         .unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.contains("--max-size"), "{error}");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agent_support::{Stage, Wishes, until};
 use autoscaler::local_cloud::{Fault, FaultKind, LocalCloudConfig};
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use wiremock::{Mock, ResponseTemplate, matchers::method};
 
@@ -92,6 +92,58 @@ async fn a_write_that_takes_for_ever_is_recorded_as_open() {
         true,
         "the next start waits a whole window"
     );
+}
+
+#[tokio::test]
+async fn while_an_order_is_awaited_no_alert_is_taken_any_more() {
+    let stage = Stage::with_pool(1).await;
+    let wishes = Wishes::default().set("exoscale.request_timeout", "60s");
+    let mut agent = stage.start(wishes).await;
+    let slow = Fault {
+        delay_ms: Some(4000),
+        ..Fault::new("scale-instance-pool", 1, FaultKind::Slow)
+    };
+    stage.cloud.faults().add(slow);
+    agent.alert("up").await;
+    until("the order is sent", || (stage.writes() == 1).then_some(())).await;
+    let url = agent.url("/up");
+    let refused = async {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        // On a connection of its own: those that are open are served to their end.
+        while http.get(&url).send().await.is_ok() {}
+        stage.pool().size
+    };
+    let ((status, took), size_then) = tokio::join!(agent.end(Signal::TERM), refused);
+    assert!(status.success() && took < LIMIT, "{status} after {took:?}");
+    assert_eq!(
+        (size_then, stage.pool().size),
+        (1, 2),
+        "first it stops to listen"
+    );
+    assert_eq!(journal(&stage)["acting"], false);
+}
+
+#[tokio::test]
+async fn a_second_ctrl_c_ends_it_at_once_and_without_a_panic() {
+    for _ in 0..3 {
+        let stage = Stage::with_pool(1).await;
+        let wishes = Wishes::default().set("exoscale.request_timeout", "60s");
+        let mut agent = stage.start(wishes).await;
+        stage.until_targets(1).await;
+        stage.fault("scale-instance-pool", 1, FaultKind::Hang);
+        agent.alert("up").await;
+        until("the order is sent", || (stage.writes() == 1).then_some(())).await;
+        kill_process(agent.pid(), Signal::INT).unwrap();
+        let line = || agent.line("Stopping.");
+        until("it stops", line).await;
+        let (status, _) = agent.end(Signal::INT).await;
+        let log = agent.into_log().await;
+        assert!(
+            status.success() && log.contains("second Ctrl-C"),
+            "{status}: {log}"
+        );
+        assert!(!log.contains("panicked"), "{log}");
+    }
 }
 
 #[tokio::test]

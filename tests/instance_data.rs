@@ -288,6 +288,7 @@ async fn a_mistake_is_named_and_nothing_is_written() {
     ] {
         let text = refusal(&changed(pointer, value), &[]).await;
         assert!(text.contains(said), "{pointer}: {text}");
+        assert_eq!(text.matches(said).count(), 1, "it is said once: {text}");
     }
     let text = refusal(&monitoring(), &["--role", "slow-app"]).await;
     assert!(

@@ -24,9 +24,12 @@ use super::{
     messages::{ListMembers, Ping},
     read_model::ReadModel,
 };
-use crate::exoscale::{
-    ClientError, ErrorKind,
-    models::{Instance, InstanceState},
+use crate::{
+    error_chain::with_causes,
+    exoscale::{
+        ClientError, ErrorKind,
+        models::{Instance, InstanceState},
+    },
 };
 
 type Addresses = BTreeSet<IpAddr>;
@@ -120,12 +123,11 @@ impl Discovery {
         self.read_model.discovered(&groups);
         let written = write(self.settings.file.clone(), groups);
         ctx.spawn(written.into_actor(self).map(|result, discovery, ctx| {
-            if let Err(error) = &result {
-                tracing::error!(%error, "Service discovery file is not written.");
+            let problem = result.err().map(|error| with_causes(&error));
+            if let Some(error) = &problem {
+                tracing::error!(error, "Service discovery file is not written.");
             }
-            discovery
-                .read_model
-                .file_written(result.err().map(|e| e.to_string()));
+            discovery.read_model.file_written(problem);
             discovery.again(ctx);
         }));
     }

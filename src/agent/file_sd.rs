@@ -54,7 +54,7 @@ pub enum FileError {
         path: PathBuf,
     },
     /// Anything else: no such folder, no permission, no space.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}")]
     Io {
         /// The file.
         path: PathBuf,

@@ -18,14 +18,25 @@ use super::{
     messages::{Ping, SaveMemo},
     read_model::ReadModel,
 };
-use crate::policy::{Backoff, Memo, Moment, Pending};
+use crate::{
+    error_chain::with_causes,
+    policy::{Backoff, Memo, Moment, Pending},
+};
 
 /// Why the journal could not be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the journal {path}: {source}")]
-pub struct JournalError {
-    path: PathBuf,
-    source: io::Error,
+pub enum JournalError {
+    /// The file could not be replaced.
+    #[error("cannot write the journal {path}")]
+    Write {
+        /// The journal.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The agent ended meanwhile.
+    #[error("the agent ended before the journal was written")]
+    Ended,
 }
 
 /// The journal's document.
@@ -196,21 +207,17 @@ impl Handler<SaveMemo> for Journal {
             let result = result.map_err(|source| {
                 // A stale journal would promise a window that is not true; none at all is safe.
                 let _ = fs::remove_file(&journal.path);
-                JournalError {
+                JournalError::Write {
                     path: journal.path.clone(),
                     source,
                 }
             });
-            let error = result.as_ref().err().map(ToString::to_string);
+            let error = result.as_ref().err().map(|error| with_causes(error));
             journal.read_model.journal_written(error);
             let _ = sender.send(result);
         });
         ctx.wait(write);
-        Box::pin(async move {
-            receiver
-                .await
-                .expect("the actor answers before it drops the write")
-        })
+        Box::pin(async move { receiver.await.unwrap_or(Err(JournalError::Ended)) })
     }
 }
 

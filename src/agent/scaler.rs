@@ -18,8 +18,11 @@ use super::{
     read_model::ReadModel,
     signal_inbox::{SignalInbox, Waiting},
 };
-use crate::policy::{
-    Action, DrainId, Effect, Event, Failure, Member, Memo, Outcome, ReadFailure, State,
+use crate::{
+    error_chain::with_causes,
+    policy::{
+        Action, DrainId, Effect, Event, Failure, Member, Memo, Outcome, ReadFailure, State,
+    },
 };
 
 /// The actors that the scaler needs.
@@ -225,7 +228,7 @@ impl Scaler {
 async fn save(journal: Recipient<SaveMemo>, memo: Memo) {
     match journal.send(SaveMemo(memo)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(%error, "Journal is not kept."),
+        Ok(Err(error)) => tracing::error!(error = with_causes(&error), "Journal is not kept."),
         Err(error) => tracing::error!(%error, "Journal is gone."),
     }
 }

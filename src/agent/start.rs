@@ -41,9 +41,7 @@ pub enum StartError {
     #[error("cannot make an HTTP client")]
     Http(#[from] reqwest::Error),
     /// A folder cannot be made.
-    #[error(
-        "cannot make the folder {path} for {key}: {source}. Make it, or set `{key}` to another place"
-    )]
+    #[error("cannot make the folder {path}; make it, or set `{key}` to another place")]
     Folder {
         /// The setting.
         key: &'static str,

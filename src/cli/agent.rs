@@ -7,25 +7,37 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::config_args::ConfigArgs;
 use crate::{
     agent::{Agent, Config},
-    dashboard, telemetry,
+    dashboard,
+    listen::{listen, listen_advice},
+    telemetry,
 };
 
 pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     let (settings, _) = args.load()?;
     telemetry::start(settings.log_format);
     telemetry::exit_on_panic();
-    let config = settings.agent;
-    actix_rt::System::new().block_on(serve(config))
+    let system = actix_rt::System::new();
+    let ended = system.block_on(serve(settings.agent));
+    // Dropped, each actor would be polled once more, without a runtime, and one that then sets a timer
+    // would panic. A write that hangs would be waited for, too.
+    std::mem::forget(system);
+    ended
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
-    let agent = Agent::start(&config)?;
-    let listen = config.alerts.listen;
-    let server = dashboard::bind(listen, &agent).with_context(|| {
-        format!("cannot listen on {listen}: set alerts.address and alerts.port to a free address")
+    // First of all: an agent that nobody can reach must not have begun to act.
+    let address = config.alerts.listen;
+    let listener = listen(address).map_err(|error| {
+        let advice = listen_advice(&error);
+        anyhow!(error).context(format!(
+            "cannot listen on {address} (alerts.address, alerts.port); {advice}"
+        ))
     })?;
+    let agent = Agent::start(&config)?;
+    let server =
+        dashboard::serve(listener, &agent).with_context(|| format!("cannot serve on {address}"))?;
     announce(&config, &server);
     // Outside systemd there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);

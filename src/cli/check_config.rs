@@ -1,28 +1,30 @@
 //! `autoscaler check-config`.
 
-use super::config_args::ConfigArgs;
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+
+use super::{config_args::ConfigArgs, output};
+use crate::settings::Entry;
 
 pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     let (settings, entries) = args.load()?;
-    let width = |text: fn(&crate::settings::Entry) -> &str| {
-        entries
-            .iter()
-            .map(|entry| text(entry).len())
-            .max()
-            .unwrap_or(0)
+    let width = |text: fn(&Entry) -> &str| {
+        let widths = entries.iter().map(|entry| text(entry).len());
+        widths.max().unwrap_or(0)
     };
     let (keys, values) = (width(|e| &e.key), width(|e| &e.value));
-    for entry in &entries {
-        println!(
-            "{:keys$}  {:values$}  {}",
-            entry.key, entry.value, entry.source
-        );
+    let mut text = String::new();
+    for Entry { key, value, source } in &entries {
+        writeln!(text, "{key:keys$}  {value:values$}  {source}")?;
     }
-    if settings.agent.alerts.authentication.is_open() {
-        println!(
+    let alerts = &settings.agent.alerts;
+    if alerts.authentication.is_open() {
+        writeln!(
+            text,
             "\nAnyone who reaches {} can send alerts; set alerts.token to prevent it.",
-            settings.agent.alerts.listen
-        );
+            alerts.listen
+        )?;
     }
-    Ok(())
+    output::print(&text).context("cannot print the settings")
 }

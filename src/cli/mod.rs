@@ -4,15 +4,20 @@ mod agent;
 mod check_config;
 mod config_args;
 mod demo;
+mod failure;
 mod instance_data;
 mod local_cloud;
 mod local_instance;
+mod output;
 mod slow_app;
 mod template;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use failure::failure;
+pub use slow_app::run_slow_app;
 
 /// Scales an Exoscale instance pool on alerts, and shows that it does on one machine.
 ///
@@ -57,7 +62,7 @@ enum Command {
     },
 }
 
-/// Runs the program and returns its exit code: 0 done, 1 failed, 2 wrong command line.
+/// Runs the program and returns its exit code: 0 done, 1 failed, 2 wrong command line or setting.
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(options) => return demo::run(options),
@@ -67,15 +72,10 @@ pub fn run() -> ExitCode {
         Command::LocalCloud(options) => local_cloud::run(options),
         Command::InstanceData(options) => instance_data::run(&options),
         Command::Template(options) => template::run(options),
-        Command::LocalInstance(options) => return local_instance::run(options),
+        Command::LocalInstance(options) => local_instance::run(options),
         Command::Leash { parent, program } => crate::demo::leash::leash(parent, &program)
             .map(|never| match never {})
             .map_err(Into::into),
     };
     result.map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
-}
-
-fn failure(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
-    ExitCode::FAILURE
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
+use super::{failure::Usage, output};
 use crate::exoscale::{
     Client, ClientConfig,
     config::Endpoint,
@@ -85,10 +86,14 @@ pub(super) fn run(options: Options) -> anyhow::Result<()> {
 fn client(options: &Options) -> anyhow::Result<Client> {
     let variable = |names: [&'static str; 2]| {
         let found = names.into_iter().find_map(|name| std::env::var(name).ok());
-        found.with_context(|| format!("{} is not set", names[0]))
+        found.ok_or_else(|| Usage(format!("{} is not set", names[0])))
     };
-    let key: ApiKey = variable(["EXOSCALE_API_KEY", "EXOSCALE_KEY"])?.parse()?;
-    let secret: ApiSecret = variable(["EXOSCALE_API_SECRET", "EXOSCALE_SECRET"])?.parse()?;
+    let key = variable(["EXOSCALE_API_KEY", "EXOSCALE_KEY"])?;
+    let key: ApiKey = key.parse().context("the API key (EXOSCALE_API_KEY)")?;
+    let secret = variable(["EXOSCALE_API_SECRET", "EXOSCALE_SECRET"])?;
+    let secret: ApiSecret = secret
+        .parse()
+        .context("the API secret (EXOSCALE_API_SECRET)")?;
     let config = match &options.endpoint {
         Some(endpoint) => ClientConfig::for_endpoint(endpoint.clone(), key, secret),
         None => ClientConfig::for_zone(&options.zone, key, secret)?,
@@ -107,8 +112,7 @@ async fn register(
     let there = client.list_registered_templates().await?;
     if let Some(template) = there.iter().find(|template| template.is(&name, &checksum)) {
         eprintln!("{name} with checksum {checksum} is registered already");
-        println!("{}", template.id);
-        return Ok(());
+        return print_id(&template.id);
     }
     eprintln!("registering {name}; Exoscale loads {url}");
     let new = NewTemplate {
@@ -125,8 +129,7 @@ async fn register(
     let reference = ended
         .reference
         .context("the API did not say which template it made")?;
-    println!("{}", reference.id);
-    Ok(())
+    print_id(&reference.id)
 }
 
 async fn remove(client: &Client, image: &Image) -> anyhow::Result<()> {
@@ -134,8 +137,12 @@ async fn remove(client: &Client, image: &Image) -> anyhow::Result<()> {
         if template.is(&image.name, &image.checksum) {
             let operation = client.delete_template(template.id).await?;
             client.wait(operation, REMOVED_WITHIN).await?;
-            println!("{}", template.id);
+            print_id(&template.id)?;
         }
     }
     Ok(())
+}
+
+fn print_id(id: &impl std::fmt::Display) -> anyhow::Result<()> {
+    output::print(&format!("{id}\n")).context("cannot print the template's id")
 }

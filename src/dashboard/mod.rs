@@ -6,4 +6,4 @@ mod page;
 mod routes;
 mod server;
 
-pub use server::{Server, bind};
+pub use server::{Server, serve};

@@ -1,6 +1,11 @@
 //! The agent's web server: the alert intake and the dashboard on one port.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{
     App, Error, HttpServer,
@@ -66,7 +71,8 @@ pub(super) struct Front {
 }
 
 /// Starts the web server. Must be called inside an actix `System`.
-pub fn bind(listen: SocketAddr, agent: &Agent) -> io::Result<Server> {
+pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
+    let address = listener.local_addr()?;
     let files = file_limit::open_files();
     let limits = Limits::within(files);
     if limits.all < FEW_CONNECTIONS {
@@ -113,9 +119,8 @@ pub fn bind(listen: SocketAddr, agent: &Agent) -> io::Result<Server> {
     .keep_alive(IDLE)
     .shutdown_timeout(1)
     .disable_signals()
-    .bind(listen)?;
-    let address = server.addrs().first().copied().unwrap_or(listen);
-    let server = server.run();
+    .listen(listener)?
+    .run();
     let handle = server.handle();
     let running = actix_rt::spawn(server);
     Ok(Server {

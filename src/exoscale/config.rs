@@ -162,9 +162,9 @@ pub enum ConfigError {
     Endpoint(&'static str),
     /// TLS cannot be used, most often for want of CA certificates.
     #[error(
-        "cannot set up TLS: {0}. Install the system's CA certificates, or name a file of them in SSL_CERT_FILE"
+        "cannot set up TLS; install the system's CA certificates, or name a file of them in SSL_CERT_FILE"
     )]
-    Tls(String),
+    Tls(#[source] reqwest::Error),
 }
 
 #[cfg(test)]

@@ -100,9 +100,7 @@ impl Transport {
             // The local cloud's.
             plain_http::restrict(builder)
         };
-        let http = builder
-            .build()
-            .map_err(|error| ConfigError::Tls(causes(error)))?;
+        let http = builder.build().map_err(ConfigError::Tls)?;
         Ok(Self {
             http,
             host: config.endpoint.host().into(),

@@ -47,7 +47,7 @@ impl FromStr for Role {
 #[derive(Debug, Error)]
 pub enum DocumentError {
     /// Not JSON.
-    #[error("is not JSON (line {line}, column {column})")]
+    #[error("it is not JSON (line {line}, column {column})")]
     Syntax {
         /// From 1.
         line: usize,
@@ -63,7 +63,7 @@ pub enum DocumentError {
         problem: String,
     },
     /// It is for another kind of instance.
-    #[error("is for the role {found}, and this instance is a {wanted}")]
+    #[error("it is for the role {found}, and this instance is a {wanted}")]
     OtherRole {
         /// What it is for.
         found: Role,
@@ -71,8 +71,8 @@ pub enum DocumentError {
         wanted: Role,
     },
     /// Settings of the agent are wrong.
-    #[error("agent: {0}")]
-    Agent(Problems),
+    #[error("the agent's settings are wrong")]
+    Agent(#[source] Problems),
 }
 
 pub(super) fn wrong(field: &str, problem: impl Into<String>) -> DocumentError {

@@ -1,12 +1,12 @@
 //! Asks the metadata service for the user-data, until it answers.
 
-use std::{error::Error as _, io::Read as _, time::Duration};
+use std::{io::Read as _, time::Duration};
 
 use reqwest::StatusCode;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use crate::plain_http;
+use crate::{error_chain::with_causes, plain_http};
 
 /// One request. The service is one hop away.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,8 +41,8 @@ pub enum FetchError {
     #[error("user-data is longer than {0} bytes")]
     TooLong(u64),
     /// It begins as gzip does, and is not.
-    #[error("user-data cannot be decompressed: {0}")]
-    Gzip(std::io::Error),
+    #[error("user-data cannot be decompressed")]
+    Gzip(#[source] std::io::Error),
     /// The HTTP client could not be made.
     #[error("cannot make an HTTP client")]
     Client(#[source] reqwest::Error),
@@ -92,13 +92,8 @@ async fn ask(client: &reqwest::Client, url: &str) -> Answer {
     match try_to_ask(client, url).await {
         Ok(answer) => answer,
         Err(error) => {
-            // The cause says more than the library's "error sending request".
-            let cause = error.source().map(|cause| format!(": {cause}"));
-            Answer::Not(format!(
-                "{}{}",
-                error.without_url(),
-                cause.unwrap_or_default()
-            ))
+            // The causes say more than the library's "error sending request".
+            Answer::Not(with_causes(&error.without_url()))
         }
     }
 }

@@ -65,10 +65,10 @@ pub enum InstanceDataError {
     )]
     Absent,
     /// The user-data is not a document for this instance.
-    #[error("user-data: {0}")]
+    #[error("the user-data cannot be used")]
     Document(#[from] DocumentError),
     /// A file could not be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,

@@ -19,32 +19,32 @@ pub enum Error {
     },
     /// The API's address is taken or not there.
     #[error(
-        "local cloud: cannot listen on {address}: {reason} (choose another with {flag}, port 0 for a free one)"
+        "local cloud: cannot listen on {address}; choose another with {flag}, port 0 for a free one"
     )]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The system's reason.
-        reason: io::Error,
+        source: io::Error,
         /// What sets the address.
         flag: &'static str,
     },
     /// The certificate authority could not be made.
-    #[error("local cloud: cannot make a certificate: {0}")]
-    Authority(AuthorityError),
+    #[error("local cloud: cannot make a certificate")]
+    Authority(#[source] AuthorityError),
     /// Its file could not be written.
     #[error(
-        "local cloud: cannot write its certificate for SSL_CERT_FILE into the folder for temporary files (TMPDIR): {0}"
+        "local cloud: cannot write its certificate for SSL_CERT_FILE into the folder for temporary files (TMPDIR)"
     )]
-    AuthorityFile(io::Error),
+    AuthorityFile(#[source] io::Error),
     /// No range of loopback addresses could be reserved.
     #[error(
-        "local cloud: no free range in 127.0.0.0/8: {0} (it needs a system that answers on all of it, such as Linux)"
+        "local cloud: no free range in 127.0.0.0/8; it needs a system that answers on all of it, such as Linux"
     )]
-    Addresses(io::Error),
+    Addresses(#[source] io::Error),
     /// The HTTP server did not start.
-    #[error("local cloud: cannot serve: {0}")]
-    Serve(io::Error),
+    #[error("local cloud: cannot serve")]
+    Serve(#[source] io::Error),
     /// A pool or load balancer to begin with was refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -53,20 +53,23 @@ pub enum Error {
     Failed(String),
     /// This program's own path, which the instances run, is not known.
     #[error(
-        "local cloud: cannot tell which program instances run: {0} (name one with --instance-program)"
+        "local cloud: cannot tell which program instances run; name one with --instance-program"
     )]
-    Program(io::Error),
+    Program(#[source] io::Error),
     /// Signals could not be listened for.
-    #[error("local cloud: cannot wait for Ctrl-C: {0}")]
-    Signal(io::Error),
+    #[error("local cloud: cannot wait for signals")]
+    Signal(#[source] io::Error),
+    /// What a shell needs could not be printed.
+    #[error("cannot print the local cloud's variables")]
+    Print(#[source] io::Error),
     /// There is no local cloud to ask.
     #[error(
-        "no local cloud answers on {address}: {reason} (start it with `autoscaler local-cloud`, or name its address with --listen)"
+        "no local cloud answers on {address}; start it with `autoscaler local-cloud`, or name its address with --listen"
     )]
     Unreachable {
         /// Where it was looked for.
         address: SocketAddr,
         /// The client's reason.
-        reason: reqwest::Error,
+        source: reqwest::Error,
     },
 }

@@ -9,6 +9,8 @@ use std::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::watch;
 
+use crate::error_chain::with_causes;
+
 use super::{
     balancer::{Balancer, BalancerError, RunningService, ServiceSpec, ServiceStats},
     nlb::{
@@ -42,7 +44,7 @@ impl From<NlbError> for BalancerError {
     fn from(error: NlbError) -> Self {
         match error {
             NlbError::PermissionDenied { address } => Self::NotAllowed(address),
-            other => Self::Other(other.to_string()),
+            other => Self::Other(with_causes(&other)),
         }
     }
 }

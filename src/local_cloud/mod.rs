@@ -88,9 +88,9 @@ impl LocalCloud {
         config.check()?;
         let address = config.listen;
         let flag = "--listen";
-        let listen = |reason| Error::Listen {
+        let listen = |source| Error::Listen {
             address,
-            reason,
+            source,
             flag,
         };
         let listener = TcpListener::bind(address).map_err(listen)?;

@@ -1,6 +1,12 @@
 //! `autoscaler local-cloud`: the command line, and the local cloud as a program of its own.
 
-use std::{env, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    env,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use clap::{Args, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,6 +17,7 @@ use super::{
     error::Error,
     runner::{InstanceCommand, ProcessRunner},
 };
+use crate::exoscale::ids::LoadBalancerId;
 
 /// Serve Exoscale's API on this machine, with processes as instances.
 ///
@@ -140,8 +147,7 @@ impl Options {
 /// See [`Error`].
 pub async fn serve(options: Options) -> Result<(), Error> {
     if let Some(Command::Env) = options.command {
-        print!("{}", running_environment(options.listen).await?);
-        return Ok(());
+        return print(&running_environment(options.listen).await?).map_err(Error::Print);
     }
     // Before anything is started, so that no signal is missed.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signal)?;
@@ -152,11 +158,14 @@ pub async fn serve(options: Options) -> Result<(), Error> {
             Some(size) => Some(cloud.create_stack(size).await?),
             None => None,
         };
-        println!("# The local cloud serves; Ctrl-C stops it and all its instances.");
+        let mut text =
+            "# The local cloud serves; Ctrl-C stops it and all its instances.\n".to_owned();
         if let Some(stack) = stack {
-            announce(&cloud, stack.balancer);
+            text += &announcement(&cloud, stack.balancer);
         }
-        print!("{}", environment(&cloud.cloud));
+        text += &environment(&cloud.cloud);
+        // It serves on when nobody reads this.
+        let _ = print(&text);
         std::future::pending::<Result<(), Error>>().await
     };
     let ended = tokio::select! {
@@ -164,21 +173,28 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };
-    eprintln!("stopping the local cloud");
+    let _ = writeln!(io::stderr(), "stopping the local cloud");
     cloud.stop().await;
     ended
 }
 
-fn announce(cloud: &LocalCloud, balancer: crate::exoscale::ids::LoadBalancerId) {
+fn print(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
+
+fn announcement(cloud: &LocalCloud, balancer: LoadBalancerId) -> String {
     let status = cloud.status();
     let services = status
         .balancers
         .iter()
         .filter(|b| b.id == balancer)
         .flat_map(|b| &b.services);
-    for listen in services.filter_map(|service| service.listen) {
-        println!("# The load balancer serves on http://{listen}/");
-    }
+    let lines = services
+        .filter_map(|service| service.listen)
+        .map(|listen| format!("# The load balancer serves on http://{listen}/\n"));
+    lines.collect()
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub enum LocalInstanceError {
     #[error(transparent)]
     Prometheus(#[from] PrometheusError),
     /// A folder, a process or a signal could not be had.
-    #[error("cannot {action}: {source}")]
+    #[error("cannot {action}")]
     System {
         /// What was tried.
         action: &'static str,
@@ -59,7 +59,7 @@ pub enum LocalInstanceError {
         source: io::Error,
     },
     /// A program could not be run.
-    #[error("cannot run {}: {source}", program.display())]
+    #[error("cannot run {}", program.display())]
     Run {
         /// The program.
         program: PathBuf,

@@ -2,11 +2,13 @@
 
 use std::{io, net::SocketAddr};
 
+use crate::listen::listen_advice;
+
 /// Why the slow application did not start, or did not end in order.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address cannot be listened on.
-    #[error("cannot listen on {address} ({flag}): {source}. {}", listen_advice(.source))]
+    #[error("cannot listen on {address} ({flag}); {}", listen_advice(.source))]
     Listen {
         /// The flag that holds the address.
         flag: &'static str,
@@ -26,7 +28,7 @@ pub enum Error {
         fix: &'static str,
     },
     /// The operating system refused something that every start needs.
-    #[error("cannot {action}: {source}")]
+    #[error("cannot {action}")]
     System {
         /// What was tried, as a verb phrase.
         action: &'static str,
@@ -39,21 +41,6 @@ pub enum Error {
         /// Requests that had no answer yet.
         in_flight: usize,
     },
-}
-
-fn listen_advice(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => {
-            "Another program holds it: stop that program, or choose another port"
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "No network interface of this machine has that address: use 0.0.0.0 for all interfaces, or one that `ip address` lists"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "Ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): choose a higher port"
-        }
-        _ => "Give an address and port of this machine, such as 127.0.0.1:8080",
-    }
 }
 
 #[cfg(test)]

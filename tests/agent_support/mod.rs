@@ -326,6 +326,12 @@ impl Agent {
         (status, began.elapsed())
     }
 
+    /// Closes the pipe that it logs to.
+    pub(crate) async fn close_log(&mut self) {
+        self.reader.abort();
+        let _ = (&mut self.reader).await;
+    }
+
     /// The whole log of an agent that has ended.
     pub(crate) async fn into_log(self) -> String {
         let log = self.log.clone();

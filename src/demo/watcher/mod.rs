@@ -30,7 +30,7 @@ use self::{
     source::Source,
     webhook::{Firing, Webhook, WebhookSettings},
 };
-use crate::plain_http;
+use crate::{error_chain::with_causes, plain_http};
 
 use super::timeline::{AlertChange, AlertEvent, Direction};
 
@@ -266,13 +266,10 @@ impl<S: Source> Watcher<S> {
         }
     }
 
-    fn note_problem(&mut self, what: &'static str, error: &dyn Error) {
-        tracing::warn!(%error, "{what}");
-        let cause = error
-            .source()
-            .map(|source| format!(": {source}"))
-            .unwrap_or_default();
-        self.readings.problem = Some(format!("{error}{cause}"));
+    fn note_problem(&mut self, what: &'static str, error: &(dyn Error + 'static)) {
+        let error = with_causes(error);
+        tracing::warn!(error, "{what}");
+        self.readings.problem = Some(error);
     }
 }
 

@@ -47,9 +47,9 @@ impl Intercept {
     /// # Errors
     /// The address is taken, or the authority's file cannot be written.
     pub(super) fn prepare(listen: SocketAddr) -> Result<(Self, Prepared), Error> {
-        let failed = |reason| Error::Listen {
+        let failed = |source| Error::Listen {
             address: listen,
-            reason,
+            source,
             flag: "--proxy-listen",
         };
         let listener = TcpListener::bind(listen).map_err(failed)?;

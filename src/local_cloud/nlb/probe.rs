@@ -15,7 +15,7 @@ const STATUS_LINE_MAX: usize = 256;
 /// Why a check failed, for the log.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProbeError {
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     #[error("status {0}")]
     Status(u16),

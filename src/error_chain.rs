@@ -1,0 +1,175 @@
+//! Errors in words. Each error's text says its own part, without its cause; here the parts are joined, once.
+
+use std::error::Error;
+
+/// The error and its causes, joined by colons.
+///
+/// A cause that its error repeats, as those of some libraries do, is left out.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut last = text.clone();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let part = cause.to_string();
+        if !last.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+            last = part;
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, net::SocketAddr};
+
+    use super::*;
+    use crate::{
+        agent::{StartError, file_sd::FileError, journal::JournalError},
+        demo::{
+            leash::LeashError,
+            watcher::{prometheus::PrometheusError, source::SourceError},
+        },
+        exoscale::{config::Endpoint, secret::ApiKey},
+        instance_data::{Document, FetchError, InstanceDataError},
+        local_cloud::{self, nlb::NlbError},
+        local_instance::LocalInstanceError,
+        slow_app,
+    };
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer: inner")]
+    struct Repeats(#[source] io::Error);
+
+    fn denied() -> io::Error {
+        io::Error::from(io::ErrorKind::PermissionDenied)
+    }
+
+    fn http() -> reqwest::Error {
+        let client = reqwest::Client::new();
+        client.get("no url").build().expect_err("it is none")
+    }
+
+    fn data() -> InstanceDataError {
+        let problem = Document::parse(b"[").expect_err("it is half a list");
+        InstanceDataError::Document(problem)
+    }
+
+    /// One of each error that has a cause, or carries another error.
+    fn representatives() -> Vec<Box<dyn Error>> {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let other = || Document::parse(br#"{"version":1,"role":"monitoring","agent":{}}"#);
+        vec![
+            Box::new(FileError::Io {
+                path: "/srv/x.json".into(),
+                source: denied(),
+            }),
+            Box::new(StartError::Folder {
+                key: "journal.directory",
+                path: "/srv".into(),
+                source: denied(),
+            }),
+            Box::new(StartError::Http(http())),
+            Box::new(JournalError::Write {
+                path: "/x".into(),
+                source: denied(),
+            }),
+            Box::new("no-zone!".parse::<Endpoint>().expect_err("no URL")),
+            Box::new("a b".parse::<ApiKey>().expect_err("a space")),
+            Box::new(data()),
+            Box::new(InstanceDataError::Document(other().expect_err("no keys"))),
+            Box::new(InstanceDataError::Write {
+                path: "/run/x".into(),
+                source: denied(),
+            }),
+            Box::new(InstanceDataError::Fetch(FetchError::Gzip(denied()))),
+            Box::new(InstanceDataError::Fetch(FetchError::Client(http()))),
+            Box::new(LocalInstanceError::Data(data())),
+            Box::new(LocalInstanceError::System {
+                action: "watch standard input",
+                source: denied(),
+            }),
+            Box::new(LocalInstanceError::Run {
+                program: "/bin/x".into(),
+                source: denied(),
+            }),
+            Box::new(LocalInstanceError::Client(http())),
+            Box::new(LocalInstanceError::Prometheus(PrometheusError::Prepare(
+                denied(),
+            ))),
+            Box::new(SourceError::Http(http())),
+            Box::new(LeashError::Signal(denied())),
+            Box::new(slow_app::Error::Listen {
+                flag: "--listen",
+                address,
+                source: denied(),
+            }),
+            Box::new(slow_app::Error::System {
+                action: "serve",
+                source: denied(),
+            }),
+            Box::new(local_cloud::Error::Listen {
+                address,
+                source: denied(),
+                flag: "--listen",
+            }),
+            Box::new(local_cloud::Error::AuthorityFile(denied())),
+            Box::new(local_cloud::Error::Addresses(denied())),
+            Box::new(local_cloud::Error::Serve(denied())),
+            Box::new(local_cloud::Error::Program(denied())),
+            Box::new(local_cloud::Error::Signal(denied())),
+            Box::new(local_cloud::Error::Unreachable {
+                address,
+                source: http(),
+            }),
+            Box::new(NlbError::Listen {
+                address,
+                source: denied(),
+            }),
+        ]
+    }
+
+    #[test]
+    fn no_error_says_what_its_cause_says() {
+        for error in representatives() {
+            let mut parts = vec![error.to_string()];
+            let mut next = error.source();
+            while let Some(cause) = next {
+                parts.push(cause.to_string());
+                next = cause.source();
+            }
+            for (place, part) in parts.iter().enumerate() {
+                for other in &parts[place + 1..] {
+                    assert!(
+                        !part.contains(other) && !other.contains(part),
+                        "{error:?} repeats itself: {parts:?}"
+                    );
+                }
+            }
+            assert_eq!(with_causes(error.as_ref()), parts.join(": "));
+        }
+    }
+
+    /// A cause that is only formatted into the text would be missing here.
+    #[test]
+    fn the_systems_word_is_always_a_cause() {
+        let word = denied().to_string();
+        for error in representatives() {
+            let text = with_causes(error.as_ref());
+            let holds_one = format!("{error:?}").contains("PermissionDenied");
+            assert_eq!(
+                text.matches(&word).count(),
+                usize::from(holds_one),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_library_that_repeats_its_cause_is_cut_short() {
+        let error = Repeats(io::Error::other("inner"));
+        assert_eq!(with_causes(&error), "outer: inner");
+    }
+}
