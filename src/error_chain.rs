@@ -27,7 +27,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        agent::{StartError, file_sd::FileError, journal::JournalError},
+        agent::{StartError, journal::JournalError},
         demo::{
             leash::LeashError,
             watcher::{prometheus::PrometheusError, source::SourceError},
@@ -37,6 +37,7 @@ mod tests {
         local_cloud::{self, nlb::NlbError},
         local_instance::LocalInstanceError,
         slow_app,
+        whole_file::{FileError, Kind},
     };
 
     #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,15 @@ mod tests {
 
     fn denied() -> io::Error {
         io::Error::from(io::ErrorKind::PermissionDenied)
+    }
+
+    fn file() -> FileError {
+        let path = "/srv/x.json".into();
+        FileError::Io {
+            action: "write",
+            path,
+            source: denied(),
+        }
     }
 
     fn http() -> reqwest::Error {
@@ -62,15 +72,13 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
         let other = || Document::parse(br#"{"version":1,"role":"monitoring","agent":{}}"#);
         vec![
-            Box::new(FileError::Io {
-                path: "/srv/x.json".into(),
-                source: denied(),
-            }),
-            Box::new(StartError::Folder {
-                key: "journal.directory",
+            Box::new(file()),
+            Box::new(FileError::NotAFile {
                 path: "/srv".into(),
-                source: denied(),
+                kind: Kind::Folder,
             }),
+            Box::new(StartError::Discovery(file())),
+            Box::new(StartError::Journal(file())),
             Box::new(StartError::Http(http())),
             Box::new(JournalError::Write {
                 path: "/x".into(),

@@ -20,5 +20,6 @@ mod scratch_folder;
 pub mod settings;
 pub mod slow_app;
 pub mod telemetry;
+mod whole_file;
 
 pub use ::policy;

@@ -147,15 +147,99 @@ async fn a_folder_that_cannot_be_written_keeps_the_old_file() {
     assert_eq!(agent.get("/healthz").await.status(), 503);
     fs::remove_dir(&blocked).unwrap();
     stage.until_targets(3).await;
-    until_healthy(&agent).await;
+    agent.until_healthy().await;
 }
 
-async fn until_healthy(agent: &agent_support::Agent) {
-    for _ in 0..500 {
-        if agent.get("/healthz").await.status() == 200 {
-            return;
+/// Fills the folder's file system to the last byte, by a file that it returns the path of.
+fn fill(folder: &Path) -> std::path::PathBuf {
+    use std::io::Write as _;
+    let path = folder.join("filler");
+    let mut file = fs::File::create(&path).unwrap();
+    let full = loop {
+        if let Err(error) = file.write_all(&[0; 1024]) {
+            break error;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("not healthy again: {}", agent.json("/healthz").await);
+    };
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
+    path
+}
+
+/// What a folder holds, by name.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_full_or_read_only_disk_keeps_the_old_file_until_it_has_room() {
+    let stage = Stage::with_pool(1).await;
+    stage.write_journal(&agent_support::long_ago());
+    let folder = stage.discovery_file().parent().unwrap().to_owned();
+    fs::create_dir(&folder).unwrap();
+    let mount = format!("mount -t tmpfs -o size=64k tmpfs {:?}", folder.display());
+    let wishes = Wishes::default().set("scaling.window", "1s");
+    let Some(agent) = stage.restart_with_mounts(wishes, &mount).await else {
+        return;
+    };
+    let (path, folder) = (agent.seen(&stage.discovery_file()), agent.seen(&folder));
+    let targets = || {
+        let document: Value = serde_json::from_str(&fs::read_to_string(&path).ok()?).unwrap();
+        Some(document[0]["targets"].as_array().unwrap().len())
+    };
+    let hold = async |count| until("the file follows", || targets().filter(|n| *n == count)).await;
+    hold(1).await;
+
+    let filler = fill(&folder);
+    agent.alert("up").await;
+    stage.until_size(2).await;
+    agent.until_unhealthy("No space left").await;
+    assert_eq!(targets(), Some(1), "the old file is whole");
+    assert_eq!(
+        names(&folder),
+        ["config.json", "filler"],
+        "no half of a new one is left"
+    );
+    fs::remove_file(filler).unwrap();
+    hold(2).await;
+    agent.until_healthy().await;
+
+    let real = stage
+        .discovery_file()
+        .parent()
+        .unwrap()
+        .display()
+        .to_string();
+    let remount = async |how| agent.among_its_mounts(&["mount", "-o", how, &real]).await;
+    remount("remount,ro").await;
+    agent.alert("up").await;
+    stage.until_size(3).await;
+    agent.until_unhealthy("Read-only file system").await;
+    assert_eq!(targets(), Some(2));
+    remount("remount,rw").await;
+    hold(3).await;
+    agent.until_healthy().await;
+}
+
+#[tokio::test]
+async fn a_link_is_followed_and_a_wrong_mode_mended() {
+    let stage = Stage::with_pool(2).await;
+    let (link, real) = (stage.discovery_file(), stage.folder.path().join("real"));
+    fs::create_dir(link.parent().unwrap()).unwrap();
+    fs::create_dir(&real).unwrap();
+    let target = real.join("targets.json");
+    std::os::unix::fs::symlink("../real/targets.json", &link).unwrap();
+    let _agent = stage.start(Wishes::default()).await;
+    stage.until_targets(2).await;
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(names(&real), ["targets.json"]);
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+    until("everyone may read it", || {
+        let mode = fs::metadata(&target).ok()?.permissions().mode();
+        (mode & 0o777 == 0o644).then_some(())
+    })
+    .await;
 }

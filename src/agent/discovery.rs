@@ -69,7 +69,6 @@ impl Discovery {
         cloud: Recipient<ListMembers>,
         read_model: Arc<ReadModel>,
     ) -> Self {
-        file_sd::remove_leftover(&settings.file);
         let known = file_sd::read(&settings.file).and_then(|groups| file_sd::addresses(&groups));
         Self {
             settings,
@@ -209,17 +208,15 @@ pub(super) fn address(member: &Instance, kind: AddressKind) -> Option<IpAddr> {
     }
 }
 
-/// Writes the file unless it holds just this. It is looked at each time: somebody may have removed it.
+/// Writes the file where that is needed.
 async fn write(path: PathBuf, groups: Vec<TargetGroup>) -> Result<(), FileError> {
     let write = tokio::task::spawn_blocking({
         let path = path.clone();
-        move || match file_sd::read(&path) {
-            Some(held) if held == groups => Ok(()),
-            _ => file_sd::replace(&path, &groups),
-        }
+        move || file_sd::update(&path, &groups)
     });
     write.await.unwrap_or_else(|panic| {
         Err(FileError::Io {
+            action: "write",
             path,
             source: std::io::Error::other(panic),
         })

@@ -5,13 +5,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    io::{self, Write as _},
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use serde::{Deserialize, Serialize};
+
+use crate::whole_file;
+pub use crate::whole_file::FileError;
+
+/// Prometheus runs as another user.
+const MODE: u32 = 0o644;
+/// What everyone who reads the file needs.
+const READABLE: u32 = 0o444;
 
 /// A group of targets with the same labels. The document is a list of such groups; ours has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,75 +50,74 @@ pub fn addresses(groups: &[TargetGroup]) -> Option<BTreeSet<IpAddr>> {
         .collect()
 }
 
-/// Why the file could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// The folder is a file's own mount point, as when a container mounts one file.
-    #[error("{path} cannot be replaced because it is a mount of its own: mount its folder instead")]
-    MountPoint {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Anything else: no such folder, no permission, no space.
-    #[error("cannot write {path}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-}
-
-/// Replaces the file: writes a temporary one beside it, syncs it, renames it.
-///
-/// The temporary file's name does not end in `.json`, so that no pattern of Prometheus matches it.
-/// World-readable: Prometheus runs as another user.
-pub fn replace(path: &Path, groups: &[TargetGroup]) -> Result<(), FileError> {
-    let temporary = temporary(path);
-    let result = write(&temporary, groups).and_then(|()| fs::rename(&temporary, path));
-    result.map_err(|source| {
-        let _ = fs::remove_file(&temporary);
-        let path = path.to_owned();
-        match source.kind() {
-            io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => {
-                FileError::MountPoint { path }
-            }
-            _ => FileError::Io { path, source },
-        }
-    })?;
-    sync_folder(path);
-    Ok(())
+/// Finds at the start what would keep the file from being replaced, and removes what a crash left.
+pub fn check(path: &Path) -> Result<(), FileError> {
+    whole_file::check(path)
 }
 
 /// Reads the file; `None` when there is none or it is not ours to understand.
 pub fn read(path: &Path) -> Option<Vec<TargetGroup>> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+    let (text, _) = whole_file::read(path).ok()??;
+    serde_json::from_slice(&text).ok()
 }
 
-/// Removes what a crash between writing and renaming left behind.
-pub fn remove_leftover(path: &Path) {
-    let _ = fs::remove_file(temporary(path));
+/// Replaces the file, unless it holds just this and everyone can read it. It is looked at each time:
+/// somebody may have changed or removed it.
+pub fn update(path: &Path, groups: &[TargetGroup]) -> Result<(), FileError> {
+    if let Ok(Some((text, mode))) = whole_file::read(path)
+        && mode & READABLE == READABLE
+        && serde_json::from_slice::<Vec<TargetGroup>>(&text).is_ok_and(|held| held == groups)
+    {
+        return Ok(());
+    }
+    let mut text = serde_json::to_vec_pretty(groups).map_err(|error| FileError::Io {
+        action: "write",
+        path: path.to_owned(),
+        source: error.into(),
+    })?;
+    text.push(b'\n');
+    whole_file::replace(path, &text, MODE)
 }
 
-fn temporary(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.tmp"))
-}
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
 
-fn write(path: &Path, groups: &[TargetGroup]) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mut file = fs::File::create(path)?;
-    serde_json::to_writer_pretty(&mut file, groups)?;
-    file.write_all(b"\n")?;
-    file.set_permissions(fs::Permissions::from_mode(0o644))?;
-    file.sync_all()
-}
+    use super::*;
 
-/// Makes the rename itself durable. Where folders cannot be synced, the old file may come back
-/// after a power cut, which is harmless.
-fn sync_folder(path: &Path) {
-    if let Some(Ok(folder)) = path.parent().map(fs::File::open) {
-        let _ = folder.sync_all();
+    fn groups(last: u8) -> Vec<TargetGroup> {
+        document([IpAddr::from([127, 0, 1, last])], 9100, &BTreeMap::new())
+    }
+
+    #[test]
+    fn a_file_that_not_everyone_can_read_is_mended_and_a_right_one_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        update(&path, &groups(1)).unwrap();
+        assert_eq!((read(&path), mode()), (Some(groups(1)), 0o644));
+        for wrong in [0o600, 0o640, 0o200, 0o000] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(wrong)).unwrap();
+            update(&path, &groups(1)).unwrap();
+            assert_eq!((read(&path), mode()), (Some(groups(1)), 0o644), "{wrong:o}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+        update(&path, &groups(1)).unwrap();
+        assert_eq!(mode(), 0o664, "it was not touched");
+        update(&path, &groups(2)).unwrap();
+        assert_eq!((read(&path), mode()), (Some(groups(2)), 0o644));
+    }
+
+    #[test]
+    fn what_is_not_ours_to_understand_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        for text in ["", "[", "{}", "[1]"] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(read(&path), None);
+            update(&path, &groups(1)).unwrap();
+            assert_eq!(read(&path), Some(groups(1)));
+        }
     }
 }
 

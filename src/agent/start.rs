@@ -1,6 +1,6 @@
 //! Starts the actors, watches them, and stops them in order.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use actix::{Actor as _, Addr, Recipient};
 use tokio::time::timeout;
@@ -12,6 +12,7 @@ use super::{
     cloud::Cloud,
     config::Config,
     discovery::Discovery,
+    file_sd,
     journal::{self, Journal, Remembered, Timebase},
     messages::{Finish, Ping},
     read_model::ReadModel,
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     exoscale::{Client, config::ConfigError},
     policy::State,
+    whole_file::{self, FileError},
 };
 
 /// How long an action under way may take to end after a stop was asked for. With the HTTP server's
@@ -40,16 +42,12 @@ pub enum StartError {
     /// The HTTP client for drains cannot be made.
     #[error("cannot make an HTTP client")]
     Http(#[from] reqwest::Error),
-    /// A folder cannot be made.
-    #[error("cannot make the folder {path}; make it, or set `{key}` to another place")]
-    Folder {
-        /// The setting.
-        key: &'static str,
-        /// The folder.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+    /// The journal's folder cannot be made.
+    #[error("the journal cannot be kept; set `journal.directory` to another folder")]
+    Journal(#[source] FileError),
+    /// The service discovery file cannot be kept.
+    #[error("the service discovery file cannot be kept; set `discovery.file` to another path")]
+    Discovery(#[source] FileError),
 }
 
 /// A running agent.
@@ -69,10 +67,8 @@ pub struct Agent {
 impl Agent {
     /// Starts an agent. Must be called inside an actix `System`.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        make_folder("journal.directory", &config.state_directory)?;
-        if let Some(folder) = config.discovery.file.parent() {
-            make_folder("discovery.file", folder)?;
-        }
+        whole_file::make_folder(&config.state_directory).map_err(StartError::Journal)?;
+        prepare_discovery(&config.discovery.file).map_err(StartError::Discovery)?;
         let clock = Clock::start();
         let api = Client::new(config.client.clone())?;
         let read_model = Arc::new(ReadModel::new(
@@ -160,12 +156,9 @@ impl Agent {
     }
 }
 
-fn make_folder(key: &'static str, path: &std::path::Path) -> Result<(), StartError> {
-    std::fs::create_dir_all(path).map_err(|source| StartError::Folder {
-        key,
-        path: path.to_owned(),
-        source,
-    })
+fn prepare_discovery(file: &Path) -> Result<(), FileError> {
+    whole_file::make_folder(whole_file::folder_of(file))?;
+    file_sd::check(file)
 }
 
 fn restore(

@@ -1,6 +1,8 @@
 //! The real agent as a process of its own, against a local cloud in this one.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+mod mounts;
+
 use std::{
     fs,
     net::SocketAddr,
@@ -20,6 +22,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use wiremock::MockServer;
+
+pub(crate) use mounts::with_mounts;
 
 /// Longer than anything takes on a busy machine; only failures wait for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -100,6 +104,12 @@ impl Stage {
     /// An agent with short times and whatever journal there is.
     pub(crate) async fn restart(&self, wishes: Wishes) -> Agent {
         Agent::spawn(self.command("agent", &wishes)).await
+    }
+
+    /// An agent that sees the file system as `script` has changed it; `None` where that is not permitted.
+    pub(crate) async fn restart_with_mounts(&self, wishes: Wishes, script: &str) -> Option<Agent> {
+        let command = with_mounts(&self.command("agent", &wishes), script)?;
+        Some(Agent::spawn(command).await)
     }
 
     /// The program with the agent's settings.
@@ -301,6 +311,31 @@ impl Agent {
         }
     }
 
+    /// Waits for every check of `/healthz` to pass.
+    pub(crate) async fn until_healthy(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.get("/healthz").await.status() != 200 {
+            let health = self.json("/healthz").await;
+            assert!(Instant::now() < deadline, "not healthy: {health}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits for `/healthz` to fail with these words.
+    pub(crate) async fn until_unhealthy(&self, said: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.get("/healthz").await;
+            let status = answer.status();
+            let text = answer.text().await.expect("a body");
+            if status == 503 && text.contains(said) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{said} is not said: {text}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         let id = self.child.id().expect("it runs");
         Pid::from_raw(id.cast_signed()).expect("a process id")
@@ -330,6 +365,23 @@ impl Agent {
     pub(crate) async fn close_log(&mut self) {
         self.reader.abort();
         let _ = (&mut self.reader).await;
+    }
+
+    /// The path of a file as the agent sees it, with what is mounted for it alone.
+    pub(crate) fn seen(&self, path: &std::path::Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.child.id().unwrap()));
+        root.join(path.strip_prefix("/").expect("an absolute path"))
+    }
+
+    /// Runs a program of the system among the agent's mounts.
+    pub(crate) async fn among_its_mounts(&self, words: &[&str]) {
+        let pid = self.child.id().unwrap().to_string();
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--target", &pid, "--mount", "--"])
+            .args(words);
+        let status = command.status().await.expect("nsenter runs");
+        assert!(status.success(), "{words:?}: {status}");
     }
 
     /// The whole log of an agent that has ended.

@@ -2,6 +2,7 @@
 
 #[path = "../agent_support/mod.rs"]
 mod agent_support;
+mod files;
 mod refusals;
 mod signals;
 

@@ -1,0 +1,71 @@
+//! What may be in the place of the agent's files, and who else may be at them.
+
+use std::{fs, os::unix::net::UnixListener, path::Path};
+
+use crate::{
+    agent_support::{Stage, Wishes, with_mounts},
+    end_of, said,
+};
+
+fn put_socket(path: &Path) {
+    drop(UnixListener::bind(path).unwrap());
+}
+
+fn put_fifo(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+fn put_folder(path: &Path) {
+    fs::create_dir(path).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused_in_the_place_of_one() {
+    type Put = fn(&Path);
+    let kinds: [(Put, &str); 3] = [
+        (put_folder, "is a folder"),
+        (put_fifo, "is a FIFO"),
+        (put_socket, "is a socket"),
+    ];
+    for (put, kind) in kinds {
+        let stage = Stage::with_pool(1).await;
+        let discovery = stage.discovery_file();
+        for (path, key) in [
+            (discovery.clone(), "discovery.file"),
+            (
+                discovery.with_file_name(".config.json.tmp"),
+                "discovery.file",
+            ),
+        ] {
+            let folder = path.parent().unwrap();
+            fs::create_dir_all(folder).unwrap();
+            put(&path);
+            let output = end_of(stage.command("agent", &Wishes::default())).await;
+            let text = said(kind, &output, 1);
+            for part in [&path.display().to_string(), key, kind, "remove it"] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+            fs::remove_dir_all(folder).unwrap();
+        }
+        assert_eq!(stage.calls("list-instances"), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_discovery_file_that_is_mounted_alone_is_refused_with_what_to_mount() {
+    let stage = Stage::with_pool(1).await;
+    let file = stage.discovery_file();
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "[]").unwrap();
+    let path = file.display().to_string();
+    let command = stage.command("agent", &Wishes::default());
+    let Some(command) = with_mounts(&command, &format!("mount --bind {path:?} {path:?}")) else {
+        return;
+    };
+    let text = said("a mount", &end_of(command).await, 1);
+    for part in [path.as_str(), "discovery.file", "mount its folder instead"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "[]");
+}
