@@ -27,7 +27,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        agent::{StartError, journal::JournalError},
+        agent::{
+            StartError,
+            journal::{FolderError, JournalError},
+        },
         demo::{
             leash::LeashError,
             watcher::{prometheus::PrometheusError, source::SourceError},
@@ -78,12 +81,9 @@ mod tests {
                 kind: Kind::Folder,
             }),
             Box::new(StartError::Discovery(file())),
-            Box::new(StartError::Journal(file())),
+            Box::new(StartError::Journal(FolderError::File(file()))),
             Box::new(StartError::Http(http())),
-            Box::new(JournalError::Write {
-                path: "/x".into(),
-                source: denied(),
-            }),
+            Box::new(JournalError::Write(file())),
             Box::new("no-zone!".parse::<Endpoint>().expect_err("no URL")),
             Box::new("a b".parse::<ApiKey>().expect_err("a space")),
             Box::new(data()),

@@ -300,6 +300,20 @@ fn write(temporary: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Removes the file that `path` leads to; fine when there is none.
+pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
+    let place = follow(path)?;
+    match fs::remove_file(&place) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(failed("remove", &place)(error))
+        }
+        _ => {
+            sync(folder_of(&place));
+            Ok(())
+        }
+    }
+}
+
 /// Makes a rename durable. Where folders cannot be synced, a power cut may bring the old file back.
 fn sync(folder: &Path) {
     if let Ok(folder) = fs::File::open(folder) {

@@ -120,7 +120,11 @@ async fn while_an_order_is_awaited_no_alert_is_taken_any_more() {
         (1, 2),
         "first it stops to listen"
     );
-    assert_eq!(journal(&stage)["acting"], false);
+    let journal = journal(&stage);
+    assert_eq!(
+        (&journal["acting"], &journal["running"]),
+        (&json!(false), &json!(false))
+    );
 }
 
 #[tokio::test]
@@ -143,7 +147,20 @@ async fn a_second_ctrl_c_ends_it_at_once_and_without_a_panic() {
             "{status}: {log}"
         );
         assert!(!log.contains("panicked"), "{log}");
+        assert_eq!(journal(&stage)["running"], true, "it was no orderly end");
     }
+}
+
+#[tokio::test]
+async fn what_a_kill_leaves_says_that_it_was_no_stop() {
+    let stage = Stage::with_pool(1).await;
+    let mut agent = stage.start(Wishes::default()).await;
+    agent.until_healthy().await;
+    agent.end(Signal::KILL).await;
+    assert_eq!(journal(&stage)["running"], true);
+    let mut agent = stage.restart(Wishes::default()).await;
+    agent.end(Signal::TERM).await;
+    assert_eq!(journal(&stage)["running"], false);
 }
 
 #[tokio::test]

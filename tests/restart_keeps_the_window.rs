@@ -111,6 +111,111 @@ async fn without_a_usable_journal_a_window_is_silent() {
     futures_util::future::join_all(tries).await;
 }
 
+/// A script that makes the journal's folder a mount of its own.
+fn own_mount(stage: &Stage) -> String {
+    let folder = stage.journal().parent().unwrap().display().to_string();
+    format!("mount --bind {folder:?} {folder:?}")
+}
+
+#[tokio::test]
+async fn where_the_journal_cannot_be_written_each_start_waits_a_window() {
+    let stage = Stage::with_pool(1).await;
+    stage.write_journal(&agent_support::long_ago());
+    let folder = stage.journal().parent().unwrap().display().to_string();
+    let script = format!("{}; mount -o remount,bind,ro {folder:?}", own_mount(&stage));
+    let began = Instant::now();
+    let Some(mut agent) = stage.restart_with_mounts(wishes(), &script).await else {
+        return;
+    };
+    agent.alert("up").await;
+    let first = until_writes(&stage, 1).await;
+    assert!(
+        first - began >= WINDOW,
+        "{:?} after the start",
+        first - began
+    );
+    let health = agent.json("/healthz").await.to_string();
+    assert!(health.contains("Read-only file system"), "{health}");
+    agent.end(Signal::KILL).await;
+    let Some(agent) = stage.restart_with_mounts(wishes(), &script).await else {
+        return;
+    };
+    agent.alert("up").await;
+    let gap = until_writes(&stage, 2).await - first;
+    assert!(gap + NOISE > WINDOW, "{gap:?} between two actions");
+}
+
+#[tokio::test]
+async fn an_action_that_could_not_be_written_down_is_not_lost_to_the_next_start() {
+    let stage = Stage::with_pool(1).await;
+    stage.write_journal(&agent_support::long_ago());
+    let Some(mut agent) = stage
+        .restart_with_mounts(wishes(), &own_mount(&stage))
+        .await
+    else {
+        return;
+    };
+    agent.until_healthy().await;
+    // As a file system does that has found an error. The journal on it can be neither replaced nor removed.
+    let folder = stage.journal().parent().unwrap().display().to_string();
+    agent
+        .among_its_mounts(&["mount", "-o", "remount,bind,ro", &folder])
+        .await;
+    agent.alert("up").await;
+    let first = until_writes(&stage, 1).await;
+    agent.end(Signal::KILL).await;
+    // Now it can be written again, and what is there is old.
+    let again = stage.restart(wishes()).await;
+    again.alert("up").await;
+    let gap = until_writes(&stage, 2).await - first;
+    assert!(gap + NOISE > WINDOW, "{gap:?} between two actions");
+}
+
+#[tokio::test]
+async fn a_journal_that_was_away_is_not_believed_when_it_is_back() {
+    let stage = Stage::with_pool(1).await;
+    let mut agent = stage.start(wishes()).await;
+    agent.until_healthy().await;
+    let (here, away) = (
+        stage.folder.path().join("journal"),
+        stage.folder.path().join("away"),
+    );
+    std::fs::rename(&here, &away).unwrap();
+    agent.alert("up").await;
+    let first = until_writes(&stage, 1).await;
+    agent.end(Signal::KILL).await;
+    std::fs::rename(&away, &here).unwrap();
+    let again = stage.restart(wishes()).await;
+    again.alert("up").await;
+    let gap = until_writes(&stage, 2).await - first;
+    assert!(gap + NOISE > WINDOW, "{gap:?} between two actions");
+}
+
+/// A clock that is set an hour forward or back changes none of the journal's times.
+#[tokio::test]
+async fn the_journal_counts_from_the_boot_and_not_by_the_wall_clock() {
+    let since_boot = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        u64::try_from(time.tv_sec).unwrap() * 1_000
+            + u64::try_from(time.tv_nsec).unwrap() / 1_000_000
+    };
+    let window = u64::try_from(WINDOW.as_millis()).unwrap();
+    let stage = Stage::with_pool(1).await;
+    let mut agent = stage.start(wishes()).await;
+    let before = since_boot();
+    agent.alert("up").await;
+    stage.until_size(2).await;
+    let (status, _) = agent.end(Signal::TERM).await;
+    assert!(status.success());
+    let after = since_boot();
+    let journal = journal(&stage).unwrap();
+    let at = |name: &str| journal[name].as_u64().unwrap();
+    assert!((before..=after).contains(&at("saved_at")), "{journal}");
+    let opens = before + window..=after + window;
+    assert!(opens.contains(&at("opens_at")), "{journal}");
+    assert_eq!(journal["running"], false);
+}
+
 #[tokio::test]
 async fn with_a_journal_whose_window_is_over_it_acts_at_once() {
     let stage = Stage::with_pool(1).await;

@@ -1,6 +1,6 @@
 //! Starts the actors, watches them, and stops them in order.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
 use actix::{Actor as _, Addr, Recipient};
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ use super::{
     config::Config,
     discovery::Discovery,
     file_sd,
-    journal::{self, Journal, Remembered, Timebase},
+    journal::{Close, FolderError, Journal, JournalFolder, Remembered},
     messages::{Finish, Ping},
     read_model::ReadModel,
     scaler::{Partners, Scaler},
@@ -21,8 +21,9 @@ use super::{
     watchdog::{self, ActorDied},
 };
 use crate::{
+    error_chain::with_causes,
     exoscale::{Client, config::ConfigError},
-    policy::State,
+    policy::{Effect, State},
     whole_file::{self, FileError},
 };
 
@@ -42,12 +43,12 @@ pub enum StartError {
     /// The HTTP client for drains cannot be made.
     #[error("cannot make an HTTP client")]
     Http(#[from] reqwest::Error),
-    /// The journal's folder cannot be made.
-    #[error("the journal cannot be kept; set `journal.directory` to another folder")]
-    Journal(#[source] FileError),
     /// The service discovery file cannot be kept.
     #[error("the service discovery file cannot be kept; set `discovery.file` to another path")]
     Discovery(#[source] FileError),
+    /// The journal cannot be kept, or another agent keeps it.
+    #[error(transparent)]
+    Journal(#[from] FolderError),
 }
 
 /// A running agent.
@@ -60,14 +61,16 @@ pub struct Agent {
     /// The client it uses, for its call counts.
     pub api: Client,
     scaler: Addr<Scaler>,
+    journal: Addr<Journal>,
     watched: Vec<(&'static str, Recipient<Ping>)>,
     stopping: CancellationToken,
 }
 
 impl Agent {
-    /// Starts an agent. Must be called inside an actix `System`.
-    pub fn start(config: &Config) -> Result<Self, StartError> {
-        whole_file::make_folder(&config.state_directory).map_err(StartError::Journal)?;
+    /// Starts an agent. Must be called inside an actix `System`. Whatever can fail does so before the
+    /// first actor runs.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let folder = JournalFolder::lock(&config.state_directory).await?;
         prepare_discovery(&config.discovery.file).map_err(StartError::Discovery)?;
         let clock = Clock::start();
         let api = Client::new(config.client.clone())?;
@@ -85,11 +88,11 @@ impl Agent {
             read_model.clone(),
             stopping.clone(),
         )?;
-        let cloud = cloud.start();
+        let up_ttl = config.rules.scale_out.signal_ttl;
+        let (journal, remembered) = Journal::open(folder, clock, up_ttl, read_model.clone());
+        let state = restore(config, remembered, clock);
 
-        let timebase = Timebase::read(clock);
-        let state = restore(config, &timebase, clock);
-        let journal = Journal::new(&config.state_directory, timebase, clock, read_model.clone());
+        let cloud = cloud.start();
         let journal = journal.start();
         let discovery = Discovery::new(
             config.discovery.clone(),
@@ -121,13 +124,14 @@ impl Agent {
             ("scaler", scaler.clone().recipient()),
             ("cloud", cloud.recipient()),
             ("discovery", discovery.recipient()),
-            ("journal", journal.recipient()),
+            ("journal", journal.clone().recipient()),
         ];
         Ok(Self {
             read_model,
             intake,
             api,
             scaler,
+            journal,
             watched,
             stopping,
         })
@@ -142,10 +146,11 @@ impl Agent {
     /// first: alerts that were answered before this are in the journal after it, later ones are not.
     pub async fn stop(self) {
         self.stopping.cancel();
-        match timeout(STOP_WITHIN, self.scaler.send(Finish)).await {
+        match timeout(STOP_WITHIN, self.finish()).await {
             Ok(Ok(())) => tracing::info!("Stopped; no action is left open."),
             Ok(Err(error)) => {
-                tracing::error!(%error, "Stopped; the scaler cannot say what is open.");
+                let error = with_causes(error.as_ref());
+                tracing::error!(error, "Stopped; the next start waits a whole window.");
             }
             Err(_) => {
                 tracing::warn!(
@@ -154,6 +159,13 @@ impl Agent {
             }
         }
     }
+
+    /// Closes the journal once nothing is under way: what it holds is then believed by the next start.
+    async fn finish(&self) -> Result<(), Box<dyn Error>> {
+        self.scaler.send(Finish).await?;
+        self.journal.send(Close).await??;
+        Ok(())
+    }
 }
 
 fn prepare_discovery(file: &Path) -> Result<(), FileError> {
@@ -161,21 +173,28 @@ fn prepare_discovery(file: &Path) -> Result<(), FileError> {
     file_sd::check(file)
 }
 
-fn restore(
-    config: &Config,
-    timebase: &Timebase,
-    clock: Clock,
-) -> (State, Vec<crate::policy::Effect>) {
+fn restore(config: &Config, remembered: Remembered, clock: Clock) -> (State, Vec<Effect>) {
     let rules = config.rules.clone();
-    let path = journal::path_in(&config.state_directory);
-    let memo = match journal::load(&path, timebase, rules.scale_out.signal_ttl) {
+    let window = rules.window;
+    let memo = match remembered {
         Remembered::Memo(memo) => Some(memo),
+        Remembered::Unclosed(memo) => {
+            tracing::warn!(
+                ?window,
+                "The last run did not end in order: one silent window first."
+            );
+            Some(memo)
+        }
         Remembered::Nothing => {
-            tracing::info!(path = %path.display(), window = ?rules.window, "No journal yet: one silent window first.");
+            tracing::info!(?window, "No journal yet: one silent window first.");
             None
         }
         Remembered::Unusable(why) => {
-            tracing::warn!(path = %path.display(), why, "Journal is not usable: one silent window first.");
+            tracing::warn!(
+                ?window,
+                why,
+                "Journal is not usable: one silent window first."
+            );
             None
         }
     };

@@ -35,7 +35,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             "cannot listen on {address} (alerts.address, alerts.port); {advice}"
         ))
     })?;
-    let agent = Agent::start(&config)?;
+    let agent = Agent::start(&config).await?;
     let server =
         dashboard::serve(listener, &agent).with_context(|| format!("cannot serve on {address}"))?;
     announce(&config, &server);

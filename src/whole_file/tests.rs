@@ -43,6 +43,9 @@ fn a_file_is_replaced_with_the_wanted_mode_and_nothing_else_is_left() {
         assert_eq!(read(&path).unwrap(), Some((text.into(), mode)));
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    remove(&path).unwrap();
+    remove(&path).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -125,6 +128,8 @@ fn a_link_stays_and_what_it_leads_to_is_replaced_in_its_own_folder() {
     assert_eq!(content(&own.join("target")), "second");
     assert_eq!(content(&own.join("new")), "dangling");
     assert_eq!(fs::read_dir(&own).unwrap().count(), 2);
+    remove(&folder.path().join("second")).unwrap();
+    assert!(!own.join("target").exists() && own.exists());
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::net::UnixListener, path::Path};
 
+use rustix::process::Signal;
+
 use crate::{
     agent_support::{Stage, Wishes, with_mounts},
     end_of, said,
@@ -30,12 +32,17 @@ async fn what_is_no_file_is_refused_in_the_place_of_one() {
     ];
     for (put, kind) in kinds {
         let stage = Stage::with_pool(1).await;
-        let discovery = stage.discovery_file();
+        let (discovery, journal) = (stage.discovery_file(), stage.journal());
         for (path, key) in [
             (discovery.clone(), "discovery.file"),
             (
                 discovery.with_file_name(".config.json.tmp"),
                 "discovery.file",
+            ),
+            (journal.clone(), "journal.directory"),
+            (
+                journal.with_file_name(".journal.json.tmp"),
+                "journal.directory",
             ),
         ] {
             let folder = path.parent().unwrap();
@@ -68,4 +75,23 @@ async fn a_discovery_file_that_is_mounted_alone_is_refused_with_what_to_mount() 
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "[]");
+}
+
+#[tokio::test]
+async fn a_second_agent_on_a_journal_says_who_the_first_is() {
+    let stage = Stage::with_pool(1).await;
+    let mut first = stage.start(Wishes::default()).await;
+    let output = end_of(stage.command("agent", &Wishes::default())).await;
+    let text = said("the second", &output, 1);
+    let folder = stage.journal().parent().unwrap().display().to_string();
+    for part in ["another agent", &folder, "`journal.directory`"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    if text.contains("(process ") {
+        let pid = format!("(process {})", first.pid().as_raw_nonzero());
+        assert!(text.contains(&pid), "{text}");
+    }
+    // A death leaves nothing behind that would keep the next one out.
+    first.end(Signal::KILL).await;
+    stage.restart(Wishes::default()).await;
 }
