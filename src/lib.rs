@@ -20,6 +20,7 @@ mod scratch_folder;
 pub mod settings;
 pub mod slow_app;
 pub mod telemetry;
+mod time_text;
 mod whole_file;
 
 pub use ::policy;

@@ -6,11 +6,14 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::{failure::Usage, output};
-use crate::exoscale::{
-    Client, ClientConfig,
-    config::Endpoint,
-    secret::{ApiKey, ApiSecret},
-    templates::{BootMode, Checksum, NewTemplate},
+use crate::{
+    exoscale::{
+        Client, ClientConfig,
+        config::Endpoint,
+        secret::{ApiKey, ApiSecret},
+        templates::{BootMode, Checksum, NewTemplate},
+    },
+    time_text::{DAY, SECOND, time_within},
 };
 
 /// Register an image as a private template, or remove it.
@@ -44,7 +47,7 @@ enum Command {
         #[arg(long, value_name = "MODE", default_value = "legacy")]
         boot_mode: BootMode,
         /// How long the registration may take.
-        #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time_within(SECOND..=DAY))]
         wait: Duration,
     },
     /// Remove the templates that were made from an image under this name.

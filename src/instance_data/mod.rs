@@ -15,6 +15,8 @@ use std::{io, path::PathBuf, time::Duration};
 use clap::Args;
 use thiserror::Error;
 
+use crate::time_text::{DAY, time_within};
+
 pub use document::{Document, DocumentError, Role};
 pub use fetch::FetchError;
 pub use monitoring::Monitoring;
@@ -49,7 +51,7 @@ pub struct MetadataOptions {
     pub metadata_url: String,
 
     /// How long to go on asking while there is no answer.
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time_within(Duration::ZERO..=DAY))]
     pub wait: Duration,
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     sync::Arc,
     time::Duration,
 };
@@ -19,6 +20,15 @@ use super::{
 
 /// The longest time that can be set. Divided by the lowest speed it still is a time.
 const LONGEST: Duration = Duration::from_secs(3600);
+
+/// How much faster than Exoscale it may be.
+const SPEEDS: RangeInclusive<f64> = 0.01..=10_000.0;
+
+/// Reads a speed from a command line.
+pub(crate) fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| SPEEDS.contains(speed));
+    speed.ok_or_else(|| "give a number between 0.01 and 10000".to_owned())
+}
 
 /// How a local cloud is set up. All times are for speed 1.
 #[derive(Clone, Debug)]
@@ -96,7 +106,7 @@ impl LocalCloudConfig {
                 problem: format!("{} is not one of {}", self.zone, ZONES.join(", ")),
             });
         }
-        if !(self.speed.is_finite() && (0.01..=10_000.0).contains(&self.speed)) {
+        if !SPEEDS.contains(&self.speed) {
             return Err(Error::Config {
                 setting: "speed",
                 problem: format!("{} is not between 0.01 and 10000", self.speed),

@@ -55,6 +55,7 @@ use intercept::Intercept;
 
 pub use api::operations_served;
 pub use config::LocalCloudConfig;
+pub(crate) use config::speed;
 pub use edits::Edit;
 pub use error::Error;
 pub use faults::{Fault, FaultKind, Faults};

@@ -17,7 +17,7 @@ use super::{
     error::Error,
     runner::{InstanceCommand, ProcessRunner},
 };
-use crate::exoscale::ids::LoadBalancerId;
+use crate::{exoscale::ids::LoadBalancerId, slow_app::CpuQuota};
 
 /// Serve Exoscale's API on this machine, with processes as instances.
 ///
@@ -67,9 +67,9 @@ pub struct Options {
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     speed: f64,
 
-    /// The part of a core that an instance may use, above 0 and up to 1.
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.25, value_parser = fraction)]
-    cpu_quota: f64,
+    /// The part of a core that an instance may use, from 0.001 to 1.
+    #[arg(long, value_name = "FRACTION", default_value = "0.25")]
+    cpu_quota: CpuQuota,
 
     /// How many instances the account may have.
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
@@ -103,24 +103,22 @@ enum Command {
     Env,
 }
 
-fn fraction(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|error| format!("{error}"))?;
-    if number > 0.0 && number <= 1.0 {
-        Ok(number)
-    } else {
-        Err("must be above 0 and at most 1".to_owned())
-    }
-}
-
 impl Options {
     fn config(&self) -> Result<LocalCloudConfig, Error> {
+        if let Some(size) = self.with_pool.filter(|size| *size > self.instance_quota) {
+            let quota = self.instance_quota;
+            return Err(Error::Config {
+                setting: "with-pool",
+                problem: format!("{size} instances are more than --instance-quota allows, {quota}"),
+            });
+        }
         let base = if self.no_processes {
             LocalCloudConfig::without_processes()
         } else {
             let own = env::current_exe().map_err(Error::Program)?;
             let further = &self.instance_arguments;
             let member = |program, subcommand| {
-                InstanceCommand::slow_app(program, subcommand, self.cpu_quota, further)
+                InstanceCommand::slow_app(program, subcommand, self.cpu_quota.fraction(), further)
             };
             let member = match &self.instance_program {
                 Some(program) => member(program.clone(), None),
@@ -200,6 +198,7 @@ fn announcement(cloud: &LocalCloud, balancer: LoadBalancerId) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -217,6 +216,31 @@ mod tests {
         options.config().unwrap().check().unwrap();
         let options = Program::try_parse_from(["test", "env", "--listen", "127.0.0.1:1"]).unwrap();
         assert!(matches!(options.options.command, Some(Command::Env)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_of_any_flag_panics(
+            flag in prop::sample::select(vec![
+                "listen", "proxy-listen", "zone", "speed", "cpu-quota", "instance-quota", "with-pool",
+            ]),
+            value in prop_oneof![
+                any::<String>(),
+                any::<i64>().prop_map(|number| number.to_string()),
+                any::<f64>().prop_map(|number| number.to_string()),
+                Just("1e-320".to_owned()),
+            ],
+        ) {
+            let Ok(Program { options }) = Program::try_parse_from(["test".to_owned(), format!("--{flag}={value}")]) else {
+                return Ok(());
+            };
+            if let Ok(config) = options.config()
+                && config.check().is_ok()
+            {
+                let times = config.operation_time + config.boot_time + config.stop_grace;
+                let _ = times.div_f64(config.speed);
+            }
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::{
     demo::watcher::prometheus::PrometheusError,
     instance_data::{InstanceDataError, MetadataOptions, Role},
+    local_cloud,
     settings::Problems,
 };
 
@@ -27,7 +28,7 @@ pub struct Options {
     ip: Ipv4Addr,
 
     /// How much faster than Exoscale the cloud is.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = local_cloud::speed)]
     speed: f64,
 
     #[command(flatten)]

@@ -30,6 +30,7 @@ use crate::{
     instance_data::{self, Document, InstanceDataError, Monitoring, Role},
     scratch_folder::ScratchFolder,
     settings::{self, Entry, Sources},
+    time_text,
 };
 
 /// The port of alerts, metrics and the page, as on the image.
@@ -152,16 +153,22 @@ fn overrides(
 }
 
 fn at_speed(entry: &Entry, divisor: f64) -> Option<(String, String)> {
-    let value = if SCALED.contains(&entry.key.as_str()) {
-        let time = humantime::parse_duration(&entry.value).ok()?;
-        format!("{}ms", time.div_f64(divisor).as_millis())
-    } else if entry.key == BUDGET {
-        let calls: f64 = entry.value.parse().ok()?;
-        format!("{}", (calls * divisor).round())
+    let key = entry.key.as_str();
+    let value = if SCALED.contains(&key) {
+        let range = settings::time_range(key)?;
+        let time = time_text::time(&entry.value, &range).ok()?;
+        let time = time.div_f64(divisor).clamp(*range.start(), *range.end());
+        format!("{}ms", time.as_millis())
+    } else if key == BUDGET {
+        let range = settings::count_range(key)?;
+        let calls: u32 = entry.value.parse().ok()?;
+        // Too many for the type become the most that it holds.
+        let calls = (f64::from(calls) * divisor).round() as u32;
+        calls.clamp(*range.start(), *range.end()).to_string()
     } else {
         return None;
     };
-    Some((entry.key.clone(), value))
+    Some((key.to_owned(), value))
 }
 
 fn discovery_file(folder: &Path) -> PathBuf {

@@ -2,10 +2,9 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    num::{NonZeroU16, NonZeroU32},
-    path::PathBuf,
+    num::NonZeroU16,
+    path::{Path, PathBuf},
     str::FromStr,
-    time::Duration,
 };
 
 use actix_web::http::header::HeaderName;
@@ -15,6 +14,7 @@ use crate::{
     agent::{
         alert_intake::{Authentication, Hmac, PasswordLogin},
         config::{AddressKind, Alerts, Config, Discovery, Drain, Thresholds, Token},
+        journal::journal_in,
     },
     exoscale::{
         ClientConfig,
@@ -49,7 +49,7 @@ impl FromStr for LogFormat {
         match text {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err("there are `text` and `json`"),
+            _ => Err("expected `text` or `json`"),
         }
     }
 }
@@ -108,25 +108,22 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("log.format", "text"),
 ];
 
-const NONE: Duration = Duration::ZERO;
-const MOMENT: Duration = Duration::from_millis(10);
-const SECOND: Duration = Duration::from_secs(1);
-
 /// Reads everything; `None` when something was wrong, which the reader knows.
 pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
     // Each part is read before any is given up, so that every mistake is found.
     let client = client(r);
     let pool = r.required("exoscale.instance_pool", "the id of the instance pool");
     let load_balancer = r.optional("exoscale.load_balancer", "the id of a load balancer");
-    let operation_timeout = r.duration("exoscale.operation_timeout", SECOND);
+    let operation_timeout = r.duration("exoscale.operation_timeout");
     let rules = rules(r);
-    let mode = r.required::<Mode>("scaling.mode", "a mode");
+    let mode = r.choice::<Mode>("scaling.mode", "a mode such as `on`");
     let drain = drain(r);
     let discovery = discovery(r);
     let alerts = alerts(r);
     let state_directory = r.required::<PathBuf>("journal.directory", "a folder");
+    two_files(r, discovery.as_ref(), state_directory.as_deref());
     let thresholds = thresholds(r, rules.as_ref());
-    let log_format = r.required("log.format", "`text` or `json`");
+    let log_format = r.choice("log.format", "`text` or `json`");
     pinned_inside(r, mode, rules.as_ref());
     let discovery = discovery?;
     Some(Settings {
@@ -161,8 +158,8 @@ fn client(r: &mut Reader<'_>) -> Option<ClientConfig> {
         r.required_secret::<ApiSecret>("exoscale.secret", "the API secret, or set EXOSCALE_SECRET");
     let zone = r.required::<String>("exoscale.zone", "a zone such as at-vie-1");
     let endpoint = r.guarded::<Endpoint>("exoscale.endpoint", |_| true);
-    let budget = r.required::<NonZeroU32>("exoscale.calls_per_minute", "a number from 1 up");
-    let request_timeout = r.duration("exoscale.request_timeout", Duration::from_millis(100));
+    let budget = r.count("exoscale.calls_per_minute");
+    let request_timeout = r.duration("exoscale.request_timeout");
     let endpoint = match endpoint {
         Some(endpoint) => Some(endpoint),
         None => Endpoint::of_zone(&zone?)
@@ -175,20 +172,20 @@ fn client(r: &mut Reader<'_>) -> Option<ClientConfig> {
         connect_timeout: defaults.connect_timeout.min(request_timeout / 2),
         request_timeout,
         call_deadline: request_timeout * 3,
-        budget_per_minute: budget,
+        budget_per_minute: Some(budget?),
         ..defaults
     })
 }
 
 fn rules(r: &mut Reader<'_>) -> Option<Rules> {
-    let min = r.required("scaling.min_size", "a number from 1 up");
-    let max = r.required("scaling.max_size", "a number from 1 up");
-    let window = r.duration("scaling.window", SECOND);
-    let fresh = r.duration("scaling.max_read_age", Duration::from_millis(100));
-    let retry = r.duration("scaling.retry", Duration::from_millis(100));
+    let min = r.count("scaling.min_size");
+    let max = r.count("scaling.max_size");
+    let window = r.duration("scaling.window");
+    let fresh = r.duration("scaling.max_read_age");
+    let retry = r.duration("scaling.retry");
     let scale_out = scale_out(r);
     let scale_in = scale_in(r);
-    let bounds = Bounds::new(min?, max?);
+    let bounds = Bounds::new(min?.get(), max?.get());
     let bounds = bounds
         .map_err(|error| r.problem("scaling.min_size", error.to_string()))
         .ok();
@@ -203,12 +200,12 @@ fn rules(r: &mut Reader<'_>) -> Option<Rules> {
 }
 
 fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
-    let step = r.required("scale_out.step", "a number from 1 up");
-    let signal_ttl = r.duration("scale_out.alert_lifetime", SECOND);
+    let step = r.count("scale_out.step");
+    let signal_ttl = r.duration("scale_out.alert_lifetime");
     let limit = "a number (3), a share (50%), or the larger of both (3 or 50%)";
     let max_unready = r.required("scale_out.max_unready", limit);
-    let backoff = r.duration("scale_out.capacity_pause", SECOND);
-    let backoff_max = r.duration("scale_out.capacity_pause_max", SECOND);
+    let backoff = r.duration("scale_out.capacity_pause");
+    let backoff_max = r.duration("scale_out.capacity_pause_max");
     if let (Some(first), Some(longest)) = (backoff, backoff_max)
         && first > longest
     {
@@ -227,10 +224,10 @@ fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
 }
 
 fn scale_in(r: &mut Reader<'_>) -> Option<ScaleIn> {
-    let step = r.required("scale_in.step", "a number from 1 up");
-    let signal_ttl = r.duration("scale_in.alert_lifetime", SECOND);
-    let stabilisation = r.duration("scale_in.stabilisation", NONE);
-    let warm_up = r.duration("scale_in.warm_up", NONE);
+    let step = r.count("scale_in.step");
+    let signal_ttl = r.duration("scale_in.alert_lifetime");
+    let stabilisation = r.duration("scale_in.stabilisation");
+    let warm_up = r.duration("scale_in.warm_up");
     Some(ScaleIn {
         step: step?,
         signal_ttl: signal_ttl?,
@@ -243,8 +240,8 @@ fn drain(r: &mut Reader<'_>) -> Option<Drain> {
     let enabled = r.required("drain.enabled", "`true` or `false`");
     let port = r.required::<NonZeroU16>("drain.port", "a port");
     let token = r.secret("drain.token");
-    let timeout = r.duration("drain.timeout", NONE);
-    let poll = r.duration("drain.poll", MOMENT);
+    let timeout = r.duration("drain.timeout");
+    let poll = r.duration("drain.poll");
     Some(Drain {
         enabled: enabled?,
         port: port?.get(),
@@ -256,9 +253,9 @@ fn drain(r: &mut Reader<'_>) -> Option<Drain> {
 
 fn discovery(r: &mut Reader<'_>) -> Option<Discovery> {
     let file = r.required("discovery.file", "the path of a file");
-    let interval = r.duration("discovery.interval", Duration::from_millis(100));
-    let confirm_after = r.duration("discovery.confirm_after", NONE);
-    let addresses = r.required("discovery.addresses", "`public`, `private` or `ipv6`");
+    let interval = r.duration("discovery.interval");
+    let confirm_after = r.duration("discovery.confirm_after");
+    let addresses = r.choice("discovery.addresses", "`public`, `private` or `ipv6`");
     let target_port = r.required::<NonZeroU16>("discovery.target_port", "a port");
     let labels = r.table("discovery.labels");
     Some(Discovery {
@@ -276,7 +273,7 @@ fn alerts(r: &mut Reader<'_>) -> Option<Alerts> {
     let port = r.required::<u16>("alerts.port", "a port");
     let authentication = authentication(r);
     let direction_label = r.required("alerts.direction_label", "the name of a label");
-    let body_timeout = r.duration("alerts.body_timeout", Duration::from_millis(100));
+    let body_timeout = r.duration("alerts.body_timeout");
     Some(Alerts {
         listen: SocketAddr::new(address?, port?),
         authentication: authentication?,
@@ -341,7 +338,8 @@ fn thresholds(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Thresholds> {
             rules.bounds.max().0,
             rules.scale_in.step.get(),
         );
-        let flaps = |to: u32| down * f64::from((to + step).min(max)) / f64::from(to) >= up;
+        let flaps =
+            |to: u32| down * f64::from(to.saturating_add(step).min(max)) / f64::from(to) >= up;
         if max > min && flaps(min) {
             r.problem("thresholds.down", format!(
                 "would flap: at {down}, a pool shrunk by {step} to {min} can be above thresholds.up = {up} at once; lower thresholds.down or scale_in.step"
@@ -349,6 +347,18 @@ fn thresholds(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Thresholds> {
         }
     }
     Some(Thresholds { up, down })
+}
+
+/// The journal would overwrite the service discovery file, and the other way round.
+fn two_files(r: &mut Reader<'_>, discovery: Option<&Discovery>, state_directory: Option<&Path>) {
+    if let (Some(discovery), Some(folder)) = (discovery, state_directory)
+        && discovery.file == journal_in(folder)
+    {
+        r.problem(
+            "discovery.file",
+            "is the journal's file; choose another name or folder".to_owned(),
+        );
+    }
 }
 
 fn pinned_inside(r: &mut Reader<'_>, mode: Option<Mode>, rules: Option<&Rules>) {

@@ -3,11 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::{self, Display},
+    num::NonZeroU32,
     str::FromStr,
     time::Duration,
 };
 
 use figment::{Figment, Metadata, value::Value};
+
+use super::limits;
+use crate::{error_chain::with_causes, time_text::time};
 
 /// One setting in force, as `check-config` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,9 @@ pub struct Entry {
     /// Where it came from.
     pub source: String,
 }
+
+/// What stands for the value of a secret.
+const REDACTED: &str = "(redacted)";
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,26 +145,50 @@ impl<'a> Reader<'a> {
         let parsed = text.parse::<T>();
         parsed
             .map_err(|error| {
+                let text = shown(&text);
                 self.problem(key, format!("`{text}` is not {expected}: {error}"));
             })
             .ok()
     }
 
-    /// A length of time of at least `least`, written with a unit.
-    pub(super) fn duration(&mut self, key: &'static str, least: Duration) -> Option<Duration> {
-        let text = self.text(key, false)?;
-        match humantime::parse_duration(&text) {
-            Ok(duration) if duration >= least => Some(duration),
-            Ok(_) => {
-                self.problem(key, format!("`{text}` is shorter than {least:?}"));
-                None
-            }
-            Err(error) => {
-                let message = format!("`{text}` is no length of time such as 60s or 5m: {error}");
-                self.problem(key, message);
-                None
-            }
+    /// One of a few words; the error of any other names them.
+    pub(super) fn choice<T>(&mut self, key: &'static str, expected: &str) -> Option<T>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let text = self.must(key, expected)?;
+        text.parse()
+            .map_err(|error| self.problem(key, format!("{error}")))
+            .ok()
+    }
+
+    /// A length of time within its [limits](limits::time_range), written with a unit.
+    pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
+        let range = limits::time_range(key).expect("every time has its limits");
+        let text = self.must(key, "a duration such as 60s")?;
+        time(&text, &range)
+            .map_err(|error| {
+                let (text, error) = (shown(&text), with_causes(&error));
+                self.problem(key, format!("`{text}` is {error}"));
+            })
+            .ok()
+    }
+
+    /// A number within its [limits](limits::count_range).
+    pub(super) fn count(&mut self, key: &'static str) -> Option<NonZeroU32> {
+        let range = limits::count_range(key).expect("every number has its limits");
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        let text = self.must(key, &expected)?;
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.problem(key, format!("`{}` is not {expected}", shown(&text)));
         }
+        number.and_then(NonZeroU32::new)
+    }
+
+    fn must(&mut self, key: &'static str, expected: &str) -> Option<String> {
+        let found = self.text(key, false);
+        self.must_be_found(key, expected, found)
     }
 
     /// A secret: shown nowhere, not even when it is wrong.
@@ -182,10 +213,15 @@ impl<'a> Reader<'a> {
             }
             Err(_) => return BTreeMap::new(),
         };
-        let table: BTreeMap<String, String> = value
-            .iter()
-            .filter_map(|(name, value)| Some((name.clone(), scalar(value)?)))
-            .collect();
+        let mut table = BTreeMap::new();
+        for (name, value) in &value {
+            if let Some(text) = scalar(value) {
+                table.insert(name.clone(), text);
+            } else {
+                let message = format!("holds a list or a table under `{}`", shown(name));
+                self.problem(key, format!("{message}; one value is expected"));
+            }
+        }
         self.entry(key, format!("{table:?}"));
         table
     }
@@ -193,7 +229,7 @@ impl<'a> Reader<'a> {
     /// A mistake that shows only when several values are seen together.
     pub(super) fn problem(&mut self, key: &str, message: String) {
         self.problems.push(Problem {
-            key: key.to_owned(),
+            key: shown(key),
             source: self.source(key),
             message,
         });
@@ -216,7 +252,7 @@ impl<'a> Reader<'a> {
                 || "; `autoscaler check-config` lists what can be set".to_owned(),
                 |(_, near)| format!("; did you mean `{near}`?"),
             );
-            self.problem(&key, format!("is no setting{hint}"));
+            self.problem(&key, format!("unknown setting{hint}"));
         }
         if self.problems.is_empty() {
             Ok(self.entries)
@@ -241,7 +277,7 @@ impl<'a> Reader<'a> {
         self.entry(
             key,
             if is_secret {
-                "(redacted)".to_owned()
+                REDACTED.to_owned()
             } else {
                 text.clone()
             },
@@ -269,6 +305,20 @@ impl<'a> Reader<'a> {
         let metadata = self.figment.find_metadata(key);
         metadata.map_or_else(|| "not set".to_owned(), describe)
     }
+}
+
+/// A text as an error repeats it: on one line, and not longer than helps.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// The text of a single value.

@@ -55,7 +55,7 @@ impl Config {
                 fix: "Give seconds from 0.001 to 3600",
             })?;
         let workers = match (options.workers, options.cpu_quota) {
-            (Some(count), _) => count.get(),
+            (Some(count), _) => count,
             (None, Some(_)) => 1,
             (None, None) => thread::available_parallelism()
                 .map_err(|source| Error::System {
@@ -99,6 +99,7 @@ fn host_name() -> Result<InstanceId, Error> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -139,6 +140,39 @@ mod tests {
                 .expect_err("out of range")
                 .to_string();
             assert!(message.contains("--load-seconds"), "{message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_of_any_flag_panics(
+            flag in prop::sample::select(vec![
+                "listen", "node-metrics", "instance-id", "work-ms", "max-ms", "load-seconds",
+                "workers", "queue-limit", "cpu-quota", "drain-token", "drain-lease", "grace", "quiet",
+            ]),
+            value in prop_oneof![
+                any::<String>(),
+                any::<u64>().prop_map(|number| number.to_string()),
+                any::<f64>().prop_map(|number| number.to_string()),
+                any::<u64>().prop_map(|number| format!("{number}s")),
+                Just("18446744073709551615s".to_owned()),
+                Just("1e-320".to_owned()),
+            ],
+        ) {
+            let line = ["slow-app".to_owned(), format!("--{flag}={value}"), "--instance-id=x".to_owned()];
+            let Ok(Line { options }) = Line::try_parse_from(line) else {
+                return Ok(());
+            };
+            let Ok(config) = Config::new(options) else {
+                return Ok(());
+            };
+            // What is done with them later.
+            let longest = config.default_work.max(Duration::from_millis(config.max_work_ms));
+            let jobs = u32::try_from(config.queue_limit + config.workers).expect("they are limited");
+            let _ = longest * jobs + config.load.mul_f64(config.workers as f64) * jobs;
+            let least = config.quota.unwrap_or(CpuQuota::FULL).fraction();
+            let _ = longest.div_f64(least) * jobs;
+            let _ = std::time::Instant::now() + config.drain_lease + config.grace + config.quiet;
         }
     }
 

@@ -1,8 +1,19 @@
 //! The command line and environment of the slow application.
 
-use std::{fmt, net::SocketAddr, num::NonZeroUsize, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use clap::{Args, builder::BoolishValueParser};
+
+use crate::time_text::{DAY, HOUR, time_within};
+
+// The most of each is far beyond what is useful, and keeps sums of times and counts from overflow.
+
+/// An hour of CPU time.
+const WORK_MS: RangeInclusive<u64> = 0..=3_600_000;
+const WORKERS: RangeInclusive<usize> = 1..=1_024;
+const QUEUE: RangeInclusive<usize> = 0..=1_000_000;
+/// A drain that ends sooner cannot be renewed in time.
+const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 
 /// Flags of the slow application; each has an environment variable of the same name with the prefix `SLOW_APP_`.
 #[derive(Args, Clone, Debug)]
@@ -39,7 +50,8 @@ pub struct Options {
         long,
         env = "SLOW_APP_WORK_MS",
         value_name = "MS",
-        default_value_t = 100
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u64).range(WORK_MS)
     )]
     pub work_ms: u64,
 
@@ -48,7 +60,8 @@ pub struct Options {
         long,
         env = "SLOW_APP_MAX_MS",
         value_name = "MS",
-        default_value_t = 10_000
+        default_value_t = 10_000,
+        value_parser = clap::value_parser!(u64).range(WORK_MS)
     )]
     pub max_ms: u64,
 
@@ -62,19 +75,20 @@ pub struct Options {
     pub load_seconds: f64,
 
     /// Worker threads for CPU work [default: one per CPU; one with --cpu-quota]
-    #[arg(long, env = "SLOW_APP_WORKERS", value_name = "COUNT")]
-    pub workers: Option<NonZeroUsize>,
+    #[arg(long, env = "SLOW_APP_WORKERS", value_name = "COUNT", value_parser = |text: &str| count(text, &WORKERS))]
+    pub workers: Option<usize>,
 
     /// Requests that may wait for a worker; further ones are answered 503 with `Retry-After: 1`
     #[arg(
         long,
         env = "SLOW_APP_QUEUE_LIMIT",
         value_name = "COUNT",
-        default_value_t = 256
+        default_value_t = 256,
+        value_parser = |text: &str| count(text, &QUEUE)
     )]
     pub queue_limit: usize,
 
-    /// Limit all CPU work to this fraction of one core, above 0 and up to 1
+    /// Limit all CPU work to this fraction of one core, from 0.001 to 1
     ///
     /// The process then behaves like a machine with one slow CPU: at 0.25, work of 20 ms takes 80 ms, and there is
     /// capacity for 0.25 CPU-seconds a second. So many instances fit on one laptop.
@@ -96,17 +110,17 @@ pub struct Options {
     /// A drain ends by itself when nobody has asked for it again for this long
     ///
     /// So that an instance does not stay out of service for ever when the one who drained it is gone.
-    #[arg(long, env = "SLOW_APP_DRAIN_LEASE", value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SLOW_APP_DRAIN_LEASE", value_name = "DURATION", default_value = "10m", value_parser = time_within(SHORTEST_LEASE..=DAY))]
     pub drain_lease: Duration,
 
     /// After SIGTERM or Ctrl-C, how long to go on serving at most, such as `20s`
     ///
     /// /health answers 503 meanwhile, so that a load balancer sends new requests elsewhere. A second signal ends at once.
-    #[arg(long, env = "SLOW_APP_GRACE", value_name = "DURATION", default_value = "20s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SLOW_APP_GRACE", value_name = "DURATION", default_value = "20s", value_parser = time_within(Duration::ZERO..=HOUR))]
     pub grace: Duration,
 
     /// The grace time ends early once nothing is in flight and no request has come in for this long
-    #[arg(long, env = "SLOW_APP_QUIET", value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SLOW_APP_QUIET", value_name = "DURATION", default_value = "1s", value_parser = time_within(Duration::ZERO..=HOUR))]
     pub quiet: Duration,
 
     /// End at once when standard input reaches its end, as it does when the parent process dies, however it dies
@@ -116,11 +130,25 @@ pub struct Options {
     pub exit_with_parent: bool,
 }
 
-/// A fraction of one core, above 0 and up to 1.
+fn count(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        format!(
+            "give a whole number from {} to {}",
+            range.start(),
+            range.end()
+        )
+    })
+}
+
+/// A fraction of one core, from 0.001 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct CpuQuota(f64);
 
 impl CpuQuota {
+    /// With less, one millisecond of work takes more than a second.
+    const LEAST: f64 = 0.001;
+
     /// All of one core.
     pub const FULL: Self = Self(1.0);
 
@@ -135,8 +163,8 @@ impl FromStr for CpuQuota {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.parse() {
-            Ok(fraction) if fraction > 0.0 && fraction <= 1.0 => Ok(Self(fraction)),
-            _ => Err("give a fraction of one core, above 0 and up to 1, such as 0.25".to_owned()),
+            Ok(fraction) if (Self::LEAST..=1.0).contains(&fraction) => Ok(Self(fraction)),
+            _ => Err("give a fraction of one core from 0.001 to 1, such as 0.25".to_owned()),
         }
     }
 }
@@ -221,7 +249,7 @@ mod tests {
     fn a_quota_is_a_fraction_of_one_core() {
         assert_eq!("0.25".parse(), Ok(CpuQuota(0.25)));
         assert!("1".parse::<CpuQuota>().is_ok());
-        for wrong in ["0", "-0.5", "1.01", "NaN", "25%", ""] {
+        for wrong in ["0", "-0.5", "1.01", "NaN", "inf", "1e-300", "25%", ""] {
             assert!(wrong.parse::<CpuQuota>().is_err(), "{wrong}");
         }
     }

@@ -84,7 +84,8 @@ async fn refused(cases: &[(i32, &str, &str)]) {
         let line = line
             .replace("TAKEN", &taken)
             .replace("FILE", &file)
-            .replace("NOBODY", "http://127.0.0.1:1");
+            .replace("NOBODY", "http://127.0.0.1:1")
+            .replace("HUGE", "18446744073709551615");
         let mut command = program();
         command.args(line.split(' ')).env("TMPDIR", folder.path());
         let text = said(&line, &end_of(command).await, *code);
@@ -99,6 +100,7 @@ async fn the_agent_and_the_demo_name_what_keeps_them_from_starting() {
         (2, "check-config", "exoscale.key: is missing"),
         (2, "check-config --config /nowhere", "no file /nowhere"),
         (2, "agent --sett x=1", "--sett"),
+        (2, "agent --set scaling.window=HUGEs", "longer than 1day"),
         (1, "demo --report FILE/report", "--report"),
         (
             2,
@@ -125,6 +127,9 @@ async fn the_slow_application_names_what_keeps_it_from_starting() {
             "--node-metrics",
         ),
         (2, "slow-app --work-ms 20 --max-ms 10", "--work-ms"),
+        (2, "slow-app --cpu-quota 1e-300", "--cpu-quota"),
+        (2, "slow-app --grace HUGEs", "longer than 1h"),
+        (2, "slow-app --queue-limit HUGE", "1000000"),
     ])
     .await;
     let (_listener, taken) = taken();
@@ -156,6 +161,7 @@ async fn the_local_cloud_names_what_keeps_it_from_starting() {
         ),
         (2, "local-cloud --zone mars-1", "mars-1"),
         (2, "local-cloud --speed nan", "NaN is not between"),
+        (2, "local-cloud --with-pool 21", "--instance-quota"),
         (
             1,
             "local-cloud env --listen 127.0.0.1:1",
@@ -168,6 +174,11 @@ async fn the_local_cloud_names_what_keeps_it_from_starting() {
 #[tokio::test]
 async fn an_instance_names_what_keeps_it_from_starting() {
     refused(&[
+        (
+            2,
+            "instance-data --metadata-url NOBODY --wait HUGEs",
+            "longer than 1day",
+        ),
         (2, "instance-data --role king", "--role"),
         (
             1,
@@ -185,6 +196,11 @@ async fn an_instance_names_what_keeps_it_from_starting() {
             "no user-data from",
         ),
         (2, "local-instance slow-app --ip 127.0.0.1", "after `--`"),
+        (
+            2,
+            "local-instance monitoring --ip 127.0.0.1 --speed NaN",
+            "--speed",
+        ),
     ])
     .await;
 }
