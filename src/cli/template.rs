@@ -9,7 +9,7 @@ use super::{failure::Usage, output};
 use crate::{
     exoscale::{
         Client, ClientConfig,
-        config::Endpoint,
+        config::{DEFAULT_ZONE, Endpoint},
         secret::{ApiKey, ApiSecret},
         templates::{BootMode, Checksum, NewTemplate},
     },
@@ -26,7 +26,7 @@ pub(super) struct Options {
     command: Command,
 
     /// The zone of the template.
-    #[arg(long, global = true, env = "EXOSCALE_ZONE", default_value = "at-vie-1")]
+    #[arg(long, global = true, env = "EXOSCALE_ZONE", default_value = DEFAULT_ZONE)]
     zone: String,
 
     /// An API other than the zone's.

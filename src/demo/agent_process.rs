@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{leash, story::Speed};
-use crate::local_cloud::Stack;
+use crate::{exoscale::config::DEFAULT_ZONE, local_cloud::Stack};
 
 /// How long it may take to be ready, and to stop (guarantee G13).
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -94,7 +94,7 @@ impl AgentSetup<'_> {
         let path = |path: &Path| format!("{:?}", path.display().to_string());
         let Stack { pool, balancer } = self.stack;
         format!(
-            "[exoscale]\nendpoint = {endpoint:?}\nkey = {key:?}\nzone = \"at-vie-1\"\n\
+            "[exoscale]\nendpoint = {endpoint:?}\nkey = {key:?}\nzone = \"{DEFAULT_ZONE}\"\n\
              instance_pool = \"{pool}\"\nload_balancer = \"{balancer}\"\ncalls_per_minute = {calls}\n\n\
              [scaling]\nmin_size = {min}\nmax_size = {max}\nwindow = {window}\nmax_read_age = {age}\nretry = {retry}\n\n\
              [scale_out]\nalert_lifetime = {up_lifetime}\ncapacity_pause = {pause}\ncapacity_pause_max = {pause_max}\n\n\

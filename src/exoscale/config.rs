@@ -9,6 +9,9 @@ use super::{
     secret::{ApiKey, ApiSecret},
 };
 
+/// The zone where none is set: the course's.
+pub const DEFAULT_ZONE: &str = "at-vie-1";
+
 /// The client's settings. Make it with [`for_zone`](Self::for_zone) or
 /// [`for_endpoint`](Self::for_endpoint) and change what differs.
 #[derive(Clone, Debug)]

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use crate::exoscale::secret::{ApiKey, ApiSecret};
+use crate::exoscale::{
+    config::DEFAULT_ZONE,
+    secret::{ApiKey, ApiSecret},
+};
 
 use super::{
     addresses::AddressRange,
@@ -78,7 +81,7 @@ impl LocalCloudConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             intercept: None,
-            zone: "at-vie-1".to_owned(),
+            zone: DEFAULT_ZONE.to_owned(),
             speed: 1.0,
             operation_time: Duration::from_secs(3),
             boot_time: Duration::from_secs(30),

@@ -17,7 +17,10 @@ use super::{
     error::Error,
     runner::{InstanceCommand, ProcessRunner},
 };
-use crate::{exoscale::ids::LoadBalancerId, slow_app::CpuQuota};
+use crate::{
+    exoscale::{config::DEFAULT_ZONE, ids::LoadBalancerId},
+    slow_app::CpuQuota,
+};
 
 /// Serve Exoscale's API on this machine, with processes as instances.
 ///
@@ -59,7 +62,7 @@ pub struct Options {
     proxy_listen: SocketAddr,
 
     /// The zone in which its instances, pools, load balancers and templates are.
-    #[arg(long, default_value = "at-vie-1", env = "EXOSCALE_ZONE")]
+    #[arg(long, default_value = DEFAULT_ZONE, env = "EXOSCALE_ZONE")]
     zone: String,
 
     /// How much faster than Exoscale it is: divides the times of operations (3 s), boots (30 s) and

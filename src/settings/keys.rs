@@ -18,7 +18,7 @@ use crate::{
     },
     exoscale::{
         ClientConfig,
-        config::Endpoint,
+        config::{DEFAULT_ZONE, Endpoint},
         secret::{ApiKey, ApiSecret},
     },
     policy::{Bounds, Mode, Rules, ScaleIn, ScaleOut},
@@ -69,7 +69,7 @@ impl FromStr for Token {
 
 /// Values of settings that nobody sets.
 pub(super) const DEFAULTS: &[(&str, &str)] = &[
-    ("exoscale.zone", "ch-gva-2"),
+    ("exoscale.zone", DEFAULT_ZONE),
     ("exoscale.calls_per_minute", "120"),
     ("exoscale.request_timeout", "10s"),
     ("exoscale.operation_timeout", "10m"),

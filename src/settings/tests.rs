@@ -86,6 +86,8 @@ fn the_defaults_are_those_of_the_course() {
     let settings = Given::new().settings();
     let agent = settings.agent;
     assert_eq!(agent.pool.to_string(), POOL);
+    let endpoint = agent.client.endpoint.to_string();
+    assert_eq!(endpoint, "https://api-at-vie-1.exoscale.com/v2");
     assert_eq!(agent.rules.window, Duration::from_secs(60));
     assert_eq!(
         (agent.rules.bounds.min(), agent.rules.bounds.max()),
