@@ -18,6 +18,7 @@ pub mod local_instance;
 mod plain_http;
 mod scratch_folder;
 pub mod settings;
+mod signals;
 pub mod slow_app;
 pub mod telemetry;
 mod time_text;

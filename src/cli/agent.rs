@@ -9,6 +9,7 @@ use crate::{
     agent::{Agent, Config},
     dashboard,
     listen::{listen, listen_advice},
+    signals::Hangups,
     telemetry,
 };
 
@@ -27,6 +28,7 @@ pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    let mut hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
     // First of all: an agent that nobody can reach must not have begun to act.
     let address = config.alerts.listen;
     let listener = listen(address).map_err(|error| {
@@ -45,6 +47,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let died = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
+        () = hangups.until_terminal_is_closed() => None,
         died = agent.watch() => Some(died),
     };
     let _ = sd_notify::notify(&[NotifyState::Stopping]);

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     exoscale::{config::DEFAULT_ZONE, ids::LoadBalancerId},
+    signals::Hangups,
     slow_app::CpuQuota,
 };
 
@@ -153,6 +154,7 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     // Before anything is started, so that no signal is missed.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signal)?;
+    let mut hangups = Hangups::listen().map_err(Error::Signal)?;
     let cloud = LocalCloud::start(options.config()?).await?;
     let begin = async {
         let stack = match options.with_pool {
@@ -173,6 +175,7 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         ended = begin => ended,
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
+        () = hangups.until_terminal_is_closed() => Ok(()),
     };
     let _ = writeln!(io::stderr(), "stopping the local cloud");
     cloud.stop().await;

@@ -30,6 +30,7 @@ use crate::{
     instance_data::{self, Document, InstanceDataError, Monitoring, Role},
     scratch_folder::ScratchFolder,
     settings::{self, Entry, Sources},
+    signals::Hangups,
     time_text,
 };
 
@@ -65,6 +66,7 @@ pub(super) async fn run(options: Options) -> Result<(), LocalInstanceError> {
     let system = |action| move |source| LocalInstanceError::System { action, source };
     let mut terminate = signal(SignalKind::terminate()).map_err(system("wait for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for Ctrl-C"))?;
+    let mut hangups = Hangups::listen().map_err(system("wait for SIGHUP"))?;
     let parent = parent_ends().map_err(system("watch standard input"))?;
     // For secrets and state.
     let folder = ScratchFolder::make("monitoring");
@@ -84,6 +86,7 @@ pub(super) async fn run(options: Options) -> Result<(), LocalInstanceError> {
     let died = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
+        () = hangups.until_terminal_is_closed() => None,
         _ = parent => None,
         ended = agent.wait() => Some(ended.map_err(system("wait for the agent"))?),
     };

@@ -22,6 +22,8 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+use crate::signals::Hangups;
+
 use super::{
     CpuQuota, Error, Options,
     config::Config,
@@ -130,19 +132,20 @@ async fn stop_in_order(
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangups: Hangups,
 }
 
 impl Signals {
     fn new() -> Result<Self, Error> {
-        let listen = |kind| {
-            signal(kind).map_err(|source| Error::System {
-                action: "listen for signals",
-                source,
-            })
+        let cannot_listen = |source| Error::System {
+            action: "listen for signals",
+            source,
         };
+        let listen = |kind| signal(kind).map_err(cannot_listen);
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hangups: Hangups::listen().map_err(cannot_listen)?,
         })
     }
 
@@ -150,6 +153,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = self.hangups.until_terminal_is_closed() => {}
         }
     }
 }
