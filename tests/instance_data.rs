@@ -17,12 +17,14 @@ use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const SECRET: &str = "a-secret-that-nobody-may-see";
+const SSH_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKD9Hp8hcRZ3N4BHkXxJCVfLhH3H4OhCm3qjeVwIeOCN me";
 
 fn monitoring() -> Value {
     json!({
         "version": 1,
         "role": "monitoring",
-        "ssh_authorized_keys": ["ssh-ed25519 AAAA me"],
+        "ssh_authorized_keys": [SSH_KEY],
         "agent": {
             "exoscale": {
                 "zone": "at-vie-1", "key": "EXO1", "secret": SECRET,
@@ -109,7 +111,7 @@ async fn each_program_of_the_monitoring_instance_gets_its_part() {
     let mode = fs::metadata(&output).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 
-    assert_eq!(file(&output, "authorized_keys"), "ssh-ed25519 AAAA me\n");
+    assert_eq!(file(&output, "authorized_keys"), format!("{SSH_KEY}\n"));
     assert_eq!(file(&output, "alerts-token"), "0123456789abcdef");
     assert_eq!(file(&output, "grafana-admin-password"), "correct horse");
     assert_eq!(
@@ -257,7 +259,7 @@ async fn a_mistake_is_named_and_nothing_is_written() {
             "role: unknown variant `database`",
         ),
         ("/agnet", json!({}), "unknown field `agnet`"),
-        ("/agent", json!(SECRET), "agent: must be a map"),
+        ("/agent", json!(SECRET), "agent: must be an object"),
         ("/agent/scaling/min_sise", json!(1), "`scaling.min_size`"),
         ("/agent/scaling/min_size", json!(9), "scaling.min_size"),
         (
@@ -278,18 +280,31 @@ async fn a_mistake_is_named_and_nothing_is_written() {
         (
             "/grafana/admin_password",
             json!([SECRET]),
-            "grafana.admin_password: must be a string",
+            "grafana.admin_password: must be a text",
         ),
         (
             "/ssh_authorized_keys",
-            json!(["a\nb"]),
-            "ssh_authorized_keys[0]: must be one line",
+            json!([SSH_KEY, "a\nb"]),
+            "ssh_authorized_keys[1]: must be one line",
+        ),
+        (
+            "/ssh_authorized_keys",
+            json!(["hello"]),
+            "ssh_authorized_keys[0]: has no type of key",
+        ),
+        (
+            "/ssh_authorized_keys",
+            json!([SECRET]),
+            "ssh_authorized_keys[0]: has no type of key",
         ),
     ] {
         let text = refusal(&changed(pointer, value), &[]).await;
         assert!(text.contains(said), "{pointer}: {text}");
         assert_eq!(text.matches(said).count(), 1, "it is said once: {text}");
     }
+    let list = refusal(&json!([1, "monitoring"]), &[]).await;
+    let expected = "error: the user-data cannot be used: the document: must be an object\n";
+    assert_eq!(list, expected);
     let text = refusal(&monitoring(), &["--role", "slow-app"]).await;
     assert!(
         text.contains("is for the role monitoring, and this instance is a slow-app"),
@@ -299,6 +314,9 @@ async fn a_mistake_is_named_and_nothing_is_written() {
         ("grace", json!("soon")),
         ("drain_token", json!(format!("{SECRET}\"\nX=1"))),
         ("work_ms", json!(-1)),
+        ("work_ms", json!(20_000)),
+        ("load_seconds", json!(1e300)),
+        ("queue_limit", json!(u64::MAX)),
     ] {
         let mut document = slow_app();
         document["slow_app"][field] = value;

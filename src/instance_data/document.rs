@@ -6,7 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{monitoring::Monitoring, slow_app::SlowApp};
+use super::{monitoring::Monitoring, slow_app::SlowApp, ssh_key};
 use crate::settings::Problems;
 
 /// The only form of the document so far.
@@ -113,6 +113,7 @@ impl Document {
             line: error.line(),
             column: error.column(),
         })?;
+        check_objects(&value)?;
         let head: Head = typed(value.clone())?;
         if head.version != VERSION {
             let problem = format!("is {}; this image knows {VERSION}", head.version);
@@ -163,14 +164,12 @@ pub(super) fn authorized_keys(keys: &[String]) -> File {
 }
 
 pub(super) fn check_keys(keys: &[String]) -> Result<(), DocumentError> {
-    let one_line = |key: &String| !key.trim().is_empty() && !key.trim().contains(['\n', '\r']);
-    match keys.iter().position(|key| !one_line(key)) {
-        None => Ok(()),
-        Some(place) => Err(wrong(
-            &format!("ssh_authorized_keys[{place}]"),
-            "must be one line",
-        )),
+    for (place, key) in keys.iter().enumerate() {
+        if let Some(problem) = ssh_key::problem(key) {
+            return Err(wrong(&format!("ssh_authorized_keys[{place}]"), problem));
+        }
     }
+    Ok(())
 }
 
 /// The value in its type; of one that does not fit, the place and what was expected.
@@ -180,10 +179,136 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T, DocumentError> {
         // What was found instead can be a secret.
         let problem = match text.split_once(", expected ") {
             Some((found, expected)) if found.starts_with("invalid") => {
-                format!("must be {expected}")
+                format!("must be {}", in_words_of_json(expected))
             }
             _ => text,
         };
         wrong(if field == "." { "the document" } else { &field }, problem)
     })
+}
+
+/// Finds what the reader of types would also take as a list of fields without names.
+fn check_objects(document: &Value) -> Result<(), DocumentError> {
+    let parts = ["agent", "slow_app", "grafana"];
+    let parts = parts.map(|name| (name, document.get(name)));
+    let all = [("the document", Some(document))].into_iter().chain(parts);
+    for (field, value) in all {
+        if value.is_some_and(|value| !value.is_object()) {
+            return Err(wrong(field, "must be an object"));
+        }
+    }
+    Ok(())
+}
+
+/// What a reader of Rust's types expects, for a writer of JSON.
+fn in_words_of_json(expected: &str) -> &str {
+    match expected {
+        "a map" => "an object",
+        "a sequence" => "a list",
+        "a string" | "string or map" => "a text",
+        "a boolean" => "true or false",
+        "u32" | "u64" => "a whole number from 0 up",
+        "f64" => "a number",
+        _ if expected.starts_with("struct ") => "an object",
+        _ => expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        Document::parse(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_document_is_said_in_words_of_json() {
+        for (text, said) in [
+            ("", "it is not JSON (line 1, column 0)"),
+            ("[]", "the document: must be an object"),
+            (r#"[1,"slow-app"]"#, "the document: must be an object"),
+            ("7", "the document: must be an object"),
+            ("null", "the document: must be an object"),
+            ("{}", "the document: missing field `version`"),
+            (
+                r#"{"version":"1","role":"slow-app"}"#,
+                "version: must be a whole number from 0 up",
+            ),
+            (r#"{"version":1,"role":7}"#, "role: must be a text"),
+            (
+                r#"{"version":1,"role":"slow-app","slow_app":[1]}"#,
+                "slow_app: must be an object",
+            ),
+            (
+                r#"{"version":1,"role":"slow-app","slow_app":{"work_ms":1.5}}"#,
+                "slow_app.work_ms: must be a whole number from 0 up",
+            ),
+            (
+                r#"{"version":1,"role":"slow-app","ssh_authorized_keys":"x"}"#,
+                "ssh_authorized_keys: must be a list",
+            ),
+            (
+                r#"{"version":1,"role":"slow-app","ssh_authorized_keys":["hello"]}"#,
+                "ssh_authorized_keys[0]: has no type of key",
+            ),
+            (
+                r#"{"version":1,"role":"monitoring","agent":{"scaling.min_size":1}}"#,
+                "agent.scaling.min_size: nest the parts of a key",
+            ),
+            (
+                r#"{"version":1,"role":"monitoring","agent":{"scaling":{"min_size":18446744073709551615}}}"#,
+                "agent.scaling.min_size: is too large",
+            ),
+        ] {
+            let found = refusal(text);
+            assert!(found.starts_with(said), "{text}: {found}");
+        }
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".*".prop_map(Value::from),
+        ];
+        let name = prop_oneof![
+            Just("exoscale".to_owned()),
+            Just("scaling".to_owned()),
+            Just("max_size".to_owned()),
+            Just("labels".to_owned()),
+            ".*",
+        ];
+        leaf.prop_recursive(3, 16, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map(name.clone(), inner, 0..4)
+                    .prop_map(|fields| fields.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text: Vec<u8>) {
+            let _ = Document::parse(&text);
+        }
+
+        #[test]
+        fn no_document_panics(
+            role in prop_oneof![Just("monitoring"), Just("slow-app")],
+            field in prop_oneof![Just("agent"), Just("slow_app"), Just("grafana"), Just("ssh_authorized_keys")],
+            value in json(),
+        ) {
+            let text = serde_json::json!({ "version": 1, "role": role, field: value }).to_string();
+            if let Ok(document) = Document::parse(text.as_bytes()) {
+                document.files();
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod files;
 mod monitoring;
 mod operator;
 mod slow_app;
+mod ssh_key;
 
 use std::{io, path::PathBuf, time::Duration};
 

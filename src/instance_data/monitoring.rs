@@ -9,7 +9,7 @@ use super::{
     document::{DocumentError, File, Role, authorized_keys, check_keys, wrong},
     operator::Operator,
 };
-use crate::settings::{self, Settings, Sources};
+use crate::settings::{self, Settings};
 
 /// What the monitoring instance is told.
 pub struct Monitoring {
@@ -67,22 +67,23 @@ impl Monitoring {
             ));
         }
         form.operator.check()?;
-        let mut flags = Vec::new();
-        leaves("", &Value::Object(form.agent.clone()), &mut flags)?;
-        let sources = Sources {
-            flags,
-            ..Sources::default()
-        };
-        let (settings, _) = settings::load(&sources).map_err(DocumentError::Agent)?;
+        for (name, value) in &form.agent {
+            check_leaves("agent", name, value)?;
+        }
         let token = form
             .agent
             .get("alerts")
             .and_then(|alerts| alerts.get("token"));
+        let alerts_token = token.and_then(Value::as_str).map(str::to_owned);
+        let agent = toml::Table::try_from(form.agent)
+            .map_err(|error| wrong("agent", format!("cannot be written as TOML: {error}")))?;
+        // Just what the agent will read.
+        let (settings, _) =
+            settings::load_text("agent", &agent.to_string()).map_err(DocumentError::Agent)?;
         Ok(Self {
             ssh_authorized_keys: form.ssh_authorized_keys,
-            alerts_token: token.and_then(Value::as_str).map(str::to_owned),
-            agent: toml::Table::try_from(form.agent)
-                .map_err(|error| wrong("agent", format!("cannot be written as TOML: {error}")))?,
+            alerts_token,
+            agent,
             settings,
             admin_password: password,
             operator: form.operator,
@@ -136,34 +137,23 @@ impl Monitoring {
     }
 }
 
-/// Every setting by its key, as the reader of settings takes them from a command line.
-fn leaves(
-    key: &str,
-    value: &Value,
-    found: &mut Vec<(String, String, String)>,
-) -> Result<(), DocumentError> {
-    let text = match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let key = if key.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{key}.{name}")
-                };
-                leaves(&key, value, found)?;
-            }
-            return Ok(());
+/// Finds what TOML or the reader of settings would tell without its place.
+fn check_leaves(parent: &str, name: &str, value: &Value) -> Result<(), DocumentError> {
+    let field = format!("{parent}.{name}");
+    if name.is_empty() || name.contains('.') {
+        let problem = "nest the parts of a key, as in {\"scaling\": {\"min_size\": 1}}";
+        return Err(wrong(&field, problem));
+    }
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .try_for_each(|(name, value)| check_leaves(&field, name, value)),
+        Value::Number(number) if number.as_i64().is_none() && !number.is_f64() => {
+            Err(wrong(&field, "is too large"))
         }
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(flag) => flag.to_string(),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(()),
         Value::Null | Value::Array(_) => {
-            return Err(wrong(
-                &format!("agent.{key}"),
-                "must be a text, a number, true or false",
-            ));
+            Err(wrong(&field, "must be a text, a number, true or false"))
         }
-    };
-    found.push(("agent".to_owned(), key.to_owned(), text));
-    Ok(())
+    }
 }

@@ -81,6 +81,7 @@ impl SlowApp {
         for (name, value) in &settings {
             check_setting(name, value)?;
         }
+        check_together(&settings)?;
         Ok(Self {
             ssh_authorized_keys: form.ssh_authorized_keys,
             settings,
@@ -107,13 +108,47 @@ impl SlowApp {
     }
 }
 
+#[derive(Parser)]
+struct CommandLine {
+    #[command(flatten)]
+    options: slow_app::Options,
+}
+
+/// The command line that stands for settings.
+fn command_line<'a>(
+    settings: impl IntoIterator<Item = &'a (String, String)>,
+) -> Result<CommandLine, clap::Error> {
+    let flags = settings.into_iter().map(|(name, value)| {
+        let flag = name.to_ascii_lowercase().replace('_', "-");
+        format!("--{flag}={value}")
+    });
+    // What the host would have to tell, which is another one where a test runs.
+    let fixed = ["slow-app", "--instance-id=x", "--workers=1"].map(str::to_owned);
+    CommandLine::try_parse_from(fixed.into_iter().chain(flags))
+}
+
+/// Values that contradict each other, or that the application's own check refuses.
+fn check_together(settings: &[(String, String)]) -> Result<(), DocumentError> {
+    let Ok(CommandLine { options }) = command_line(settings) else {
+        return Err(wrong(
+            "slow_app",
+            "is not what slow-app takes; see slow-app --help",
+        ));
+    };
+    match slow_app::check(options) {
+        Err(slow_app::Error::Settings { flag, problem, fix }) => {
+            let field = flag.trim_start_matches('-').replace('-', "_");
+            Err(wrong(
+                &format!("slow_app.{field}"),
+                format!("{problem}. {fix}"),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The application's own command line says whether a value is right.
 fn check_setting(name: &str, value: &str) -> Result<(), DocumentError> {
-    #[derive(Parser)]
-    struct CommandLine {
-        #[command(flatten)]
-        _options: slow_app::Options,
-    }
     let field = format!("slow_app.{}", name.to_ascii_lowercase());
     // They would end or change the value in a file of variables.
     let plain = |c: char| c.is_ascii_graphic() && !['"', '\\', '$', '`'].contains(&c);
@@ -126,9 +161,7 @@ fn check_setting(name: &str, value: &str) -> Result<(), DocumentError> {
     if name == "DRAIN_TOKEN" {
         return Ok(());
     }
-    let flag = name.to_ascii_lowercase().replace('_', "-");
-    let line = ["slow-app".to_owned(), format!("--{flag}={value}")];
-    match CommandLine::try_parse_from(line) {
+    match command_line([&(name.to_owned(), value.to_owned())]) {
         Ok(_) => Ok(()),
         Err(_) => Err(wrong(
             &field,

@@ -203,7 +203,7 @@ fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
     let step = r.count("scale_out.step");
     let signal_ttl = r.duration("scale_out.alert_lifetime");
     let limit = "a number (3), a share (50%), or the larger of both (3 or 50%)";
-    let max_unready = r.required("scale_out.max_unready", limit);
+    let max_unready = r.choice("scale_out.max_unready", limit);
     let backoff = r.duration("scale_out.capacity_pause");
     let backoff_max = r.duration("scale_out.capacity_pause_max");
     if let (Some(first), Some(longest)) = (backoff, backoff_max)

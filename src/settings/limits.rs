@@ -44,7 +44,6 @@ const COUNTS: [(&str, u32, u32); 6] = [
     ("scaling.min_size", 1, MOST_MEMBERS),
     ("scaling.max_size", 1, MOST_MEMBERS),
     ("scale_out.step", 1, MOST_MEMBERS),
-    ("scale_out.max_unready", 1, MOST_MEMBERS),
     ("scale_in.step", 1, MOST_MEMBERS),
 ];
 

@@ -83,6 +83,11 @@ impl Config {
     }
 }
 
+/// Checks options against each other, as a start would.
+pub fn check(options: Options) -> Result<(), Error> {
+    Config::new(options).map(drop)
+}
+
 /// The kernel's name for this host, see proc(5).
 fn host_name() -> Result<InstanceId, Error> {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").map_err(|source| Error::System {

@@ -16,6 +16,7 @@ mod routes;
 mod server;
 mod virtual_cpu;
 
+pub use config::check;
 pub use error::Error;
 pub use lifecycle::run;
 pub use options::{CpuQuota, DrainToken, InstanceId, Options};
