@@ -221,6 +221,10 @@ async fn prometheus_follows_the_pool_through_the_discovery_file() {
         .filter_map(|member| Pid::from_raw(i32::try_from(member["pid"].as_i64()?).ok()?))
         .collect();
     assert_eq!(pids.len(), 2);
+    for pid in &pids {
+        let line = std::fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero()));
+        assert!(!line.unwrap().contains("token"), "a secret shows in ps");
+    }
     demo.interrupt();
     let (status, said) = demo.end().await;
     assert!(status.success(), "{status}:\n{said}");

@@ -8,12 +8,16 @@ use std::{
     net::Ipv4Addr,
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use autoscaler::{
     exoscale::models::{HealthStatus, InstanceState},
-    local_cloud::{self, LocalCloudConfig, Options, PoolStatus, Status, runner::InstanceCommand},
+    local_cloud::{
+        self, LocalCloudConfig, Options, PoolStatus, Status,
+        runner::{InstanceCommand, ProcessRunner},
+    },
 };
 use clap::Parser;
 use local_cloud_support::{Api, PATIENCE, quick};
@@ -212,6 +216,38 @@ async fn a_program_that_is_not_there_is_an_error_of_the_member_not_of_the_cloud(
             .any(|member| member.state == InstanceState::Error)
     })
     .await;
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_secret_for_the_members_does_not_show_in_ps() {
+    let command = InstanceCommand::slow_app(PathBuf::from(SLOW_APP), None, 0.25, &[]);
+    let runner = ProcessRunner::new(command).with_variables([("SLOW_APP_DRAIN_TOKEN", "hush")]);
+    assert!(!format!("{runner:?}").contains("hush"), "nor in a log");
+    let forwarding = Arc::new(local_cloud::Forwarding);
+    let api = Api::start(quick(LocalCloudConfig::with(Arc::new(runner), forwarding))).await;
+    api.pool(1).await;
+    let status = api
+        .until("a process", |status| pids(&status.pools[0]).len() == 1)
+        .await;
+    let member = &status.pools[0].members[0];
+    let line = fs::read_to_string(format!("/proc/{}/cmdline", member.pid.unwrap())).unwrap();
+    assert!(
+        line.contains("--listen") && !line.contains("hush"),
+        "{line}"
+    );
+    // It has come by another way.
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let drain = || http.post(format!("http://{}:8080/drain", member.ip));
+    let answered = async {
+        while drain().send().await.is_err() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, answered).await.expect("it serves");
+    assert_eq!(drain().send().await.unwrap().status(), 401);
+    let shown = drain().bearer_auth("hush").send().await.unwrap();
+    assert_eq!(shown.status(), 200);
     api.cloud.stop().await;
 }
 

@@ -9,14 +9,16 @@ use crate::{
     agent::{Agent, Config},
     dashboard,
     listen::{listen, listen_advice},
+    settings::Entry,
     signals::Hangups,
     telemetry,
 };
 
 pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
-    let (settings, _) = args.load()?;
+    let (settings, entries) = args.load()?;
     telemetry::start(settings.log_format);
     telemetry::exit_on_panic();
+    warn_of_secrets_on_the_command_line(&entries);
     let system = actix_rt::System::new();
     let ended = system.block_on(serve(settings.agent));
     // Dropped, each actor would be polled once more, without a runtime, and one that then sets a timer
@@ -74,5 +76,17 @@ fn announce(config: &Config, server: &dashboard::Server) {
     );
     if config.alerts.authentication.is_open() {
         tracing::warn!("Anyone who reaches this port can send alerts: set alerts.token.");
+    }
+}
+
+fn warn_of_secrets_on_the_command_line(entries: &[Entry]) {
+    for Entry { key, .. } in entries
+        .iter()
+        .filter(|entry| entry.is_secret_on_command_line())
+    {
+        tracing::warn!(
+            key,
+            "Secret is on the command line, where every user of this machine can see it: give it in the environment or in the file."
+        );
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,7 +25,10 @@ use super::{
 };
 use crate::{
     exoscale::models::HealthStatus,
-    local_cloud::{LocalCloud, LocalCloudConfig, ServerHealth, runner::InstanceCommand},
+    local_cloud::{
+        Forwarding, LocalCloud, LocalCloudConfig, ServerHealth,
+        runner::{InstanceCommand, ProcessRunner},
+    },
     scratch_folder::ScratchFolder,
 };
 
@@ -150,12 +154,13 @@ async fn start_cloud(
     drain_token: &str,
 ) -> anyhow::Result<LocalCloud> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
-    let further = ["--drain-token".to_owned(), drain_token.to_owned()];
-    let command = InstanceCommand::slow_app(program, Some("slow-app"), CPU_QUOTA, &further);
+    let command = InstanceCommand::slow_app(program, Some("slow-app"), CPU_QUOTA, &[]);
+    let runner =
+        ProcessRunner::new(command).with_variables([("SLOW_APP_DRAIN_TOKEN", drain_token)]);
     let config = LocalCloudConfig {
         speed: f64::from(options.speed.divisor()),
         secret: Some(secret.parse()?),
-        ..LocalCloudConfig::with_processes(command)
+        ..LocalCloudConfig::with(Arc::new(runner), Arc::new(Forwarding))
     };
     Ok(LocalCloud::start(config).await?)
 }

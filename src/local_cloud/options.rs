@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     io::{self, Write as _},
     net::SocketAddr,
     path::PathBuf,
@@ -84,7 +85,8 @@ pub struct Options {
     #[arg(long, value_name = "PATH")]
     instance_program: Option<PathBuf>,
 
-    /// A further argument for each instance; may be repeated.
+    /// A further argument for each instance; may be repeated. For a secret set a variable instead, such
+    /// as `SLOW_APP_DRAIN_TOKEN`: those that begin with `SLOW_APP_` are passed on.
     #[arg(
         long = "instance-arg",
         value_name = "ARGUMENT",
@@ -129,7 +131,9 @@ impl Options {
                 None => member(own.clone(), Some("slow-app")).after_boot(own.clone()),
             };
             let monitoring = InstanceCommand::monitoring(own, self.speed);
-            let runner = ProcessRunner::new(member).with_image("monitoring", monitoring);
+            let runner = ProcessRunner::new(member)
+                .with_variables(slow_app_variables())
+                .with_image("monitoring", monitoring);
             LocalCloudConfig::with(Arc::new(runner), Arc::new(Forwarding))
         };
         Ok(LocalCloudConfig {
@@ -186,6 +190,11 @@ fn print(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(text.as_bytes())?;
     output.flush()
+}
+
+/// Settings of the slow application that this process has in its environment.
+fn slow_app_variables() -> impl Iterator<Item = (OsString, OsString)> {
+    env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SLOW_APP_"))
 }
 
 fn announcement(cloud: &LocalCloud, balancer: LoadBalancerId) -> String {

@@ -27,6 +27,13 @@ pub struct Entry {
 /// What stands for the value of a secret.
 const REDACTED: &str = "(redacted)";
 
+impl Entry {
+    /// Whether it is a secret that `ps` shows to every user.
+    pub(crate) fn is_secret_on_command_line(&self) -> bool {
+        self.value == REDACTED && self.source.starts_with("flag ")
+    }
+}
+
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

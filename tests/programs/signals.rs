@@ -34,6 +34,20 @@ async fn nobody_who_reads_is_no_reason_to_end() {
     assert!(output.status.success() && said.is_empty(), "{said}");
 }
 
+#[tokio::test]
+async fn a_secret_on_the_command_line_is_warned_of() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage
+        .start(Wishes::default().set("alerts.token", "hush"))
+        .await;
+    let line = agent.log();
+    assert!(line.contains("Secret is on the command line"), "{line}");
+    assert!(
+        line.contains("alerts.token") && !line.contains("hush"),
+        "{line}"
+    );
+}
+
 /// A program that runs, and its log.
 struct Running {
     child: Child,

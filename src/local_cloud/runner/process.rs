@@ -1,6 +1,6 @@
 //! Instances as processes of this machine, each on its own loopback address.
 
-use std::{env, io, path::PathBuf, process::Stdio, time::Duration};
+use std::{env, ffi::OsString, fmt, io, path::PathBuf, process::Stdio, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use rustix::process::{Pid, Signal, kill_process};
@@ -120,6 +120,19 @@ pub struct ProcessRunner {
     command: InstanceCommand,
     /// By the beginning of the template's name.
     images: Vec<(String, InstanceCommand)>,
+    variables: Variables,
+}
+
+/// Variables for instances. Their values may be secrets, so only the names are shown.
+#[derive(Clone, Default)]
+struct Variables(Vec<(OsString, OsString)>);
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
 }
 
 impl ProcessRunner {
@@ -128,7 +141,20 @@ impl ProcessRunner {
         Self {
             command,
             images: Vec::new(),
+            variables: Variables::default(),
         }
+    }
+
+    /// Gives each instance these variables: the way for a secret, as a command line shows in `ps`.
+    #[must_use]
+    pub fn with_variables(
+        mut self,
+        variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+    ) -> Self {
+        let variables = variables.into_iter();
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        self.variables.0.extend(variables);
+        self
     }
 
     /// Runs `command` instead where the template's name begins with `image`.
@@ -161,6 +187,7 @@ impl InstanceRunner for ProcessRunner {
                     .iter()
                     .filter_map(|name| Some((name, env::var_os(name)?))),
             )
+            .envs(self.variables.0.iter().map(|(name, value)| (name, value)))
             .envs(spec.environment.iter().map(|(name, value)| (name, value)))
             .env("INSTANCE_METADATA_URL", &spec.metadata_url)
             .stdin(Stdio::piped())
