@@ -109,8 +109,9 @@ pub struct Options {
 
     /// A drain ends by itself when nobody has asked for it again for this long
     ///
-    /// So that an instance does not stay out of service for ever when the one who drained it is gone.
-    #[arg(long, env = "SLOW_APP_DRAIN_LEASE", value_name = "DURATION", default_value = "10m", value_parser = time_within(SHORTEST_LEASE..=DAY))]
+    /// So that an instance does not stay out of service for long when the one who drained it is gone. The agent asks
+    /// again every two seconds (drain.poll).
+    #[arg(long, env = "SLOW_APP_DRAIN_LEASE", value_name = "DURATION", default_value = "1m", value_parser = time_within(SHORTEST_LEASE..=DAY))]
     pub drain_lease: Duration,
 
     /// After SIGTERM or Ctrl-C, how long to go on serving at most, such as `20s`
