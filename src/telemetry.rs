@@ -28,7 +28,10 @@ pub fn start_slow_app() {
     let set = variables
         .into_iter()
         .find(|name| env::var_os(name).is_some());
-    let filter = set.map_or_else(|| EnvFilter::new("info,actix_server=warn,actix_http=off"), filter);
+    let filter = set.map_or_else(
+        || EnvFilter::new("info,actix_server=warn,actix_http=off"),
+        filter,
+    );
     start_with(filter, LogFormat::Text);
 }
 

@@ -119,11 +119,6 @@ mod tests {
             assert_eq!(read(&path), Some(groups(1)));
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn both_families_are_written_and_read_back() {

@@ -20,9 +20,7 @@ use super::{
 };
 use crate::{
     error_chain::with_causes,
-    policy::{
-        Action, DrainId, Effect, Event, Failure, Member, Memo, Outcome, ReadFailure, State,
-    },
+    policy::{Action, DrainId, Effect, Event, Failure, Member, Memo, Outcome, ReadFailure, State},
 };
 
 /// The actors that the scaler needs.

@@ -10,7 +10,7 @@ use crate::policy::{Event, Moment, Outcome, State};
 const POOL: &str = "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e";
 
 /// Every key, with a value that it takes, so that each can be set besides any other.
-const KEYS: [(&str, &str); 47] = [
+const KEYS: [(&str, &str); 48] = [
     ("exoscale.key", "EXO1"),
     ("exoscale.secret", "abc"),
     ("exoscale.zone", "at-vie-1"),
@@ -43,6 +43,7 @@ const KEYS: [(&str, &str); 47] = [
     ("discovery.file", "/srv/x.json"),
     ("discovery.interval", "10s"),
     ("discovery.confirm_after", "1s"),
+    ("discovery.addresses", "public"),
     ("discovery.target_port", "9100"),
     ("discovery.labels.team", "web"),
     ("alerts.address", "0.0.0.0"),

@@ -39,7 +39,7 @@ const TIMES: [(&str, Duration, Duration); 16] = [
     ("alerts.body_timeout", TENTH, LONGEST_BODY_TIMEOUT),
 ];
 
-const COUNTS: [(&str, u32, u32); 6] = [
+const COUNTS: [(&str, u32, u32); 5] = [
     ("exoscale.calls_per_minute", 1, MOST_CALLS_PER_MINUTE),
     ("scaling.min_size", 1, MOST_MEMBERS),
     ("scaling.max_size", 1, MOST_MEMBERS),
