@@ -11,6 +11,8 @@ pub mod demo;
 mod error_chain;
 pub mod exoscale;
 mod file_limit;
+#[doc(hidden)]
+pub mod fuzz_entry;
 pub mod instance_data;
 mod listen;
 pub mod local_cloud;

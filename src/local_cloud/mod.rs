@@ -199,3 +199,11 @@ fn random_secret() -> ApiSecret {
     let text = BASE64_URL_SAFE_NO_PAD.encode(bytes);
     text.parse().expect("base64 is a valid secret")
 }
+
+/// Reads bytes as each of the documents that a client may send, whatever they are. For fuzzing.
+pub(crate) fn read_anything(bytes: &[u8]) {
+    intercept::read_request(bytes);
+    api::read_body(bytes);
+    let _ = serde_json::from_slice::<iam::policy::Policy>(bytes);
+    let _ = serde_json::from_slice::<Vec<Fault>>(bytes);
+}

@@ -58,3 +58,16 @@ fn routes() -> impl Iterator<Item = &'static Route> {
 pub fn operations_served() -> impl Iterator<Item = &'static str> {
     routes().map(|route| route.operation)
 }
+
+/// Reads a body by fields of every kind, and does nothing about it.
+pub(super) fn read_body(bytes: &[u8]) {
+    let known = ["healthcheck", "ipv6-enabled", "labels", "port", "template"];
+    let Ok(fields) = body::Fields::parse(bytes, &known) else {
+        return;
+    };
+    let _ = fields.object("healthcheck");
+    let _ = fields.boolean("ipv6-enabled");
+    let _ = fields.labels("labels");
+    let _ = fields.port("port");
+    let _ = fields.reference::<crate::exoscale::ids::TemplateId>("template");
+}

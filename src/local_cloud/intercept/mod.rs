@@ -109,3 +109,8 @@ pub(super) fn serve(cloud: &Arc<Cloud>, prepared: Prepared, api: SocketAddr) -> 
     ));
     Ok(())
 }
+
+/// Reads the head of a request for a tunnel, and does nothing about it.
+pub(super) fn read_request(head: &[u8]) {
+    let _ = connect::check(head);
+}
