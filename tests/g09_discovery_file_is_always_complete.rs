@@ -207,13 +207,8 @@ async fn a_full_or_read_only_disk_keeps_the_old_file_until_it_has_room() {
     hold(2).await;
     agent.until_healthy().await;
 
-    let real = stage
-        .discovery_file()
-        .parent()
-        .unwrap()
-        .display()
-        .to_string();
-    let remount = async |how| agent.among_its_mounts(&["mount", "-o", how, &real]).await;
+    let real = stage.discovery_file();
+    let remount = async |how| agent.remount(how, real.parent().unwrap()).await;
     remount("remount,ro").await;
     agent.alert("up").await;
     stage.until_size(3).await;

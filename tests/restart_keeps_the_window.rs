@@ -157,9 +157,9 @@ async fn an_action_that_could_not_be_written_down_is_not_lost_to_the_next_start(
     };
     agent.until_healthy().await;
     // As a file system does that has found an error. The journal on it can be neither replaced nor removed.
-    let folder = stage.journal().parent().unwrap().display().to_string();
+    let journal = stage.journal();
     agent
-        .among_its_mounts(&["mount", "-o", "remount,bind,ro", &folder])
+        .remount("remount,bind,ro", journal.parent().unwrap())
         .await;
     agent.alert("up").await;
     let first = until_writes(&stage, 1).await;

@@ -373,15 +373,23 @@ impl Agent {
         root.join(path.strip_prefix("/").expect("an absolute path"))
     }
 
-    /// Runs a program of the system among the agent's mounts.
-    pub(crate) async fn among_its_mounts(&self, words: &[&str]) {
+    /// Remounts a folder among the agent's mounts: again and again, as that is refused while the agent
+    /// has a file open for writing.
+    pub(crate) async fn remount(&self, options: &str, folder: &std::path::Path) {
         let pid = self.child.id().unwrap().to_string();
-        let mut command = Command::new("nsenter");
-        command
-            .args(["--target", &pid, "--mount", "--"])
-            .args(words);
-        let status = command.status().await.expect("nsenter runs");
-        assert!(status.success(), "{words:?}: {status}");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut command = Command::new("nsenter");
+            command
+                .args(["--target", &pid, "--mount", "--", "mount", "-o", options])
+                .arg(folder);
+            let output = command.output().await.expect("nsenter runs");
+            if output.status.success() {
+                return;
+            }
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(Instant::now() < deadline, "{options}: {said}");
+        }
     }
 
     /// The whole log of an agent that has ended.
