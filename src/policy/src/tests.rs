@@ -931,3 +931,17 @@ fn directions_have_their_names() {
         ("down".to_owned(), "down", "scale in")
     );
 }
+
+#[test]
+fn the_pool_is_looked_at_again_and_again_in_a_drain() {
+    let mut case = Case::draining(3);
+    for _ in 0..3 {
+        let next = case.state.next_wake().expect("it looks");
+        assert_eq!(next, case.now + seconds(5));
+        assert!(!case.pass(4).contains(&Effect::ReadPool), "not yet");
+        assert!(case.pass(1).contains(&Effect::ReadPool));
+        case.read(pool(3));
+    }
+    case.step(Event::DrainEnded(DrainId(1)));
+    assert_eq!(case.state.next_wake(), None, "a read is awaited");
+}
