@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
+    happening::Happening,
     lives::{config, life, live},
-    world::{Happening, World},
+    world::World,
 };
 use policy::{Direction, Mode, Rules};
 use proptest::prelude::*;

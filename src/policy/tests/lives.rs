@@ -5,7 +5,11 @@ use std::time::Duration;
 use policy::{Bounds, Condition, Mode, ReadFailure, Rules, Size};
 use proptest::prelude::*;
 
-use super::world::{Happening, History, Mood, World, WriteFate};
+use super::{
+    happening::{Happening, Mood, WriteFate},
+    history::History,
+    world::World,
+};
 
 fn seconds(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
     range.prop_map(Duration::from_secs)

@@ -6,157 +6,14 @@
 
 use std::time::Duration;
 
-use policy::{
-    Action, Condition, Decision, Direction, DrainId, Effect, Event, Failure, HealthSource, Member,
-    MemberId, Memo, Mode, Moment, Outcome, Pool, ReadFailure, Reason, Rules, Size, State, Verdict,
+use super::{
+    happening::{Happening, Mood, WriteFate},
+    history::{Alert, Drained, History, Truth, Write},
 };
-
-/// Something that happens to the agent.
-#[derive(Clone, Debug)]
-pub enum Happening {
-    Alerts {
-        up: u32,
-        down: u32,
-    },
-    /// The alert behind "down" resolves.
-    DownResolves,
-    Pass(Duration),
-    OperatorSets(u32),
-    /// The provider changes what it says that the pool is doing.
-    Condition(Condition),
-    Api(Mood),
-    /// The load balancer's verdict on every member that is not drained.
-    MembersHealthy(bool),
-    /// Whether the load balancer can be read.
-    BalancerReadable(bool),
-    ListTruncated(bool),
-    /// One member dies; the provider puts another in its place after a while.
-    MemberDies(usize),
-    /// From now on, members asked for are made or not.
-    Barren(bool),
-    Crash {
-        write_lands: bool,
-    },
-    ModeSet(Mode),
-}
-
-/// How the API answers, and how long things take, from now on.
-#[derive(Clone, Copy, Debug)]
-pub struct Mood {
-    pub read: Result<Duration, ReadFailure>,
-    pub write: WriteFate,
-    pub write_takes: Duration,
-    /// How long members take to be empty.
-    pub drain_takes: Duration,
-    /// How long the pool is busy after a write.
-    pub work_takes: Duration,
-}
-
-impl Default for Mood {
-    fn default() -> Self {
-        Self {
-            read: Ok(Duration::from_millis(50)),
-            write: WriteFate::Applied,
-            write_takes: Duration::from_secs(3),
-            drain_takes: Duration::from_secs(5),
-            work_takes: Duration::ZERO,
-        }
-    }
-}
-
-/// What becomes of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteFate {
-    Applied,
-    NoCapacity,
-    Refused,
-    RateLimited,
-    UnknownApplied,
-    UnknownLost,
-}
-
-impl WriteFate {
-    fn is_applied(self) -> bool {
-        matches!(self, Self::Applied | Self::UnknownApplied)
-    }
-
-    /// Whether the API took the write, so that it counts as an action.
-    fn is_taken(self) -> bool {
-        self.is_applied() || self == Self::UnknownLost
-    }
-}
-
-/// A write as the API saw it.
-#[derive(Clone, Debug)]
-pub struct Write {
-    /// When the API had it.
-    pub at: Moment,
-    /// When the policy ordered it.
-    pub ordered_at: Moment,
-    /// How many alerts had come, and how many crashes, by then.
-    pub alerts_before: usize,
-    pub crashes_before: usize,
-    /// The read it rested on.
-    pub read: Pool,
-    pub from: Size,
-    pub to: Size,
-    pub direction: Direction,
-    pub victims: usize,
-    pub applied: bool,
-    /// Whether it counts as an action: the API took it, or may have.
-    pub taken: bool,
-    /// The pool as it really was when the policy ordered it.
-    pub truth: Truth,
-    /// The mode in force and the alerts waiting, just before the order.
-    pub mode: Mode,
-    pub up_waits: bool,
-    /// Whether the "down" that it answers was fresh when its drain began.
-    pub down_is_fresh: bool,
-    /// Whether that "down" has resolved since.
-    pub down_has_resolved: bool,
-}
-
-/// The pool as it is, whatever is read of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Truth {
-    pub size: u32,
-    pub members: usize,
-    /// Members that serve and are not victims of the write.
-    pub others_ready: usize,
-}
-
-/// Alerts as they came.
-#[derive(Clone, Copy, Debug)]
-pub struct Alert {
-    pub at: Moment,
-    pub direction: Direction,
-    pub mode: Mode,
-    /// Whether all was well for an "up" to be served when it came.
-    pub servable: bool,
-}
-
-/// A drain, and how it ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Drained {
-    pub from: Moment,
-    /// When the members were removed or given back.
-    pub until: Option<Moment>,
-}
-
-/// Everything that happened.
-#[derive(Debug, Default)]
-pub struct History {
-    pub alerts: Vec<Alert>,
-    pub writes: Vec<Write>,
-    pub decisions: Vec<Decision>,
-    pub crashes: Vec<Moment>,
-    pub reads: Vec<Moment>,
-    pub drains: Vec<Drained>,
-    /// When something last happened that may keep an "up" from being served.
-    pub trouble: Vec<Moment>,
-    pub resolved: Vec<Moment>,
-    pub end: Moment,
-}
+use policy::{
+    Action, Condition, Direction, DrainId, Effect, Event, Failure, HealthSource, Member, MemberId,
+    Memo, Mode, Moment, Outcome, Pool, ReadFailure, Reason, Rules, Size, State,
+};
 
 struct InFlight {
     write: Write,
@@ -507,7 +364,7 @@ impl World {
             id,
             members: members.iter().map(|m| m.id).collect(),
             ends_at: Some(self.now + self.mood.drain_takes),
-            down_was_fresh: self.is_fresh(Direction::Down),
+            down_was_fresh: self.down_is_fresh(),
         });
     }
 
@@ -516,6 +373,11 @@ impl World {
             let drain = self.history.drains.last_mut().expect("it was noted");
             drain.until = Some(self.now);
         }
+    }
+
+    fn down_is_fresh(&self) -> bool {
+        let lifetime = self.rules.scale_in.signal_ttl;
+        self.history.is_fresh(Direction::Down, lifetime, self.now)
     }
 
     fn start_write(&mut self, action: &Action) {
@@ -528,7 +390,7 @@ impl World {
         };
         let down_is_fresh = match &self.draining {
             Some(draining) => draining.down_was_fresh,
-            None => self.is_fresh(Direction::Down),
+            None => self.down_is_fresh(),
         };
         let ready = self.members.iter().filter(|_| self.healthy);
         let others_ready = ready.filter(|m| !victims.contains(&m.id)).count();
@@ -551,9 +413,9 @@ impl World {
                 others_ready,
             },
             mode: self.state.mode(),
-            up_waits: self.up_waits(),
+            up_waits: self.history.up_waits(&self.rules, self.now),
             down_is_fresh,
-            down_has_resolved: self.down_has_resolved(),
+            down_has_resolved: self.history.down_has_resolved(),
         };
         self.end_drain();
         self.in_flight = Some(InFlight {
@@ -562,49 +424,5 @@ impl World {
             answer_at: self.now + self.mood.write_takes,
             fate,
         });
-    }
-
-    fn last(&self, direction: Direction) -> Option<&Alert> {
-        let mut alerts = self.history.alerts.iter().rev();
-        alerts.find(|alert| alert.direction == direction)
-    }
-
-    /// Whether an alert of this direction is young enough to act on, by the history alone.
-    fn is_fresh(&self, direction: Direction) -> bool {
-        let last = self.last(direction);
-        last.is_some_and(|a| self.now.since(a.at) <= self.ttl(direction))
-    }
-
-    fn down_has_resolved(&self) -> bool {
-        let last = self.last(Direction::Down).map(|alert| alert.at);
-        let resolved = self.history.resolved.last().copied();
-        resolved.is_some_and(|resolved| last.is_some_and(|last| resolved > last))
-    }
-
-    /// Whether a fresh "up" has had no answer yet, by the history alone.
-    fn up_waits(&self) -> bool {
-        let answered = |at: Moment| {
-            self.history.decisions.iter().any(|d| {
-                d.direction == Some(Direction::Up)
-                    && match d.verdict {
-                        Verdict::Acted | Verdict::Recommended => d.at >= at,
-                        Verdict::Refused => d.at + self.rules.window > at,
-                        Verdict::Held
-                        | Verdict::Failed
-                        | Verdict::Quiet
-                        | Verdict::Draining
-                        | Verdict::GivenBack => false,
-                    }
-            })
-        };
-        let last = self.last(Direction::Up);
-        last.is_some_and(|a| self.now.since(a.at) <= self.ttl(a.direction) && !answered(a.at))
-    }
-
-    fn ttl(&self, direction: Direction) -> Duration {
-        match direction {
-            Direction::Up => self.rules.scale_out.signal_ttl,
-            Direction::Down => self.rules.scale_in.signal_ttl,
-        }
     }
 }

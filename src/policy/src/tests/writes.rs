@@ -1,0 +1,162 @@
+//! What becomes of a change, and what the policy makes of it.
+
+use super::*;
+
+#[test]
+fn a_pinned_size_that_is_refused_is_asked_for_a_window_later() {
+    let mut case = Case::with(Rules::default(), Mode::Pinned(Size(4)));
+    case.pass(0);
+    case.read(pool(2));
+    case.read(pool(2));
+    case.end(Outcome::Failed(Failure::Refused), false);
+    assert!(case.state.next_wake() > Some(case.now + seconds(59)));
+    assert!(case.pass(60).contains(&Effect::ReadPool));
+    assert_eq!(resize(&case.read(pool(2))), Some((2, 3)));
+}
+
+#[test]
+fn a_lack_of_capacity_pauses_growth_ever_longer_and_a_success_ends_it() {
+    let mut case = Case::new();
+    let mut pauses = Vec::new();
+    for _ in 0..5 {
+        case.up();
+        assert_eq!(resize(&case.read(pool(2))), Some((2, 3)));
+        case.end(Outcome::Failed(Failure::NoCapacity), false);
+        assert_eq!(case.last(), Some((Verdict::Failed, Reason::NoCapacity)));
+        let until = case.state.backoff().until;
+        pauses.push(until.since(case.now).as_secs());
+        assert_eq!(case.saved.expect("kept").backoff, case.state.backoff());
+        case.up();
+        assert_eq!(
+            case.last(),
+            Some((Verdict::Refused, Reason::CapacityBackoff))
+        );
+        case.now = until;
+    }
+    assert_eq!(pauses, [300, 600, 1200, 1800, 1800]);
+    case.up();
+    case.read(pool(2));
+    case.end(Outcome::Applied, true);
+    assert_eq!(case.state.backoff().failures, 0);
+    assert_eq!(case.state.backoff().until, Moment::START);
+}
+
+#[test]
+fn capacity_does_not_keep_the_pool_from_shrinking() {
+    let mut case = Case::new();
+    case.up();
+    case.read(pool(3));
+    case.end(Outcome::Failed(Failure::NoCapacity), false);
+    case.now = case.now + seconds(121);
+    case.down();
+    assert!(drained(&case.read(pool(3))).is_some());
+}
+
+#[test]
+fn what_was_not_written_is_no_action() {
+    let postponed = Outcome::Failed(Failure::Postponed {
+        reason: Reason::RateLimited,
+        retry_in: seconds(20),
+    });
+    let mut case = Case::new();
+    case.up();
+    case.read(pool(2));
+    let signals = case.decisions.last().expect("acted").signals;
+    case.end(postponed, false);
+    assert_eq!(case.last(), Some((Verdict::Held, Reason::RateLimited)));
+    assert_eq!(
+        case.saved.and_then(|memo| memo.up).map(|up| up.count),
+        Some(signals)
+    );
+    assert!(case.state.opens() <= case.now, "no window began");
+    assert_eq!(case.state.next_wake(), Some(case.now + seconds(20)));
+    case.pass(20);
+    assert_eq!(resize(&case.read(pool(2))), Some((2, 3)));
+}
+
+#[test]
+fn a_refused_write_is_not_sent_again_and_again() {
+    let mut case = Case::new();
+    case.up();
+    case.read(pool(2));
+    case.end(Outcome::Failed(Failure::Refused), false);
+    assert_eq!(case.last(), Some((Verdict::Failed, Reason::WriteFailed)));
+    assert!(!case.up().contains(&Effect::ReadPool));
+    assert_eq!(case.last(), Some((Verdict::Refused, Reason::WriteFailed)));
+    let said = case.decisions.len();
+    case.up();
+    assert_eq!(case.decisions.len(), said, "said once");
+    // The other direction is free, and so is the same one when the window ends.
+    case.now = case.now + seconds(60);
+    assert!(case.up().contains(&Effect::ReadPool));
+}
+
+#[test]
+fn a_write_whose_end_is_unknown_is_an_action() {
+    for is_written in [true, false] {
+        let mut case = Case::new();
+        case.up();
+        case.read(pool(2));
+        case.end(Outcome::Failed(Failure::Unknown), is_written);
+        assert_eq!(case.last(), Some((Verdict::Failed, Reason::OutcomeUnknown)));
+        assert_eq!(case.state.opens(), case.now + seconds(60));
+    }
+}
+
+#[test]
+fn a_refused_up_is_not_kept_for_the_next_start() {
+    let mut case = Case::new();
+    case.up();
+    assert!(case.saved.and_then(|memo| memo.up).is_some());
+    case.read(pool(10));
+    assert!(case.saved.expect("saved again").up.is_none());
+}
+
+#[test]
+fn nothing_begins_after_the_stop() {
+    let mut case = Case::new();
+    case.step(Event::Stopping);
+    assert!(!case.up().contains(&Effect::ReadPool));
+    assert!(case.saved.and_then(|memo| memo.up).is_some(), "it is kept");
+    assert_eq!(case.state.next_wake(), None);
+    // An action under way is ended, and saved.
+    let mut case = Case::new();
+    case.up();
+    case.read(pool(2));
+    case.step(Event::Stopping);
+    case.end(Outcome::Applied, true);
+    assert!(!case.saved.expect("saved").acting);
+}
+
+#[test]
+fn a_restart_in_the_middle_of_an_action_waits_a_window() {
+    let memo = |acting| {
+        Some(Memo {
+            acting,
+            opens: at(5000),
+            ..Memo::default()
+        })
+    };
+    let restore = |memo| {
+        State::restore(Rules::default(), Mode::On, memo, at(10))
+            .0
+            .opens()
+    };
+    assert_eq!(restore(memo(true)), at(70));
+    assert_eq!(
+        restore(memo(false)),
+        at(70),
+        "no journal delays more than a window"
+    );
+    assert_eq!(restore(None), at(70));
+    let soon = Memo {
+        opens: at(20),
+        ..Memo::default()
+    };
+    assert_eq!(restore(Some(soon)), at(20));
+    let (_, effects) = State::restore(Rules::default(), Mode::On, memo(true), at(10));
+    let told = effects.iter().any(|effect| {
+        matches!(effect, Effect::Record(d) if (d.verdict, d.reason) == (Verdict::Failed, Reason::Restarted))
+    });
+    assert!(told, "{effects:?}");
+}
