@@ -64,7 +64,7 @@ async fn an_api_that_asks_for_a_pause_gets_it_and_the_alert_is_kept() {
         sleep(Duration::from_millis(10)).await;
     }
     agent.alert("up").await;
-    agent.until_decided("held", "api_unavailable").await;
+    agent.until_decided("held", "rate_limited").await;
     assert_eq!((stage.targets(), stage.writes()), (Some(before), 0));
     stage.until_size(3).await;
     assert_eq!(count(&agent, "rate-limited").await, 1, "one was enough");
@@ -79,7 +79,7 @@ async fn an_api_that_always_refuses_without_a_time_is_asked_ever_less() {
     let limit = Fault::fail("*", FOREVER, 429, "slow down");
     stage.cloud.faults().add(limit);
     agent.alert("up").await;
-    agent.until_decided("held", "api_unavailable").await;
+    agent.until_decided("held", "rate_limited").await;
     let (began, calls) = (Instant::now(), all_calls(&stage));
     sleep(Duration::from_secs(4)).await;
     // Without growing pauses there would be some forty rounds of discovery alone.
