@@ -20,6 +20,7 @@ pub mod scaler;
 pub mod signal_inbox;
 pub mod start;
 pub mod throttled_log;
+pub mod view;
 pub mod watchdog;
 mod write;
 

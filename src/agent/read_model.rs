@@ -8,7 +8,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::Serialize;
 use tokio::sync::watch;
 
 use super::{
@@ -31,7 +30,10 @@ use crate::{
     },
 };
 
-pub use super::health::Check;
+pub use super::{
+    health::Check,
+    view::{DecisionRecord, MemberView, PoolView, View},
+};
 
 /// Decisions kept for `/decisions`.
 const DECISIONS_KEPT: usize = 200;
@@ -61,97 +63,6 @@ struct Inner {
     targets: Option<Arc<[TargetGroup]>>,
     discovered: Option<Moment>,
     started: Moment,
-}
-
-/// What there is to see, apart from the decisions.
-#[derive(Clone, Debug, Serialize)]
-pub struct View {
-    /// The mode, as in the settings.
-    pub mode: String,
-    /// Smallest size allowed.
-    pub min_size: u32,
-    /// Largest size allowed.
-    pub max_size: u32,
-    /// The pool as last read.
-    pub pool: Option<PoolView>,
-    /// The change being made, such as `2 -> 3`.
-    pub acting: Option<String>,
-    /// The scale-in whose members are being drained, such as `3 -> 2`.
-    pub draining: Option<String>,
-    /// Seconds until the next action is allowed, as of the last event.
-    pub window_opens_in_s: f64,
-    /// Targets in the service discovery document.
-    pub targets: usize,
-    /// When the members were last listed.
-    pub discovered_at: Option<Timestamp>,
-    /// How long ago that is.
-    #[serde(skip)]
-    pub discovery_age: Option<Duration>,
-    /// Whether each part works.
-    pub health: Vec<Check>,
-}
-
-/// The pool as last read.
-#[derive(Clone, Debug, Serialize)]
-pub struct PoolView {
-    /// When the read ended.
-    pub read_at: Timestamp,
-    /// Whether the API's latest answers were these; false while it fails, so that old figures are
-    /// not taken for today's.
-    pub current: bool,
-    /// Members wanted.
-    pub size: u32,
-    /// What the provider says that the pool is doing.
-    pub state: String,
-    /// Whether the pool is at rest.
-    pub running: bool,
-    /// Members whose instance runs.
-    pub running_members: u32,
-    /// Members that can serve.
-    pub ready_members: u32,
-    /// The members.
-    pub members: Vec<MemberView>,
-}
-
-/// One member as last read.
-#[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct MemberView {
-    pub id: String,
-    pub name: String,
-    pub address: Option<std::net::Ipv4Addr>,
-    pub running: bool,
-    pub healthy: Option<bool>,
-    pub age_s: Option<u64>,
-}
-
-/// A decision as `/decisions` shows it.
-#[derive(Clone, Debug, Serialize)]
-pub struct DecisionRecord {
-    /// Counts up from 1 since the start.
-    pub number: u64,
-    /// When it was made first.
-    pub at: Timestamp,
-    /// When it was made last, the same decision repeated.
-    pub until: Timestamp,
-    /// How often it was made in a row.
-    pub times: u32,
-    /// Seconds from the agent's start to `at`.
-    pub at_s: f64,
-    /// What became of the wish.
-    pub verdict: Verdict,
-    /// Why.
-    pub reason: crate::policy::Reason,
-    /// Why, in words.
-    pub text: &'static str,
-    /// The wish.
-    pub direction: Option<Direction>,
-    /// Alerts that it stands for.
-    pub signals: u32,
-    /// The size that was read.
-    pub from: Option<u32>,
-    /// The size asked for.
-    pub to: Option<u32>,
 }
 
 impl ReadModel {
@@ -420,13 +331,6 @@ impl ReadModel {
     }
 }
 
-impl View {
-    /// Whether every check passes.
-    pub fn is_healthy(&self) -> bool {
-        self.health.iter().all(|check| check.problem.is_none())
-    }
-}
-
 fn state_name(pool: &InstancePool) -> String {
     let value = serde_json::to_value(&pool.state);
     let name = value.as_ref().ok().and_then(|value| value.as_str());
@@ -463,5 +367,63 @@ fn log(decision: &Decision) {
             signals,
             "Decided: {why}."
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        exoscale::{ids::PoolId, models::PoolState},
+        policy::{HealthSource, Size},
+    };
+
+    fn found(state: PoolState, condition: Condition) -> (Pool, InstancePool) {
+        let pool = Pool {
+            read_at: Moment::START,
+            size: Size(2),
+            condition,
+            health: HealthSource::None,
+            counted: 2,
+            members: Vec::new(),
+        };
+        let answer = InstancePool {
+            id: PoolId(uuid::Uuid::nil()),
+            name: String::new(),
+            size: 2,
+            state,
+            error_reason: None,
+            instances: Vec::new(),
+        };
+        (pool, answer)
+    }
+
+    fn problem(model: &ReadModel) -> Option<String> {
+        let checks = model.view().health;
+        checks
+            .into_iter()
+            .find(|check| check.name == "pool")?
+            .problem
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pool_that_stays_busy_needs_somebody() {
+        let model = ReadModel::for_tests();
+        let see = |state, condition| {
+            let (pool, answer) = found(state, condition);
+            model.pool_read(&pool, &answer, &[]);
+        };
+        see(PoolState::ScalingUp, Condition::Busy);
+        tokio::time::advance(BUSY_TOO_LONG).await;
+        see(PoolState::Updating, Condition::Busy);
+        assert_eq!(problem(&model), None);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let text = problem(&model).expect("a quarter of an hour is over");
+        assert_eq!(text, "the pool has been updating for 15 min");
+        see(PoolState::Running, Condition::Running);
+        assert_eq!(problem(&model), None);
+        // The next time counts from its own beginning.
+        see(PoolState::ScalingUp, Condition::Busy);
+        assert_eq!(problem(&model), None);
     }
 }
