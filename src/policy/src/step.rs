@@ -67,6 +67,11 @@ impl Step<'_> {
         if down > 0 {
             Pending::add(&mut self.state.down, down, self.now);
         }
+        self.prefer_up();
+    }
+
+    /// Up beats down in a window (guarantee G5).
+    fn prefer_up(&mut self) {
         if self.state.up.is_some() && self.state.down.is_some() {
             self.refuse(Direction::Down, Reason::UpWins);
         }
@@ -75,6 +80,12 @@ impl Step<'_> {
     fn withdraw_down(&mut self) {
         if !matches!(self.state.mode, Mode::Pinned(_)) {
             self.give_back(Reason::Withdrawn);
+        }
+        if let Phase::Acting(acting) = &mut self.state.phase
+            && acting.resize.direction() == Direction::Down
+        {
+            // Should the change not be made, nobody asks for it any more.
+            acting.answers = None;
         }
         if self.state.down.is_some() {
             self.refuse(Direction::Down, Reason::Withdrawn);
@@ -292,7 +303,7 @@ impl Step<'_> {
                 let at = self.now + retry_in.max(self.state.rules.retry);
                 self.state.retry = Some(Retry { at, reason });
                 self.state.put_back(direction, acting.answers);
-                return;
+                return self.prefer_up();
             }
             Failure::NoCapacity => {
                 let rules = &self.state.rules.scale_out;

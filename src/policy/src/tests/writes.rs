@@ -160,3 +160,34 @@ fn a_restart_in_the_middle_of_an_action_waits_a_window() {
     });
     assert!(told, "{effects:?}");
 }
+
+/// Found by a random life: the change is put back only if somebody still asks for it.
+#[test]
+fn a_postponed_scale_in_is_gone_when_its_alert_resolves_or_an_up_comes() {
+    let postponed = Outcome::Failed(Failure::Postponed {
+        reason: Reason::RateLimited,
+        retry_in: seconds(20),
+    });
+    let acting = || {
+        let mut case = Case::draining(3);
+        assert_eq!(resize(&case.drained_then(pool(3))), Some((3, 2)));
+        case
+    };
+    let mut case = acting();
+    case.step(Event::DownWithdrawn);
+    case.end(postponed, false);
+    assert_eq!(case.state.next_wake(), Some(case.now + seconds(60)));
+
+    let mut case = acting();
+    case.up();
+    case.end(postponed, false);
+    assert!(case.has(Verdict::Refused, Reason::UpWins));
+    case.pass(20);
+    assert_eq!(resize(&case.read(pool(3))), Some((3, 4)));
+
+    // With neither, it is tried again.
+    let mut case = acting();
+    case.end(postponed, false);
+    case.pass(20);
+    assert!(drained(&case.read(pool(3))).is_some());
+}
