@@ -262,6 +262,10 @@ impl State {
         if let Some(Retry { at, reason }) = self.retry {
             wait(at, reason);
         }
+        if direction == Direction::Up {
+            // Alerts are refused in this pause; a pinned size, which no alert asks for, waits.
+            wait(self.backoff.until, Reason::CapacityBackoff);
+        }
         if direction == Direction::Down && !matches!(self.mode, Mode::Pinned(_)) {
             let rules = &self.rules.scale_in;
             wait(self.last_up + rules.stabilisation, Reason::Stabilising);

@@ -191,3 +191,17 @@ fn a_postponed_scale_in_is_gone_when_its_alert_resolves_or_an_up_comes() {
     case.pass(20);
     assert!(drained(&case.read(pool(3))).is_some());
 }
+
+/// Found by a random life: nothing was written, so no window held the next attempt back.
+#[test]
+fn a_pinned_size_waits_out_a_lack_of_capacity() {
+    let mut case = Case::with(Rules::default(), Mode::Pinned(Size(4)));
+    case.read(pool(2));
+    assert_eq!(resize(&case.read(pool(2))), Some((2, 3)));
+    case.end(Outcome::Failed(Failure::NoCapacity), false);
+    assert_eq!(case.last(), Some((Verdict::Held, Reason::CapacityBackoff)));
+    case.pass(299);
+    assert!(!case.step(Event::Woken).contains(&Effect::ReadPool));
+    assert!(case.pass(1).contains(&Effect::ReadPool));
+    assert_eq!(resize(&case.read(pool(2))), Some((2, 3)));
+}
