@@ -31,12 +31,13 @@ mod text;
 mod threshold;
 
 pub use engine::{Run, RunError, StopHandle};
+pub use http1::{BodyFraming, ParsedResponse, ProtocolError, parse_response};
 pub use metrics::serve_metrics;
 pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError, Tls};
 pub use profile::{Curve, Profile, ProfileFileError, Shape, Stage};
 pub use record::{
     Accounts, BackendProgress, BackendSummary, Class, Failure, Histograms, Latency, Observer,
-    Point, Progress, StageSummary, Summary, Tag, Tick, Warning,
+    Point, Progress, Reasons, StageSummary, Summary, Tag, Tick, Warning,
 };
 pub use request::Request;
 pub use target::Target;

@@ -6,6 +6,7 @@ use crate::{
     profile::Profile,
     request::{Request, is_token},
     target::Target,
+    text::LONGEST,
 };
 
 /// How requests are started.
@@ -137,6 +138,9 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The header that names the backend, unless a plan says otherwise: the one that `slow-app` sends.
+    pub const BACKEND_HEADER: &str = "x-instance";
+
     /// A plan with defaults: GET, evenly spaced arrivals, all of them sent, a thread for each core up to 4, up to 256
     /// connections of at most 30 s age, a timeout of 30 s, a tick of 1 s.
     pub fn new(target: Target, load: Load) -> Self {
@@ -160,7 +164,7 @@ impl Plan {
             warm_up: Duration::ZERO,
             dns_refresh: Duration::from_secs(10),
             tick: Duration::from_secs(1),
-            backend_header: "x-instance-id".to_owned(),
+            backend_header: Self::BACKEND_HEADER.to_owned(),
             tls: Tls::default(),
             engine: Engine::Http1,
             probe: true,
@@ -169,48 +173,70 @@ impl Plan {
 
     /// Says what cannot be done.
     pub fn check(&self) -> Result<(), PlanError> {
-        let outside =
-            |what: &'static str, range: &'static str| Err(PlanError::Range { what, range });
-        if !(1..=256).contains(&self.threads) {
-            return outside("threads", "from 1 to 256");
-        }
-        if !(self.threads..=1_000_000).contains(&self.connections) {
-            return outside(
+        let millis = Duration::from_millis;
+        let (load, streams) = (self.load.duration(), self.engine.streams());
+        let ranges = [
+            (
+                (1..=256).contains(&self.threads),
+                "threads",
+                "from 1 to 256",
+            ),
+            (
+                (self.threads..=1_000_000).contains(&self.connections),
                 "connections",
                 "at least the number of threads, and at most 1000000",
-            );
-        }
-        if !(0.0..=1.0).contains(&self.connection_age_jitter) {
-            return outside("connection_age_jitter", "from 0 to 1");
-        }
-        if self
-            .connection_max_age
-            .is_some_and(|age| age < Duration::from_millis(1))
-        {
-            return outside("connection_max_age", "at least 1ms");
-        }
-        if self.connection_max_requests == Some(0) {
-            return outside("connection_max_requests", "at least 1");
-        }
-        if self.timeout < Duration::from_millis(1) || self.timeout > Duration::from_secs(3600) {
-            return outside("timeout", "from 1ms to 1h");
-        }
-        if self.tick < Duration::from_millis(50) {
-            return outside("tick", "at least 50ms");
-        }
-        if self.load.duration() < self.tick.min(Duration::from_millis(50)) {
-            return outside("duration", "at least 50ms");
-        }
-        if self.warm_up >= self.load.duration() {
-            return outside("warm_up", "shorter than the run");
-        }
-        if matches!(
-            self.engine,
-            Engine::Http2 {
-                streams: 0 | 1001..
-            }
-        ) {
-            return outside("streams", "from 1 to 1000");
+            ),
+            (
+                (0.0..=1.0).contains(&self.connection_age_jitter),
+                "connection_age_jitter",
+                "from 0 to 1",
+            ),
+            (
+                self.connection_max_age.is_none_or(|age| age >= millis(1)),
+                "connection_max_age",
+                "at least 1ms",
+            ),
+            (
+                self.connection_max_requests != Some(0),
+                "connection_max_requests",
+                "at least 1",
+            ),
+            (
+                (millis(1)..=LONGEST).contains(&self.connect_timeout),
+                "connect_timeout",
+                "from 1ms to a year",
+            ),
+            (
+                (millis(1)..=millis(3_600_000)).contains(&self.timeout),
+                "timeout",
+                "from 1ms to 1h",
+            ),
+            (
+                (millis(50)..=LONGEST).contains(&self.dns_refresh),
+                "dns_refresh",
+                "from 50ms to a year",
+            ),
+            (
+                (millis(50)..=LONGEST).contains(&self.tick),
+                "tick",
+                "from 50ms to a year",
+            ),
+            (
+                (millis(50)..=LONGEST).contains(&load),
+                "duration",
+                "from 50ms to a year",
+            ),
+            (self.drain <= LONGEST, "drain", "at most a year"),
+            (self.warm_up < load, "warm_up", "shorter than the run"),
+            ((1..=1000).contains(&streams), "streams", "from 1 to 1000"),
+            (
+                streams.saturating_mul(self.connections) <= 1_000_000,
+                "streams",
+                "at most 1000000 in all connections together",
+            ),
+        ];
+        if let Some((_, what, range)) = ranges.into_iter().find(|(fits, ..)| !fits) {
+            return Err(PlanError::Range { what, range });
         }
         if !is_token(&self.backend_header) {
             return Err(PlanError::Header {
@@ -269,7 +295,8 @@ pub enum PlanError {
 mod tests {
     use std::time::Duration;
 
-    use super::{Load, Plan, PlanError};
+    use super::{Engine, Load, Plan, PlanError};
+    use crate::profile::Profile;
 
     #[test]
     fn defaults_can_be_carried_out() {
@@ -284,5 +311,38 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    type Change = fn(&mut Plan);
+
+    #[test]
+    fn what_would_stop_the_program_later_is_refused_before() {
+        let target = "http://h/".parse().expect("valid");
+        let plan = Plan::new(target, Load::Closed(Duration::from_secs(1)));
+        let wrong: [(&str, Change); 7] = [
+            ("dns_refresh", |plan| plan.dns_refresh = Duration::ZERO),
+            ("dns_refresh", |plan| plan.dns_refresh = Duration::MAX),
+            ("drain", |plan| plan.drain = Duration::MAX),
+            ("tick", |plan| plan.tick = Duration::MAX),
+            ("connect_timeout", |plan| {
+                plan.connect_timeout = Duration::ZERO;
+            }),
+            ("duration", |plan| {
+                let endless = Profile::hold(1.0, Duration::MAX);
+                plan.load = Load::Open(endless.clone().then(endless));
+            }),
+            ("streams", |plan| {
+                (plan.engine, plan.connections) = (Engine::Http2 { streams: 1000 }, 1001);
+            }),
+        ];
+        for (field, change) in wrong {
+            let mut changed = plan.clone();
+            change(&mut changed);
+            let error = changed.check().expect_err(field);
+            assert!(
+                matches!(error, PlanError::Range { what, .. } if what == field),
+                "{field}: {error}"
+            );
+        }
     }
 }

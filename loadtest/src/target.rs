@@ -2,11 +2,13 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
+use url::Host;
+
 use crate::text::ColumnError;
 
 /// An `http://` or `https://` URL, checked.
 ///
-/// Accepts `http[s]://host[:port][/path][?query]`. A fragment is refused, since it is never sent; so are credentials.
+/// Accepts `http[s]://host[:port][/path][?query]`, with a host in any script. A fragment is refused, since it is never sent; so are credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     tls: bool,
@@ -69,24 +71,9 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let fail = |at: usize, why: &str| Err(ColumnError::new(text, at, why));
-        let (tls, start) = if text.starts_with("http://") {
-            (false, 7)
-        } else if text.starts_with("https://") {
-            (true, 8)
-        } else if let Some(at) = text.find("://") {
-            return fail(
-                0,
-                &format!("the scheme must be http or https, not {:?}", &text[..at]),
-            );
-        } else {
-            return fail(0, "a URL starts with http:// or https://");
-        };
-        if let Some(at) = text.find(|c: char| c.is_whitespace() || c.is_control() || !c.is_ascii())
-        {
-            return fail(
-                at,
-                "only printable ASCII is allowed here; percent-encode it",
-            );
+        let (tls, start) = scheme(text)?;
+        if let Some(at) = text.find(|c: char| c.is_whitespace() || c.is_control()) {
+            return fail(at, "a space or control character: percent-encode it");
         }
         if let Some(at) = text.find('#') {
             return fail(at, "a fragment is never sent to a server; leave it out");
@@ -101,21 +88,12 @@ impl FromStr for Target {
                 "credentials in a URL are not used; give --header 'Authorization: …'",
             );
         }
-        let (host, host_end) = if let Some(rest) = authority.strip_prefix('[') {
-            let Some(close) = rest.find(']') else {
-                return fail(start, "the '[' of an IPv6 address has no ']'");
-            };
-            if rest[..close].parse::<std::net::Ipv6Addr>().is_err() {
-                return fail(start + 1, "this is not an IPv6 address");
-            }
-            (&rest[..close], start + close + 2)
-        } else {
-            let len = authority.find(':').unwrap_or(authority.len());
-            (&authority[..len], start + len)
+        let host_end = match (authority.starts_with('['), authority.find(']')) {
+            (true, Some(close)) => start + close + 1,
+            (true, None) => return fail(start, "the '[' of an IPv6 address has no ']'"),
+            (false, _) => start + authority.find(':').unwrap_or(authority.len()),
         };
-        if host.is_empty() {
-            return fail(start, "the host is missing");
-        }
+        let host = host(text, start, host_end)?;
         let port = match text[host_end..end].strip_prefix(':') {
             None if host_end == end => {
                 if tls {
@@ -130,6 +108,13 @@ impl FromStr for Target {
                 _ => return fail(host_end + 1, "a port is a number from 1 to 65535"),
             },
         };
+        let is_sent = |c: char| c.is_ascii_alphanumeric() || PATH_MARKS.contains(c);
+        if let Some(at) = text[end..].find(|c| !is_sent(c)) {
+            return fail(
+                end + at,
+                "this character cannot stand here; percent-encode it",
+            );
+        }
         let path = match &text[end..] {
             "" => "/".to_owned(),
             query if query.starts_with('?') => format!("/{query}"),
@@ -137,10 +122,59 @@ impl FromStr for Target {
         };
         Ok(Self {
             tls,
-            host: host.to_owned(),
+            host,
             port,
             path,
         })
+    }
+}
+
+/// What a path and a query may have beside letters and digits (RFC 3986, 3.3 and 3.4), and what clients commonly send
+/// there in spite of it.
+const PATH_MARKS: &str = "-._~!$&'()*+,;=:@/?%[]{}|^\\";
+
+/// Whether it is TLS, and where the authority begins.
+fn scheme(text: &str) -> Result<(bool, usize), ColumnError> {
+    // Schemes have no case (RFC 3986, 3.1).
+    let begins = |scheme: &str| {
+        text.get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    if begins("http://") {
+        return Ok((false, 7));
+    }
+    if begins("https://") {
+        return Ok((true, 8));
+    }
+    let reason = match text.find("://") {
+        Some(at) => format!(
+            "the scheme must be http or https, not {:?}",
+            text[..at].trim()
+        ),
+        None => "a URL starts with http:// or https://".to_owned(),
+    };
+    Err(ColumnError::new(text, 0, &reason))
+}
+
+/// The host between two places of a URL, as it is resolved and sent: an IDN in its ASCII form.
+fn host(text: &str, start: usize, end: usize) -> Result<String, ColumnError> {
+    let fail = |at: usize, why: &str| Err(ColumnError::new(text, at, why));
+    let given = &text[start..end];
+    if given.is_empty() {
+        return fail(start, "the host is missing");
+    }
+    match Host::parse(given) {
+        Ok(Host::Domain(name)) => {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+            match name.find(|c| !is_name(c)) {
+                None => Ok(name),
+                Some(_) => fail(start, "a host name has letters, digits, '-' and '.'"),
+            }
+        }
+        Ok(Host::Ipv4(ip)) => Ok(ip.to_string()),
+        Ok(Host::Ipv6(ip)) => Ok(ip.to_string()),
+        Err(_) if given.starts_with('[') => fail(start + 1, "this is not an IPv6 address"),
+        Err(error) => fail(start, &format!("this is not a host: {error}")),
     }
 }
 
@@ -169,10 +203,66 @@ mod tests {
     }
 
     #[test]
+    fn a_scheme_has_no_case_and_a_host_any_script() {
+        for (text, shown) in [
+            ("HTTP://h/X", "http://h/X"),
+            ("HtTpS://EXAMPLE.org:8443", "https://example.org:8443/"),
+            ("http://bücher.example/", "http://xn--bcher-kva.example/"),
+            (
+                "HTTPS://BÜCHER.example:1?x",
+                "https://xn--bcher-kva.example:1/?x",
+            ),
+            ("http://例え。テスト/", "http://xn--r8jz45g.xn--zckzah/"),
+            ("http://faß.de", "http://xn--fa-hia.de/"),
+            (
+                "http://xn--bcher-kva.example",
+                "http://xn--bcher-kva.example/",
+            ),
+            ("http://under_score.local/", "http://under_score.local/"),
+            ("http://[::FFFF:1]/", "http://[::ffff:1]/"),
+            ("http://h/{id}?a=[1]|x", "http://h/{id}?a=[1]|x"),
+        ] {
+            assert_eq!(parse(text).to_string(), shown);
+        }
+        assert_eq!(
+            parse("http://127.0.0.1/").ip(),
+            "127.0.0.1".parse().ok(),
+            "never resolved"
+        );
+    }
+
+    #[test]
+    fn every_url_that_is_taken_can_be_sent_by_every_engine() {
+        for c in (' '..='\u{7e}').chain(['é', '\u{a0}']) {
+            for url in [
+                format!("http://h{c}h/"),
+                format!("http://h/{c}"),
+                format!("http://h/?{c}"),
+            ] {
+                if let Ok(target) = url.parse::<Target>() {
+                    let request = crate::request::Request::default();
+                    for http2 in [true, false] {
+                        let made = crate::engine::hyper_request(&request, &target, http2);
+                        assert!(made.is_ok(), "{url}: {made:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn refuses_with_the_column_and_the_reason() {
         for (text, column, reason) in [
             ("example.org", 1, "starts with http"),
             ("ftp://x", 1, "http or https"),
+            ("é", 1, "starts with http"),
+            ("http:/h", 1, "starts with http"),
+            ("http://h<x/", 8, "not a host"),
+            ("http://h\"x/", 8, "host name has"),
+            ("http://xn--ü/", 8, "not a host"),
+            ("http://1.2.3.400/", 8, "not a host"),
+            ("http://h/<x>", 10, "percent-encode"),
+            ("http://h/?é", 11, "percent-encode"),
             ("http://", 8, "host is missing"),
             ("http://h:0/", 10, "1 to 65535"),
             ("http://h:99999/", 10, "1 to 65535"),

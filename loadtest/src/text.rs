@@ -55,6 +55,23 @@ impl std::fmt::Display for ColumnError {
 
 impl std::error::Error for ColumnError {}
 
+/// An error and what caused it, in one line. What repeats its cause says it once.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The longest duration that is taken: a year. Sums of several cannot overflow.
+pub(crate) const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// Parses `250us`, `10ms`, `1.5s`, `2m`, `1h` and sums such as `1m30s`.
 pub fn parse_duration(text: &str) -> Result<Duration, ColumnError> {
     let mut total = Duration::ZERO;
@@ -101,8 +118,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, ColumnError> {
                 return Err(ColumnError::new(text, at + digits, &reason));
             }
         };
-        total += Duration::try_from_secs_f64(number * seconds)
-            .map_err(|_| ColumnError::new(text, at, "this duration is too long"))?;
+        let part = Duration::try_from_secs_f64(number * seconds).ok();
+        let sum = part.and_then(|part| total.checked_add(part));
+        total = sum
+            .filter(|total| *total <= LONGEST)
+            .ok_or_else(|| ColumnError::new(text, at, "a duration is at most a year (8784h)"))?;
         at += digits + unit_len;
     }
     Ok(total)
@@ -179,6 +199,10 @@ mod tests {
             ("s", 1),
             ("1m30", 5),
             ("1..2s", 1),
+            ("9000h", 1),
+            ("1s8784h", 3),
+            ("99999999999999999999999h", 1),
+            ("18000000000000000000s18000000000000000000s", 1),
         ] {
             assert_eq!(
                 parse_duration(text).expect_err(text).column(),

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    error::Error as _,
     net::SocketAddr,
     path::PathBuf,
     sync::{
@@ -16,6 +17,7 @@ use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use loadtest::{Engine, Failure, Load, Plan, Run, RunError, Summary, Tls};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{
     TlsAcceptor,
@@ -59,7 +61,13 @@ async fn serve(stream: TcpStream, http2: bool, tls: Option<TlsAcceptor>, number:
         if request.uri().path() == "/slow" {
             std::future::pending::<()>().await;
         }
-        let answer = Response::builder().header("x-instance-id", format!("i-{}", number % 2));
+        let mut answer = Response::builder();
+        match request.uri().path() {
+            "/many" => answer = (0..129).fold(answer, |answer, _| answer.header("x", "y")),
+            "/large" => answer = answer.header("x", "y".repeat(200_000)),
+            _ => {}
+        }
+        let answer = answer.header("x-instance", format!("i-{}", number % 2));
         Ok::<_, Infallible>(
             answer
                 .body(Full::new(Bytes::from_static(b"hello")))
@@ -98,13 +106,20 @@ async fn serve(stream: TcpStream, http2: bool, tls: Option<TlsAcceptor>, number:
 /// A certificate for localhost and 127.0.0.1, in a file, and an acceptor that shows it.
 fn certificate(http2: bool) -> (tempfile::TempDir, PathBuf, TlsAcceptor) {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    certificate_of(&CertificateParams::new(names).expect("names"), http2)
+}
+
+fn certificate_of(
+    parameters: &CertificateParams,
+    http2: bool,
+) -> (tempfile::TempDir, PathBuf, TlsAcceptor) {
+    let key = KeyPair::generate().expect("a key");
+    let made = parameters.self_signed(&key).expect("a certificate");
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ca.pem");
-    std::fs::write(&file, made.cert.pem()).expect("written");
+    std::fs::write(&file, made.pem()).expect("written");
     let chain = vec![CertificateDer::from_pem_file(&file).expect("a certificate")];
-    let key =
-        PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).expect("a key");
+    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).expect("a key");
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("versions")
@@ -240,14 +255,116 @@ async fn https_with_a_trusted_certificate_and_without() {
             ca_file: Some(stranger),
             insecure: false,
         };
-        let error = Run::start(strict)
-            .await
-            .expect_err("a stranger's certificate");
-        assert!(matches!(error, RunError::Unreachable { .. }), "{error}");
-        assert!(
-            error.to_string().contains("TLS handshake failed"),
-            "{error}"
-        );
+        let cause = refusal(strict).await;
+        assert!(cause.contains("TLS handshake failed"), "{cause}");
+    }
+}
+
+/// Why there is no connection.
+async fn refusal(plan: Plan) -> String {
+    let error = Run::start(plan).await.expect_err("it is refused");
+    assert!(matches!(error, RunError::Unreachable { .. }), "{error}");
+    let cause = error.source().expect("a cause").to_string();
+    assert!(!error.to_string().contains(&cause), "once: {error}");
+    cause
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_refused_is_explained_with_what_to_do() {
+    let localhost = || CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let mut of_a_ca = localhost();
+    of_a_ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let mut expired = localhost();
+    expired.not_after = date_time_ymd(2020, 1, 1);
+    let mut early = localhost();
+    early.not_before = date_time_ymd(4000, 1, 1);
+    let other = CertificateParams::new(vec!["other.example".to_owned()]).expect("a name");
+    let nobody = CertificateParams::new(Vec::new()).expect("no name");
+    for (parameters, parts) in [
+        (of_a_ca, ["CA:FALSE", "--insecure"]),
+        (expired, ["expired", "renew it"]),
+        (early, ["not valid yet", "clock"]),
+        (other, ["other.example", "subjectAltName=DNS:localhost"]),
+        (
+            nobody,
+            ["not valid for any names", "subjectAltName=DNS:localhost"],
+        ),
+    ] {
+        let (_folder, file, acceptor) = certificate_of(&parameters, false);
+        let hosted = host(false, Some(acceptor)).await;
+        let url = format!("https://localhost:{}/", hosted.address.port());
+        let mut plan = plan(&url, Engine::Http1);
+        plan.tls.ca_file = Some(file);
+        let cause = refusal(plan).await;
+        for part in parts {
+            assert!(cause.contains(part), "{part}: {cause}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_not_trusted_is_explained_with_what_to_do() {
+    let (_folder, _, acceptor) = certificate(false);
+    let hosted = host(false, Some(acceptor)).await;
+    let (_other, stranger, _) = certificate(false);
+    let mut plan = plan(&format!("https://{}/", hosted.address), Engine::Http1);
+    plan.tls.ca_file = Some(stranger.clone());
+    let cause = refusal(plan.clone()).await;
+    for part in [
+        "no certificate in",
+        "--insecure",
+        &stranger.display().to_string(),
+    ] {
+        assert!(cause.contains(part), "{part}: {cause}");
+    }
+    plan.tls.ca_file = None;
+    match Run::start(plan.clone()).await.expect_err("it is refused") {
+        // Where the system has no certificates at all.
+        error @ RunError::Tls(_) => assert!(error.to_string().contains("--cacert"), "{error}"),
+        error => {
+            let cause = error.source().expect("a cause").to_string();
+            assert!(cause.contains("--cacert FILE"), "{cause}");
+        }
+    }
+    // Without a look beforehand, each request that fails says it.
+    (plan.probe, plan.tls.ca_file) = (false, Some(stranger));
+    let summary = run(plan).await;
+    assert_eq!(summary.failures.get(&Failure::Tls), Some(&200));
+    let (reason, count) = summary.reasons.of(Failure::Tls).next().expect("a reason");
+    assert!(count == 200 && reason.contains("--insecure"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_port_without_tls_is_named_as_such() {
+    let hosted = host(false, None).await;
+    let mut plan = plan(&format!("https://{}/", hosted.address), Engine::Http1);
+    plan.tls.insecure = true;
+    let cause = refusal(plan).await;
+    assert!(cause.contains("does not speak TLS"), "{cause}");
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large_are_named_by_every_engine() {
+    for (http2, engine) in [
+        (false, Engine::Http1),
+        (false, Engine::Hyper),
+        (true, Engine::Http2 { streams: 8 }),
+    ] {
+        let hosted = host(http2, None).await;
+        for (path, named) in [("many", "128 headers"), ("large", "64 KiB")] {
+            let summary = run(plan(&format!("http://{}/{path}", hosted.address), engine)).await;
+            assert_eq!(
+                (summary.ok, summary.failed()),
+                (0, 200),
+                "{engine:?} {path}"
+            );
+            let (failure, _) = summary.failures.first_key_value().expect("a failure");
+            let (reason, _) = summary.reasons.of(*failure).next().expect("a reason");
+            assert!(
+                reason.contains(named),
+                "{engine:?} {path}: {failure}: {reason}"
+            );
+        }
     }
 }
 

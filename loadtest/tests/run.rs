@@ -224,7 +224,14 @@ async fn a_target_that_is_down_is_an_error_at_the_start() {
     let plan = Plan::new(format!("http://{free}/").parse().expect("valid"), load);
     let error = Run::start(plan).await.expect_err("nobody listens");
     assert!(matches!(error, RunError::Unreachable { .. }), "{error}");
-    assert!(error.to_string().contains("refused"), "{error}");
+    let cause = std::error::Error::source(&error)
+        .expect("a cause")
+        .to_string();
+    assert!(cause.contains("refused"), "{cause}");
+    assert!(
+        !error.to_string().contains(&cause),
+        "the cause is told once: {error}"
+    );
 }
 
 #[tokio::test]

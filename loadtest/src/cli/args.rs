@@ -141,7 +141,7 @@ pub(crate) struct RunArgs {
     #[arg(
         long,
         value_name = "NAME",
-        default_value = "x-instance-id",
+        default_value = loadtest::Plan::BACKEND_HEADER,
         help_heading = "Request"
     )]
     pub(crate) backend_header: String,

@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     io,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -11,7 +12,7 @@ use std::{
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use super::stream::Stream;
+use super::{stream::Stream, tls_error};
 use crate::{record::Failure, target::Target};
 
 /// How a connection is encrypted, when it is.
@@ -21,6 +22,8 @@ pub(crate) struct TlsSetup {
     pub(crate) name: ServerName<'static>,
     /// Whether the server must agree to HTTP/2.
     pub(crate) http2: bool,
+    /// The file of the certificates that are trusted instead of the system's.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// Opens connections to a target's addresses in turn.
@@ -94,21 +97,23 @@ impl Connector {
         let Some(tls) = &self.tls else {
             return Ok(Stream::Plain(tcp));
         };
-        let refused = |reason: &dyn std::fmt::Display| {
+        let refused = |reason: &str| {
             ConnectError::new(Failure::Tls, &format!("the TLS handshake failed: {reason}"))
         };
         let connected = tls.connector.connect(tls.name.clone(), tcp).await;
-        let stream = connected.map_err(|error| refused(&error))?;
+        let stream = connected
+            .map_err(|error| refused(&tls_error::explain(&error, tls, self.target.host())))?;
         // A server that does not know the protocol names none, instead of ending the handshake.
         if tls.http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
-            return Err(refused(&"the server does not offer HTTP/2"));
+            return Err(refused("the server does not offer HTTP/2"));
         }
         Ok(Stream::Tls(Box::new(stream)))
     }
 }
 
 /// Why there is no connection.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
 pub(crate) struct ConnectError {
     pub(crate) failure: Failure,
     /// The reason, for a reader.
@@ -116,7 +121,7 @@ pub(crate) struct ConnectError {
 }
 
 impl ConnectError {
-    fn new(failure: Failure, reason: &str) -> Self {
+    pub(crate) fn new(failure: Failure, reason: &str) -> Self {
         Self {
             failure,
             reason: reason.to_owned(),

@@ -3,17 +3,18 @@
 use std::rc::Rc;
 
 use super::{
+    connect::ConnectError,
     h1::H1,
     hyper::Hyper,
     lane::Lane,
     wire::{Carrier, Open, Wire},
     worker::Worker,
 };
-use crate::{plan::Engine, record::Failure, schedule::nanos};
+use crate::{plan::Engine, schedule::nanos};
 
 impl Worker {
     /// Opens a connection, and decides when it will be replaced; or joins the one that this lane shares.
-    pub(crate) async fn connect(&self, lane: &Lane) -> Result<Wire, Failure> {
+    pub(crate) async fn connect(&self, lane: &Lane) -> Result<Wire, ConnectError> {
         let shared = match self.plan.engine {
             Engine::Http2 { .. } => Some(&self.shared[lane.index % self.shared.len()]),
             Engine::Http1 | Engine::Hyper => None,
@@ -34,9 +35,9 @@ impl Worker {
         Ok(Wire::new(open, carrier))
     }
 
-    async fn open_wire(&self) -> Result<(Rc<Open>, Carrier), Failure> {
+    async fn open_wire(&self) -> Result<(Rc<Open>, Carrier), ConnectError> {
         let start = self.clock.now();
-        let (stream, address) = self.connector.open().await.map_err(|error| error.failure)?;
+        let (stream, address) = self.connector.open().await?;
         let carrier = match self.plan.engine {
             Engine::Http1 => Carrier::H1(H1::new(stream, self.plan.request.method() == "HEAD")),
             Engine::Hyper => Carrier::Hyper(Hyper::http1(stream).await?),

@@ -11,8 +11,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{lane::Lane, stream::Stream, wire::WireError, worker::Worker};
 use crate::{
-    http1::response::{Answer, Decoder, Visitor},
+    http1::{
+        ProtocolError,
+        response::{Answer, Decoder, Visitor},
+    },
     record::{BackendId, Recorder},
+    text::with_causes,
 };
 
 /// A connection of the own codec.
@@ -91,6 +95,7 @@ impl H1 {
                 let clean = read.is_ok();
                 return Poll::Ready(match self.decoder.eof() {
                     Ok(answer) if clean => Ok(answer),
+                    Err(error) if error != ProtocolError::Truncated => Err(protocol(error)),
                     _ => Err(self.closed()),
                 });
             }
@@ -107,16 +112,16 @@ impl H1 {
                     answer.keep_alive &= used == received.len() && all_written;
                     return Poll::Ready(Ok(answer));
                 }
-                Err(_) => return Poll::Ready(Err(WireError::Protocol)),
+                Err(error) => return Poll::Ready(Err(protocol(error))),
             }
         }
     }
 
     fn closed(&self) -> WireError {
         if self.decoder.has_begun() {
-            WireError::Closed
+            WireError::Closed(None)
         } else {
-            WireError::ClosedEarly
+            WireError::ClosedEarly(None)
         }
     }
 
@@ -138,6 +143,10 @@ impl H1 {
             Pin::new(&mut self.stream).poll_flush(context)
         }
     }
+}
+
+fn protocol(error: ProtocolError) -> WireError {
+    WireError::Protocol(with_causes(&error))
 }
 
 /// Looks for the header that names the backend.

@@ -12,16 +12,21 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 
 use super::{
+    connect::ConnectError,
     stream::Stream,
     wire::{Open, WireError},
     worker::Worker,
 };
 use crate::{
-    http1::response::Answer,
+    http1::{MAX_HEAD, MAX_HEADERS, ProtocolError, response::Answer},
     record::{BackendId, Failure},
     request::Request,
     target::Target,
+    text::with_causes,
 };
+
+/// What hyper itself accepts over HTTP/2: more than [`MAX_HEAD`], since beyond it gives no reason.
+const MAX_HTTP2_HEAD: u32 = 1 << 20;
 
 pub(crate) type HyperRequest = hyper::Request<Full<Bytes>>;
 
@@ -87,10 +92,13 @@ impl Hyper {
         }
     }
 
-    pub(crate) async fn http1(stream: Stream) -> Result<Self, Failure> {
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+    pub(crate) async fn http1(stream: Stream) -> Result<Self, ConnectError> {
+        let (sender, connection) = http1::Builder::new()
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD)
+            .handshake(TokioIo::new(stream))
             .await
-            .map_err(|_| Failure::Protocol)?;
+            .map_err(|error| refused(&error))?;
         // It ends with its sender; what fails in it is told to the request that it fails.
         tokio::task::spawn_local(async move { drop(connection.await) });
         Ok(Self {
@@ -99,10 +107,12 @@ impl Hyper {
         })
     }
 
-    pub(crate) async fn http2(stream: Stream) -> Result<Self, Failure> {
-        let (sender, connection) = http2::handshake(Local, TokioIo::new(stream))
+    pub(crate) async fn http2(stream: Stream) -> Result<Self, ConnectError> {
+        let (sender, connection) = http2::Builder::new(Local)
+            .max_header_list_size(MAX_HTTP2_HEAD)
+            .handshake(TokioIo::new(stream))
             .await
-            .map_err(|_| Failure::Protocol)?;
+            .map_err(|error| refused(&error))?;
         tokio::task::spawn_local(async move { drop(connection.await) });
         Ok(Self::shared(sender))
     }
@@ -126,10 +136,24 @@ impl Hyper {
     pub(crate) async fn exchange(&mut self, worker: &Worker) -> Result<Answer, WireError> {
         let begun = Cell::new(false);
         let result = self.try_exchange(worker, &begun).await;
-        result.map_err(|error| match begun.get() {
-            _ if error.is_parse() => WireError::Protocol,
-            true => WireError::Closed,
-            false => WireError::ClosedEarly,
+        result.map_err(|refused| match refused {
+            Refused::Limit(error) => WireError::Protocol(error.to_string()),
+            Refused::Hyper(error) => {
+                let reason = with_causes(&error);
+                match begun.get() {
+                    // hyper does not say which of the two limits it was.
+                    _ if error.is_parse() && reason.contains("too large") => {
+                        WireError::Protocol(format!(
+                            "{}, or {}",
+                            ProtocolError::TooManyHeaders,
+                            ProtocolError::HeadTooLarge
+                        ))
+                    }
+                    _ if error.is_parse() => WireError::Protocol(reason),
+                    true => WireError::Closed(Some(reason)),
+                    false => WireError::ClosedEarly(Some(reason)),
+                }
+            }
         })
     }
 
@@ -137,7 +161,7 @@ impl Hyper {
         &mut self,
         worker: &Worker,
         begun: &Cell<bool>,
-    ) -> Result<Answer, hyper::Error> {
+    ) -> Result<Answer, Refused> {
         let request = worker.hyper_request.clone();
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
@@ -150,6 +174,7 @@ impl Hyper {
             }
         };
         begun.set(true);
+        check_limits(response.headers())?;
         if let Some(value) = response.headers().get(worker.backend_header.as_str()) {
             self.backend = worker
                 .recorder
@@ -171,6 +196,37 @@ impl Hyper {
     }
 }
 
+/// Why an answer was not taken.
+enum Refused {
+    Hyper(hyper::Error),
+    Limit(ProtocolError),
+}
+
+impl From<hyper::Error> for Refused {
+    fn from(error: hyper::Error) -> Self {
+        Self::Hyper(error)
+    }
+}
+
+/// The limits of the own codec, so that all engines take the same answers.
+fn check_limits(headers: &hyper::HeaderMap) -> Result<(), Refused> {
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if headers.len() > MAX_HEADERS {
+        Err(Refused::Limit(ProtocolError::TooManyHeaders))
+    } else if bytes > MAX_HEAD {
+        Err(Refused::Limit(ProtocolError::HeadTooLarge))
+    } else {
+        Ok(())
+    }
+}
+
+fn refused(error: &hyper::Error) -> ConnectError {
+    ConnectError::new(Failure::Protocol, &with_causes(error))
+}
+
 /// The plan's request in hyper's form. HTTP/2 has the authority in place of the host header (RFC 9113, 8.3.1).
 pub(crate) fn request(
     request: &Request,
@@ -185,7 +241,8 @@ pub(crate) fn request(
     let mut builder = hyper::Request::builder().method(request.method()).uri(uri);
     for (name, value) in request.all_headers(target) {
         if !(http2 && name.eq_ignore_ascii_case("host")) {
-            builder = builder.header(name, value);
+            // By bytes: a value may have characters beyond ASCII.
+            builder = builder.header(name, value.as_bytes());
         }
     }
     builder.body(Full::new(Bytes::from(request.body().to_vec())))

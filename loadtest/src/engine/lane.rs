@@ -176,8 +176,10 @@ async fn carry(
             Some(connected) => connected,
             None => match lane.limited(worker.connect(lane)).await {
                 Some(Ok(connected)) => connected,
-                Some(Err(failure)) => break Outcome::Failed(failure),
-                None => break Outcome::Failed(Failure::ConnectTimeout),
+                Some(Err(error)) => {
+                    break worker.failed(job, error.failure, Some(&error.reason));
+                }
+                None => break worker.failed(job, Failure::ConnectTimeout, None),
             },
         };
         let wire = wire.insert(connected);
@@ -193,7 +195,7 @@ async fn carry(
             }
             // The server closed the connection while the request was on its way, and has not begun to answer:
             // the usual race of keep-alive, which a client settles by asking once more (RFC 9110, 9.2.2).
-            Err(WireError::ClosedEarly) if may_retry && wire.is_reused() => {
+            Err(WireError::ClosedEarly(_)) if may_retry && wire.is_reused() => {
                 may_retry = false;
                 wire.set_spent();
                 worker.recorder.borrow_mut().retried();
@@ -203,7 +205,7 @@ async fn carry(
                 if !(error == WireError::Expired && wire.is_shared()) {
                     wire.set_spent();
                 }
-                break Outcome::Failed(error.failure());
+                break worker.failed(job, error.failure(), error.reason());
             }
         }
     };

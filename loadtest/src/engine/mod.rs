@@ -9,12 +9,15 @@ mod stream;
 mod supervise;
 mod timer;
 mod tls;
+mod tls_error;
 mod wire;
 mod worker;
 
 use std::{
+    error::Error,
     io,
     net::SocketAddr,
+    path::PathBuf,
     sync::Arc,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -27,7 +30,10 @@ use crate::{
     plan::{Plan, PlanError},
     record::{Collector, Observer, Progress, Setup, Summary},
 };
-use connect::{Connector, resolve};
+#[cfg(test)]
+pub(crate) use hyper::request as hyper_request;
+
+use connect::{ConnectError, Connector, resolve};
 
 /// Time for the threads to be up before the first request is due.
 const LEAD: Duration = Duration::from_millis(20);
@@ -40,29 +46,47 @@ pub enum RunError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The target's name has no address.
-    #[error("cannot resolve {host:?}: {reason}")]
+    #[error("cannot resolve {host:?}")]
     Resolve {
         /// The name.
         host: String,
         /// What the resolver said.
-        reason: io::Error,
+        source: io::Error,
     },
     /// No connection to the target: it is down, or something is in between.
-    #[error("cannot connect to {target} ({addresses}): {reason}")]
+    #[error("cannot connect to {target} ({addresses})")]
     Unreachable {
         /// The target.
         target: String,
         /// The addresses that were tried.
         addresses: String,
         /// Why it failed.
-        reason: String,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The certificates to trust cannot be used.
-    #[error("TLS: {0}")]
-    Tls(String),
+    #[error("cannot use the certificates of {} (--cacert)", file.display())]
+    Certificates {
+        /// Their file.
+        file: PathBuf,
+        /// Why not.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// No certificate can be for the target's host.
+    #[error("{host:?} cannot be the name of a TLS server")]
+    ServerName {
+        /// The host.
+        host: String,
+        /// Why not.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// TLS cannot be set up on this machine.
+    #[error(
+        "cannot set up TLS; give the certificates to trust with --cacert, or accept any with --insecure"
+    )]
+    Tls(#[source] Box<dyn Error + Send + Sync>),
     /// The system refused a thread, a timer or the like.
-    #[error("cannot run the load: {0}")]
-    System(io::Error),
+    #[error("cannot run the load")]
+    System(#[source] io::Error),
     /// A thread ended without its result.
     #[error("a thread of the load generator ended unexpectedly")]
     Lost,
@@ -91,6 +115,11 @@ impl StopHandle {
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
+
+    /// Whether the run was told to stop.
+    pub fn is_stopped(&self) -> bool {
+        *self.0.borrow()
+    }
 }
 
 impl Run {
@@ -106,17 +135,13 @@ impl Run {
     ) -> Result<Self, RunError> {
         plan.check()?;
         raise_file_limit();
+        let tls = tls::setup(&plan)?;
         let addresses = resolve(&plan.target)
             .await
-            .map_err(|reason| RunError::Resolve {
+            .map_err(|source| RunError::Resolve {
                 host: plan.target.host().to_owned(),
-                reason,
+                source,
             })?;
-        let tls = if plan.target.is_tls() {
-            Some(tls::setup(&plan)?)
-        } else {
-            None
-        };
         let plan = Arc::new(plan);
         let connector = |worker: usize| {
             Connector::new(
@@ -131,7 +156,7 @@ impl Run {
             connector(0)
                 .open()
                 .await
-                .map_err(|failure| unreachable_target(&plan, &addresses, failure.reason))?;
+                .map_err(|error| unreachable_target(&plan, &addresses, error))?;
         }
         Self::spawn(&plan, connector, observers)
     }
@@ -214,12 +239,12 @@ impl Run {
     }
 }
 
-fn unreachable_target(plan: &Plan, addresses: &[SocketAddr], reason: String) -> RunError {
+fn unreachable_target(plan: &Plan, addresses: &[SocketAddr], error: ConnectError) -> RunError {
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     RunError::Unreachable {
         target: plan.target.to_string(),
         addresses: addresses.join(", "),
-        reason,
+        source: error.into(),
     }
 }
 

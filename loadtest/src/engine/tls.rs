@@ -1,6 +1,6 @@
 //! Which certificates are accepted.
 
-use std::sync::Arc;
+use std::{error::Error, path::Path, sync::Arc};
 
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::{
@@ -16,47 +16,63 @@ use tokio_rustls::{
 use super::{RunError, connect::TlsSetup};
 use crate::plan::{Engine, Plan};
 
-/// Prepares TLS for a plan's target.
-pub(crate) fn setup(plan: &Plan) -> Result<TlsSetup, RunError> {
-    let fail = |error: &dyn std::fmt::Display| RunError::Tls(error.to_string());
+/// Prepares TLS for a plan's target; none when it needs none. Certificates that were given are read in any case.
+pub(crate) fn setup(plan: &Plan) -> Result<Option<TlsSetup>, RunError> {
+    let ca_file = plan.tls.ca_file.as_deref();
+    let roots = ca_file.map(read_roots).transpose()?;
+    if !plan.target.is_tls() {
+        return Ok(None);
+    }
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| fail(&error))?;
+        .map_err(|error| RunError::Tls(error.into()))?;
     let mut config = if plan.tls.insecure {
         builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
             .with_no_client_auth()
-    } else if let Some(file) = &plan.tls.ca_file {
-        let context =
-            |error: &dyn std::fmt::Display| RunError::Tls(format!("{}: {error}", file.display()));
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| context(&error))? {
-            roots
-                .add(certificate.map_err(|error| context(&error))?)
-                .map_err(|error| context(&error))?;
-        }
-        if roots.is_empty() {
-            return Err(context(&"no certificate in this file"));
-        }
+    } else if let Some(roots) = roots {
         builder.with_root_certificates(roots).with_no_client_auth()
     } else {
         builder
             .with_platform_verifier()
-            .map_err(|error| fail(&error))?
+            .map_err(|error| RunError::Tls(error.into()))?
             .with_no_client_auth()
     };
     config.alpn_protocols = match plan.engine {
         Engine::Http2 { .. } => vec![b"h2".to_vec()],
         Engine::Http1 | Engine::Hyper => vec![b"http/1.1".to_vec()],
     };
-    let name = ServerName::try_from(plan.target.host().to_owned()).map_err(|error| fail(&error))?;
-    Ok(TlsSetup {
+    let host = plan.target.host();
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| RunError::ServerName {
+        host: host.to_owned(),
+        source: error.into(),
+    })?;
+    Ok(Some(TlsSetup {
         connector: TlsConnector::from(Arc::new(config)),
         name,
         http2: matches!(plan.engine, Engine::Http2 { .. }),
-    })
+        ca_file: plan.tls.ca_file.clone(),
+    }))
+}
+
+fn read_roots(file: &Path) -> Result<RootCertStore, RunError> {
+    let refused = |source: Box<dyn Error + Send + Sync>| RunError::Certificates {
+        file: file.to_owned(),
+        source,
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| refused(error.into()))? {
+        let certificate = certificate.map_err(|error| refused(error.into()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| refused(error.into()))?;
+    }
+    if roots.is_empty() {
+        return Err(refused("there is no PEM certificate in it".into()));
+    }
+    Ok(roots)
 }
 
 /// Accepts every certificate, when the plan says so; signatures are still checked.

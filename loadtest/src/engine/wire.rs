@@ -14,24 +14,33 @@ use crate::{
 };
 
 /// Why an exchange has no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WireError {
-    /// The connection ended before the first byte of an answer.
-    ClosedEarly,
+    /// The connection ended before the first byte of an answer; with the reason, where there is more to say.
+    ClosedEarly(Option<String>),
     /// The connection ended in the middle of an answer.
-    Closed,
-    /// The answer is not HTTP.
-    Protocol,
+    Closed(Option<String>),
+    /// The answer is not HTTP, or larger than is accepted.
+    Protocol(String),
     /// The deadline passed.
     Expired,
 }
 
 impl WireError {
-    pub(crate) fn failure(self) -> Failure {
+    pub(crate) fn failure(&self) -> Failure {
         match self {
-            Self::ClosedEarly | Self::Closed => Failure::Closed,
-            Self::Protocol => Failure::Protocol,
+            Self::ClosedEarly(_) | Self::Closed(_) => Failure::Closed,
+            Self::Protocol(_) => Failure::Protocol,
             Self::Expired => Failure::Timeout,
+        }
+    }
+
+    /// What there is to say beyond the kind of failure.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::ClosedEarly(reason) | Self::Closed(reason) => reason.as_deref(),
+            Self::Protocol(reason) => Some(reason),
+            Self::Expired => None,
         }
     }
 }

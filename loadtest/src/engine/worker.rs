@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     plan::{CatchUp, Engine, Load, Plan},
-    record::{Interval, Moment, Recorder},
+    record::{Failure, Interval, Moment, Outcome, Recorder},
     schedule::{Schedule, nanos},
 };
 
@@ -185,6 +185,15 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// The outcome of a request that failed, and a note of the reason.
+    pub(crate) fn failed(&self, job: Job, failure: Failure, reason: Option<&str>) -> Outcome {
+        if let Some(reason) = reason {
+            let mut recorder = self.recorder.borrow_mut();
+            recorder.failed_because(job.intended, failure, reason);
+        }
+        Outcome::Failed(failure)
     }
 
     /// Notes that a lane has no request, and sees to it that the next due one finds it.

@@ -1,6 +1,6 @@
 //! The chunked transfer coding (RFC 9112, 7.1), decoded byte by byte where it must be and by slices where it can be.
 
-use super::response::ProtocolError;
+use super::error::ProtocolError;
 
 /// Bytes that a size line's extensions, or all trailers together, may take.
 const MAX_OVERHEAD: usize = 16 * 1024;

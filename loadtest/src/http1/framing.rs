@@ -1,11 +1,23 @@
 //! The headers that frame an answer's body.
 
-use super::response::{ProtocolError, Visitor};
+use super::{error::ProtocolError, response::Visitor};
+
+/// What says where an answer's body ends (RFC 9112, 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyFraming {
+    /// So many bytes; zero where there is no body.
+    Length(u64),
+    /// The chunked coding.
+    Chunked,
+    /// The connection's end.
+    UntilClose,
+}
 
 /// The headers that say where an answer ends and whether the connection lives on.
 #[derive(Default)]
 pub(super) struct Framing {
     pub(super) length: Option<u64>,
+    /// Whether the last transfer coding is `chunked`; none without a coding.
     pub(super) chunked: Option<bool>,
     pub(super) close: bool,
     pub(super) keep_alive: bool,
@@ -17,14 +29,18 @@ impl Framing {
         visitor: &mut impl Visitor,
     ) -> Result<Self, ProtocolError> {
         let mut framing = Self::default();
+        let (mut is_coded, mut ends_chunked) = (false, false);
         for header in headers {
             match header.name.len() {
                 14 if header.name.eq_ignore_ascii_case("content-length") => {
                     framing.length(header.value)?;
                 }
                 17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                    let last = tokens(header.value).last().unwrap_or_default();
-                    framing.chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
+                    for token in tokens(header.value) {
+                        // `identity` was the name of no coding (RFC 2616, 3.6); servers still send it.
+                        is_coded |= !token.eq_ignore_ascii_case(b"identity");
+                        ends_chunked = token.eq_ignore_ascii_case(b"chunked");
+                    }
                 }
                 10 if header.name.eq_ignore_ascii_case("connection") => {
                     for token in tokens(header.value) {
@@ -36,6 +52,7 @@ impl Framing {
             }
             visitor.header(header.name, header.value);
         }
+        framing.chunked = is_coded.then_some(ends_chunked);
         Ok(framing)
     }
 

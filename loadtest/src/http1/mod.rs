@@ -3,9 +3,18 @@
 //! It never touches a socket.
 
 pub(crate) mod chunked;
+mod error;
 mod framing;
+mod parsed;
 pub(crate) mod request;
 pub(crate) mod response;
 
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod splits;
+
+pub use error::ProtocolError;
+pub(crate) use error::{MAX_HEAD, MAX_HEADERS};
+pub use framing::BodyFraming;
+pub use parsed::{ParsedResponse, parse_response};

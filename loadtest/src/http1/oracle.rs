@@ -100,7 +100,7 @@ async fn hypers(pieces: &[&[u8]], method: &str, close: bool) -> Option<(Read, bo
     answer
 }
 
-fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+pub(super) fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
     at.extend([0, bytes.len()]);
     at.sort_unstable();
@@ -161,7 +161,7 @@ fn framed() -> impl Strategy<Value = (String, Vec<u8>)> {
     ]
 }
 
-fn answers() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn answers() -> impl Strategy<Value = Vec<u8>> {
     let status = prop_oneof![
         Just(200),
         Just(204),
@@ -183,7 +183,7 @@ fn answers() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Answers with some bytes changed, taken out, or repeated.
-fn damaged() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let damage = (
         any::<prop::sample::Index>(),
         0..4_u8,
@@ -242,13 +242,5 @@ proptest! {
             (None, _) => {}
             (Some(own), None) => prop_assert!(false, "read {own:?}, which hyper refuses: {:?}", String::from_utf8_lossy(&bytes)),
         }
-    }
-
-    #[test]
-    fn no_bytes_at_all_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
-        ours(&cut(&bytes, &cuts), false);
-        let mut head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
-        head.extend_from_slice(&bytes);
-        ours(&cut(&head, &cuts), false);
     }
 }

@@ -2,32 +2,11 @@
 
 use std::mem::MaybeUninit;
 
-use super::{chunked::Chunked, framing::Framing};
-
-/// The largest status line and headers accepted, in bytes.
-pub(crate) const MAX_HEAD: usize = 64 * 1024;
-const MAX_HEADERS: usize = 128;
-
-/// An answer that is not HTTP/1.x as RFC 9112 has it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ProtocolError {
-    #[error("the answer is not HTTP/1: {0}")]
-    Head(httparse::Error),
-    #[error("the answer's head is larger than 64 KiB")]
-    HeadTooLarge,
-    #[error("the answer's content-length is not one number")]
-    Length,
-    #[error("the answer has a transfer-encoding, which HTTP/1.0 does not have")]
-    OldCoding,
-    #[error("the answer has a status below 100")]
-    Status,
-    #[error("the answer switches protocols, which was not asked for")]
-    Switch,
-    #[error("a chunk is malformed: {0}")]
-    Chunk(&'static str),
-    #[error("the connection was closed in the middle of an answer")]
-    Truncated,
-}
+use super::{
+    chunked::Chunked,
+    error::{MAX_HEAD, MAX_HEADERS, ProtocolError},
+    framing::{BodyFraming, Framing},
+};
 
 /// Receives the parts of an answer.
 pub(crate) trait Visitor {
@@ -45,6 +24,13 @@ pub(crate) struct Answer {
     pub(crate) keep_alive: bool,
 }
 
+/// Receives nothing.
+pub(super) struct Nobody;
+
+impl Visitor for Nobody {
+    fn header(&mut self, _name: &str, _value: &[u8]) {}
+}
+
 #[derive(Debug)]
 enum Body {
     /// The head is not complete.
@@ -60,6 +46,7 @@ pub(crate) struct Decoder {
     /// The beginning of a head that arrived in pieces.
     carry: Vec<u8>,
     body: Body,
+    framing: BodyFraming,
     answer: Answer,
     begun: bool,
     bodiless: bool,
@@ -75,6 +62,7 @@ impl Decoder {
         Self {
             carry: Vec::new(),
             body: Body::Head,
+            framing: BodyFraming::Length(0),
             answer,
             begun: false,
             bodiless,
@@ -84,6 +72,11 @@ impl Decoder {
     /// Whether a byte of the current answer has arrived.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun
+    }
+
+    /// How the body of the last head that was read is framed.
+    pub(super) fn framing(&self) -> BodyFraming {
+        self.framing
     }
 
     /// Takes bytes. On a complete answer returns it with the number of bytes used, and is ready for the next.
@@ -130,10 +123,15 @@ impl Decoder {
 
     /// The connection was closed: ends an answer that is delimited by that, and is an error in any other.
     pub(crate) fn eof(&mut self) -> Result<Answer, ProtocolError> {
-        match self.body {
-            Body::UntilClose => Ok(self.finish()),
-            _ => Err(ProtocolError::Truncated),
+        if let Body::UntilClose = self.body {
+            return Ok(self.finish());
         }
+        // The last pieces of a head without a line feed were not looked at.
+        let carry = std::mem::take(&mut self.carry);
+        if matches!(self.body, Body::Head) && !carry.is_empty() {
+            self.parse(&carry, &mut Nobody)?;
+        }
+        Err(ProtocolError::Truncated)
     }
 
     fn finish(&mut self) -> Answer {
@@ -142,40 +140,42 @@ impl Decoder {
         self.answer
     }
 
-    /// Reads a head; none when more bytes are needed, else how many of `input` it used.
+    /// Reads a head; none when more bytes are needed, else how many of `input` it used. What comes of it does not
+    /// depend on how the bytes were cut.
     fn head(
         &mut self,
         input: &[u8],
         visitor: &mut impl Visitor,
     ) -> Result<Option<usize>, ProtocolError> {
         let before = self.carry.len();
-        if before == 0 {
-            let used = self.parse(input, visitor)?;
+        let room = MAX_HEAD - before;
+        let taken = &input[..input.len().min(room)];
+        let used = if before == 0 {
+            let used = self.parse(taken, visitor)?;
             if used.is_none() {
-                self.keep(input)?;
+                self.carry.extend_from_slice(taken);
             }
-            return Ok(used);
+            used
+        } else {
+            self.carry.extend_from_slice(taken);
+            // A head ends in a line feed: without one there is no need to look.
+            if taken.contains(&b'\n') || input.len() > room {
+                let carry = std::mem::take(&mut self.carry);
+                let used = self.parse(&carry, visitor)?;
+                self.carry = carry;
+                used
+            } else {
+                None
+            }
+        };
+        match used {
+            Some(used) => {
+                self.carry.clear();
+                Ok(Some(used - before))
+            }
+            None if input.len() > room => Err(ProtocolError::HeadTooLarge),
+            None => Ok(None),
         }
-        self.keep(input)?;
-        // A head ends in a line feed: without one there is no need to look.
-        if !input.contains(&b'\n') {
-            return Ok(None);
-        }
-        let carry = std::mem::take(&mut self.carry);
-        let used = self.parse(&carry, visitor)?;
-        self.carry = carry;
-        if used.is_some() {
-            self.carry.clear();
-        }
-        Ok(used.map(|used| used - before))
-    }
-
-    fn keep(&mut self, input: &[u8]) -> Result<(), ProtocolError> {
-        if self.carry.len() + input.len() > MAX_HEAD {
-            return Err(ProtocolError::HeadTooLarge);
-        }
-        self.carry.extend_from_slice(input);
-        Ok(())
     }
 
     fn parse(
@@ -187,7 +187,7 @@ impl Decoder {
         let mut response = httparse::Response::new(&mut []);
         let parsed = httparse::ParserConfig::default()
             .parse_response_with_uninit_headers(&mut response, bytes, &mut storage)
-            .map_err(ProtocolError::Head)?;
+            .map_err(|error| ProtocolError::of_head(error, bytes))?;
         let httparse::Status::Complete(used) = parsed else {
             return Ok(None);
         };
@@ -203,25 +203,28 @@ impl Decoder {
         let modern = response.version == Some(1);
         let keep_alive = !framing.close && (modern || framing.keep_alive);
         self.answer = Answer { status, keep_alive };
-        self.body = if self.bodiless || matches!(status, 204 | 304) {
-            Body::Length(0)
-        } else if framing.chunked.is_some() && !modern {
-            // Such an answer cannot be trusted to end where it says (RFC 9112, 6.1).
-            return Err(ProtocolError::OldCoding);
-        } else if let Some(chunked) = framing.chunked {
-            if chunked {
-                // A length beside a coding may be smuggling: the connection is not used again (RFC 9112, 6.3).
-                self.answer.keep_alive &= framing.length.is_none();
-                Body::Chunked(Chunked::new())
-            } else {
+        self.framing = if self.bodiless || matches!(status, 204 | 304) {
+            BodyFraming::Length(0)
+        } else {
+            match (framing.chunked, framing.length) {
+                // Such an answer cannot be trusted to end where it says (RFC 9112, 6.1).
+                (Some(_), _) if !modern => return Err(ProtocolError::OldCoding),
+                (Some(true), length) => {
+                    // A length beside a coding may be smuggling: the connection is not used again (RFC 9112, 6.3).
+                    self.answer.keep_alive &= length.is_none();
+                    BodyFraming::Chunked
+                }
+                (None, Some(length)) => BodyFraming::Length(length),
+                (Some(false), _) | (None, None) => BodyFraming::UntilClose,
+            }
+        };
+        self.body = match self.framing {
+            BodyFraming::Length(length) => Body::Length(length),
+            BodyFraming::Chunked => Body::Chunked(Chunked::new()),
+            BodyFraming::UntilClose => {
                 self.answer.keep_alive = false;
                 Body::UntilClose
             }
-        } else if let Some(length) = framing.length {
-            Body::Length(length)
-        } else {
-            self.answer.keep_alive = false;
-            Body::UntilClose
         };
         Ok(Some(used))
     }
@@ -229,7 +232,8 @@ impl Decoder {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Decoder, ProtocolError, Visitor};
+    use super::{Answer, Decoder, Visitor};
+    use crate::http1::ProtocolError;
 
     #[derive(Default)]
     struct Seen(Vec<u8>, Vec<String>);
@@ -303,6 +307,31 @@ mod tests {
             ),
             ("HTTP/1.1 200 OK\r\n\r\nhi", ok(false), "hi"),
             (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nhi",
+                ok(true),
+                "hi",
+            ),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: Identity, identity\r\n\r\nhi",
+                ok(false),
+                "hi",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nhi",
+                ok(false),
+                "hi",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+                ok(true),
+                "hi",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 1\r\n\r\nhi",
+                ok(false),
+                "hi",
+            ),
+            (
                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
                 ok(true),
                 "",
@@ -349,6 +378,7 @@ mod tests {
     #[test]
     fn malformed_answers_are_refused() {
         let long = format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(70_000));
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(129));
         for (text, error) in [
             (
                 "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi",
@@ -372,8 +402,12 @@ mod tests {
             ),
             ("HTTP/1.1 200", ProtocolError::Truncated),
             (&long, ProtocolError::HeadTooLarge),
+            (&many, ProtocolError::TooManyHeaders),
+            ("\u{15}\u{3}\u{1}\0\u{2}\u{2}F", ProtocolError::Tls),
         ] {
-            assert_eq!(decode(text, 1000, false), Err(error), "{text:.60?}");
+            for step in [1, 1000, 100_000] {
+                assert_eq!(decode(text, step, false), Err(error), "{text:.60?}");
+            }
         }
     }
 

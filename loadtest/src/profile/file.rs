@@ -5,17 +5,34 @@ use std::{fs, path::Path, time::Duration};
 use serde::Deserialize;
 
 use super::{Profile, Shape, Stage, parse::MAX_RATE};
+use crate::text::{ColumnError, LONGEST};
 
 /// A profile file that was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileFileError {
     /// The file could not be read.
-    #[error("cannot read {path}: {reason}")]
+    #[error("cannot read {path}")]
     Read {
         /// The file.
         path: String,
         /// What the system said.
-        reason: std::io::Error,
+        source: std::io::Error,
+    },
+    /// The file is not the TOML that a profile is.
+    #[error("{path} is not a profile in TOML, such as stages = [\"10s@50\", \"60s:50..400\"]")]
+    Toml {
+        /// The file.
+        path: String,
+        /// What the parser said.
+        source: toml::de::Error,
+    },
+    /// The file's stages are not a profile.
+    #[error("the stages of {path}")]
+    Stages {
+        /// The file.
+        path: String,
+        /// Why they were refused.
+        source: ColumnError,
     },
     /// The file's content is not a profile.
     #[error("{path}: {reason}")]
@@ -42,14 +59,10 @@ impl Profile {
     /// comments.
     pub fn from_file(path: &Path) -> Result<Self, ProfileFileError> {
         let shown = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|reason| ProfileFileError::Read {
+        let text = fs::read_to_string(path).map_err(|source| ProfileFileError::Read {
             path: shown.clone(),
-            reason,
+            source,
         })?;
-        let content = |reason: String| ProfileFileError::Content {
-            path: shown.clone(),
-            reason,
-        };
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("csv") => {
                 Self::from_csv(&text).map_err(|(line, reason)| ProfileFileError::Content {
@@ -59,13 +72,20 @@ impl Profile {
             }
             Some("toml") => {
                 let file: File =
-                    toml::from_str(&text).map_err(|error| content(error.to_string()))?;
-                file.stages
-                    .join(", ")
-                    .parse()
-                    .map_err(|error| content(format!("stages: {error}")))
+                    toml::from_str(&text).map_err(|source| ProfileFileError::Toml {
+                        path: shown.clone(),
+                        source,
+                    })?;
+                let profile = file.stages.join(", ").parse();
+                profile.map_err(|source| ProfileFileError::Stages {
+                    path: shown,
+                    source,
+                })
             }
-            _ => Err(content("a profile file ends in .toml or .csv".to_owned())),
+            _ => Err(ProfileFileError::Content {
+                path: shown,
+                reason: "a profile file ends in .toml or .csv".to_owned(),
+            }),
         }
     }
 
@@ -99,6 +119,9 @@ impl Profile {
                 ));
             }
             let before = last.unwrap_or((0.0, rate));
+            if seconds > LONGEST.as_secs_f64() {
+                return Err((index + 1, format!("{seconds} seconds are more than a year")));
+            }
             let gap = Duration::try_from_secs_f64(seconds - before.0).map_err(|_| {
                 (
                     index + 1,
@@ -133,13 +156,13 @@ impl Profile {
 mod tests {
     use std::{fs, path::PathBuf};
 
-    use crate::profile::Profile;
+    use crate::{profile::Profile, text::with_causes};
 
     fn read(name: &str, content: &str) -> Result<Profile, String> {
         let folder = tempfile::tempdir().expect("a folder");
         let path: PathBuf = folder.path().join(name);
         fs::write(&path, content).expect("written");
-        Profile::from_file(&path).map_err(|error| error.to_string())
+        Profile::from_file(&path).map_err(|error| with_causes(&error))
     }
 
     #[test]
@@ -162,6 +185,12 @@ mod tests {
             ("t.csv", "0,10\nx,5\n", "t.csv:2: expected two numbers"),
             ("t.csv", "5,10\n3,10\n", "t.csv:2: time runs backwards"),
             ("t.csv", "0,-1\n", "t.csv:1: the rate -1"),
+            (
+                "t.csv",
+                "0,5\n1e30,5\n",
+                "t.csv:2: 1000000000000000000000000000000 seconds",
+            ),
+            ("t.csv", "NaN,5\n", "t.csv:1: time runs backwards"),
             ("t.csv", "seconds,rate\n", "no request"),
             ("p.toml", "stages = [\"10s@x\"]", "expected a rate"),
             ("p.toml", "stage = []", "unknown field"),

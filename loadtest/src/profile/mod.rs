@@ -99,7 +99,8 @@ stages separated by commas, rates in requests per second:
 
     /// The sum of the stages' durations.
     pub fn duration(&self) -> Duration {
-        self.stages.iter().map(|stage| stage.duration).sum()
+        let durations = self.stages.iter().map(|stage| stage.duration);
+        durations.fold(Duration::ZERO, Duration::saturating_add)
     }
 
     /// The number of requests asked for in all.

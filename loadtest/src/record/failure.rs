@@ -105,7 +105,7 @@ impl Failure {
             Self::Tls => "the TLS handshake failed",
             Self::Timeout => "no complete answer within --timeout",
             Self::Closed => "the connection was closed before the answer was complete",
-            Self::Protocol => "the answer was not valid HTTP",
+            Self::Protocol => "the answer was not HTTP/1 or HTTP/2, or too large",
             Self::LocalPorts => {
                 "no local port was left: keep connections longer (--connection-max-age)"
             }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::AddAssign, sync::Arc, time::Duration};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, add, new_histogram};
+use super::{Failure, Reasons, add, new_histogram};
 
 /// How a request ended, as far as its times are kept apart: answers of one kind say nothing about another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -156,6 +156,9 @@ pub(crate) struct Counts {
     /// Requests that ended with a status below 400.
     pub(crate) ok: u64,
     pub(crate) failures: BTreeMap<Failure, u64>,
+    /// The failures' reasons, as far as there is more to say than their kind.
+    #[serde(default)]
+    pub(crate) reasons: Reasons,
     pub(crate) statuses: BTreeMap<u16, u64>,
     /// Requests that waited because every connection was busy.
     pub(crate) queued: u64,
@@ -179,6 +182,7 @@ impl Counts {
         for (failure, count) in &other.failures {
             *self.failures.entry(*failure).or_default() += count;
         }
+        self.reasons.add(&other.reasons);
         for (status, count) in &other.statuses {
             *self.statuses.entry(*status).or_default() += count;
         }

@@ -6,6 +6,7 @@ mod collector;
 mod failure;
 mod interval;
 mod progress;
+mod reasons;
 mod recorder;
 mod series;
 mod summary;
@@ -20,6 +21,7 @@ pub use {
     failure::Failure,
     interval::{Accounts, Class, Tag},
     progress::{BackendProgress, Latency, Progress},
+    reasons::Reasons,
     series::Point,
     summary::{BackendSummary, Histograms, StageSummary, Summary, Warning},
 };

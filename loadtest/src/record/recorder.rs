@@ -146,6 +146,13 @@ impl Recorder {
         self.counts.accounts.abandoned += requests;
     }
 
+    /// A request failed, and there is more to say than how.
+    pub(crate) fn failed_because(&mut self, intended: u64, failure: Failure, reason: &str) {
+        if self.is_counted(intended) {
+            self.counts.reasons.count(failure, reason, 1);
+        }
+    }
+
     /// A request ended.
     pub(crate) fn ended(&mut self, times: Times, outcome: Outcome, backend: BackendId) {
         self.in_flight -= 1;

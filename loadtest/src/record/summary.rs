@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::{Accounts, Class, Counts, Failure, Latency, Point, Tag, Timed, add, new_histogram};
+use super::{
+    Accounts, Class, Counts, Failure, Latency, Point, Reasons, Tag, Timed, add, new_histogram,
+};
 use crate::text::show_nanos;
 
 /// A backend over the whole run.
@@ -102,6 +104,9 @@ pub struct Summary {
     pub ok: u64,
     /// Requests that failed, by kind.
     pub failures: BTreeMap<Failure, u64>,
+    /// The failures' reasons, as far as there is more to say than their kind.
+    #[serde(default)]
+    pub reasons: Reasons,
     /// Answers by status.
     pub statuses: BTreeMap<u16, u64>,
     /// Requests that waited because every connection was busy.
@@ -155,6 +160,11 @@ impl Summary {
         }
     }
 
+    /// Whether requests were to be sent, and not one of them succeeded.
+    pub fn failed_wholly(&self) -> bool {
+        self.ok == 0 && self.accounts.scheduled > 0
+    }
+
     /// Requests per second that were started.
     pub fn rate(&self) -> f64 {
         let seconds = self.planned.min(self.elapsed);
@@ -170,6 +180,7 @@ impl Summary {
         self.warm_up = counts.warm_up;
         self.ok = counts.ok;
         self.failures = counts.failures;
+        self.reasons = counts.reasons;
         self.statuses = counts.statuses;
         self.queued = counts.queued;
         self.retried = counts.retried;
@@ -235,60 +246,73 @@ impl Summary {
 
     /// Finds the reasons to doubt the numbers.
     pub(crate) fn set_warnings(&mut self, open_loop: bool) {
-        let mut warn = |kind: &str, text: String| {
-            self.warnings.push(Warning {
+        let generator = open_loop.then(|| self.generator_warnings());
+        let found = generator.into_iter().flatten().chain(self.load_warnings());
+        self.warnings = found
+            .map(|(kind, text)| Warning {
                 kind: kind.to_owned(),
                 text,
-            });
-        };
-        if open_loop && self.own_lag.p99 > 2_000_000 {
+            })
+            .collect();
+    }
+
+    fn generator_warnings(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        if self.own_lag.p99 > 2_000_000 {
             let lag = show_nanos(self.own_lag.p99);
-            warn(
-                "generator_late",
-                format!(
-                    "the generator itself started 1 % of the requests more than {lag} late though a connection was free: this machine is too busy for this rate"
-                ),
+            let text = format!(
+                "the generator itself started 1 % of the requests more than {lag} late though a connection was free: this machine is too busy for this rate"
             );
+            found.push(("generator_late", text));
         }
-        if open_loop && self.busiest_worker > 0.9 {
-            warn(
-                "generator_busy",
-                format!(
-                    "a worker thread used {:.0} % of its core: the generator may have been the bottleneck; use more --threads or more machines",
-                    self.busiest_worker * 100.0
-                ),
+        if self.busiest_worker > 0.9 {
+            let text = format!(
+                "a worker thread used {:.0} % of its core: the generator may have been the bottleneck; use more --threads or more machines",
+                self.busiest_worker * 100.0
             );
+            found.push(("generator_busy", text));
         }
         let started = self.accounts.started().max(1);
-        if open_loop && self.queued * 1000 > started {
-            warn(
-                "connections_exhausted",
-                format!(
-                    "{:.1} % of the requests waited because every connection was busy (their waiting counts); raise --connections if users would not share them",
-                    self.queued as f64 * 100.0 / started as f64
-                ),
+        if self.queued * 1000 > started {
+            let text = format!(
+                "{:.1} % of the requests waited because every connection was busy (their waiting counts); raise --connections if users would not share them",
+                self.queued as f64 * 100.0 / started as f64
             );
+            found.push(("connections_exhausted", text));
         }
+        found
+    }
+
+    fn load_warnings(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
         let lost = self.accounts.skipped + self.accounts.abandoned;
         if lost > 0 {
-            warn(
-                "not_delivered",
-                format!(
-                    "{lost} of {} requests were never sent ({} skipped, {} abandoned at the end)",
-                    self.accounts.scheduled, self.accounts.skipped, self.accounts.abandoned
-                ),
+            let text = format!(
+                "{lost} of {} requests were never sent ({} skipped, {} not sent before the end)",
+                self.accounts.scheduled, self.accounts.skipped, self.accounts.abandoned
             );
+            found.push(("not_delivered", text));
+        }
+        // 304 sends nobody elsewhere: it says that nothing changed.
+        let redirects = self.statuses.range(300..400);
+        let redirects: u64 = redirects
+            .filter_map(|(status, count)| (*status != 304).then_some(*count))
+            .sum();
+        if redirects > 0 {
+            let text = format!(
+                "{redirects} answers were redirects (3xx), which are not followed: give the address that they lead to"
+            );
+            found.push(("redirected", text));
         }
         for failure in [Failure::LocalPorts, Failure::OpenFiles] {
             if let Some(count) = self.failures.get(&failure) {
-                warn(
-                    "client_limit",
-                    format!(
-                        "{count} requests failed on this machine: {}",
-                        failure.explain()
-                    ),
+                let text = format!(
+                    "{count} requests failed on this machine: {}",
+                    failure.explain()
                 );
+                found.push(("client_limit", text));
             }
         }
+        found
     }
 }

@@ -65,11 +65,11 @@ fn rate(summary: &Summary) -> Chart {
     let per_second = |count: f64, point: &Point| count / point.seconds;
     Chart {
         title: "Rate",
-        note: "Requests per second: asked for by the profile, sent, and answered with a status below 400.",
+        note: "Requests per second: the target of the profile, sent, and answered with a status below 400.",
         x: Scale::Seconds,
         y: Scale::Linear,
         lines: vec![
-            over_time(summary, "asked", 1, |point| per_second(point.asked, point)),
+            over_time(summary, "target", 1, |point| per_second(point.asked, point)),
             over_time(summary, "sent", 0, |point| {
                 per_second(point.started as f64, point)
             }),

@@ -34,16 +34,24 @@ pub fn to_json(summary: &Summary, thresholds: &[Verdict]) -> String {
         .unwrap_or_else(|error| unreachable!("a report is valid JSON: {error}"))
 }
 
+/// A text that is not a report of this version.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// It is not JSON, or lacks what a report has.
+    #[error("this is not a report written with --json")]
+    Json(#[from] serde_json::Error),
+    /// It is a report of another version.
+    #[error("its schema is {0:?}; this program reads {SCHEMA:?}")]
+    Schema(String),
+}
+
 /// Reads a report of this version.
-pub fn read_json(text: &str) -> Result<Report, String> {
-    let report: Report = serde_json::from_str(text).map_err(|error| error.to_string())?;
+pub fn read_json(text: &str) -> Result<Report, ReportError> {
+    let report: Report = serde_json::from_str(text)?;
     if report.schema == SCHEMA {
         Ok(report)
     } else {
-        Err(format!(
-            "its schema is {:?}; this program reads {SCHEMA:?}",
-            report.schema
-        ))
+        Err(ReportError::Schema(report.schema))
     }
 }
 
@@ -85,6 +93,7 @@ mod tests {
         assert!(
             read_json(&text.replace(SCHEMA, "loadtest.report/9"))
                 .expect_err("newer")
+                .to_string()
                 .contains("/9")
         );
     }

@@ -1,6 +1,8 @@
 //! Runs of several machines, or one after another, as one: exact, because histograms and counters add.
 
-use std::{collections::BTreeMap, fs, io::Cursor, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, error::Error, fs, io::Cursor, path::Path, sync::Arc, time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hdrhistogram::{Histogram, serialization::Deserializer};
@@ -12,22 +14,22 @@ use crate::record::{Class, Levels, Part, Summary, Tag, Timed, Totals, add};
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {reason}")]
+    #[error("cannot read {path}")]
     Read {
         /// The file.
         path: String,
         /// What the system said.
-        reason: std::io::Error,
+        source: std::io::Error,
     },
     /// A line is not what this program writes.
-    #[error("{path}:{line}: {reason}")]
+    #[error("{path}:{line} is not a line that --hlog writes")]
     Line {
         /// The file.
         path: String,
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
-        reason: String,
+        source: LineError,
     },
     /// The log has no tick.
     #[error("{path}: no interval of loadtest in this file (was it written with --hlog?)")]
@@ -36,6 +38,8 @@ pub enum LogError {
         path: String,
     },
 }
+
+type LineError = Box<dyn Error + Send + Sync>;
 
 struct Logged {
     plan: Option<PlanLine>,
@@ -106,19 +110,19 @@ fn merged_settings(plans: &[&PlanLine]) -> BTreeMap<String, String> {
 
 fn read(path: &Path) -> Result<Logged, LogError> {
     let shown = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|reason| LogError::Read {
+    let text = fs::read_to_string(path).map_err(|source| LogError::Read {
         path: shown.clone(),
-        reason,
+        source,
     })?;
     let mut log = Logged {
         plan: None,
         ticks: Vec::new(),
     };
     for (index, line) in text.lines().enumerate() {
-        read_line(line, &mut log).map_err(|reason| LogError::Line {
+        read_line(line, &mut log).map_err(|source| LogError::Line {
             path: shown.clone(),
             line: index + 1,
-            reason,
+            source,
         })?;
     }
     if log.ticks.is_empty() {
@@ -128,15 +132,15 @@ fn read(path: &Path) -> Result<Logged, LogError> {
     }
 }
 
-fn read_line(line: &str, log: &mut Logged) -> Result<(), String> {
+fn read_line(line: &str, log: &mut Logged) -> Result<(), LineError> {
     let comment = |prefix: &str| {
         line.strip_prefix(prefix)
             .and_then(|rest| rest.strip_suffix(']'))
     };
     if let Some(json) = comment(PLAN_COMMENT) {
-        log.plan = Some(serde_json::from_str(json).map_err(|error| error.to_string())?);
+        log.plan = Some(serde_json::from_str(json)?);
     } else if let Some(json) = comment(TICK_COMMENT) {
-        let tick: TickLine = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let tick: TickLine = serde_json::from_str(json)?;
         let mut part = Part::new();
         part.counts = tick.counts.clone();
         log.ticks.push((tick, part));
@@ -154,16 +158,12 @@ fn read_line(line: &str, log: &mut Logged) -> Result<(), String> {
     Ok(())
 }
 
-fn decode(encoded: &str) -> Result<Histogram<u64>, String> {
-    let bytes = STANDARD
-        .decode(encoded)
-        .map_err(|error| error.to_string())?;
-    Deserializer::new()
-        .deserialize(&mut Cursor::new(bytes))
-        .map_err(|error| error.to_string())
+fn decode(encoded: &str) -> Result<Histogram<u64>, LineError> {
+    let bytes = STANDARD.decode(encoded)?;
+    Ok(Deserializer::new().deserialize(&mut Cursor::new(bytes))?)
 }
 
-fn put(part: &mut Part, tag: &str, histogram: &Histogram<u64>) -> Result<(), String> {
+fn put(part: &mut Part, tag: &str, histogram: &Histogram<u64>) -> Result<(), LineError> {
     let fields: Vec<&str> = tag.splitn(3, '/').collect();
     match fields[..] {
         ["send_lag"] => add(&mut part.send_lag, histogram),
@@ -189,7 +189,7 @@ fn put(part: &mut Part, tag: &str, histogram: &Histogram<u64>) -> Result<(), Str
                 histogram,
             );
         }
-        _ => return Err(format!("the tag {tag:?} is not one of loadtest's")),
+        _ => return Err(format!("the tag {tag:?} is not one of loadtest's").into()),
     }
     Ok(())
 }

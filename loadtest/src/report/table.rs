@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::{
-    record::{Latency, Summary},
+    record::{Class, Latency, Summary},
     text::show_nanos,
     threshold::Verdict,
 };
 
-/// Writes the report as text of at most 100 columns.
+/// Writes the report as text that fits 80 columns, but for names, reasons and counts that are longer.
 pub fn table(summary: &Summary, verdicts: &[Verdict]) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -31,7 +31,7 @@ fn write_table(out: &mut String, summary: &Summary, verdicts: &[Verdict]) -> std
     writeln!(out)?;
     writeln!(
         out,
-        "{:<14}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+        "{:<14}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}",
         "", "count", "mean", "p50", "p90", "p99", "p99.9", "max"
     )?;
     for (name, latency) in [
@@ -47,11 +47,11 @@ fn write_table(out: &mut String, summary: &Summary, verdicts: &[Verdict]) -> std
         .iter()
         .filter(|(class, _)| class.name() != "ok")
     {
-        write_latency(out, &format!("  {}", class.name()), latency)?;
+        write_latency(out, class_row(*class), latency)?;
     }
     writeln!(
         out,
-        "Response time counts from the intended start; service time from the first byte sent."
+        "Response time counts from the intended start, service time from the first byte."
     )?;
     write_failures(out, summary)?;
     write_stages(out, summary)?;
@@ -77,24 +77,33 @@ fn write_accounts(out: &mut String, summary: &Summary) -> std::fmt::Result {
     let accounts = &summary.accounts;
     writeln!(
         out,
-        "scheduled {} = sent {} + late {} + skipped {} + abandoned {}   ({:.2} % delivered, {:.1}/s)",
-        accounts.scheduled,
-        accounts.sent,
-        accounts.late,
-        accounts.skipped,
-        accounts.abandoned,
-        accounts.delivered() * 100.0,
-        summary.rate(),
+        "scheduled {} = sent {} + late {} + skipped {} + abandoned {}",
+        accounts.scheduled, accounts.sent, accounts.late, accounts.skipped, accounts.abandoned,
     )?;
     writeln!(
         out,
-        "succeeded {}, failed {} ({:.3} %), in {:.2} s over {} connections; {:.1} MB received",
-        summary.ok,
-        summary.failed(),
-        summary.error_rate() * 100.0,
+        "{:.2} % delivered at {:.1}/s in {:.1} s, {} connections, {:.1} MB received",
+        accounts.delivered() * 100.0,
+        summary.rate(),
         summary.elapsed,
         summary.connected,
         summary.bytes_received as f64 / 1e6,
+    )?;
+    let statuses = summary.statuses.iter();
+    let statuses: Vec<String> = statuses
+        .map(|(status, count)| format!("{status}: {count}"))
+        .collect();
+    writeln!(
+        out,
+        "succeeded {}, failed {} ({:.3} %)\nstatus {}",
+        summary.ok,
+        summary.failed(),
+        summary.error_rate() * 100.0,
+        if statuses.is_empty() {
+            "none".to_owned()
+        } else {
+            statuses.join(", ")
+        },
     )?;
     if summary.warm_up > 0 {
         writeln!(
@@ -117,7 +126,7 @@ fn write_latency(out: &mut String, name: &str, latency: &Latency) -> std::fmt::R
     if latency.count == 0 {
         return Ok(());
     }
-    write!(out, "{name:<14}{:>10}", latency.count)?;
+    write!(out, "{name:<14}{:>9}", latency.count)?;
     for nanos in [
         latency.mean,
         latency.p50,
@@ -126,9 +135,19 @@ fn write_latency(out: &mut String, name: &str, latency: &Latency) -> std::fmt::R
         latency.p999,
         latency.max,
     ] {
-        write!(out, "{:>10}", show_nanos(nanos))?;
+        write!(out, "{:>9}", show_nanos(nanos))?;
     }
     writeln!(out)
+}
+
+fn class_row(class: Class) -> &'static str {
+    match class {
+        Class::Ok => "  ok",
+        Class::Client => "  4xx",
+        Class::Server => "  5xx",
+        Class::Timeout => "  timeouts",
+        Class::Error => "  no answer",
+    }
 }
 
 fn write_failures(out: &mut String, summary: &Summary) -> std::fmt::Result {
@@ -138,14 +157,9 @@ fn write_failures(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(out, "\nfailures")?;
     for (failure, count) in &summary.failures {
         writeln!(out, "{count:>12}  {failure}: {}", failure.explain())?;
-    }
-    let statuses: Vec<String> = summary
-        .statuses
-        .iter()
-        .map(|(status, count)| format!("{status}: {count}"))
-        .collect();
-    if !statuses.is_empty() {
-        writeln!(out, "              statuses: {}", statuses.join(", "))?;
+        for (reason, count) in summary.reasons.of(*failure) {
+            writeln!(out, "{:>14}{count} × {reason}", "")?;
+        }
     }
     Ok(())
 }
@@ -157,7 +171,7 @@ fn write_stages(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(
         out,
         "\n{:<26}{:>10}{:>10}{:>12}{:>10}{:>10}",
-        "stage", "asked", "sent", "delivered", "p50", "p99"
+        "stage", "target", "sent", "delivered", "p50", "p99"
     )?;
     for stage in &summary.stages {
         let delivered = if stage.asked == 0 {
@@ -192,22 +206,107 @@ fn write_backends(out: &mut String, summary: &Summary) -> std::fmt::Result {
     let total: u64 = summary.backends.iter().map(|backend| backend.answers).sum();
     writeln!(
         out,
-        "\n{:<26}{:>10}{:>8}{:>10}{:>10}{:>10}{:>16}",
+        "\n{:<23}{:>9}{:>8}{:>8}{:>9}{:>9}{:>13}",
         "backend", "answers", "share", "failed", "p50", "p99", "seen"
     )?;
     for backend in &summary.backends {
-        let name: String = backend.name.chars().take(25).collect();
+        let name: String = backend.name.chars().take(22).collect();
+        let seen = format!("{:.0}s–{:.0}s", backend.first_seen, backend.last_seen);
         writeln!(
             out,
-            "{name:<26}{:>10}{:>6.1} %{:>10}{:>10}{:>10}{:>8.0}s–{:.0}s",
+            "{name:<23}{:>9}{:>6.1} %{:>8}{:>9}{:>9}{seen:>13}",
             backend.answers,
             backend.answers as f64 * 100.0 / total.max(1) as f64,
             backend.answers - backend.ok,
             show_nanos(backend.response.p50),
             show_nanos(backend.response.p99),
-            backend.first_seen,
-            backend.last_seen,
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+    use crate::record::{Accounts, BackendSummary, Class, Failure, Latency, StageSummary, Summary};
+
+    fn latency(count: u64) -> Latency {
+        Latency {
+            count,
+            mean: 99_900_000,
+            max: 100_000_000_000,
+            ..Latency::default()
+        }
+    }
+
+    fn summary() -> Summary {
+        let mut summary = Summary {
+            ok: 2_000_000,
+            response: latency(3_000_000),
+            accounts: Accounts {
+                scheduled: 3_000_000,
+                sent: 2_900_000,
+                late: 100_000,
+                ..Accounts::default()
+            },
+            statuses: [(200, 1_999_998), (302, 2), (503, 999_998)].into(),
+            failures: [(Failure::Status5xx, 999_998), (Failure::Protocol, 2)].into(),
+            classes: [(Class::Server, latency(999_998))].into(),
+            connected: 12_345,
+            elapsed: 3_600.0,
+            planned: 3_600.0,
+            bytes_received: 9_999_900_000,
+            ..Summary::default()
+        };
+        summary
+            .reasons
+            .count(Failure::Protocol, "the answer has more than 128 headers", 2);
+        summary.stages = vec![
+            StageSummary {
+                stage: "10m:50~400/2m".to_owned(),
+                start: 0.0,
+                seconds: 600.0,
+                asked: 1_500_000,
+                started: 1_500_000,
+                response: latency(1),
+            };
+            2
+        ];
+        summary.backends = vec![BackendSummary {
+            name: "pool-1f3a2-abcde-and-much-more".into(),
+            answers: 3_000_000,
+            ok: 2_000_000,
+            response: latency(1),
+            service: latency(1),
+            first_seen: 1.0,
+            last_seen: 3_600.0,
+        }];
+        summary
+    }
+
+    #[test]
+    fn it_fits_80_columns() {
+        let text = table(&summary(), &[]);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn statuses_are_shown_in_every_run_and_reasons_with_their_failure() {
+        let text = table(&summary(), &[]);
+        assert!(
+            text.contains("status 200: 1999998, 302: 2, 503: 999998"),
+            "{text}"
+        );
+        let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}:\n{text}"));
+        assert!(place("2  protocol: ") < place("2 × the answer has more than 128 headers"));
+        let well = Summary {
+            ok: 5,
+            statuses: [(200, 5)].into(),
+            ..Summary::default()
+        };
+        assert!(table(&well, &[]).contains("status 200: 5\n"));
+        assert!(table(&Summary::default(), &[]).contains("status none\n"));
+    }
 }

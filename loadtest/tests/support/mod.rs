@@ -31,7 +31,7 @@ pub(crate) fn refusing_address() -> (TcpSocket, SocketAddr) {
 /// What the server does.
 #[derive(Clone, Debug)]
 pub(crate) struct Behaviour {
-    /// The value of `x-instance-id`; connections get these in turn.
+    /// The value of `x-instance`; connections get these in turn.
     pub(crate) instances: Vec<String>,
     /// How long each answer takes.
     pub(crate) delay: Duration,
@@ -45,6 +45,8 @@ pub(crate) struct Behaviour {
     pub(crate) status: &'static str,
     /// Ends before the answer's body does.
     pub(crate) truncate: bool,
+    /// Answers with exactly these bytes, and keeps the connection.
+    pub(crate) raw: Option<Vec<u8>>,
 }
 
 /// A server that stands still.
@@ -82,6 +84,7 @@ impl Default for Behaviour {
             drop_at: None,
             status: "200 OK",
             truncate: false,
+            raw: None,
         }
     }
 }
@@ -158,7 +161,7 @@ async fn serve(mut stream: TcpStream, behaviour: Arc<Behaviour>, seen: Arc<Seen>
         let connection = if close { "connection: close\r\n" } else { "" };
         let status = behaviour.status;
         format!(
-            "HTTP/1.1 {status}\r\nx-instance-id: {instance}\r\n{connection}content-length: 13\r\n\r\nHello, world!"
+            "HTTP/1.1 {status}\r\nx-instance: {instance}\r\n{connection}content-length: 13\r\n\r\nHello, world!"
         )
     };
     let (open, last) = (head(false), head(true));
@@ -189,6 +192,12 @@ async fn serve(mut stream: TcpStream, behaviour: Arc<Behaviour>, seen: Arc<Seen>
             tokio::time::sleep(left).await;
         }
         seen.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(raw) = &behaviour.raw {
+            if stream.write_all(raw).await.is_err() {
+                return;
+            }
+            continue;
+        }
         let close = behaviour.close_after.is_some_and(|count| served >= count);
         let answer = if close { &last } else { &open };
         let end = if behaviour.truncate {

@@ -1,0 +1,53 @@
+//! What an answer cannot be.
+
+/// The largest status line and headers accepted, in bytes.
+pub(crate) const MAX_HEAD: usize = 64 * 1024;
+/// The most headers accepted in one answer.
+pub(crate) const MAX_HEADERS: usize = 128;
+
+/// An answer that is not HTTP/1.x as RFC 9112 has it, or that is larger than this client accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// The status line or a header is malformed.
+    #[error("the answer is not HTTP/1")]
+    Head(#[source] httparse::Error),
+    /// The answer begins as a TLS record does.
+    #[error("the server answers in TLS: use https://")]
+    Tls,
+    /// The head has too many lines.
+    #[error("the answer has more than {MAX_HEADERS} headers")]
+    TooManyHeaders,
+    /// The head has too many bytes.
+    #[error("the answer's head is larger than {} KiB", MAX_HEAD / 1024)]
+    HeadTooLarge,
+    /// The length is no number, or several that differ.
+    #[error("the answer's content-length is not one number")]
+    Length,
+    /// HTTP/1.0 has no transfer codings.
+    #[error("the answer has a transfer-encoding, which HTTP/1.0 does not have")]
+    OldCoding,
+    /// The status is below 100.
+    #[error("the answer has a status below 100")]
+    Status,
+    /// The status is 101.
+    #[error("the answer switches protocols, which was not asked for")]
+    Switch,
+    /// The chunked coding is malformed.
+    #[error("a chunk of the answer is malformed: {0}")]
+    Chunk(&'static str),
+    /// The bytes end before the answer does.
+    #[error("the connection was closed in the middle of an answer")]
+    Truncated,
+}
+
+impl ProtocolError {
+    pub(super) fn of_head(error: httparse::Error, head: &[u8]) -> Self {
+        match error {
+            httparse::Error::TooManyHeaders => Self::TooManyHeaders,
+            // The first byte of an alert or a handshake record; no text begins so.
+            _ if matches!(head, [0x15 | 0x16, ..]) => Self::Tls,
+            error => Self::Head(error),
+        }
+    }
+}
