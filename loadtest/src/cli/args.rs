@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use loadtest::{Profile, Target, Threshold};
+use loadtest::{Plan, Profile, Target, Threshold};
 
 use super::{
     help::{EXAMPLES, PROFILE_HELP, THRESHOLD_HELP},
@@ -97,7 +97,7 @@ pub(crate) struct RunArgs {
     ///
     /// This finds the highest throughput. It cannot see what users wait for: while the server stalls, a closed loop
     /// stops asking, so that the stall counts once per connection instead of once per user.
-    #[arg(long, help_heading = "Load", conflicts_with_all = ["rate", "profile", "profile_file"])]
+    #[arg(long, help_heading = "Load", conflicts_with_all = ["rate", "profile", "profile_file", "arrivals", "seed", "skip_after"])]
     pub(crate) closed: bool,
     /// The gaps between requests
     #[arg(long, value_enum, default_value = "even", help_heading = "Load")]
@@ -134,14 +134,14 @@ pub(crate) struct RunArgs {
         conflicts_with = "body"
     )]
     pub(crate) body_file: Option<PathBuf>,
-    /// Give a request up after this, from when it is taken up
+    /// Request timeout, from when the request is taken up
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Request")]
     pub(crate) timeout: Duration,
     /// The answer's header that names the backend
     #[arg(
         long,
         value_name = "NAME",
-        default_value = loadtest::Plan::BACKEND_HEADER,
+        default_value = Plan::BACKEND_HEADER,
         help_heading = "Request"
     )]
     pub(crate) backend_header: String,
@@ -209,7 +209,7 @@ pub(crate) struct RunArgs {
     /// Start though the target cannot be reached now
     #[arg(long, help_heading = "Running")]
     pub(crate) no_probe: bool,
-    /// How long overdue requests are still sent after the end, before they are abandoned
+    /// How long overdue requests are still sent after the end; the rest counts as not sent
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Running")]
     pub(crate) drain: Duration,
     /// A request sent more than this after its intended start counts as late
@@ -219,7 +219,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", help_heading = "Running")]
     pub(crate) tick: Duration,
 
-    /// Exit with 1 when this holds, such as 'p99>500ms' or 'errors>0.1%'; may be repeated
+    /// Exit code 1 when this holds, such as 'p99>500ms' or 'errors>0.1%'; may be repeated
     #[arg(long, value_name = "CONDITION", value_parser = column::<Threshold>, help_heading = "Reports", long_help = THRESHOLD_HELP)]
     pub(crate) fail_if: Vec<Threshold>,
     #[command(flatten)]
@@ -230,7 +230,7 @@ pub(crate) struct RunArgs {
     /// Serve live metrics for Prometheus at this address, such as 127.0.0.1:9191 (a port alone means loopback)
     #[arg(long, value_name = "ADDRESS", value_parser = address, help_heading = "Reports")]
     pub(crate) prometheus: Option<SocketAddr>,
-    /// Lines instead of the live screen, also on a terminal
+    /// Lines instead of the live screen, also on a terminal (TERM=dumb does the same)
     #[arg(long, help_heading = "Reports")]
     pub(crate) plain: bool,
     /// Nothing while it runs

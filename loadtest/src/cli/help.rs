@@ -24,8 +24,16 @@ Examples:
     loadtest merge a.hlog b.hlog --html both.html
     loadtest compare before.json after.json
 
-Exit codes: 0 all is well, 1 a --fail-if condition holds, 2 wrong arguments, 3 the target cannot be reached,
-4 anything else. Ctrl-C ends a run early with its full report; a second one ends it at once.";
+Exit codes:
+  0    all is well
+  1    a --fail-if condition holds
+  2    the arguments, or a file or address that they name, cannot be used; nothing was sent
+  3    the target cannot be reached; nothing was sent
+  4    a report could not be written (the table and the other reports are), or anything else
+  5    not one request succeeded
+  130  ended at once
+
+Ctrl-C or SIGTERM ends a run early with its full report; a second one ends it at once.";
 
 pub(super) const PROFILE_HELP: &str =
     "The rate over time: stages separated by commas, rates in requests per second

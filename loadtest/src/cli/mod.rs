@@ -1,8 +1,11 @@
 //! The command line: what is asked, how it is shown, how it ends.
 
 mod args;
+mod ending;
+mod files;
 mod help;
 mod history;
+mod interrupts;
 mod outputs;
 mod panels;
 mod plain;
@@ -14,70 +17,56 @@ use std::{fs, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use loadtest::{RunError, Summary, report};
+use loadtest::{Summary, report};
 
-use args::{Args, Command};
-
-/// A threshold failed.
-const FAILED: u8 = 1;
-/// The target cannot be reached. (2 is clap's, for wrong arguments.)
-const UNREACHABLE: u8 = 3;
-/// Something else went wrong.
-const BROKEN: u8 = 4;
+use args::{Args, Command, MergeArgs};
+use ending::{Ending, Failed, print, say_error};
 
 /// Runs the program and says how it went.
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
-    match execute(args) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("loadtest: {error:#}");
-            match error.downcast_ref::<RunError>() {
-                Some(RunError::Unreachable { .. } | RunError::Resolve { .. }) => {
-                    ExitCode::from(UNREACHABLE)
-                }
-                Some(RunError::Plan(_)) => ExitCode::from(2),
-                _ => ExitCode::from(BROKEN),
-            }
-        }
-    }
+    let ending = execute(args).unwrap_or_else(|Failed { ending, error }| {
+        say_error(&error);
+        ending
+    });
+    ending.into()
 }
 
-fn execute(args: Args) -> anyhow::Result<ExitCode> {
+fn execute(args: Args) -> Result<Ending, Failed> {
     match args.command {
         None => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
-                .build()?;
-            let passed = runtime.block_on(run::run(&args.run))?;
-            Ok(if passed {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(FAILED)
-            })
+                .build()
+                .context("cannot start")?;
+            let ended = runtime.block_on(run::run(args.run));
+            // A report that nobody takes may still be waited for.
+            runtime.shutdown_background();
+            ended
         }
-        Some(Command::Merge(merge)) => {
-            let summary = report::merge(&merge.logs)?;
-            let verdicts: Vec<_> = merge
-                .fail_if
-                .iter()
-                .map(|threshold| threshold.judge(&summary))
-                .collect();
-            merge.outputs.write(&summary, &verdicts)?;
-            let failed = verdicts.iter().any(|verdict| verdict.failed);
-            Ok(if failed {
-                ExitCode::from(FAILED)
-            } else {
-                ExitCode::SUCCESS
-            })
-        }
+        Some(Command::Merge(merge)) => merge_logs(&merge),
         Some(Command::Compare { a, b }) => {
             let (name_a, name_b) = (a.display().to_string(), b.display().to_string());
-            let (a, b) = (read_run(&a)?, read_run(&b)?);
-            print!("{}", report::compare((&name_a, &a), (&name_b, &b)));
-            Ok(ExitCode::SUCCESS)
+            let a = read_run(&a).map_err(Failed::usage)?;
+            let b = read_run(&b).map_err(Failed::usage)?;
+            print(&report::compare((&name_a, &a), (&name_b, &b)))
+                .context("cannot write to standard output")?;
+            Ok(Ending::Well)
         }
     }
+}
+
+fn merge_logs(merge: &MergeArgs) -> Result<Ending, Failed> {
+    let inputs: Vec<_> = merge.logs.iter().map(|log| ("LOGS", &**log)).collect();
+    merge.outputs.check(None, &inputs).map_err(Failed::usage)?;
+    let summary = report::merge(&merge.logs).map_err(Failed::usage)?;
+    let verdicts: Vec<_> = merge
+        .fail_if
+        .iter()
+        .map(|threshold| threshold.judge(&summary))
+        .collect();
+    let failures = merge.outputs.write(&summary, &verdicts);
+    Ok(outputs::settle(Ending::of(&summary, &verdicts), &failures))
 }
 
 /// Reads a run from a `.hlog` or from a JSON report.
@@ -90,11 +79,7 @@ fn read_run(path: &Path) -> anyhow::Result<Summary> {
     }
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let report = report::read_json(&text).map_err(|reason| {
-        anyhow::anyhow!(
-            "{} is not a report written with --json: {reason}",
-            path.display()
-        )
-    })?;
+    let report =
+        report::read_json(&text).with_context(|| format!("cannot use {}", path.display()))?;
     Ok(report.run)
 }

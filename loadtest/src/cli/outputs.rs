@@ -2,16 +2,20 @@
 
 use std::{
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use loadtest::{Summary, Verdict, report};
 
+use super::{
+    ending::{Ending, print, say_error},
+    files::{Named, check_distinct, check_writable, is_stdout},
+};
+
 /// The report files that were asked for.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Outputs {
     /// Write the report as JSON (schema loadtest.report/1) to this file; - for standard output instead of the table
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
@@ -25,56 +29,64 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    /// Fails for files that cannot be written, before a run is wasted on them. Leaves no new file behind.
-    pub(crate) fn check(&self) -> anyhow::Result<()> {
-        let files = [&self.json, &self.html, &self.hgrm]
+    fn files(&self) -> impl Iterator<Item = Named<'_>> {
+        let files = [
+            ("--html", &self.html),
+            ("--hgrm", &self.hgrm),
+            ("--json", &self.json),
+        ];
+        files
             .into_iter()
-            .flatten()
-            .filter(|path| !is_stdout(path));
-        for path in files {
-            let existed = path.exists();
-            fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path)
-                .with_context(|| format!("cannot write {}", path.display()))?;
-            if !existed {
-                fs::remove_file(path)
-                    .with_context(|| format!("cannot write {}", path.display()))?;
-            }
-        }
-        Ok(())
+            .filter_map(|(flag, path)| Some((flag, path.as_deref()?)))
     }
 
-    /// Writes what was asked for, and the table.
-    pub(crate) fn write(&self, summary: &Summary, verdicts: &[Verdict]) -> anyhow::Result<()> {
-        if let Some(path) = &self.html {
-            put(path, &report::html(summary, verdicts))?;
+    /// Fails for files that cannot be written, before a run is wasted on them. `log` is written while it runs; `read`
+    /// are the files that are read.
+    pub(super) fn check(&self, log: Option<&Path>, read: &[Named<'_>]) -> anyhow::Result<()> {
+        ensure!(
+            !log.is_some_and(is_stdout),
+            "--hlog - is not possible: the log needs a file"
+        );
+        let log = log.map(|path| ("--hlog", path));
+        let written: Vec<_> = self.files().chain(log).collect();
+        check_distinct(&written, read)?;
+        written
+            .into_iter()
+            .filter(|(_, path)| !is_stdout(path))
+            .try_for_each(check_writable)
+    }
+
+    /// Shows the table, and writes everything that was asked for whatever becomes of the others. Gives the failures.
+    pub(super) fn write(&self, summary: &Summary, verdicts: &[Verdict]) -> Vec<anyhow::Error> {
+        let mut failures = Vec::new();
+        if !self.files().any(|(_, path)| is_stdout(path)) {
+            failures.extend(put(Path::new("-"), &report::table(summary, verdicts)).err());
         }
-        if let Some(path) = &self.hgrm {
-            put(path, &report::hgrm(&summary.histograms.response))?;
+        for (flag, path) in self.files() {
+            let text = match flag {
+                "--html" => report::html(summary, verdicts),
+                "--hgrm" => report::hgrm(&summary.histograms.response),
+                _ => report::to_json(summary, verdicts) + "\n",
+            };
+            failures.extend(put(path, &text).err());
         }
-        if let Some(path) = &self.json {
-            put(path, &(report::to_json(summary, verdicts) + "\n"))?;
-        }
-        if !self.json.as_deref().is_some_and(is_stdout) {
-            put(Path::new("-"), &report::table(summary, verdicts))?;
-        }
-        Ok(())
+        failures
     }
 }
 
-fn is_stdout(path: &Path) -> bool {
-    path == Path::new("-")
+/// Says which reports could not be written; they decide how the program ends.
+pub(super) fn settle(ending: Ending, failures: &[anyhow::Error]) -> Ending {
+    failures.iter().for_each(say_error);
+    if failures.is_empty() {
+        ending
+    } else {
+        Ending::Broken
+    }
 }
 
 fn put(path: &Path, text: &str) -> anyhow::Result<()> {
     if is_stdout(path) {
-        // A reader that has seen enough, such as `head`, is no failure.
-        match std::io::stdout().write_all(text.as_bytes()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            result => result.context("cannot write to standard output"),
-        }
+        print(text).context("cannot write to standard output")
     } else {
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
     }

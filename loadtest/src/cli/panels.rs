@@ -77,11 +77,11 @@ fn draw_rates(frame: &mut Frame<'_>, area: Rect, progress: &Progress, history: &
     let started = history.curve(|tick| Some(tick.started));
     let succeeded = history.curve(|tick| Some(tick.succeeded));
     let title = format!(
-        " rate/s: asked {:.0}, sent {:.0}, ok {:.0} ",
+        " rate/s: target {:.0}, sent {:.0}, ok {:.0} ",
         progress.asked, progress.started, progress.succeeded
     );
     let curves = [
-        ("asked", Color::Yellow, &asked),
+        ("target", Color::Yellow, &asked),
         ("sent", Color::Blue, &started),
         ("ok", Color::Green, &succeeded),
     ];
@@ -175,7 +175,7 @@ fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
     };
     lines.push(Line::from(failures).style(Style::new().fg(color)));
 
-    let block = Block::bordered().title(" this tick, and in all ");
+    let block = Block::bordered().title(" last tick, and total ");
     let [table_area, text_area] =
         Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(block.inner(area));
     frame.render_widget(block, area);
@@ -185,7 +185,7 @@ fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
         row("response", &progress.response),
         row("service", &progress.service),
         row("send lag", &progress.send_lag),
-        row("in all", &progress.response_total),
+        row("total", &progress.response_total),
     ];
     let widths = [
         Constraint::Length(9),
@@ -244,7 +244,10 @@ fn draw_backends(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
         Constraint::Length(8),
         Constraint::Length(10),
     ];
-    let block = Block::bordered().title(format!(" {present} backends answer "));
+    let block = Block::bordered().title(format!(
+        " {present} {} responding ",
+        if present == 1 { "backend" } else { "backends" }
+    ));
     frame.render_widget(Table::new(rows, widths).header(header).block(block), area);
 }
 
@@ -304,9 +307,9 @@ mod tests {
         let shown = screen(&progress(), 120, 30);
         for part in [
             "30 of 60 s",
-            "asked 50, sent 49",
+            "target 50, sent 49",
             "refused 2",
-            "1 backends answer",
+            "1 backend responding",
             "i-new",
             "since 29s",
             "left 10s",

@@ -5,23 +5,25 @@ use std::fmt::Write as _;
 use loadtest::{Latency, Plan, Progress};
 use tokio::sync::watch;
 
+use super::ending::say;
+
 /// Writes a line for each tick to standard error, until the run's end.
 pub(crate) async fn show(plan: &Plan, mut progress: watch::Receiver<Progress>) {
     let settings = plan.describe();
-    eprintln!(
+    say(&format!(
         "{} {}, {}: {}",
         settings["method"], settings["target"], settings["mode"], settings["profile"]
-    );
+    ));
     let mut known = 0;
     while progress.changed().await.is_ok() {
         let tick = progress.borrow_and_update().clone();
         // After the last whole tick usually only a moment is left, in which nothing happened.
         if !(tick.finished && tick.started + tick.succeeded + tick.failed < f64::EPSILON) {
-            eprintln!("{}", line(&tick));
+            say(&line(&tick));
         }
         for backend in tick.backends.iter().skip(known) {
             if &*backend.name != "-" {
-                eprintln!("{:>7}  backend {} answers", "", backend.name);
+                say(&format!("{:>7}  backend {} answers", "", backend.name));
             }
         }
         known = tick.backends.len().max(known);
@@ -31,17 +33,12 @@ pub(crate) async fn show(plan: &Plan, mut progress: watch::Receiver<Progress>) {
     }
 }
 
-/// A tick in one line.
+/// A tick in one line, which fits 80 columns while nothing fails.
 fn line(tick: &Progress) -> String {
     let Latency {
-        count,
-        p50,
-        p90,
-        p99,
-        max,
-        ..
+        count, p50, p99, ..
     } = tick.response;
-    let [p50, p90, p99, max] = [p50, p90, p99, max].map(|nanos| {
+    let [p50, p99] = [p50, p99].map(|nanos| {
         if count > 0 {
             loadtest::show_nanos(nanos)
         } else {
@@ -49,7 +46,7 @@ fn line(tick: &Progress) -> String {
         }
     });
     let mut line = format!(
-        "{:>6.1}s  asked {:>7.1}/s  sent {:>7.1}/s  ok {:>7.1}/s  p50 {p50:>7}  p90 {p90:>7}  p99 {p99:>7}  max {max:>7}",
+        "{:>6.1}s  target {:>7.1}/s  sent {:>7.1}/s  ok {:>7.1}/s  p50 {p50:>6}  p99 {p99:>6}",
         tick.elapsed.as_secs_f64(),
         tick.asked,
         tick.started,
@@ -71,8 +68,6 @@ mod tests {
 
     use loadtest::{Failure, Latency, Progress};
 
-    use super::line;
-
     #[test]
     fn a_line_has_the_rates_the_percentiles_and_the_failures() {
         let tick = Progress {
@@ -87,15 +82,20 @@ mod tests {
             failures: [(Failure::Refused, 2)].into(),
             ..Progress::default()
         };
-        let line = line(&tick);
+        let line = super::line(&tick);
         for part in [
             "3.0s",
-            "asked    50.0/s",
+            "target    50.0/s",
             "sent    49.0/s",
-            "p50  1.50ms",
+            "p50 1.50ms",
             "refused 2",
         ] {
             assert!(line.contains(part), "{part}: {line}");
         }
+        let short = super::line(&Progress {
+            failures: [].into(),
+            ..tick
+        });
+        assert!(short.chars().count() <= 80, "{short}");
     }
 }

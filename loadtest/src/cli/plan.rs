@@ -1,13 +1,38 @@
 //! The plan that the arguments make.
 
 use anyhow::{Context as _, bail};
-use loadtest::{Arrivals, CatchUp, Engine, Load, Plan, Profile, Request, Tls};
+use loadtest::{Arrivals, CatchUp, Engine, Load, Plan, PlanError, Profile, Request, Tls};
 
 use super::args::{ArrivalsArg, EngineArg, RunArgs};
 
 impl RunArgs {
-    /// The plan that these arguments ask for.
-    pub(crate) fn plan(&self) -> anyhow::Result<Plan> {
+    /// The plan that these arguments ask for, if it can be carried out.
+    pub(super) fn checked_plan(&self) -> anyhow::Result<Plan> {
+        let plan = self.plan()?;
+        match plan.check() {
+            // Each field of a plan has the name of its argument.
+            Err(PlanError::Range { what, range }) => {
+                bail!("--{} must be {range}", what.replace('_', "-"))
+            }
+            result => Ok(result.map(|()| plan)?),
+        }
+    }
+
+    /// Fails for files that cannot be written, or are written and read.
+    pub(super) fn check_files(&self) -> anyhow::Result<()> {
+        let read = [
+            ("--profile-file", &self.profile_file),
+            ("--body-file", &self.body_file),
+            ("--cacert", &self.cacert),
+        ];
+        let read: Vec<_> = read
+            .iter()
+            .filter_map(|(flag, path)| Some((*flag, path.as_deref()?)))
+            .collect();
+        self.outputs.check(self.hlog.as_deref(), &read)
+    }
+
+    fn plan(&self) -> anyhow::Result<Plan> {
         // clap requires it unless a subcommand is given.
         let target = self.url.clone().context("the URL is missing")?;
         let mut plan = Plan::new(target, self.load()?);
@@ -62,9 +87,9 @@ impl RunArgs {
                 .context("--rate needs --duration, such as --duration 30s")?;
             let text = format!("{}ns@{rate}", duration.as_nanos());
             text.parse::<Profile>()
-                .map_err(|error| anyhow::anyhow!("--rate {rate}: {}", error.reason()))?
+                .map_err(|error| anyhow::anyhow!("--rate {rate:?}: {}", error.reason()))?
         } else if let Some(file) = &self.profile_file {
-            Profile::from_file(file)?
+            Profile::from_file(file).context("--profile-file")?
         } else if let Some(profile) = &self.profile {
             profile.clone()
         } else {
@@ -79,17 +104,16 @@ impl RunArgs {
     }
 
     fn request(&self) -> anyhow::Result<Request> {
-        let mut request = Request::new(&self.method)?;
+        let mut request = Request::new(&self.method).context("--method")?;
         for header in &self.header {
             let (name, value) = header
                 .split_once(':')
                 .with_context(|| format!("--header {header:?}: expected 'Name: value'"))?;
-            request = request.header(name.trim(), value)?;
+            request = request.header(name.trim(), value).context("--header")?;
         }
         let body = match &self.body_file {
-            Some(file) => {
-                std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?
-            }
+            Some(file) => std::fs::read(file)
+                .with_context(|| format!("cannot read {} (--body-file)", file.display()))?,
             None => self.body.clone().unwrap_or_default().into_bytes(),
         };
         Ok(request.with_body(body))
@@ -113,7 +137,7 @@ mod tests {
             "1m30s",
             "http://h/",
         ]);
-        let Load::Open(profile) = args.run.plan().expect("valid").load else {
+        let Load::Open(profile) = args.run.checked_plan().expect("valid").load else {
             panic!("open loop")
         };
         assert_eq!(profile.to_string(), "1m30s@2500");

@@ -1,94 +1,143 @@
 //! One run: started, shown, ended early on request, reported.
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    convert::Infallible,
+    env,
+    ffi::OsStr,
+    future::Future,
+    io::{self, IsTerminal as _},
+    sync::{Arc, OnceLock},
+};
 
 use anyhow::Context as _;
-use loadtest::{Observer, Plan, Progress, Run, StopHandle, report::IntervalLog};
-use tokio::{net::TcpListener, signal, sync::watch};
+use loadtest::{Observer, Plan, Progress, Run, StopHandle, Summary, report::IntervalLog};
+use tokio::{net::TcpListener, sync::watch, task::spawn_blocking};
 
-use super::{args::RunArgs, plain, screen};
+use super::{
+    args::RunArgs,
+    ending::{Ending, Failed, say_error},
+    interrupts::Interrupts,
+    outputs::settle,
+    plain, screen,
+};
 
-/// Runs, reports, and says whether every condition was met.
-pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<bool> {
-    let plan = args.plan()?;
-    plan.check().map_err(loadtest::RunError::Plan)?;
-    args.outputs.check()?;
-    let metrics = match args.prometheus {
-        Some(address) => Some(
-            TcpListener::bind(address)
-                .await
-                .with_context(|| format!("cannot listen on {address}"))?,
-        ),
-        None => None,
-    };
+/// Runs, reports, and says how it went.
+pub(crate) async fn run(args: RunArgs) -> Result<Ending, Failed> {
+    let plan = args.checked_plan().map_err(Failed::usage)?;
+    args.check_files().map_err(Failed::usage)?;
+    let metrics = listen(&args).await.map_err(Failed::usage)?;
+    let mut interrupts = Interrupts::listen().context("cannot listen for Ctrl-C")?;
+
+    let mut log_failure = Arc::default();
     let mut observers: Vec<Box<dyn Observer>> = Vec::new();
-    let mut log_failure = None;
     if let Some(path) = &args.hlog {
-        let created = IntervalLog::create(path, &plan);
-        let (log, failure) = created.with_context(|| format!("cannot write {}", path.display()))?;
+        let log;
+        (log, log_failure) = IntervalLog::new(path, &plan);
         observers.push(Box::new(log));
-        log_failure = Some((path, failure));
     }
-
-    let started = Run::start_observed(plan.clone(), observers).await;
-    if let (Err(_), Some(path)) = (&started, &args.hlog) {
-        // A run that did not begin leaves no empty log behind.
-        let _ = std::fs::remove_file(path);
-    }
-    let run = started?;
+    let start = Run::start_observed(plan.clone(), observers);
+    let run = unless(interrupts.leave(), start).await?;
     if let Some(listener) = metrics {
         tokio::spawn(loadtest::serve_metrics(listener, run.progress()));
     }
-    let shown = show(args, &plan, run.progress(), run.stop_handle());
+
+    let (progress, stop) = (run.progress(), run.stop_handle());
+    let has_screen = args.has_screen();
     // Showing may fail, such as on a closed terminal; the run goes on, and its report is what counts.
-    let (summary, shown) = tokio::join!(run.wait(), shown);
-    let summary = summary?;
+    let shown = async { tokio::join!(run.wait(), show(&args, &plan, progress, &stop)) };
+    let (summary, shown) = unless(interrupts.stop(&stop, has_screen), shown).await;
     if let Err(error) = shown {
-        eprintln!("loadtest: cannot show progress: {error}");
+        say_error(&anyhow::Error::new(error).context("cannot show progress"));
     }
-    if let Some((path, failure)) = log_failure
-        && let Some(reason) = failure.get()
-    {
-        eprintln!("loadtest: {} is not complete: {reason}", path.display());
+    let summary = summary?;
+    // Writing waits where a report is a pipe that nobody reads.
+    let report = spawn_blocking(move || report(&args, &summary, &log_failure));
+    Ok(unless(interrupts.leave(), report)
+        .await
+        .context("cannot report")?)
+}
+
+/// Waits for `wanted`, unless what ends the program comes first.
+async fn unless<T>(end: impl Future<Output = Infallible>, wanted: impl Future<Output = T>) -> T {
+    tokio::select! {
+        biased;
+        result = wanted => result,
+        never = end => match never {},
     }
+}
+
+async fn listen(args: &RunArgs) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = args.prometheus else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await;
+    listener
+        .map(Some)
+        .with_context(|| format!("cannot listen on {address} (--prometheus)"))
+}
+
+/// Shows and writes everything, then what could not be written.
+fn report(args: &RunArgs, summary: &Summary, log_failure: &OnceLock<io::Error>) -> Ending {
     let verdicts: Vec<_> = args
         .fail_if
         .iter()
-        .map(|threshold| threshold.judge(&summary))
+        .map(|threshold| threshold.judge(summary))
         .collect();
-    args.outputs.write(&summary, &verdicts)?;
-    Ok(verdicts.iter().all(|verdict| !verdict.failed))
+    let mut failures = args.outputs.write(summary, &verdicts);
+    if let (Some(path), Some(error)) = (&args.hlog, log_failure.get()) {
+        let what = format!("cannot write {}: {error}", path.display());
+        failures.push(anyhow::Error::msg(what));
+    }
+    settle(Ending::of(summary, &verdicts), &failures)
 }
 
-/// Shows the run until its end, and stops it when asked.
+/// Shows the run until its end.
 async fn show(
     args: &RunArgs,
     plan: &Plan,
-    progress: watch::Receiver<Progress>,
-    stop: StopHandle,
+    mut progress: watch::Receiver<Progress>,
+    stop: &StopHandle,
 ) -> io::Result<()> {
-    if !args.quiet && !args.plain && io::stdout().is_terminal() && io::stdin().is_terminal() {
+    if args.has_screen() {
         return screen::show(plan, progress, stop).await;
     }
-    let interrupted = tokio::spawn(stop_on_interrupt(stop));
     if args.quiet {
-        let mut progress = progress;
         // An error means that the run is over.
         let _ = progress.wait_for(|progress| progress.finished).await;
     } else {
         plain::show(plan, progress).await;
     }
-    interrupted.abort();
     Ok(())
 }
 
-/// Ends the run on the first Ctrl-C, and the program on the second.
-async fn stop_on_interrupt(stop: StopHandle) {
-    if signal::ctrl_c().await.is_ok() {
-        eprintln!("loadtest: ending; requests under way are awaited (Ctrl-C again to end at once)");
-        stop.stop();
+impl RunArgs {
+    fn has_screen(&self) -> bool {
+        !self.quiet
+            && !self.plain
+            && io::stdout().is_terminal()
+            && io::stdin().is_terminal()
+            && can_draw(env::var_os("TERM").as_deref())
     }
-    if signal::ctrl_c().await.is_ok() {
-        std::process::exit(130);
+}
+
+/// Whether a terminal of this kind (the variable TERM) can place text where it should stand.
+fn can_draw(kind: Option<&OsStr>) -> bool {
+    kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb" && kind != "unknown")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::can_draw;
+
+    #[test]
+    fn a_terminal_that_cannot_draw_gets_lines() {
+        for kind in ["xterm-256color", "screen", "tmux-256color", "linux"] {
+            assert!(can_draw(Some(OsStr::new(kind))), "{kind}");
+        }
+        for kind in [None, Some(""), Some("dumb"), Some("unknown")] {
+            assert!(!can_draw(kind.map(OsStr::new)), "{kind:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use loadtest::{Plan, Progress, StopHandle};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-use super::{history::History, panels::draw};
+use super::{history::History, interrupts::leave_now, panels::draw};
 
 /// How often keys are looked at; the screen itself changes once a tick.
 const KEYS_EVERY: Duration = Duration::from_millis(100);
@@ -15,15 +15,15 @@ const KEYS_EVERY: Duration = Duration::from_millis(100);
 pub(crate) async fn show(
     plan: &Plan,
     mut progress: watch::Receiver<Progress>,
-    stop: StopHandle,
+    stop: &StopHandle,
 ) -> io::Result<()> {
     let settings = plan.describe();
     let title = format!(
         "{} {}   {}",
         settings["method"], settings["target"], settings["profile"]
     );
-    let mut terminal = ratatui::try_init()?;
-    let result = drive(&mut terminal, &title, &mut progress, &stop).await;
+    let mut terminal = ratatui::try_init().inspect_err(|_| ratatui::restore())?;
+    let result = drive(&mut terminal, &title, &mut progress, stop).await;
     ratatui::try_restore()?;
     result
 }
@@ -37,7 +37,6 @@ async fn drive(
     let mut history = History::default();
     let mut keys = tokio::time::interval(KEYS_EVERY);
     keys.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut stopping = false;
     loop {
         let redraw = tokio::select! {
             changed = progress.changed() => {
@@ -48,12 +47,11 @@ async fn drive(
                 true
             }
             _ = keys.tick() => match poll_keys()? {
-                Some(Key::Stop) if stopping => {
-                    ratatui::try_restore()?;
-                    std::process::exit(130);
+                Some(Key::Stop) if stop.is_stopped() => {
+                    ratatui::restore();
+                    leave_now();
                 }
                 Some(Key::Stop) => {
-                    stopping = true;
                     stop.stop();
                     true
                 }
@@ -63,7 +61,7 @@ async fn drive(
         };
         let current = progress.borrow_and_update().clone();
         if redraw {
-            terminal.draw(|frame| draw(frame, title, &current, &history, stopping))?;
+            terminal.draw(|frame| draw(frame, title, &current, &history, stop.is_stopped()))?;
         }
         if current.finished {
             return Ok(());

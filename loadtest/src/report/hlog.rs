@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, BufWriter, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
@@ -48,18 +48,18 @@ pub(super) struct TickLine {
     pub(super) counts: Counts,
 }
 
-/// Writes every tick to a log file.
+/// Writes every tick to a log file, which it makes at the first: a run that does not begin leaves the file as it was.
 pub struct IntervalLog {
-    out: BufWriter<File>,
+    path: PathBuf,
+    out: Option<BufWriter<File>>,
     plan: PlanLine,
-    begun: bool,
     serializer: V2DeflateSerializer,
-    failure: Arc<OnceLock<String>>,
+    failure: Arc<OnceLock<io::Error>>,
 }
 
 impl IntervalLog {
-    /// Creates the file. Should writing fail later, the second value holds the reason.
-    pub fn create(path: &Path, plan: &Plan) -> io::Result<(Self, Arc<OnceLock<String>>)> {
+    /// A log that goes to this file. Should it fail to be written, the second value holds the first reason.
+    pub fn new(path: &Path, plan: &Plan) -> (Self, Arc<OnceLock<io::Error>>) {
         let failure = Arc::new(OnceLock::new());
         let settings = plan
             .describe()
@@ -67,47 +67,43 @@ impl IntervalLog {
             .map(|(key, value)| (key.to_owned(), value))
             .collect();
         let log = Self {
-            out: BufWriter::new(File::create(path)?),
+            path: path.to_owned(),
+            out: None,
             plan: PlanLine {
                 settings,
                 planned: plan.load.duration().as_secs_f64(),
                 tick: plan.tick.as_secs_f64(),
                 open_loop: matches!(plan.load, Load::Open(_)),
             },
-            begun: false,
             serializer: V2DeflateSerializer::new(),
             failure: Arc::clone(&failure),
         };
-        Ok((log, failure))
+        (log, failure)
     }
 
-    fn write_header(&mut self, started_at: SystemTime) -> io::Result<()> {
+    /// Makes the file, with its header.
+    fn begin(&self, started_at: SystemTime) -> io::Result<BufWriter<File>> {
+        let mut out = BufWriter::new(File::create(&self.path)?);
         let start = seconds_since_epoch(started_at);
+        writeln!(out, "#[Logged by loadtest {}]", env!("CARGO_PKG_VERSION"))?;
+        writeln!(out, "#[Histogram log format version 1.3]")?;
+        writeln!(out, "#[StartTime: {start:.3} (seconds since epoch)]")?;
+        writeln!(out, "#[BaseTime: {start:.3} (seconds since epoch)]")?;
+        writeln!(out, "#[MaxValueDivisor: 1000000.0]")?;
+        let plan = serde_json::to_string(&self.plan)?;
+        writeln!(out, "{PLAN_COMMENT}{plan}]")?;
         writeln!(
-            self.out,
-            "#[Logged by loadtest {}]",
-            env!("CARGO_PKG_VERSION")
-        )?;
-        writeln!(self.out, "#[Histogram log format version 1.3]")?;
-        writeln!(self.out, "#[StartTime: {start:.3} (seconds since epoch)]")?;
-        writeln!(self.out, "#[BaseTime: {start:.3} (seconds since epoch)]")?;
-        writeln!(self.out, "#[MaxValueDivisor: 1000000.0]")?;
-        writeln!(
-            self.out,
-            "{PLAN_COMMENT}{}]",
-            serde_json::to_string(&self.plan)?
-        )?;
-        writeln!(
-            self.out,
+            out,
             "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\""
-        )
+        )?;
+        Ok(out)
     }
 
     fn write(&mut self, tick: &Tick<'_>) -> io::Result<()> {
-        if !self.begun {
-            self.begun = true;
-            self.write_header(tick.started_at)?;
-        }
+        let out = match &mut self.out {
+            Some(out) => out,
+            None => self.out.insert(self.begin(tick.started_at)?),
+        };
         let line = TickLine {
             start: seconds_since_epoch(tick.started_at) + tick.start.as_secs_f64(),
             seconds: tick.length.as_secs_f64(),
@@ -115,10 +111,10 @@ impl IntervalLog {
             levels: tick.levels,
             counts: tick.part.counts.clone(),
         };
-        writeln!(self.out, "{TICK_COMMENT}{}]", serde_json::to_string(&line)?)?;
+        writeln!(out, "{TICK_COMMENT}{}]", serde_json::to_string(&line)?)?;
         let mut put = |tag: &str, histogram: &Histogram<u64>| {
             put_line(
-                &mut self.out,
+                out,
                 &mut self.serializer,
                 tag,
                 (tick.start, tick.length),
@@ -147,7 +143,7 @@ impl IntervalLog {
                 put(tag, histogram)?;
             }
         }
-        self.out.flush()
+        out.flush()
     }
 }
 
@@ -187,7 +183,7 @@ impl Observer for IntervalLog {
             && let Err(error) = self.write(tick)
         {
             // Only the first is set, and only by this thread.
-            let _ = self.failure.set(error.to_string());
+            let _ = self.failure.set(error);
         }
     }
 }
@@ -216,7 +212,7 @@ mod tests {
             "http://h/".parse().expect("a URL"),
             Load::Open("2s@1".parse().expect("a profile")),
         );
-        let (mut log, failure) = IntervalLog::create(&path, &plan).expect("a file");
+        let (mut log, failure) = IntervalLog::new(&path, &plan);
         let mut part = Part::new();
         let mut timed = Timed::new();
         (1..=100).for_each(|millis| record(&mut timed.response, millis * 1_000_000));
@@ -239,7 +235,7 @@ mod tests {
                 levels: Levels::default(),
             });
         }
-        assert_eq!(failure.get(), None);
+        assert!(failure.get().is_none(), "{failure:?}");
 
         let bytes = std::fs::read(&path).expect("written");
         let mut tags: BTreeMap<String, Vec<u64>> = BTreeMap::new();

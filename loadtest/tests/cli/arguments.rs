@@ -1,0 +1,260 @@
+//! Wrong arguments: refused before anything is sent, with exit code 2 and what to do.
+
+use crate::{
+    loadtest, run, stderr, stdout,
+    support::{Behaviour, Server},
+};
+
+#[test]
+fn wrong_arguments_are_shown_with_their_column() {
+    for (arguments, parts) in [
+        (
+            vec!["--profile", "10s@50, 60s:50-400", "http://h/"],
+            vec!["column 13", "A..B"],
+        ),
+        (
+            vec!["--rate", "5", "--duration", "5", "http://h/"],
+            vec!["column 2", "unit is missing"],
+        ),
+        (
+            vec!["--rate", "5", "--duration", "5s", "ftp://h/"],
+            vec!["column 1", "http or https"],
+        ),
+        (
+            vec![
+                "--rate",
+                "5",
+                "--duration",
+                "5s",
+                "--fail-if",
+                "q9>1s",
+                "http://h/",
+            ],
+            vec!["column 1", "not a metric"],
+        ),
+        (vec![], vec!["required"]),
+    ] {
+        let output = loadtest(&arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+        for part in parts {
+            assert!(
+                stderr(&output).contains(part),
+                "{part}: {}",
+                stderr(&output)
+            );
+        }
+    }
+    let output = loadtest(&["http://127.0.0.1:1/"]);
+    assert!(
+        stderr(&output).contains("say how much load"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// Arguments that are wrong, each with a part of what is said. `URL` stands for a server that is there.
+const WRONG: &[(&[&str], &str)] = &[
+    (&["URL"], "say how much load"),
+    (
+        &["--rate", "x", "--duration", "1s", "URL"],
+        "expected a rate",
+    ),
+    (&["--rate", "5", "URL"], "--rate needs --duration"),
+    (&["--closed", "URL"], "--closed needs --duration"),
+    (
+        &["--duration", "1s", "--profile", "1s@5", "URL"],
+        "--duration belongs to",
+    ),
+    (
+        &["--rate", "0", "--duration", "1s", "URL"],
+        "no request at all",
+    ),
+    (
+        &["--profile-file", "/nowhere/p.toml", "URL"],
+        "cannot read /nowhere/p.toml",
+    ),
+    (&["--profile-file", "/etc/hostname", "URL"], ".toml or .csv"),
+    (
+        &["--profile", "1s@5", "--method", "A B", "URL"],
+        "not a method",
+    ),
+    (
+        &["--profile", "1s@5", "--header", "x", "URL"],
+        "expected 'Name: value'",
+    ),
+    (
+        &["--profile", "1s@5", "--header", "a b: c", "URL"],
+        "header name cannot have",
+    ),
+    (
+        &["--profile", "1s@5", "--header", "Content-Length: 3", "URL"],
+        "sets it itself",
+    ),
+    (
+        &["--profile", "1s@5", "--body-file", "/nowhere/b", "URL"],
+        "cannot read /nowhere/b",
+    ),
+    (
+        &["--profile", "1s@5", "--body-file", "/", "URL"],
+        "cannot read /",
+    ),
+    (
+        &["--profile", "1s@5", "--cacert", "/nowhere/ca", "URL"],
+        "/nowhere/ca",
+    ),
+    (
+        &["--profile", "1s@5", "--cacert", "/etc/hostname", "URL"],
+        "no PEM certificate",
+    ),
+    (
+        &["--profile", "1s@5", "--backend-header", "a b", "URL"],
+        "header name cannot have",
+    ),
+    (
+        &["--profile", "1s@5", "--threads", "0", "URL"],
+        "--threads must be from 1 to 256",
+    ),
+    (
+        &["--profile", "1s@5", "--connections", "0", "URL"],
+        "--connections must be",
+    ),
+    (
+        &["--profile", "1s@5", "--connections", "-1", "URL"],
+        "unexpected argument",
+    ),
+    (
+        &["--profile", "1s@5", "--tick", "1ms", "URL"],
+        "--tick must be",
+    ),
+    (
+        &["--profile", "1s@5", "--timeout", "0s", "URL"],
+        "--timeout must be",
+    ),
+    (
+        &["--profile", "1s@5", "--dns-refresh", "0s", "URL"],
+        "--dns-refresh must be",
+    ),
+    (
+        &["--profile", "1s@5", "--connection-age-jitter", "NaN", "URL"],
+        "--connection-age-jitter must",
+    ),
+    (
+        &["--profile", "1s@5", "--drain", "99999999999h", "URL"],
+        "at most a year",
+    ),
+    (
+        &["--profile", "1s@5", "--drain", "18e18s", "URL"],
+        "not a unit",
+    ),
+    (
+        &["--profile", "1s@5", "--prometheus", "192.0.2.1:9", "URL"],
+        "cannot listen on 192.0.2.1:9",
+    ),
+    (
+        &["--profile", "1s@5", "--prometheus", "x", "URL"],
+        "expected ADDRESS:PORT",
+    ),
+    (
+        &["--profile", "1s@5", "--hlog", "-", "URL"],
+        "the log needs a file",
+    ),
+    (
+        &["--profile", "1s@5", "--json", "-", "--html", "-", "URL"],
+        "--html and --json both name -",
+    ),
+    (
+        &["--profile", "1s@5", "--json", "/tmp/", "URL"],
+        "cannot write /tmp/ (--json)",
+    ),
+    (
+        &["--profile", "1s@5", "--http2", "--engine", "hyper", "URL"],
+        "cannot be used with",
+    ),
+    (
+        &["--profile", "1s@5", "--rate", "5", "URL"],
+        "cannot be used with",
+    ),
+    (
+        &[
+            "--closed",
+            "--duration",
+            "1s",
+            "--arrivals",
+            "poisson",
+            "URL",
+        ],
+        "cannot be used with",
+    ),
+    (
+        &["--profile", "1s@5", "--fail-if", "p99=5ms", "URL"],
+        "expected '<' or '>'",
+    ),
+    (&["--profile", "1s@5", "http://h/<x>"], "column 10"),
+    (
+        &["--profile", "1s@5", "https://-/"],
+        "cannot be the name of a TLS server",
+    ),
+    (&["--profile", "1s@5", "URL", "URL"], "cannot be used with"),
+    (&["merge", "/nowhere/a.hlog"], "cannot read /nowhere/a.hlog"),
+    (&["merge"], "required"),
+    (
+        &["compare", "/nowhere/a.json", "/nowhere/b.json"],
+        "cannot read /nowhere/a.json",
+    ),
+    (
+        &["compare", "/etc/hostname", "/etc/hostname"],
+        "not a report written with --json",
+    ),
+];
+
+#[test]
+fn every_wrong_argument_is_refused_before_anything_is_sent() {
+    let server = Server::start(Behaviour::default());
+    let url = server.url();
+    for (arguments, part) in WRONG {
+        let given: Vec<&str> = arguments
+            .iter()
+            .map(|argument| if *argument == "URL" { &url } else { *argument })
+            .collect();
+        let output = loadtest(&given);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(part), "{arguments:?}: {part} in {said}");
+        assert!(stdout(&output).is_empty(), "{arguments:?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_cause_is_said_once() {
+    for arguments in [
+        &[
+            "--profile",
+            "1s@5",
+            "--body-file",
+            "/nowhere/b",
+            "http://h/",
+        ][..],
+        &["--profile-file", "/nowhere/p.csv", "http://h/"],
+        &["--profile", "1s@5", "--cacert", "/nowhere/ca", "http://h/"],
+        &["--profile", "1s@5", "--json", "/nowhere/j", "http://h/"],
+        &["merge", "/nowhere/a.hlog"],
+        &["compare", "/nowhere/a.json", "b"],
+    ] {
+        let said = stderr(&loadtest(arguments));
+        assert_eq!(said.matches("No such file").count(), 1, "{said}");
+        assert_eq!(said.matches("/nowhere/").count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn a_scheme_has_no_case() {
+    let server = Server::start(Behaviour::default());
+    let output = run(&server.url().replace("http", "HTTP"), &["--quiet"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
