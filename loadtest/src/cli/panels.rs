@@ -36,12 +36,14 @@ pub(super) fn draw(
         head,
     );
     draw_bar(frame, bar, progress);
-    let [left, right] =
-        Layout::horizontal([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(top);
+    let columns = Layout::horizontal([
+        Constraint::Fill(1),
+        Constraint::Length(numbers_width(frame.area().width)),
+    ]);
+    let [left, right] = columns.areas(top);
     draw_rates(frame, left, progress, history);
     draw_numbers(frame, right, progress);
-    let [left, right] =
-        Layout::horizontal([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(bottom);
+    let [left, right] = columns.areas(bottom);
     draw_latency(frame, left, history);
     draw_backends(frame, right, progress);
     let hint = if stopping {
@@ -53,6 +55,11 @@ pub(super) fn draw(
         Paragraph::new(hint).style(Style::new().fg(Color::DarkGray)),
         foot,
     );
+}
+
+/// How wide the numbers beside the charts are: all of them fit in 80 columns.
+fn numbers_width(width: u16) -> u16 {
+    (width * 2 / 5).max(42).min(width / 2 + 2)
 }
 
 fn draw_bar(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
@@ -144,23 +151,6 @@ fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
         Row::new([Cell::from(name)].into_iter().chain(times.map(Cell::from)))
     };
     let accounts = &progress.accounts;
-    let mut lines = vec![
-        Line::from(format!(
-            "scheduled {}  sent {}  late {}",
-            accounts.scheduled, accounts.sent, accounts.late
-        )),
-        Line::from(format!(
-            "ok {}  skipped {}  abandoned {}",
-            progress.ok_total, accounts.skipped, accounts.abandoned
-        )),
-        Line::from(format!(
-            "in flight {}  overdue {}  connections {}  cpu {:.0} %",
-            progress.in_flight,
-            progress.backlog,
-            progress.connections,
-            progress.busiest_worker * 100.0
-        )),
-    ];
     let mut failures = vec![Span::raw(format!("failed {}", progress.failed_total))];
     failures.extend(
         progress
@@ -173,7 +163,23 @@ fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
     } else {
         Color::Reset
     };
-    lines.push(Line::from(failures).style(Style::new().fg(color)));
+    let lines = vec![
+        Line::from(format!(
+            "scheduled {}  sent {}  late {}",
+            accounts.scheduled, accounts.sent, accounts.late
+        )),
+        Line::from(format!(
+            "ok {}  skipped {}  cpu {:.0} %",
+            progress.ok_total,
+            accounts.skipped,
+            progress.busiest_worker * 100.0
+        )),
+        Line::from(format!(
+            "in flight {}  overdue {}  connections {}",
+            progress.in_flight, progress.backlog, progress.connections
+        )),
+        Line::from(failures).style(Style::new().fg(color)),
+    ];
 
     let block = Block::bordered().title(" last tick, and total ");
     let [table_area, text_area] =
@@ -188,7 +194,7 @@ fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
         row("total", &progress.response_total),
     ];
     let widths = [
-        Constraint::Length(9),
+        Constraint::Length(8),
         Constraint::Min(7),
         Constraint::Min(7),
         Constraint::Min(7),
@@ -314,6 +320,27 @@ mod tests {
             "since 29s",
             "left 10s",
             "1.50ms",
+        ] {
+            assert!(shown.contains(part), "{part}:\n{shown}");
+        }
+    }
+
+    #[test]
+    fn every_number_is_whole_in_80_columns() {
+        let mut progress = progress();
+        progress.accounts.scheduled = 194;
+        (progress.ok_total, progress.connections) = (193, 256);
+        let shown = screen(&progress, 80, 24);
+        for part in [
+            "response 1.50ms",
+            "send lag",
+            "total",
+            "scheduled 194  sent 0  late 0",
+            "ok 193  skipped 0  cpu 0 %",
+            "in flight 0  overdue 0  connections 256",
+            "failed 2  refused 2",
+            "i-new",
+            "since 29s",
         ] {
             assert!(shown.contains(part), "{part}:\n{shown}");
         }
