@@ -1,12 +1,16 @@
 //! The whole system as a user runs it: `autoscaler demo`, with its own watcher and with Prometheus.
 
 use std::{
+    io::Read as _,
     path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::{
+    process::{Pid, Signal, kill_process, test_kill_process},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
@@ -89,6 +93,17 @@ fn report(folder: &Path) -> Value {
     serde_json::from_str(&text).expect("it is JSON")
 }
 
+/// Whether the demo itself measured that this machine was too busy to show anything.
+fn was_not_judged(said: &str) -> bool {
+    let sentence = said
+        .lines()
+        .find(|line| line.contains("Not judged: this machine was too busy"));
+    if let Some(sentence) = sentence {
+        println!("skipped: {}", sentence.trim());
+    }
+    sentence.is_some()
+}
+
 /// What `report.json` promises, and what the run has to show.
 fn check_report(report: &Value) {
     let number = |key: &str| {
@@ -97,6 +112,12 @@ fn check_report(report: &Value) {
             .unwrap_or_else(|| panic!("{key} in {report}"))
     };
     assert_eq!(report["passed"], true, "{report}");
+    assert_eq!(report["outcome"], "passed");
+    let machine = |key: &str| report["machine"][key].as_f64().expect("seconds");
+    assert!(
+        machine("had") > 10.0 && machine("lacked") >= 0.0,
+        "{report}"
+    );
     assert_eq!(report["speed"], "fast");
     assert!(number("peak_size") >= 3.0);
     assert_eq!(report["final_size"], report["min_size"]);
@@ -130,6 +151,11 @@ async fn the_pool_grows_and_shrinks_and_nothing_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let demo = Demo::start(folder.path(), &["--plain", "--watcher", "built-in"]);
     let (status, said) = demo.end().await;
+    if was_not_judged(&said) {
+        assert_eq!(status.code(), Some(3), "{said}");
+        assert_eq!(report(folder.path())["outcome"], "not_judged");
+        return;
+    }
     assert!(status.success(), "{status}:\n{said}");
     let report = report(folder.path());
     check_report(&report);
@@ -169,6 +195,9 @@ async fn prometheus_follows_the_pool_through_the_discovery_file() {
     ];
     let mut demo = Demo::start(folder.path(), &arguments);
     demo.line("Still running").await;
+    if was_not_judged(&demo.said.join("\n")) {
+        return;
+    }
     let agent = demo.line("agent").await;
     let cloud = demo.line("local cloud").await;
     let prometheus = demo.line("Prometheus").await;
@@ -251,4 +280,118 @@ async fn an_impossible_wish_is_refused_with_the_flag_to_change() {
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.contains("--max-size"), "{error}");
+}
+
+#[tokio::test]
+async fn a_report_that_could_not_be_written_is_refused_before_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let taken = folder.path().join("taken");
+    std::fs::create_dir_all(taken.join("timeline.svg")).unwrap();
+    for (report, named) in [
+        (file.join("x"), "--report"),
+        (taken.clone(), "taken/timeline.svg"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
+            .args(["demo", "--report"])
+            .arg(&report)
+            .output()
+            .await
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(named), "{error}");
+        assert!(output.stdout.is_empty(), "nothing was started");
+    }
+}
+
+/// Waits until the agent in this folder's log is ready: then the demo has said so, too.
+async fn agent_is_ready(folder: &Path) {
+    let ready = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            ticks.tick().await;
+            let log = std::fs::read_to_string(folder.join("agent.log")).unwrap_or_default();
+            if log.contains("Agent is ready.") {
+                return;
+            }
+        }
+    };
+    timeout(RUN_WITHIN, ready).await.expect("it gets ready");
+}
+
+#[tokio::test]
+async fn a_reader_that_is_gone_does_not_end_the_demo() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let Demo {
+        mut child, lines, ..
+    } = Demo::start(folder.path(), &["--plain", "--watcher", "built-in"]);
+    drop(lines);
+    agent_is_ready(folder.path()).await;
+    let log = folder.path().join("demo.log");
+    let no_longer_shown = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        while !std::fs::read_to_string(&log)
+            .unwrap_or_default()
+            .contains("no longer shown")
+        {
+            ticks.tick().await;
+        }
+    };
+    timeout(RUN_WITHIN, no_longer_shown)
+        .await
+        .expect("it goes on without a reader");
+    let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    kill_process(pid.expect("it runs"), Signal::INT).unwrap();
+    let status = timeout(RUN_WITHIN, child.wait()).await.expect("in time");
+    assert_eq!(status.unwrap().code(), Some(130), "stopped, not broken");
+}
+
+#[tokio::test]
+async fn a_terminal_that_cannot_draw_gets_lines() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let user = openpt(flags).unwrap();
+    grantpt(&user).unwrap();
+    unlockpt(&user).unwrap();
+    let name = ptsname(&user, Vec::new()).unwrap();
+    let side = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
+        .args(["demo", "--watcher", "built-in", "--report"])
+        .arg(folder.path())
+        .env("TERM", "dumb")
+        .stdin(side.try_clone().unwrap())
+        .stdout(side.try_clone().unwrap())
+        .stderr(side)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    // Reading a terminal blocks.
+    let reader = tokio::task::spawn_blocking(move || {
+        let (mut terminal, mut seen) = (std::fs::File::from(user), String::new());
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = terminal.read(&mut buffer) {
+            seen.push_str(&String::from_utf8_lossy(&buffer[..length]));
+            if seen.contains(" s] load ") {
+                // The first line of the run itself, where a screen would have been drawn.
+                let _ = kill_process(pid.expect("it runs"), Signal::INT);
+            }
+        }
+        seen
+    });
+    let status = timeout(RUN_WITHIN, child.wait()).await.expect("in time");
+    let seen = reader.await.unwrap();
+    assert_eq!(status.unwrap().code(), Some(130), "{seen}");
+    assert!(
+        seen.contains(" s] load ") && !seen.contains('\u{1b}'),
+        "{seen}"
+    );
 }

@@ -51,12 +51,25 @@ pub(super) enum AgentError {
     /// A file or the process could not be had.
     #[error("cannot start the agent")]
     Start(#[source] io::Error),
-    /// It ended, or said nothing, before it was ready.
-    #[error("the agent was not ready; its log is {}", log.display())]
+    /// It ended before it was ready.
+    #[error("the agent ended before it was ready; its log is {}", log.display())]
     NotReady {
         /// The log.
         log: PathBuf,
     },
+    /// It was not ready in time.
+    #[error("the agent was not ready within {READY_WITHIN:?}; its log is {}", log.display())]
+    Late {
+        /// The log.
+        log: PathBuf,
+    },
+}
+
+impl AgentError {
+    /// Whether more time might have been enough.
+    pub(super) fn is_late(&self) -> bool {
+        matches!(self, Self::Late { .. })
+    }
 }
 
 /// The running agent.
@@ -138,7 +151,10 @@ impl AgentProcess {
         let stderr = child.stderr.take().ok_or_else(not_ready)?;
         let mut lines = BufReader::new(stderr).lines();
         let address = timeout(READY_WITHIN, ready(&mut lines, &mut log)).await;
-        let address = address.ok().flatten().ok_or_else(not_ready)?;
+        let address = address.map_err(|_| AgentError::Late {
+            log: setup.log.to_owned(),
+        })?;
+        let address = address.ok_or_else(not_ready)?;
         let log = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 write_line(&mut log, &line);

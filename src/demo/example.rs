@@ -4,6 +4,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
+    machine::MachineTime,
     report::Totals,
     story::{Lasts, Speed, Story},
     timeline::{
@@ -57,6 +58,10 @@ pub(super) fn example_totals() -> Totals {
         p50_ms: Some(127.4),
         p99_ms: Some(2_310.0),
         api_calls: 148,
+        machine: MachineTime {
+            had: 148.2,
+            lacked: 1.9,
+        },
     }
 }
 

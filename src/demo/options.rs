@@ -1,11 +1,15 @@
 //! The demo's command line.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    path::PathBuf,
+};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 
-use super::story::Speed;
+use super::{story::Speed, watcher::prometheus::find_on_path};
 use crate::telemetry;
 
 /// Show the whole loop on this machine: load rises, the pool grows; load falls, the pool shrinks.
@@ -13,15 +17,24 @@ use crate::telemetry;
 /// Starts a local cloud (Exoscale's API, with processes as instances behind a real load balancer), the
 /// agent, a watcher of the CPU and an open-loop load. Needs no account, no root and nothing installed.
 ///
-/// Exit code 0 only if the pool grew to at least 3, came back to its minimum, never changed twice in a
-/// window, and no request failed.
+/// Passes only if the pool grew to at least 3, came back to its minimum, never changed twice in a window,
+/// and no request failed. A run that does not pass is not judged when this machine was too busy for it:
+/// when its instances had less than 90 % of the CPU time that they were promised.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   autoscaler demo                        under three minutes, all intervals a tenth of the real ones
   autoscaler demo --speed real           the intervals of the real service, up to half an hour
   autoscaler demo --keep                 leave it running at the end, to look around
-  autoscaler demo --report /tmp/run1     write report.json and timeline.svg there")]
+  autoscaler demo --report /tmp/run1     write report.json and timeline.svg there
+
+Exit codes:
+  0    passed
+  1    failed
+  2    wrong command line; nothing was started
+  3    not judged: this machine was too busy
+  4    the report or the figure could not be written
+  130  stopped before the end")]
 pub struct Options {
     /// How fast the story is told.
     #[arg(long, value_enum, default_value_t = Speed::Fast)]
@@ -41,7 +54,7 @@ pub struct Options {
     /// Leave everything running at the end, until Ctrl-C.
     #[arg(long)]
     pub(super) keep: bool,
-    /// Write lines even on a terminal.
+    /// Write lines even on a terminal (TERM=dumb does the same).
     #[arg(long)]
     pub(super) plain: bool,
 }
@@ -55,6 +68,31 @@ impl Options {
             .with_context(|| format!("cannot make the folder {} (--report)", folder.display()))?;
         telemetry::start_in_file(&folder.join("demo.log"))
             .with_context(|| format!("cannot write to the folder {} (--report)", folder.display()))
+    }
+}
+
+impl Options {
+    /// The report and the figure.
+    pub(super) fn files(&self) -> [PathBuf; 2] {
+        ["report.json", "timeline.svg"].map(|name| self.report.join(name))
+    }
+
+    /// Fails for what cannot be had, before anything is started.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        for file in self.files() {
+            // The folder was just written to. A file of an earlier run is kept until the end of this one.
+            match OpenOptions::new().append(true).open(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot write {}", file.display()));
+                }
+                _ => {}
+            }
+        }
+        ensure!(
+            self.watcher != WatcherChoice::Prometheus || find_on_path("prometheus").is_some(),
+            "--watcher prometheus: there is no `prometheus` on PATH"
+        );
+        Ok(())
     }
 }
 

@@ -5,9 +5,10 @@ use std::{fs, io, path::Path, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    machine::MachineTime,
     story::Speed,
     timeline::{Direction, Timeline},
-    verdict::{Verdict, min_gap},
+    verdict::{Outcome, Verdict, min_gap},
 };
 
 /// The version of the report's form; it grows when a key changes its meaning or goes away.
@@ -26,6 +27,8 @@ pub struct Totals {
     pub p99_ms: Option<f64>,
     /// Calls the agent made to the cloud's API.
     pub api_calls: u64,
+    /// The instances' CPU time.
+    pub machine: MachineTime,
 }
 
 /// A change of the pool's size, as reported.
@@ -81,8 +84,13 @@ pub struct Report {
     pub watcher: String,
     /// How long the run took.
     pub duration_s: f64,
+    /// The instances' CPU time in seconds: what they had, and what this machine did not give.
+    #[serde(default)]
+    pub machine: MachineTime,
     /// Whether every check held.
     pub passed: bool,
+    /// `passed`, `failed`, or `not_judged` when this machine was too busy.
+    pub outcome: Outcome,
     /// The checks.
     pub checks: Verdict,
 }
@@ -119,7 +127,9 @@ impl Report {
             api_calls: totals.api_calls,
             watcher: run.settings.watcher.clone(),
             duration_s: seconds(run.end()),
+            machine: totals.machine,
             passed: verdict.passed(),
+            outcome: verdict.outcome(&totals.machine),
             checks: verdict,
         }
     }
@@ -176,6 +186,8 @@ mod tests {
             "p99_ms",
             "api_calls",
             "watcher",
+            "machine",
+            "outcome",
         ] {
             assert!(
                 json.get(key).is_some_and(|value| !value.is_null()),
@@ -190,6 +202,7 @@ mod tests {
         );
         assert!(action["at_s"].is_f64() && action["reason"].is_string());
         assert_eq!(json["speed"], "fast");
+        assert_eq!(json["outcome"], "passed");
         assert_eq!(json["checks"][0]["pass"], true);
     }
 

@@ -15,7 +15,10 @@ use tokio::{
 
 use super::{
     agent_process::{AgentProcess, AgentSetup},
+    machine::is_too_busy_to_start,
     options::{Options, WatcherChoice},
+    run::DemoError,
+    show::say,
     timeline::RunSettings,
     watcher::{
         self, PrometheusProgram, RuleSettings, WatcherHandle, http_client,
@@ -51,15 +54,23 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts everything and waits until it serves.
-    pub(super) async fn set(options: &Options) -> anyhow::Result<Self> {
-        let client = http_client()?;
+    pub(super) async fn set(options: &Options) -> Result<Self, DemoError> {
+        let client = http_client().context("cannot make HTTP requests")?;
         let folder = ScratchFolder::make("demo").context("cannot make a temporary folder")?;
         let (alert_token, drain_token) = (random_token(), random_token());
         let secret = random_token();
         let cloud = start_cloud(options, &secret, &drain_token).await?;
         say("The local cloud serves; the first members boot.");
-        let stack = cloud.create_stack(options.min_size).await?;
-        let entrance = first_members(&cloud, options).await?;
+        let stack = cloud.create_stack(options.min_size).await;
+        let stack = stack.context("cannot make the pool")?;
+        let late = |error: anyhow::Error| {
+            if is_too_busy_to_start(&cloud.status()) {
+                DemoError::TooBusy(error)
+            } else {
+                DemoError::Other(error)
+            }
+        };
+        let entrance = first_members(&cloud, options).await.map_err(late)?;
 
         let setup = AgentSetup {
             endpoint: cloud.endpoint(),
@@ -74,7 +85,13 @@ impl Stage {
             drain_token: &drain_token,
             log: &options.report.join("agent.log"),
         };
-        let agent = AgentProcess::start(&setup).await?;
+        let agent = AgentProcess::start(&setup).await.map_err(|error| {
+            if error.is_late() {
+                late(error.into())
+            } else {
+                DemoError::Other(error.into())
+            }
+        })?;
         say(&format!("The agent is ready: http://{}/", agent.address));
         let webhook = WebhookSettings {
             url: format!("http://{}/webhook", agent.address),
@@ -112,12 +129,12 @@ impl Stage {
 
     /// Leaves everything running until a signal.
     pub(super) async fn keep(&self) -> anyhow::Result<()> {
-        println!("\nStill running; Ctrl-C ends it.");
-        println!("  application   http://{}/", self.entrance);
-        println!("  agent         http://{}/", self.agent.address);
-        println!("  local cloud   {}", self.cloud.endpoint());
+        say("\nStill running; Ctrl-C ends it.");
+        say(&format!("  application   http://{}/", self.entrance));
+        say(&format!("  agent         http://{}/", self.agent.address));
+        say(&format!("  local cloud   {}", self.cloud.endpoint()));
         if let Some(prometheus) = &self.prometheus {
-            println!("  Prometheus    {}", prometheus.url());
+            say(&format!("  Prometheus    {}", prometheus.url()));
         }
         asked_to_stop().await
     }
@@ -186,7 +203,7 @@ async fn first_members(cloud: &LocalCloud, options: &Options) -> anyhow::Result<
     let limit = options.speed.scale(FIRST_MEMBERS_WITHIN);
     timeout(limit, serve)
         .await
-        .context("the first members do not serve; is this machine very busy?")
+        .with_context(|| format!("the first members did not serve within {limit:?}"))
 }
 
 async fn start_watcher(
@@ -217,8 +234,4 @@ async fn start_watcher(
 
 fn random_token() -> String {
     uuid::Uuid::new_v4().simple().to_string()
-}
-
-fn say(text: &str) {
-    println!("{text}");
 }

@@ -2,10 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::report::Report;
+use super::{
+    machine::MachineTime,
+    report::Report,
+    verdict::{NOT_JUDGED, Outcome},
+};
 
-/// The table for a report, with the folder it was written to; ends with a newline.
-pub fn summary(report: &Report, written_to: Option<&str>) -> String {
+/// The table for a report, with the agent's memory in bytes; ends with a newline.
+pub fn summary(report: &Report, agent_resident: Option<u64>) -> String {
     let mut out = String::new();
     let mut row = |key: &str, value: String| {
         let _ = writeln!(out, "  {key:<22}{value}");
@@ -40,6 +44,13 @@ pub fn summary(report: &Report, written_to: Option<&str>) -> String {
         ),
     );
     row("API calls", thousands(report.api_calls));
+    if let Some(bytes) = agent_resident {
+        row("agent", format!("{:.1} MB resident", bytes as f64 / 1e6));
+    }
+    row(
+        "instances had",
+        format!("{:.0} % of their CPU time", report.machine.share() * 100.0),
+    );
     out.push('\n');
     for action in &report.actions {
         let _ = writeln!(
@@ -59,13 +70,20 @@ pub fn summary(report: &Report, written_to: Option<&str>) -> String {
         let mark = if check.pass { "pass" } else { "FAIL" };
         let _ = writeln!(out, "  {mark}  {:<30} {}", check.name, check.figures);
     }
-    if let Some(folder) = written_to {
-        let _ = writeln!(
-            out,
-            "\n  Written: {folder}/report.json and {folder}/timeline.svg"
-        );
+    if report.outcome == Outcome::NotJudged {
+        let _ = write!(out, "\n{}", not_judged(&report.machine));
     }
     out
+}
+
+/// What a run says that was not judged; ends with a newline.
+fn not_judged(machine: &MachineTime) -> String {
+    format!(
+        "  Not judged: this machine was too busy. The instances had {:.0} % of the CPU\n  \
+         time that they were promised, so nothing is known of the pool. Run it again\n  \
+         when the machine does less (exit code {NOT_JUDGED}).\n",
+        machine.share() * 100.0
+    )
 }
 
 fn pool(report: &Report) -> String {
@@ -135,12 +153,33 @@ pub(super) fn thousands(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::example::{example_run, example_totals};
+    use crate::demo::{
+        example::{example_run, example_totals},
+        report::Totals,
+    };
 
     #[test]
     fn it_fits_eighty_columns_and_says_what_happened() {
         let report = Report::new(&example_run(), &example_totals());
-        let text = summary(&report, Some("demo-report"));
+        let text = summary(&report, Some(11_600_000));
+        assert_narrow(&text);
+        for words in [
+            "peak 5",
+            "2 → 3  scale out",
+            "4 → 3  scale in",
+            "pass  no request failed",
+            "99 % of their CPU time",
+            "11.6 MB resident",
+        ] {
+            assert!(text.contains(words), "{words} in\n{text}");
+        }
+        assert!(
+            !text.contains("FAIL") && !text.contains("Not judged"),
+            "{text}"
+        );
+    }
+
+    fn assert_narrow(text: &str) {
         for line in text.lines() {
             assert!(
                 line.chars().count() <= 80,
@@ -148,16 +187,25 @@ mod tests {
                 line.chars().count()
             );
         }
-        for words in [
-            "peak 5",
-            "2 → 3  scale out",
-            "4 → 3  scale in",
-            "pass  no request failed",
-            "timeline.svg",
-        ] {
-            assert!(text.contains(words), "{words} in\n{text}");
-        }
-        assert!(!text.contains("FAIL"), "{text}");
+    }
+
+    #[test]
+    fn a_run_that_was_not_judged_says_why() {
+        let totals = Totals {
+            failed_requests: 1,
+            machine: MachineTime {
+                had: 62.0,
+                lacked: 38.0,
+            },
+            ..example_totals()
+        };
+        let text = summary(&Report::new(&example_run(), &totals), None);
+        assert_narrow(&text);
+        assert!(text.contains("FAIL  no request failed"), "{text}");
+        assert!(
+            text.contains("Not judged: this machine was too busy. The instances had 62 %"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Whether a run showed what it set out to show: named checks, each with its figures, and the exit code.
+//! Whether a run showed what it set out to show: named checks, each with its figures, the outcome and its exit code.
 
 use std::{process::ExitCode, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{report::Totals, timeline::Timeline};
+use super::{machine::MachineTime, report::Totals, timeline::Timeline};
 
 /// The size a pool must have reached for the run to count as growth.
 pub const GROWN: u32 = 3;
@@ -21,7 +21,36 @@ pub struct Check {
     pub pass: bool,
     /// What was seen.
     pub figures: String,
+    /// Whether a machine that is too busy can make it fail.
+    #[serde(default)]
+    pub needs_cpu: bool,
 }
+
+/// What a run showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every check held.
+    Passed,
+    /// A check did not hold.
+    Failed,
+    /// A check did not hold, and this machine was too busy for it: nothing is known of the pool.
+    NotJudged,
+}
+
+impl Outcome {
+    /// 0 for a run that passed, 1 for one that failed, 3 for one that was not judged.
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Passed => ExitCode::SUCCESS,
+            Self::Failed => ExitCode::FAILURE,
+            Self::NotJudged => NOT_JUDGED.into(),
+        }
+    }
+}
+
+/// The exit code of a demo that could not show anything, because this machine was too busy.
+pub const NOT_JUDGED: u8 = 3;
 
 /// All checks of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,12 +78,15 @@ impl Verdict {
         self.checks.iter().all(|check| check.pass)
     }
 
-    /// 0 when every check held, otherwise 1.
-    pub fn exit_code(&self) -> ExitCode {
-        if self.passed() {
-            ExitCode::SUCCESS
+    /// What the checks mean on a machine that gave the instances this CPU time. A check that needs none fails on any.
+    pub fn outcome(&self, machine: &MachineTime) -> Outcome {
+        let mut failed = self.checks.iter().filter(|check| !check.pass).peekable();
+        if failed.peek().is_none() {
+            Outcome::Passed
+        } else if machine.is_too_short() && failed.all(|check| check.needs_cpu) {
+            Outcome::NotJudged
         } else {
-            ExitCode::FAILURE
+            Outcome::Failed
         }
     }
 }
@@ -64,6 +96,7 @@ fn check(name: &str, pass: bool, figures: String) -> Check {
         name: name.to_owned(),
         pass,
         figures,
+        needs_cpu: true,
     }
 }
 
@@ -103,11 +136,16 @@ fn kept_the_window(run: &Timeline) -> Check {
         let (gap, window) = (gap.as_secs_f64(), window.as_secs_f64());
         figures = format!("{figures}, at least {gap:.3} s apart ({window} s)");
     }
-    check(
-        "never acted twice in a window",
-        decided == made && gap.is_none_or(|gap| gap + STAMP >= window),
-        figures,
-    )
+    let kept = gap.is_none_or(|gap| gap + STAMP >= window);
+    Check {
+        // A decision may go unheard on a busy machine. Two actions in a window have no excuse.
+        needs_cpu: kept,
+        ..check(
+            "never acted twice in a window",
+            decided == made && kept,
+            figures,
+        )
+    }
 }
 
 fn lost_nothing(totals: &Totals) -> Check {
@@ -145,7 +183,67 @@ mod tests {
     fn a_good_run_passes() {
         let verdict = Verdict::of(&example_run(), &example_totals());
         assert!(verdict.passed(), "{verdict:?}");
-        assert_eq!(verdict.exit_code(), ExitCode::SUCCESS);
+        for machine in [QUIET, BUSY] {
+            assert_eq!(verdict.outcome(&machine), Outcome::Passed);
+        }
+    }
+
+    const QUIET: MachineTime = MachineTime {
+        had: 98.0,
+        lacked: 2.0,
+    };
+    const BUSY: MachineTime = MachineTime {
+        had: 60.0,
+        lacked: 40.0,
+    };
+
+    #[test]
+    fn a_busy_machine_excuses_what_needs_its_cpu_and_a_quiet_one_nothing() {
+        let (run, totals) = (example_run(), example_totals());
+        let mut small = run.clone();
+        small
+            .samples
+            .iter_mut()
+            .for_each(|sample| sample.healthy = sample.healthy.min(2));
+        let mut stuck = run.clone();
+        stuck
+            .samples
+            .iter_mut()
+            .for_each(|sample| sample.running = 2);
+        let mut unheard = run.clone();
+        unheard.actions.pop();
+        let mut hasty = run.clone();
+        hasty.actions[1].at = hasty.actions[0].at + hasty.settings.window.mul_f64(0.99);
+        let mut secret = small.clone();
+        secret.resizes[1] = secret.resizes[0] + secret.settings.window.mul_f64(0.99);
+        let lossy = Totals {
+            failed_requests: 1,
+            ..totals
+        };
+        let nothing = Timeline::new(run.settings.clone());
+        for (name, run, totals, when_busy) in [
+            ("small", &small, totals, Outcome::NotJudged),
+            ("stuck", &stuck, totals, Outcome::NotJudged),
+            ("unheard", &unheard, totals, Outcome::NotJudged),
+            ("lossy", &run, lossy, Outcome::NotJudged),
+            ("nothing", &nothing, Totals::default(), Outcome::NotJudged),
+            ("hasty", &hasty, totals, Outcome::Failed),
+            ("secret", &secret, lossy, Outcome::Failed),
+        ] {
+            let verdict = Verdict::of(run, &totals);
+            assert_eq!(verdict.outcome(&BUSY), when_busy, "{name}: {verdict:?}");
+            assert_eq!(
+                verdict.outcome(&QUIET),
+                Outcome::Failed,
+                "{name}: {verdict:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_outcome_has_its_own_exit_code() {
+        let codes = [Outcome::Passed, Outcome::Failed, Outcome::NotJudged].map(Outcome::exit_code);
+        assert_eq!(codes, [0, 1, 3].map(ExitCode::from));
     }
 
     #[test]
@@ -188,7 +286,7 @@ mod tests {
     fn a_run_that_saw_nothing_fails() {
         let run = Timeline::new(example_run().settings);
         let verdict = Verdict::of(&run, &Totals::default());
-        assert_eq!(verdict.exit_code(), ExitCode::FAILURE);
+        assert_eq!(verdict.outcome(&QUIET), Outcome::Failed);
         assert_eq!(
             failing(&run, &Totals::default()).len(),
             3,

@@ -125,7 +125,7 @@ impl View<'_> {
             .take(inner.height.into())
             .map(|decision| {
                 let colour = action_colour(self.run, decision.at);
-                let text = format!("{:<11}", decision.text);
+                let text = format!("{:<11}  ", decision.text);
                 let used = 1 + 5 + 2 + text.chars().count();
                 Line::from(vec![
                     Span::styled(format!(" {}  ", clock(decision.at)), GREY),

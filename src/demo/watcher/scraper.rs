@@ -198,7 +198,8 @@ async fn read_targets(path: &Path) -> io::Result<Vec<String>> {
     Ok(targets)
 }
 
-async fn scrape(
+/// Asks one target once.
+pub(in crate::demo) async fn scrape(
     client: &reqwest::Client,
     target: &str,
     timeout: Duration,
