@@ -305,13 +305,13 @@ impl Step<'_> {
                 self.state.put_back(direction, acting.answers);
                 return self.prefer_up();
             }
-            Failure::NoCapacity => {
+            Failure::NoCapacity if direction == Direction::Up => {
                 let rules = &self.state.rules.scale_out;
                 let (first, longest) = (rules.backoff, rules.backoff_max);
                 self.state.backoff.grow(first, longest, self.now);
                 Reason::NoCapacity
             }
-            Failure::Refused => {
+            Failure::NoCapacity | Failure::Refused => {
                 if !is_written {
                     // The window stays open, but the same request is not sent again and again.
                     self.remember_refusal(Refusal {

@@ -205,3 +205,18 @@ fn a_pinned_size_waits_out_a_lack_of_capacity() {
     assert!(case.pass(1).contains(&Effect::ReadPool));
     assert_eq!(resize(&case.read(pool(2))), Some((2, 3)));
 }
+
+/// Found by a random life, as above: a refusal of any kind is one attempt a window.
+#[test]
+fn a_pinned_scale_in_that_is_refused_is_one_attempt_a_window() {
+    for failure in [Failure::NoCapacity, Failure::Refused] {
+        let mut case = Case::with(Rules::default(), Mode::Pinned(Size(1)));
+        case.read(pool(3));
+        case.read(pool(3));
+        assert_eq!(resize(&case.drained_then(pool(3))), Some((3, 2)));
+        case.end(Outcome::Failed(failure), false);
+        assert!(case.has(Verdict::Failed, Reason::WriteFailed));
+        assert!(!case.pass(59).contains(&Effect::ReadPool), "{failure:?}");
+        assert!(case.pass(1).contains(&Effect::ReadPool));
+    }
+}
