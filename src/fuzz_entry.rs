@@ -23,14 +23,15 @@ use ::policy::Direction;
 /// A target: its name and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every target of this crate.
-pub const TARGETS: [Target; 6] = [
+/// Every target.
+pub const TARGETS: [Target; 7] = [
     ("webhook_body", webhook_body),
     ("direction_body", direction_body),
     ("signature_header", signature_header),
     ("user_data", user_data),
     ("settings", settings),
     ("local_cloud_request", local_cloud_request),
+    ("response", response),
 ];
 
 const LABEL: &str = "scale";
@@ -123,5 +124,21 @@ pub fn local_cloud_request(bytes: &[u8]) {
         let secret = |_: &str| "another-secret-that-nobody-knows".parse::<ApiSecret>().ok();
         let verified = signature::verify(Some(header), request, secret, 1_000);
         assert!(verified.is_err(), "a signature without the secret");
+    }
+}
+
+/// What a server answers to the load generator: wherever the bytes are cut, they mean the same.
+///
+/// # Panics
+///
+/// When they do not.
+pub fn response(bytes: &[u8]) {
+    for to_head in [false, true] {
+        let whole = loadtest::parse_response([bytes], to_head);
+        for part in [3, 2] {
+            let (first, rest) = bytes.split_at(bytes.len() / part);
+            let cut = loadtest::parse_response([first, rest], to_head);
+            assert_eq!(whole, cut, "cut after {} bytes", first.len());
+        }
     }
 }
