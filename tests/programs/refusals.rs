@@ -101,7 +101,7 @@ async fn the_agent_and_the_demo_name_what_keeps_them_from_starting() {
         (2, "check-config --config /nowhere", "no file /nowhere"),
         (2, "agent --sett x=1", "--sett"),
         (2, "agent --set scaling.window=HUGEs", "longer than 1day"),
-        (1, "demo --report FILE/report", "--report"),
+        (2, "demo --report FILE/report", "--report"),
         (
             2,
             "demo --min-size 2 --max-size 3 --report FILE.d",
