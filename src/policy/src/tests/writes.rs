@@ -1,6 +1,7 @@
 //! What becomes of a change, and what the policy makes of it.
 
 use super::*;
+use crate::Backoff;
 
 #[test]
 fn a_pinned_size_that_is_refused_is_asked_for_a_window_later() {
@@ -219,4 +220,28 @@ fn a_pinned_scale_in_that_is_refused_is_one_attempt_a_window() {
         assert!(!case.pass(59).contains(&Effect::ReadPool), "{failure:?}");
         assert!(case.pass(1).contains(&Effect::ReadPool));
     }
+}
+
+#[test]
+fn a_journal_delays_growth_by_the_longest_pause_at_most() {
+    let restored = |until| {
+        let backoff = Backoff { failures: 3, until };
+        let memo = Memo {
+            backoff,
+            ..Memo::default()
+        };
+        let (state, _) = State::restore(Rules::default(), Mode::On, Some(memo), at(10));
+        (state.backoff().failures, state.backoff().until)
+    };
+    assert_eq!(restored(at(100)), (3, at(100)));
+    assert_eq!(restored(at(1_000_000)), (3, at(10 + 1800)));
+}
+
+#[test]
+fn a_decision_says_how_many_alerts_it_answers() {
+    let mut case = Case::new();
+    case.step(Event::Signals { up: 3, down: 0 });
+    case.step(Event::Signals { up: 2, down: 0 });
+    case.read(pool(2));
+    assert_eq!(case.decisions.last().map(|d| d.signals), Some(5));
 }
