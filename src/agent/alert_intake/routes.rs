@@ -1,7 +1,6 @@
 //! The intake's HTTP side.
 
 use std::{
-    error::Error as StdError,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,6 +25,7 @@ use crate::{
         signal_inbox::SignalInbox,
         throttled_log::{Peer, ThrottledLog},
     },
+    error_chain::with_causes,
     policy::Direction,
 };
 
@@ -325,14 +325,4 @@ impl Refusal {
             Self::Malformed(_) => Some(Ignored::Unreadable),
         }
     }
-}
-
-fn with_causes(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
