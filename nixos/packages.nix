@@ -34,8 +34,7 @@ let
           ../Cargo.lock
           ../clippy.toml
           ../src
-          ../benches
-          ../examples
+          ../fuzz/entries
           ../loadtest
           ./prometheus.yml
         ]
@@ -44,7 +43,9 @@ let
     };
   withTests = workspace // {
     src = sources [
-      ../tests
+      ../ARCHITECTURE.md
+      ../fuzz/corpus
+      ../terraform/iam.tf
       ./grafana
       ./prometheus-alerts.yml
       ./tests/alerts_test.yml
@@ -181,7 +182,7 @@ in
       // {
         inherit cargoArtifacts;
         pnameSuffix = "-monitoring-files";
-        cargoTestExtraArgs = "--test monitoring_files";
+        cargoTestExtraArgs = "--package autoscaler --test integration monitoring_files";
         nativeBuildInputs = prometheus;
         AUTOSCALER_REQUIRE_PROGRAMS = "1";
       }

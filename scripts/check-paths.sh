@@ -80,9 +80,9 @@ while IFS=$'\t' read -r kind file line name; do
     name)
       [[ -n ${names[$name]:-} || " $made " == *" $name "* ]] || report "$file:$line" "file called $name"
       ;;
-    test) exists "tests/$name.rs" || exists "tests/$name/main.rs" || exists "loadtest/tests/$name.rs" || exists "src/*/tests/$name.rs" || report "$file:$line" "test $name" ;;
-    bench) exists "benches/$name.rs" || report "$file:$line" "bench $name" ;;
-    example) exists "examples/$name.rs" || exists "loadtest/examples/$name.rs" || report "$file:$line" "example $name" ;;
+    test) exists "*/tests/$name.rs" || exists "*/tests/$name/main.rs" || report "$file:$line" "test $name" ;;
+    bench) exists "*/benches/$name.rs" || report "$file:$line" "bench $name" ;;
+    example) exists "*/examples/$name.rs" || report "$file:$line" "example $name" ;;
   esac
 done < <(named | sort -u -t $'\t' -k1,4)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks every Terraform file: its format, and with tflint names, types, what is declared and unused,
 # and where things stand. Needs Terraform and Go, which builds tflint; opens no connection but for its
-# source. `terraform validate` and `terraform test` need the provider: tests/terraform_e2e runs them.
+# source. `terraform validate` and `terraform test` need the provider: src/autoscaler/tests/terraform runs them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -3,7 +3,7 @@
 # checksums that stand there, and prints where it is. Needs Go. A version is built once.
 #
 #   export AUTOSCALER_TERRAFORM_PROVIDER="$(scripts/go-tool.sh terraform/provider)"
-#   cargo test --test terraform_e2e
+#   cargo test --test terraform
 set -euo pipefail
 
 [[ $# == 1 ]] || { echo "usage: scripts/go-tool.sh FOLDER" >&2; exit 2; }

@@ -1,4 +1,4 @@
-# The agent's own key: it can do what the agent does, and nothing else (tests/agent_rights.rs).
+# The agent's own key: it can do what the agent does, and nothing else (src/autoscaler/tests/integration/agent_rights.rs).
 
 locals {
   agent_operations = [

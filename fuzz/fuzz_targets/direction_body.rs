@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| autoscaler::fuzz_entry::direction_body(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_entries::direction_body(bytes));

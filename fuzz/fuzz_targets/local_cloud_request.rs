@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| autoscaler::fuzz_entry::local_cloud_request(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_entries::local_cloud_request(bytes));

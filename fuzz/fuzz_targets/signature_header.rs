@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| autoscaler::fuzz_entry::signature_header(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_entries::signature_header(bytes));

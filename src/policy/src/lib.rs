@@ -4,6 +4,8 @@
 //! here reads a clock, waits, or touches a socket or a file, so hours of alerts, failures and
 //! restarts run in a test within milliseconds.
 
+#![warn(missing_docs)]
+
 mod answers;
 mod decide;
 mod decision;

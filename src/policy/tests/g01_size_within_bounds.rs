@@ -1,8 +1,9 @@
 //! G1: the agent never asks for a size outside its bounds; found outside, it only moves toward them.
 
-use super::lives::{config, life, live};
 use policy::Direction;
 use proptest::prelude::*;
+
+use super::lives::{config, life, live};
 
 proptest! {
     #![proptest_config(config())]

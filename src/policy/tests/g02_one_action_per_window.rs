@@ -1,7 +1,8 @@
 //! G2: at most one scaling action in any window, across restarts.
 
-use super::lives::{config, life, live};
 use proptest::prelude::*;
+
+use super::lives::{config, life, live};
 
 proptest! {
     #![proptest_config(config())]

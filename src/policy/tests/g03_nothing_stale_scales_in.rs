@@ -1,9 +1,10 @@
 //! G3 (the policy's part): only a fresh "down" alert, on a whole and settled pool, scales in.
 //! What the intake refuses before it gets here is in `g03_bad_input_never_scales.rs`.
 
-use super::lives::{config, life, live};
 use policy::{Direction, HealthSource, Mode};
 use proptest::prelude::*;
+
+use super::lives::{config, life, live};
 
 proptest! {
     #![proptest_config(config())]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::lives::{config, life, live};
 use policy::{Direction, Moment, Reason, Verdict};
 use proptest::prelude::*;
+
+use super::lives::{config, life, live};
 
 proptest! {
     #![proptest_config(config())]

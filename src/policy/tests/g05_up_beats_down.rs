@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use policy::{Direction, Mode, Rules};
+use proptest::prelude::*;
+
 use super::{
     happening::Happening,
     lives::{config, life, live},
     world::World,
 };
-use policy::{Direction, Mode, Rules};
-use proptest::prelude::*;
 
 proptest! {
     #![proptest_config(config())]

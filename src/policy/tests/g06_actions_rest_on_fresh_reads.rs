@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::lives::{config, life, live};
 use policy::{
     Condition, Direction, Effect, Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool,
     Rules, Size, State,
 };
 use proptest::prelude::*;
+
+use super::lives::{config, life, live};
 
 /// A read that was under way when the alert came may not know what an operator did meanwhile.
 #[test]

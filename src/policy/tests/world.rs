@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
-use super::{
-    happening::{Happening, Mood, WriteFate},
-    history::{Alert, Drained, History, Truth, Write},
-};
 use policy::{
     Action, Condition, Direction, DrainId, Effect, Event, Failure, HealthSource, Member, MemberId,
     Memo, Mode, Moment, Outcome, Pool, ReadFailure, Reason, Rules, Size, State,
+};
+
+use super::{
+    happening::{Happening, Mood, WriteFate},
+    history::{Alert, Drained, History, Truth, Write},
 };
 
 struct InFlight {

@@ -1,0 +1,343 @@
+//! Reads the documents that monitoring systems send, told apart by their content:
+//!
+//! * Grafana since version 8, and Alertmanager: a `status` and a list of `alerts` with labels
+//!   (<https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/>,
+//!   <https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>).
+//! * Grafana's older alerting: a `ruleName` and a `state`.
+//! * Whatever a template of the sender's makes of them, on `/up` and `/down`.
+//!
+//! It looks at the few members that matter, and at each by itself: whatever else a document holds, however odd or deep,
+//! it cannot hide that there is no alarm. Of a member that occurs twice, the more careful reading counts.
+
+use std::{fmt, io};
+
+use policy::Direction;
+use serde::{
+    Deserializer as _,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{error::Category, value::RawValue};
+
+use super::{Ignored, MAX_BODY};
+
+/// Grafana's annotation for the reason of a state that no value led to
+/// (<https://grafana.com/docs/grafana/latest/alerting/fundamentals/alert-rule-evaluation/nodata-and-error-states/>).
+const STATE_REASON: &str = "grafana_state_reason";
+
+/// Why a body is none of the documents.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// Not JSON.
+    #[error(
+        "the body is not JSON; expected an alert of Grafana or Alertmanager, or use /up or /down, which need no body"
+    )]
+    NotJson {
+        /// Where it breaks.
+        source: serde_json::Error,
+    },
+    /// JSON of another kind.
+    #[error(
+        "the body is JSON but no known alert; expected `alerts` (Grafana, Alertmanager) or `ruleName` and `state` (Grafana before version 11)"
+    )]
+    Unknown,
+    /// A document of Grafana or Alertmanager without a list of alerts.
+    #[error("`alerts` is not a list; expected the alerts of Grafana or Alertmanager")]
+    NoList,
+    /// The compression is broken.
+    #[error("the body cannot be decompressed; expected gzip or plain JSON of an alert")]
+    Compressed {
+        /// The cause.
+        source: io::Error,
+    },
+    /// It holds more than a body may.
+    #[error("the alert is larger than {MAX_BODY} bytes when decompressed")]
+    TooLarge,
+}
+
+/// A document.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    /// What it says as a whole.
+    pub whole: Statement,
+    /// Its alerts.
+    pub alerts: Alerts,
+    /// Whether it has a member `ruleName`.
+    pub has_rule_name: bool,
+    /// Whether it has a member `state`.
+    pub has_state: bool,
+}
+
+/// The member `alerts`.
+#[derive(Debug, Default)]
+pub(super) enum Alerts {
+    /// There is none.
+    #[default]
+    Missing,
+    /// It is not a list.
+    Odd,
+    /// What each says; `None` for one that is no object.
+    List(Vec<Option<Statement>>),
+}
+
+/// What an alert or a whole document says of itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Statement {
+    /// Whether it fires.
+    pub status: Status,
+    /// Why it is no measurement, by its name.
+    pub name: Option<Ignored>,
+    /// Why it is no measurement, by its annotations.
+    pub reason: Option<Ignored>,
+    /// Which way.
+    pub direction: Label,
+}
+
+/// Whether an alert fires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Status {
+    /// It does not say.
+    #[default]
+    Unsaid,
+    /// It does.
+    Firing,
+    /// It does not.
+    Not(Ignored),
+}
+
+/// The label with the direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Label {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It is clear.
+    Is(Direction),
+    /// It is neither `up` nor `down`, or both.
+    Odd,
+}
+
+/// Reads a document.
+pub(super) fn parse(text: &str, direction_label: &str) -> Result<Document, PayloadError> {
+    let mut document = Document::default();
+    members(text, |key, value| {
+        if key == "alerts" {
+            return document.alerts.add(value, direction_label);
+        }
+        document.has_rule_name |= key == "rulename";
+        document.has_state |= key == "state";
+        document.whole.add(key, value, direction_label);
+    })
+    .map_err(|source| match source.classify() {
+        Category::Data => PayloadError::Unknown,
+        _ => PayloadError::NotJson { source },
+    })?;
+    Ok(document)
+}
+
+impl Alerts {
+    fn add(&mut self, value: &RawValue, direction_label: &str) {
+        let mut list = match std::mem::take(self) {
+            Self::List(list) => list,
+            Self::Odd => return *self = Self::Odd,
+            Self::Missing => Vec::new(),
+        };
+        let is_list = elements(value.get(), |alert| {
+            let mut statement = Statement::default();
+            let read = members(alert.get(), |key, value| {
+                statement.add(key, value, direction_label);
+            });
+            list.push(read.ok().map(|()| statement));
+        });
+        *self = match is_list {
+            Err(_) if !is_null(value) => Self::Odd,
+            _ => Self::List(list),
+        };
+    }
+}
+
+impl Statement {
+    /// Takes one member in. `key` is in small letters.
+    fn add(&mut self, key: &str, value: &RawValue, direction_label: &str) {
+        match key {
+            "status" | "state" => self.status = self.status.and(Status::of(value)),
+            "labels" | "commonlabels" | "grouplabels" | "tags" => {
+                self.add_labels(value, direction_label);
+            }
+            "annotations" | "commonannotations" => self.add_annotations(value),
+            "alertname" | "rulename" => self.name = self.name.or(name(value)),
+            "title" => self.name = self.name.or(mentioned(value.get())),
+            _ => {}
+        }
+    }
+
+    fn add_labels(&mut self, labels: &RawValue, direction_label: &str) {
+        let read = each_member(labels.get(), |key, value| {
+            if key.eq_ignore_ascii_case("alertname") {
+                self.name = self.name.or(name(value));
+            }
+            if key == direction_label {
+                self.direction = self.direction.and(Label::of(value));
+            }
+        });
+        if read.is_err() {
+            self.name = self.name.or(mentioned(labels.get()));
+        }
+    }
+
+    fn add_annotations(&mut self, annotations: &RawValue) {
+        let read = members(annotations.get(), |key, value| {
+            if key == STATE_REASON {
+                let text = string(value).unwrap_or_else(|| value.get().to_owned());
+                self.reason = self.reason.or(state_reason(&text));
+            }
+        });
+        if read.is_err() && annotations.get().contains(STATE_REASON) {
+            self.reason = self.reason.or(state_reason(annotations.get()));
+        }
+    }
+}
+
+impl Status {
+    fn of(value: &RawValue) -> Self {
+        let Some(text) = string(value) else {
+            return if is_null(value) {
+                Self::Unsaid
+            } else {
+                Self::Not(Ignored::Malformed)
+            };
+        };
+        match text.trim().to_ascii_lowercase().as_str() {
+            "" => Self::Unsaid,
+            "firing" | "alerting" => Self::Firing,
+            "resolved" | "ok" | "normal" => Self::Not(Ignored::Resolved),
+            "no_data" | "nodata" => Self::Not(Ignored::NoData),
+            "error" => Self::Not(Ignored::ErrorAlert),
+            _ => Self::Not(Ignored::NotFiring),
+        }
+    }
+
+    /// Both are said: one "no" is enough.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Not(_), _) | (_, Self::Unsaid) => self,
+            _ => other,
+        }
+    }
+}
+
+impl Label {
+    fn of(value: &RawValue) -> Self {
+        match string(value).as_deref() {
+            None => Self::Absent,
+            Some("up") => Self::Is(Direction::Up),
+            Some("down") => Self::Is(Direction::Down),
+            Some(_) => Self::Odd,
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (one, Self::Absent) | (Self::Absent, one) => one,
+            (one, other) if one == other => one,
+            _ => Self::Odd,
+        }
+    }
+}
+
+/// The names under which Grafana sends what nobody measured: its own troubles, with the labels of the rule, and tests.
+fn unmeasured(name: &str) -> Option<Ignored> {
+    match name.trim().to_ascii_lowercase().as_str() {
+        "datasourcenodata" => Some(Ignored::NoData),
+        "datasourceerror" => Some(Ignored::ErrorAlert),
+        "testalert" | "test notification" => Some(Ignored::Test),
+        _ => None,
+    }
+}
+
+fn name(value: &RawValue) -> Option<Ignored> {
+    match string(value) {
+        Some(name) => unmeasured(&name),
+        None => mentioned(value.get()),
+    }
+}
+
+/// Such a name as a word of some text.
+fn mentioned(text: &str) -> Option<Ignored> {
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .find_map(unmeasured)
+}
+
+/// A rule may be set to fire as itself on missing data, on an error, or to keep its last state; only this annotation
+/// then tells that nothing was measured.
+fn state_reason(text: &str) -> Option<Ignored> {
+    let text = text.to_ascii_lowercase();
+    if text.contains("nodata") {
+        Some(Ignored::NoData)
+    } else if text.contains("error") {
+        Some(Ignored::ErrorAlert)
+    } else {
+        None
+    }
+}
+
+fn string(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
+}
+
+/// Calls `each` for every member of an object, the key in small letters, repeated ones too. Depth costs no stack.
+fn members<'a>(
+    json: &'a str,
+    mut each: impl FnMut(&str, &'a RawValue),
+) -> Result<(), serde_json::Error> {
+    each_member(json, |key, value| each(&key.to_ascii_lowercase(), value))
+}
+
+fn each_member<'a>(
+    json: &'a str,
+    each: impl FnMut(&str, &'a RawValue),
+) -> Result<(), serde_json::Error> {
+    struct Members<F>(F);
+    impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Members<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+            while let Some(key) = map.next_key::<String>()? {
+                (self.0)(&key, map.next_value()?);
+            }
+            Ok(())
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.deserialize_map(Members(each))?;
+    reader.end()
+}
+
+/// Calls `each` for every element of a list.
+fn elements<'a>(json: &'a str, each: impl FnMut(&'a RawValue)) -> Result<(), serde_json::Error> {
+    struct Elements<F>(F);
+    impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for Elements<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+            while let Some(element) = list.next_element()? {
+                (self.0)(element);
+            }
+            Ok(())
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.deserialize_seq(Elements(each))?;
+    reader.end()
+}

@@ -1,0 +1,326 @@
+//! The intake's HTTP side.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, StatusCode, header},
+    web::{self, Payload as BodyStream},
+};
+use jiff::Timestamp;
+use policy::Direction;
+use program::error_chain::with_causes;
+use serde_json::json;
+
+use super::{
+    Alert, Authentication, Ignored, Intake, PayloadError,
+    body::{Bodies, Body, Unread},
+    classify_body,
+};
+use crate::{
+    metrics::AlertLabels,
+    read_model::ReadModel,
+    signal_inbox::SignalInbox,
+    throttled_log::{Peer, ThrottledLog},
+};
+
+/// Alerts that an answer lists; a body may hold a million.
+const LISTED: usize = 64;
+
+/// What the handlers need.
+#[derive(Clone, Debug)]
+pub struct IntakeState {
+    /// Where accepted alerts go.
+    pub inbox: Arc<SignalInbox>,
+    /// Where they are counted.
+    pub read_model: Arc<ReadModel>,
+    /// Who may send.
+    pub authentication: Arc<Authentication>,
+    /// The label with the direction.
+    pub direction_label: Arc<str>,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+}
+
+/// Takes alerts in for the web server.
+#[derive(Debug)]
+pub struct Receiver {
+    state: IntakeState,
+    bodies: Bodies,
+    log: Arc<ThrottledLog>,
+}
+
+/// Adds `/up`, `/down` and `/webhook`.
+pub fn configure(receiver: Arc<Receiver>) -> impl FnOnce(&mut web::ServiceConfig) {
+    let webhook = web::resource("/webhook")
+        .route(web::post().to(webhook))
+        .route(web::put().to(webhook));
+    move |config| {
+        config
+            .app_data(web::Data::from(receiver))
+            .service(bare("/up", Direction::Up))
+            .service(bare("/down", Direction::Down))
+            .service(webhook);
+    }
+}
+
+/// The course's interface: with or without a body, and always 200 for a sender that may send.
+fn bare(path: &'static str, direction: Direction) -> actix_web::Resource {
+    let take = move |receiver: web::Data<Receiver>, request: HttpRequest, body: BodyStream| async move {
+        receiver.take(Some(direction), &request, body).await
+    };
+    web::resource(path)
+        .route(web::get().to(take))
+        .route(web::head().to(take))
+        .route(web::post().to(take))
+        .route(web::put().to(take))
+}
+
+async fn webhook(
+    receiver: web::Data<Receiver>,
+    request: HttpRequest,
+    body: BodyStream,
+) -> HttpResponse {
+    let began = Instant::now();
+    let answer = receiver.take(None, &request, body).await;
+    receiver
+        .state
+        .read_model
+        .counters()
+        .webhook_answered(began.elapsed());
+    answer
+}
+
+impl Receiver {
+    /// Takes alerts in for this agent.
+    pub fn new(state: IntakeState, log: Arc<ThrottledLog>) -> Self {
+        Self {
+            state,
+            bodies: Bodies::new(),
+            log,
+        }
+    }
+
+    /// Answers a request by the path of a direction, or by `/webhook`.
+    async fn take(
+        &self,
+        path: Option<Direction>,
+        request: &HttpRequest,
+        body: BodyStream,
+    ) -> HttpResponse {
+        let peer = Peer(request.peer_addr());
+        let alerts = match self.read_admitted(request, body).await {
+            // Who asks for the head alone looks whether somebody is there.
+            Ok(_) if request.method() == Method::HEAD => return HttpResponse::Ok().finish(),
+            Ok(body) => self.classify(path, body).await,
+            Err(refusal) => Err(refusal),
+        };
+        let refusal = match alerts {
+            Ok(alerts) => return self.accept(&alerts, peer, None),
+            Err(refusal) => refusal,
+        };
+        // Of a body that was not read, nobody knows who signed it.
+        let is_known = matches!(refusal, Refusal::Malformed(_)) || self.admits(request, b"");
+        match refusal.ignored() {
+            Some(why) if path.is_some() && is_known => {
+                self.accept(&[Alert::Ignored(why)], peer, Some(&refusal))
+            }
+            _ => self.refuse(&refusal, peer),
+        }
+    }
+
+    /// Checks the sender, before the body is read where that can be told from the headers alone.
+    async fn read_admitted(
+        &self,
+        request: &HttpRequest,
+        stream: BodyStream,
+    ) -> Result<Body, Refusal> {
+        let needs_body = self.state.authentication.needs_body();
+        if !needs_body && !self.admits(request, b"") {
+            return Err(Refusal::Unauthorised);
+        }
+        let declared = request.headers().get(header::CONTENT_LENGTH);
+        let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
+        let timeout = self.state.body_timeout;
+        let body = self.bodies.read(stream, declared, timeout).await?;
+        if needs_body && !self.admits(request, body.bytes()) {
+            return Err(Refusal::Unauthorised);
+        }
+        Ok(body)
+    }
+
+    fn admits(&self, request: &HttpRequest, body: &[u8]) -> bool {
+        let authentication = &self.state.authentication;
+        authentication.admits(request.headers(), body, Timestamp::now())
+    }
+
+    async fn classify(&self, path: Option<Direction>, body: Body) -> Result<Intake, Refusal> {
+        let label = self.state.direction_label.clone();
+        let is_large = body.is_large();
+        let classify = move || classify_body(path, body.bytes(), &label);
+        if !is_large {
+            return Ok(classify()?);
+        }
+        // Other alerts are answered meanwhile. The body keeps its turn even if the sender leaves.
+        match web::block(classify).await {
+            Ok(alerts) => Ok(alerts?),
+            Err(_) => Err(Refusal::Unread(Unread::NoRoom)),
+        }
+    }
+
+    fn accept(&self, alerts: &[Alert], peer: Peer, detail: Option<&Refusal>) -> HttpResponse {
+        let mut counts: Vec<(Alert, u32)> = Vec::new();
+        for alert in alerts {
+            match counts.iter_mut().find(|(known, _)| known == alert) {
+                Some((_, count)) => *count = count.saturating_add(1),
+                None => counts.push((*alert, 1)),
+            }
+        }
+        for &(alert, count) in &counts {
+            if let Alert::Firing(direction) = alert {
+                self.state.inbox.put_many(direction, count);
+            }
+            self.count(&labels(alert), count);
+        }
+        let is_among = |alert| counts.iter().any(|(known, _)| *known == alert);
+        let fires_down = is_among(Alert::Firing(Direction::Down));
+        if is_among(Alert::Ignored(Ignored::DownResolved)) && !fires_down {
+            self.state.inbox.withdraw_down();
+        }
+        self.log_ignored(&counts, peer, detail);
+
+        let (mut accepted, mut ignored) = (Vec::new(), Vec::new());
+        for alert in alerts.iter().take(LISTED) {
+            match alert {
+                Alert::Firing(direction) => accepted.push(direction.as_str()),
+                Alert::Ignored(why) => ignored.push(why.code()),
+            }
+        }
+        let mut answer = json!({ "accepted": accepted, "ignored": ignored });
+        if alerts.len() > LISTED {
+            answer["more"] = json!(alerts.len() - LISTED);
+        }
+        HttpResponse::Ok().json(answer)
+    }
+
+    fn refuse(&self, refusal: &Refusal, peer: Peer) -> HttpResponse {
+        let (status, reason) = (refusal.status(), refusal.code());
+        let labels = AlertLabels {
+            direction: "none",
+            outcome: "refused",
+            reason,
+        };
+        self.count(&labels, 1);
+        self.log.line(reason, |suppressed| {
+            tracing::warn!(
+                %peer,
+                status = status.as_u16(),
+                why = with_causes(refusal),
+                suppressed,
+                "Alert is refused."
+            );
+        });
+        let mut answer = HttpResponse::build(status);
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                answer.insert_header((header::RETRY_AFTER, "5"));
+            }
+            _ => {}
+        }
+        // What is left of the body is not worth reading.
+        answer
+            .force_close()
+            .json(json!({ "message": with_causes(refusal) }))
+    }
+
+    fn count(&self, labels: &AlertLabels, count: u32) {
+        self.state
+            .read_model
+            .counters()
+            .alerts(labels, count.into());
+    }
+
+    fn log_ignored(&self, counts: &[(Alert, u32)], peer: Peer, detail: Option<&Refusal>) {
+        let reason = |&(alert, _): &(Alert, u32)| match alert {
+            Alert::Ignored(why) => Some(why.code()),
+            Alert::Firing(_) => None,
+        };
+        let ignored: Vec<&str> = counts.iter().filter_map(reason).collect();
+        if !ignored.is_empty() {
+            self.log.line("ignored", |suppressed| {
+                let why = detail.map(|refusal| with_causes(refusal));
+                tracing::info!(%peer, ?ignored, why, suppressed, "Alerts are ignored.");
+            });
+        }
+    }
+}
+
+fn labels(alert: Alert) -> AlertLabels {
+    match alert {
+        Alert::Firing(direction) => AlertLabels {
+            direction: direction.as_str(),
+            outcome: "accepted",
+            reason: "firing",
+        },
+        Alert::Ignored(why) => AlertLabels {
+            direction: "none",
+            outcome: "ignored",
+            reason: why.code(),
+        },
+    }
+}
+
+/// Why a request gets no further.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(
+        "this alert needs a bearer token, a password or a signature; see `alerts` in the settings"
+    )]
+    Unauthorised,
+    #[error(transparent)]
+    Unread(#[from] Unread),
+    #[error(transparent)]
+    Malformed(#[from] PayloadError),
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthorised => StatusCode::UNAUTHORIZED,
+            Self::Unread(Unread::Slow(_)) => StatusCode::REQUEST_TIMEOUT,
+            Self::Unread(Unread::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
+            Self::Unread(Unread::Broken(_)) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorised => "unauthorised",
+            Self::Unread(Unread::Slow(_)) => "slow",
+            Self::Unread(Unread::NoRoom) => "no_room",
+            Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => "too_large",
+            Self::Unread(Unread::Broken(_)) | Self::Malformed(_) => "malformed",
+        }
+    }
+
+    /// On `/up` and `/down`, what a whole body is when nobody can make an alarm of it.
+    fn ignored(&self) -> Option<Ignored> {
+        match self {
+            Self::Unauthorised | Self::Unread(Unread::Slow(_) | Unread::Broken(_)) => None,
+            Self::Unread(Unread::NoRoom) => Some(Ignored::NoRoom),
+            Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => {
+                Some(Ignored::TooLarge)
+            }
+            Self::Malformed(_) => Some(Ignored::Unreadable),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The agent's settings, checked and typed. Where they come from is not known here.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use exoscale::{
+    ClientConfig,
+    ids::{LoadBalancerId, PoolId},
+};
+use policy::{Mode, Rules};
+
+use super::alert_intake::Authentication;
+
+/// Everything an agent needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How to reach the API.
+    pub client: ClientConfig,
+    /// The pool to scale.
+    pub pool: PoolId,
+    /// The load balancer before it, which knows which members are healthy.
+    pub load_balancer: Option<LoadBalancerId>,
+    /// How long an operation of the API may take.
+    pub operation_timeout: Duration,
+    /// How to decide.
+    pub rules: Rules,
+    /// What may be done.
+    pub mode: Mode,
+    /// How members leave.
+    pub drain: Drain,
+    /// Where Prometheus learns of the members.
+    pub discovery: Discovery,
+    /// Where alerts come in.
+    pub alerts: Alerts,
+    /// The folder of the journal.
+    pub state_directory: PathBuf,
+    /// CPU shares (0 to 1) that alert; shown, not evaluated, by the agent.
+    pub thresholds: Thresholds,
+}
+
+/// How members are emptied of requests before they are removed.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    /// Whether members are asked to drain at all.
+    pub enabled: bool,
+    /// The port of the application.
+    pub port: u16,
+    /// The token that `POST /drain` wants.
+    pub token: Option<Token>,
+    /// Removed after this long even if requests are left.
+    pub timeout: Duration,
+    /// Pause between two questions whether it is empty.
+    pub poll: Duration,
+}
+
+/// How the service discovery file is kept.
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    /// The file that Prometheus reads.
+    pub file: PathBuf,
+    /// Pause between two reads of the members.
+    pub interval: Duration,
+    /// Pause before the second read that must confirm a disappearance.
+    pub confirm_after: Duration,
+    /// Which of a member's addresses is written.
+    pub addresses: AddressKind,
+    /// The port of the node exporter.
+    pub target_port: u16,
+    /// Labels put on every target.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// One of the addresses that a member may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressKind {
+    /// The public IPv4 address.
+    Public,
+    /// The address in a private network. Asking for it is one call more for each network.
+    Private,
+    /// The public IPv6 address.
+    Ipv6,
+}
+
+impl AddressKind {
+    /// As the setting spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Private => "private",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+}
+
+impl FromStr for AddressKind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "public" => Ok(Self::Public),
+            "private" => Ok(Self::Private),
+            "ipv6" => Ok(Self::Ipv6),
+            _ => Err("expected `public`, `private` or `ipv6`"),
+        }
+    }
+}
+
+/// Where and from whom alerts are taken.
+#[derive(Clone, Debug)]
+pub struct Alerts {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Who may send.
+    pub authentication: Authentication,
+    /// The label whose value, `up` or `down`, is the direction.
+    pub direction_label: String,
+    /// How long a sender may take for a body.
+    pub body_timeout: Duration,
+}
+
+/// CPU shares that alert.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Thresholds {
+    /// Above this the pool is loaded.
+    pub up: f64,
+    /// Below this the pool idles.
+    pub down: f64,
+}
+
+/// A shared secret. Never shown.
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+impl Token {
+    /// A token with this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one place that sends or compares it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_address_is_read_as_it_is_written() {
+        for kind in [AddressKind::Public, AddressKind::Private, AddressKind::Ipv6] {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        let error = "IPv4".parse::<AddressKind>().unwrap_err();
+        assert!(error.contains("`public`"), "{error}");
+    }
+}

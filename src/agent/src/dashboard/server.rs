@@ -1,0 +1,182 @@
+//! The agent's web server: the alert intake and the dashboard on one port.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{
+    App, Error, HttpServer,
+    body::MessageBody,
+    dev::{Extensions, ServerHandle, ServiceRequest, ServiceResponse},
+    http::StatusCode,
+    middleware::{self, Next},
+    rt::net::TcpStream,
+    web,
+};
+use program::file_limit;
+use tokio::sync::Semaphore;
+
+use super::{
+    connections::{Connection, Connections, Limits},
+    routes,
+};
+use crate::{
+    Agent,
+    alert_intake::{self, Receiver},
+    metrics::Metrics,
+    read_model::ReadModel,
+    throttled_log::{Peer, ThrottledLog},
+};
+
+/// One worker answers far more alerts than a monitoring system sends, and saves memory.
+const WORKERS: usize = 1;
+
+/// Threads that read large alerts, of which only a few are in memory at once.
+const BLOCKING_THREADS: usize = 4;
+
+/// How long the first request of a connection, and the next one, may keep us waiting.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// A connection without a new request is of no use after this and the time that a body may take.
+const UNUSED: Duration = Duration::from_secs(60);
+
+/// With fewer connections than this, somebody should raise the limit of open files.
+const FEW_CONNECTIONS: usize = 256;
+
+/// Characters of an unknown path that are logged.
+const PATH_SHOWN: usize = 80;
+
+/// A running web server.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    handle: ServerHandle,
+    running: tokio::task::JoinHandle<io::Result<()>>,
+}
+
+/// What all requests share.
+#[derive(Debug)]
+pub(super) struct Front {
+    /// Places for live streams.
+    pub(super) streams: Arc<Semaphore>,
+    connections: Arc<Connections>,
+    read_model: Arc<ReadModel>,
+    log: Arc<ThrottledLog>,
+}
+
+/// Starts the web server. Must be called inside an actix `System`.
+pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
+    let address = listener.local_addr()?;
+    let files = file_limit::open_files();
+    let limits = Limits::within(files);
+    if limits.all < FEW_CONNECTIONS {
+        tracing::warn!(
+            files,
+            connections = limits.all,
+            "Few files may be open, so few connections, too: raise LimitNOFILE= or `ulimit -n` to 1024."
+        );
+    }
+    let log = Arc::new(ThrottledLog::default());
+    let front = Arc::new(Front {
+        streams: Arc::new(Semaphore::new(limits.streams)),
+        connections: Connections::new(
+            limits,
+            UNUSED.saturating_add(agent.intake.body_timeout.saturating_mul(2)),
+        ),
+        read_model: agent.read_model.clone(),
+        log: log.clone(),
+    });
+    let metrics = Arc::new(Metrics::new(agent.read_model.clone(), agent.api.clone()));
+    let read_model = web::Data::from(agent.read_model.clone());
+    let receiver = Arc::new(Receiver::new(agent.intake.clone(), log));
+    let opened = front.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(middleware::from_fn(observe))
+            .wrap(middleware::NormalizePath::trim())
+            .wrap(middleware::DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))
+            .app_data(read_model.clone())
+            .app_data(web::Data::from(metrics.clone()))
+            .app_data(web::Data::from(front.clone()))
+            .configure(alert_intake::configure(receiver.clone()))
+            .configure(routes::configure)
+    })
+    .workers(WORKERS)
+    .worker_max_blocking_threads(BLOCKING_THREADS)
+    .max_connections(limits.all)
+    .on_connect(move |stream, data| {
+        if let Some(stream) = stream.downcast_ref() {
+            opened.connected(stream, data);
+        }
+    })
+    .client_request_timeout(IDLE)
+    .keep_alive(IDLE)
+    .shutdown_timeout(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    let running = actix_rt::spawn(server);
+    Ok(Server {
+        address,
+        handle,
+        running,
+    })
+}
+
+impl Server {
+    /// Stops accepting, lets answers end for a second, and returns.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        let _ = self.running.await;
+    }
+}
+
+impl Front {
+    fn connected(&self, stream: &TcpStream, data: &mut Extensions) {
+        let (connection, closed_another) = self.connections.open(stream);
+        data.insert(connection);
+        if closed_another {
+            let peer = Peer(stream.peer_addr().ok());
+            self.refused("idle_connection", |suppressed| {
+                tracing::warn!(%peer, suppressed, "Too many connections: the longest unused one is closed for a new one.");
+            });
+        }
+    }
+
+    /// Counts what is not served, and writes a line unless there were too many.
+    pub(super) fn refused(&self, reason: &'static str, line: impl FnOnce(Option<u64>)) {
+        self.read_model.counters().refused(reason);
+        self.log.line(reason, line);
+    }
+}
+
+/// Notes that a connection is in use, and what is asked for in vain.
+async fn observe(
+    front: web::Data<Front>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.used();
+    }
+    let response = next.call(request).await?;
+    let reason = match response.status() {
+        StatusCode::NOT_FOUND => "unknown_path",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        _ => return Ok(response),
+    };
+    let request = response.request();
+    front.refused(reason, |suppressed| {
+        let peer = Peer(request.peer_addr());
+        // Not the query, which may hold a secret.
+        let path: String = request.path().chars().take(PATH_SHOWN).collect();
+        let (method, status) = (request.method(), response.status().as_u16());
+        tracing::warn!(%peer, %method, ?path, status, suppressed, "Request is refused.");
+    });
+    Ok(response)
+}

@@ -1,0 +1,236 @@
+//! The discovery actor: keeps the service discovery file equal to the pool.
+//!
+//! One call a round, whatever the pool's size. A failed call changes nothing (guarantee G10), and a
+//! member leaves the file only when two reads in a row lack it. Members that run and have no address
+//! of the kind asked for are counted, so that a pool of such members does not look like none.
+
+use std::{
+    collections::BTreeSet,
+    mem::{Discriminant, discriminant},
+    net::IpAddr,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use actix::{
+    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, MailboxError, Recipient,
+    WrapFuture as _,
+};
+use exoscale::{
+    ClientError, ErrorKind,
+    models::{Instance, InstanceState},
+};
+use program::error_chain::with_causes;
+use tokio::time::sleep;
+
+use super::{
+    config::{AddressKind, Discovery as Settings},
+    file_sd::{self, FileError, TargetGroup},
+    messages::{ListMembers, Ping},
+    read_model::ReadModel,
+};
+
+type Addresses = BTreeSet<IpAddr>;
+
+/// The actor.
+#[derive(Debug)]
+pub struct Discovery {
+    settings: Settings,
+    cloud: Recipient<ListMembers>,
+    read_model: Arc<ReadModel>,
+    /// The members as last known; `None` when nothing is known yet.
+    known: Option<Addresses>,
+    /// Running members without an address, as last counted.
+    unreachable: usize,
+    /// Why the members could not be listed, as last said: what lasts is said once.
+    failure: Option<Discriminant<ErrorKind>>,
+}
+
+/// Why there is no list of the members.
+enum Failure {
+    Api(ClientError),
+    Gone(MailboxError),
+}
+
+/// What a list of the members says.
+#[derive(Debug, Default)]
+struct Listed {
+    addresses: Addresses,
+    /// Members that run and have no address of the kind asked for.
+    unreachable: usize,
+}
+
+impl Discovery {
+    /// A discovery that starts from what the file already holds.
+    pub fn new(
+        settings: Settings,
+        cloud: Recipient<ListMembers>,
+        read_model: Arc<ReadModel>,
+    ) -> Self {
+        let known = file_sd::read(&settings.file).and_then(|groups| file_sd::addresses(&groups));
+        Self {
+            settings,
+            cloud,
+            read_model,
+            known,
+            unreachable: 0,
+            failure: None,
+        }
+    }
+
+    fn round(&self, ctx: &mut Context<Self>) {
+        let listed = list(
+            self.cloud.clone(),
+            self.known.clone(),
+            self.settings.clone(),
+        );
+        let ended = listed.into_actor(self).map(|listed, discovery, ctx| {
+            match listed {
+                Ok(listed) => return discovery.end_round(listed, ctx),
+                Err(Failure::Api(error)) => discovery.note_failure(&error),
+                Err(Failure::Gone(error)) => tracing::error!(%error, "Cloud actor is gone."),
+            }
+            discovery.again(ctx);
+        });
+        ctx.spawn(ended);
+    }
+
+    fn note_failure(&mut self, error: &ClientError) {
+        let kind = discriminant(&error.kind);
+        let is_known = self.failure == Some(kind);
+        // A pause is what an earlier failure led to.
+        let follows = self.failure.is_some() && matches!(error.kind, ErrorKind::Paused { .. });
+        if is_known || follows {
+            tracing::debug!(%error, "Members still cannot be listed.");
+        } else {
+            tracing::warn!(%error, "Members cannot be listed; the file stays as it is.");
+            self.failure = Some(kind);
+        }
+    }
+
+    fn end_round(&mut self, listed: Listed, ctx: &mut Context<Self>) {
+        if self.failure.take().is_some() {
+            tracing::info!("Members are listed again.");
+        }
+        self.note_unreachable(listed.unreachable);
+        let members = listed.addresses;
+        let labels = &self.settings.labels;
+        let groups = file_sd::document(members.iter().copied(), self.settings.target_port, labels);
+        self.known = Some(members);
+        self.read_model.discovered(&groups);
+        let written = write(self.settings.file.clone(), groups);
+        ctx.spawn(written.into_actor(self).map(|result, discovery, ctx| {
+            let problem = result.err().map(|error| with_causes(&error));
+            if let Some(error) = &problem {
+                tracing::error!(error, "Service discovery file is not written.");
+            }
+            discovery.read_model.file_written(problem);
+            discovery.again(ctx);
+        }));
+    }
+
+    fn note_unreachable(&mut self, count: usize) {
+        let kind = self.settings.addresses;
+        if count > 0 && count != self.unreachable {
+            let addresses = kind.as_str();
+            tracing::warn!(
+                count,
+                addresses,
+                "Running members have no address of this kind; they are not in the discovery file."
+            );
+        }
+        self.unreachable = count;
+        self.read_model.members_without_address(count, kind);
+    }
+
+    /// The next round begins one interval after this one ended, so a slow API causes no pile-up.
+    fn again(&self, ctx: &mut Context<Self>) {
+        ctx.run_later(self.settings.interval, |discovery, ctx| {
+            discovery.round(ctx);
+        });
+    }
+}
+
+/// Lists the members, and once more when one seems to have gone, or all, for all that is known.
+async fn list(
+    cloud: Recipient<ListMembers>,
+    known: Option<Addresses>,
+    settings: Settings,
+) -> Result<Listed, Failure> {
+    let first = list_once(&cloud, settings.addresses).await?;
+    let is_plausible = match &known {
+        Some(known) => known.is_subset(&first.addresses),
+        None => !first.addresses.is_empty(),
+    };
+    if is_plausible {
+        return Ok(first);
+    }
+    let known = known.unwrap_or_default();
+    sleep(settings.confirm_after).await;
+    let second = list_once(&cloud, settings.addresses).await?;
+    let in_doubt = first.addresses.union(&second.addresses).copied();
+    Ok(Listed {
+        addresses: in_doubt
+            .filter(|ip| second.addresses.contains(ip) || known.contains(ip))
+            .collect(),
+        unreachable: second.unreachable,
+    })
+}
+
+async fn list_once(cloud: &Recipient<ListMembers>, kind: AddressKind) -> Result<Listed, Failure> {
+    let members = cloud.send(ListMembers).await.map_err(Failure::Gone)?;
+    Ok(listed(&members.map_err(Failure::Api)?, kind))
+}
+
+/// Members that have an address; one that is being made has none yet.
+fn listed(members: &[Instance], kind: AddressKind) -> Listed {
+    let mut listed = Listed::default();
+    for member in members {
+        match address(member, kind) {
+            Some(address) => {
+                listed.addresses.insert(address);
+            }
+            None if member.state == InstanceState::Running => listed.unreachable += 1,
+            None => {}
+        }
+    }
+    listed
+}
+
+/// Where a member is found, by this kind of address.
+pub(super) fn address(member: &Instance, kind: AddressKind) -> Option<IpAddr> {
+    match kind {
+        AddressKind::Public => member.public_ip.map(IpAddr::from),
+        AddressKind::Private => member.private_ip.map(IpAddr::from),
+        AddressKind::Ipv6 => member.ipv6_address.map(IpAddr::from),
+    }
+}
+
+/// Writes the file where that is needed.
+async fn write(path: PathBuf, groups: Vec<TargetGroup>) -> Result<(), FileError> {
+    let write = tokio::task::spawn_blocking({
+        let path = path.clone();
+        move || file_sd::update(&path, &groups)
+    });
+    write.await.unwrap_or_else(|panic| {
+        Err(FileError::Io {
+            action: "write",
+            path,
+            source: std::io::Error::other(panic),
+        })
+    })
+}
+
+impl Actor for Discovery {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.round(ctx);
+    }
+}
+
+impl Handler<Ping> for Discovery {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}

@@ -1,0 +1,321 @@
+//! The journal's document, and when it may be believed.
+//!
+//! Times are kept since the machine's boot, not by the wall clock, so that neither a clock that jumps
+//! nor a restart within the window lets a second action through (guarantee G2).
+//!
+//! A document is believed only if the agent that wrote it closed it at its end. While an agent runs, its
+//! document says so; when the agent dies, or its last documents could not be written, the next agent
+//! does not know what was done last and begins with a silent window.
+
+use std::{path::Path, time::Duration};
+
+use policy::{Backoff, Memo, Moment, Pending};
+use program::error_chain::with_causes;
+use serde::{Deserialize, Serialize};
+use whole_file::{self, FileError};
+
+use crate::clock::Reading;
+
+const VERSION: u32 = 1;
+/// Nothing in it is secret.
+const MODE: u32 = 0o644;
+
+/// The journal's document.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Document {
+    version: u32,
+    boot_id: String,
+    /// Milliseconds since the boot, like all times here.
+    saved_at: u64,
+    opens_at: u64,
+    acting: bool,
+    /// Whether the agent that wrote it has not closed it.
+    #[serde(default)]
+    running: bool,
+    up: Option<PendingUp>,
+    backoff_failures: u32,
+    backoff_until: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PendingUp {
+    first: u64,
+    last: u64,
+    count: u32,
+}
+
+/// What a journal told at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remembered {
+    /// There is none; the policy starts with a silent window.
+    Nothing,
+    /// It cannot be used, for the reason given; likewise.
+    Unusable(String),
+    /// It was not closed, so that nothing is known of the last action: the memo says that a whole
+    /// window is to pass first.
+    Unclosed(Memo),
+    /// What was kept.
+    Memo(Memo),
+}
+
+impl Document {
+    pub(super) fn new(memo: &Memo, boot_id: Option<&str>, reading: Reading, running: bool) -> Self {
+        let at = |moment| reading.to_boot(moment);
+        Self {
+            version: VERSION,
+            boot_id: boot_id.unwrap_or_default().to_owned(),
+            saved_at: at(reading.now),
+            opens_at: at(memo.opens),
+            acting: memo.acting,
+            running,
+            up: memo.up.map(|up| PendingUp {
+                first: at(up.first),
+                last: at(up.last),
+                count: up.count,
+            }),
+            backoff_failures: memo.backoff.failures,
+            backoff_until: at(memo.backoff.until),
+        }
+    }
+
+    /// Puts it in the place of the one that is there.
+    pub(super) fn write(&self, path: &Path) -> Result<(), FileError> {
+        let mut text = serde_json::to_vec(self).expect("numbers and texts are valid JSON");
+        text.push(b'\n');
+        whole_file::replace(path, &text, MODE)
+    }
+
+    fn memo(&self, reading: Reading, up_ttl: Duration) -> Memo {
+        let now = reading.to_boot(reading.now);
+        // An alert does not come from the future.
+        let past = |millis: u64| reading.to_moment(millis.min(now));
+        let is_fresh =
+            |up: &&PendingUp| Duration::from_millis(now.saturating_sub(up.last)) <= up_ttl;
+        Memo {
+            opens: if self.running {
+                Moment::at(Duration::MAX)
+            } else {
+                reading.to_moment(self.opens_at)
+            },
+            acting: self.acting,
+            up: self.up.as_ref().filter(is_fresh).map(|up| Pending {
+                first: past(up.first),
+                last: past(up.last),
+                count: up.count,
+            }),
+            backoff: Backoff {
+                failures: self.backoff_failures,
+                until: reading.to_moment(self.backoff_until),
+            },
+        }
+    }
+}
+
+/// Reads the journal and marks it as in use. An "up" alert older than `up_ttl` is left out.
+///
+/// What cannot be marked is not believed: nor could the next start tell it from one that is current.
+pub(super) fn open(
+    path: &Path,
+    boot_id: Option<&str>,
+    reading: Reading,
+    up_ttl: Duration,
+) -> Remembered {
+    let remembered = load(path, boot_id, reading, up_ttl);
+    let (Remembered::Memo(memo) | Remembered::Unclosed(memo)) = &remembered else {
+        return remembered;
+    };
+    match Document::new(memo, boot_id, reading, true).write(path) {
+        Ok(()) => remembered,
+        Err(error) => {
+            // Where it can be removed, no later start believes it either.
+            let _ = whole_file::remove(path);
+            Remembered::Unusable(format!("it cannot be kept: {}", with_causes(&error)))
+        }
+    }
+}
+
+fn load(path: &Path, boot_id: Option<&str>, reading: Reading, up_ttl: Duration) -> Remembered {
+    let text = match whole_file::read(path) {
+        Ok(Some((text, _))) => text,
+        Ok(None) => return Remembered::Nothing,
+        Err(error) => return Remembered::Unusable(with_causes(&error)),
+    };
+    let document = match serde_json::from_slice::<Document>(&text) {
+        Ok(document) => document,
+        Err(error) => return Remembered::Unusable(error.to_string()),
+    };
+    if document.version != VERSION {
+        Remembered::Unusable(format!("version {} is unknown", document.version))
+    } else if Some(document.boot_id.as_str()) != boot_id {
+        Remembered::Unusable("it is from before the machine's last boot".to_owned())
+    } else if document.saved_at > reading.to_boot(reading.now) {
+        Remembered::Unusable("it was written later than now".to_owned())
+    } else if document.running {
+        Remembered::Unclosed(document.memo(reading, up_ttl))
+    } else {
+        Remembered::Memo(document.memo(reading, up_ttl))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(300);
+    const BOOT: Option<&str> = Some("b");
+
+    fn at(seconds: u64) -> Moment {
+        Moment::at(Duration::from_secs(seconds))
+    }
+
+    /// The clocks of an agent that started `start_s` after the boot and has run for `now_s`.
+    fn reading(start_s: u64, now_s: u64) -> Reading {
+        Reading {
+            now: at(now_s),
+            since_boot: Duration::from_secs(start_s + now_s),
+        }
+    }
+
+    fn memo() -> Memo {
+        Memo {
+            opens: at(160),
+            acting: true,
+            up: Some(Pending {
+                first: at(90),
+                last: at(100),
+                count: 3,
+            }),
+            backoff: Backoff {
+                failures: 2,
+                until: at(400),
+            },
+        }
+    }
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn journal(&self) -> PathBuf {
+            self.0.path().join("journal.json")
+        }
+
+        /// What an agent that was started 1000 s after the boot leaves behind after 105 s.
+        fn leave(&self, memo: &Memo, running: bool) {
+            let document = Document::new(memo, BOOT, reading(1_000, 105), running);
+            document.write(&self.journal()).unwrap();
+        }
+
+        fn open(&self, reading: Reading) -> Remembered {
+            open(&self.journal(), BOOT, reading, TTL)
+        }
+    }
+
+    #[test]
+    fn a_restart_finds_the_window_where_it_was() {
+        let folder = Folder::new();
+        folder.leave(&memo(), false);
+        // The agent starts again 110 s after its first start.
+        let Remembered::Memo(found) = folder.open(reading(1_110, 0)) else {
+            panic!("the journal is usable");
+        };
+        assert_eq!(found.opens, at(50));
+        assert!(found.acting);
+        assert_eq!(
+            found.up.map(|up| (up.last, up.count)),
+            Some((Moment::START, 3))
+        );
+        let until = at(290);
+        assert_eq!(found.backoff, Backoff { failures: 2, until });
+    }
+
+    #[test]
+    fn after_a_death_a_whole_window_passes_and_the_rest_is_kept() {
+        let folder = Folder::new();
+        folder.leave(&memo(), true);
+        let Remembered::Unclosed(found) = folder.open(reading(1_110, 0)) else {
+            panic!("it was not closed");
+        };
+        assert_eq!(found.opens, Moment::at(Duration::MAX));
+        assert_eq!(found.up.map(|up| up.count), Some(3));
+        assert_eq!(found.backoff.failures, 2);
+    }
+
+    #[test]
+    fn a_document_is_believed_once_until_it_is_closed_again() {
+        let folder = Folder::new();
+        folder.leave(&Memo::default(), false);
+        assert!(matches!(
+            folder.open(reading(1_110, 0)),
+            Remembered::Memo(_)
+        ));
+        // Should that agent act and be unable to write it down, this one must not act at once.
+        assert!(matches!(
+            folder.open(reading(1_120, 0)),
+            Remembered::Unclosed(_)
+        ));
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_replaced_is_not_believed() {
+        let folder = Folder::new();
+        folder.leave(&Memo::default(), false);
+        let blocked = folder.0.path().join(".journal.json.tmp");
+        fs::create_dir(&blocked).unwrap();
+        let Remembered::Unusable(why) = folder.open(reading(1_110, 0)) else {
+            panic!("it cannot be kept");
+        };
+        assert!(why.contains(".journal.json.tmp is a folder"), "{why}");
+        fs::remove_dir(&blocked).unwrap();
+        assert_eq!(
+            folder.open(reading(1_120, 0)),
+            Remembered::Nothing,
+            "it was removed"
+        );
+    }
+
+    #[test]
+    fn an_old_up_is_left_out_and_one_of_the_future_is_of_now() {
+        let folder = Folder::new();
+        folder.leave(&memo(), false);
+        let Remembered::Memo(found) = folder.open(reading(1_401, 0)) else {
+            panic!("the journal is usable");
+        };
+        assert_eq!(found.up, None);
+        let future = Memo {
+            up: Some(Pending::new(at(9_000))),
+            ..Memo::default()
+        };
+        folder.leave(&future, false);
+        let Remembered::Memo(found) = folder.open(reading(1_110, 5)) else {
+            panic!("the journal is usable");
+        };
+        assert_eq!(found.up.map(|up| up.last), Some(at(5)));
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_is_not_used() {
+        let folder = Folder::new();
+        let now = reading(1_110, 0);
+        assert_eq!(folder.open(now), Remembered::Nothing);
+        for text in ["", "{\"version\":1,", "[]", "null", "{\"version\":1}"] {
+            fs::write(folder.journal(), text).unwrap();
+            assert!(
+                matches!(folder.open(now), Remembered::Unusable(_)),
+                "{text}"
+            );
+        }
+        folder.leave(&Memo::default(), false);
+        let rebooted = open(&folder.journal(), Some("another"), now, TTL);
+        assert!(matches!(rebooted, Remembered::Unusable(_)));
+        let unknown = open(&folder.journal(), None, now, TTL);
+        assert!(matches!(unknown, Remembered::Unusable(_)));
+        let earlier = folder.open(reading(1_000, 50));
+        assert!(matches!(earlier, Remembered::Unusable(_)), "{earlier:?}");
+    }
+}

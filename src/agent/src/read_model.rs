@@ -1,0 +1,424 @@
+//! What the outside may see of the agent: decisions, pool, health. Written by the actors as things
+//! happen, read by the dashboard, the metrics and the tests. It never holds a secret.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use exoscale::{
+    ClientError,
+    calls::ApiCall,
+    models::{Instance, InstancePool},
+};
+use jiff::Timestamp;
+use policy::{
+    Bounds, Condition, Decision, Direction, Failure, Moment, Outcome, Pool, Reason, State, Verdict,
+};
+use tokio::sync::watch;
+
+use super::{
+    clock::Clock,
+    config::AddressKind,
+    file_sd::TargetGroup,
+    health::{Health, Part},
+    messages::ActionReport,
+    metrics::Counters,
+};
+
+pub use super::{
+    health::Check,
+    view::{DecisionRecord, MemberView, PoolView, View},
+};
+
+/// Decisions kept for `/decisions`.
+const DECISIONS_KEPT: usize = 200;
+
+/// A pool that is not at rest for so long needs somebody to look at it.
+const BUSY_TOO_LONG: Duration = Duration::from_secs(15 * 60);
+
+/// The shared read model.
+#[derive(Debug)]
+pub struct ReadModel {
+    clock: Clock,
+    /// The members must have been listed within this time, or the agent is blind.
+    blind_after: Duration,
+    inner: Mutex<Inner>,
+    counters: Counters,
+    version: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    view: View,
+    health: Health,
+    /// Since when every read found the pool not at rest, and what it was doing at the last.
+    busy: Option<(Moment, String)>,
+    decisions: VecDeque<DecisionRecord>,
+    next_number: u64,
+    targets: Option<Arc<[TargetGroup]>>,
+    discovered: Option<Moment>,
+    started: Moment,
+}
+
+impl ReadModel {
+    /// An empty model.
+    pub fn new(clock: Clock, bounds: Bounds, mode: String, blind_after: Duration) -> Self {
+        let view = View {
+            mode,
+            min_size: bounds.min().0,
+            max_size: bounds.max().0,
+            pool: None,
+            acting: None,
+            draining: None,
+            window_opens_in_s: 0.0,
+            targets: 0,
+            discovered_at: None,
+            discovery_age: None,
+            health: Vec::new(),
+        };
+        Self {
+            clock,
+            blind_after,
+            inner: Mutex::new(Inner {
+                view,
+                health: Health::default(),
+                busy: None,
+                decisions: VecDeque::new(),
+                next_number: 1,
+                targets: None,
+                discovered: None,
+                started: clock.now(),
+            }),
+            counters: Counters::default(),
+            version: watch::Sender::new(0),
+        }
+    }
+
+    /// A model for tests of single actors.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Arc<Self> {
+        let bounds = Bounds::new(1, 10).expect("1 <= 10");
+        Arc::new(Self::new(
+            Clock::start(),
+            bounds,
+            "on".to_owned(),
+            Duration::from_secs(30),
+        ))
+    }
+
+    /// The counters.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Tells of every change, by a number that grows.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// What there is to see now.
+    pub fn view(&self) -> View {
+        let inner = self.lock();
+        let now = self.clock.now();
+        let mut view = inner.view.clone();
+        view.discovery_age = inner.discovered.map(|at| now.since(at));
+        if let Some(pool) = &mut view.pool {
+            let reads = [ApiCall::GetInstancePool, ApiCall::ListInstances];
+            pool.current = !reads.iter().any(|call| inner.health.fails(*call));
+        }
+        view.health = inner.health.checks(now, self.blind_after);
+        let mut set = |part: Part, problem: String| {
+            let name = part.name();
+            if let Some(check) = view.health.iter_mut().find(|check| check.name == name) {
+                check.problem.get_or_insert(problem);
+            }
+        };
+        let age = now.since(inner.discovered.unwrap_or(inner.started));
+        if age > self.blind_after {
+            let seconds = age.as_secs_f64();
+            let problem = format!("blind: members were last listed {seconds:.0} s ago");
+            set(Part::Discovery, problem);
+        }
+        if let Some((since, state)) = &inner.busy
+            && now.since(*since) > BUSY_TOO_LONG
+        {
+            let minutes = now.since(*since).as_secs() / 60;
+            let problem = format!("the pool has been {state} for {minutes} min");
+            set(Part::Pool, problem);
+        }
+        view
+    }
+
+    /// The decisions kept, oldest first.
+    pub fn decisions(&self) -> Vec<DecisionRecord> {
+        self.lock().decisions.iter().cloned().collect()
+    }
+
+    /// The service discovery document; `None` before the first successful read.
+    pub fn targets(&self) -> Option<Arc<[TargetGroup]>> {
+        self.lock().targets.clone()
+    }
+
+    pub(super) fn decided(&self, decision: &Decision) {
+        let (verdict, reason) = (decision.verdict, decision.reason);
+        self.counters.decision(verdict.code(), reason.code());
+        log(decision);
+        let now = Timestamp::now();
+        let mut inner = self.lock();
+        if (verdict, reason) == (Verdict::Refused, Reason::Unready) {
+            let problem = "growth is stopped: too many members are missing or cannot serve";
+            inner.health.set(Part::Members, Some(problem.to_owned()));
+        }
+        if let Some(last) = inner.decisions.back_mut()
+            && verdict == Verdict::Quiet
+            && last.verdict == Verdict::Quiet
+        {
+            last.until = now;
+            last.times += 1;
+        } else {
+            let record = DecisionRecord {
+                number: inner.next_number,
+                at: now,
+                until: now,
+                times: 1,
+                at_s: decision.at.since_start().as_secs_f64(),
+                verdict,
+                reason,
+                text: reason.text(),
+                direction: decision.direction,
+                signals: decision.signals,
+                from: decision.from.map(|size| size.0),
+                to: decision.to.map(|size| size.0),
+            };
+            inner.next_number += 1;
+            inner.decisions.push_back(record);
+            if inner.decisions.len() > DECISIONS_KEPT {
+                inner.decisions.pop_front();
+            }
+        }
+        self.changed(inner);
+    }
+
+    pub(super) fn action_ended(&self, report: &ActionReport) {
+        match (report.outcome, &report.detail) {
+            (Outcome::Applied, _) => {
+                self.counters.action("applied");
+                tracing::info!("Pool has its new size.");
+            }
+            (Outcome::Failed(Failure::Postponed { reason, retry_in }), detail) => {
+                self.counters.action("postponed");
+                let (reason, detail) = (reason.code(), detail.as_deref().unwrap_or_default());
+                tracing::warn!(reason, ?retry_in, detail, "Pool is not changed yet.");
+            }
+            (Outcome::Failed(failure), detail) => {
+                self.counters.action("failed");
+                let detail = detail.as_deref().unwrap_or_default();
+                tracing::error!(?failure, detail, "Pool could not be changed.");
+            }
+        }
+    }
+
+    pub(super) fn state_changed(&self, state: &State) {
+        let mut inner = self.lock();
+        inner.view.mode = state.mode().to_string();
+        inner.view.acting = state.acting().map(|resize| resize.to_string());
+        inner.view.draining = state.draining().map(|resize| resize.to_string());
+        if let Some(pool) = state.pool() {
+            let limit = state.rules().scale_out.max_unready.of(pool.members.len());
+            if pool.unready() < limit {
+                inner.health.set(Part::Members, None);
+            }
+        }
+        inner.view.window_opens_in_s = state.opens().since(self.clock.now()).as_secs_f64();
+        self.changed(inner);
+    }
+
+    pub(super) fn pool_read(&self, pool: &Pool, answer: &InstancePool, instances: &[Instance]) {
+        let view = |(member, instance): (&policy::Member, &Instance)| MemberView {
+            id: instance.id.to_string(),
+            name: instance.name.clone(),
+            address: instance.public_ip,
+            running: member.running,
+            healthy: member.healthy,
+            age_s: member.age.map(|age| age.as_secs()),
+        };
+        let state = state_name(answer);
+        let degraded = (pool.condition == Condition::Degraded).then(|| degraded(answer));
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        inner.health.set(Part::Pool, degraded);
+        inner.busy = match (pool.condition, inner.busy.take()) {
+            (Condition::Running, _) => None,
+            (_, busy) => Some((busy.map_or(now, |(since, _)| since), state.clone())),
+        };
+        inner.view.pool = Some(PoolView {
+            read_at: Timestamp::now(),
+            current: true,
+            size: pool.size.0,
+            state,
+            running: pool.condition == Condition::Running,
+            running_members: pool.members.iter().filter(|m| m.running).count() as u32,
+            ready_members: pool.ready() as u32,
+            members: pool.members.iter().zip(instances).map(view).collect(),
+        });
+        self.changed(inner);
+    }
+
+    pub(super) fn discovered(&self, groups: &[TargetGroup]) {
+        let mut inner = self.lock();
+        inner.view.targets = groups.iter().map(|group| group.targets.len()).sum();
+        inner.view.discovered_at = Some(Timestamp::now());
+        inner.discovered = Some(self.clock.now());
+        inner.targets = Some(groups.into());
+        self.changed(inner);
+    }
+
+    /// Notes how a call of the API ended.
+    pub(super) fn api_answered<T>(&self, call: ApiCall, answer: &Result<T, ClientError>) {
+        let error = answer.as_ref().err();
+        let mut inner = self.lock();
+        if !inner.health.answered(call, error, self.clock.now()) {
+            return;
+        }
+        let operation = call.id();
+        if let Some(error) = error {
+            tracing::warn!(operation, %error, "API operation fails.");
+        } else {
+            tracing::info!(operation, "API operation works again.");
+        }
+        self.changed(inner);
+    }
+
+    pub(super) fn members_without_address(&self, count: usize, kind: AddressKind) {
+        let kind = kind.as_str();
+        let problem = (count > 0).then(|| {
+            format!("running members without a {kind} address: {count}; see discovery.addresses")
+        });
+        self.check(Part::Addresses, problem);
+    }
+
+    pub(super) fn file_written(&self, problem: Option<String>) {
+        self.check(Part::File, problem);
+    }
+
+    pub(super) fn journal_written(&self, problem: Option<String>) {
+        self.check(Part::Journal, problem);
+    }
+
+    pub(super) fn actors_answered(&self, problem: Option<String>) {
+        self.check(Part::Actors, problem);
+    }
+
+    fn check(&self, part: Part, problem: Option<String>) {
+        let mut inner = self.lock();
+        if inner.health.set(part, problem) {
+            self.changed(inner);
+        }
+    }
+
+    fn changed(&self, inner: MutexGuard<'_, Inner>) {
+        drop(inner);
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn state_name(pool: &InstancePool) -> String {
+    let value = serde_json::to_value(&pool.state);
+    let name = value.as_ref().ok().and_then(|value| value.as_str());
+    name.unwrap_or("unknown").to_owned()
+}
+
+fn degraded(pool: &InstancePool) -> String {
+    let said = "the provider reports the pool as degraded";
+    match &pool.error_reason {
+        Some(reason) => format!("{said}: {reason}"),
+        None => said.to_owned(),
+    }
+}
+
+fn log(decision: &Decision) {
+    let Decision {
+        verdict,
+        reason,
+        signals,
+        ..
+    } = *decision;
+    let direction = decision.direction.map(Direction::as_str);
+    let (from, to) = (decision.from.map(|s| s.0), decision.to.map(|s| s.0));
+    let (verdict, code, why) = (verdict.code(), reason.code(), reason.text());
+    if decision.verdict == Verdict::Quiet {
+        tracing::debug!(verdict, reason = code, from, "Decided: {why}.");
+    } else {
+        tracing::info!(
+            verdict,
+            reason = code,
+            direction,
+            from,
+            to,
+            signals,
+            "Decided: {why}."
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use exoscale::{ids::PoolId, models::PoolState};
+    use policy::{HealthSource, Size};
+
+    fn found(state: PoolState, condition: Condition) -> (Pool, InstancePool) {
+        let pool = Pool {
+            read_at: Moment::START,
+            size: Size(2),
+            condition,
+            health: HealthSource::None,
+            counted: 2,
+            members: Vec::new(),
+        };
+        let answer = InstancePool {
+            id: PoolId(uuid::Uuid::nil()),
+            name: String::new(),
+            size: 2,
+            state,
+            error_reason: None,
+            instances: Vec::new(),
+        };
+        (pool, answer)
+    }
+
+    fn problem(model: &ReadModel) -> Option<String> {
+        let checks = model.view().health;
+        checks
+            .into_iter()
+            .find(|check| check.name == "pool")?
+            .problem
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pool_that_stays_busy_needs_somebody() {
+        let model = ReadModel::for_tests();
+        let see = |state, condition| {
+            let (pool, answer) = found(state, condition);
+            model.pool_read(&pool, &answer, &[]);
+        };
+        see(PoolState::ScalingUp, Condition::Busy);
+        tokio::time::advance(BUSY_TOO_LONG).await;
+        see(PoolState::Updating, Condition::Busy);
+        assert_eq!(problem(&model), None);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let text = problem(&model).expect("a quarter of an hour is over");
+        assert_eq!(text, "the pool has been updating for 15 min");
+        see(PoolState::Running, Condition::Running);
+        assert_eq!(problem(&model), None);
+        // The next time counts from its own beginning.
+        see(PoolState::ScalingUp, Condition::Busy);
+        assert_eq!(problem(&model), None);
+    }
+}

@@ -1,0 +1,277 @@
+//! The scaler actor: owns the policy's state, feeds it events and carries out its effects.
+
+use std::sync::Arc;
+
+use actix::{
+    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Recipient, ResponseFuture,
+    SpawnHandle, WrapFuture as _,
+};
+use policy::{Action, DrainId, Effect, Event, Failure, Member, Memo, Outcome, ReadFailure, State};
+use program::error_chain::with_causes;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    clock::Clock,
+    messages::{
+        ActionReport, DrainMembers, Finish, GiveBack, Perform, Ping, ReadPool, SaveMemo,
+        SignalsWaiting,
+    },
+    read_model::ReadModel,
+    signal_inbox::{SignalInbox, Waiting},
+};
+
+/// The actors that the scaler needs.
+#[derive(Clone, Debug)]
+pub struct Partners {
+    /// Reads the pool.
+    pub read_pool: Recipient<ReadPool>,
+    /// Empties members of requests.
+    pub drain: Recipient<DrainMembers>,
+    /// Tells members to serve on.
+    pub give_back: Recipient<GiveBack>,
+    /// Changes the pool.
+    pub perform: Recipient<Perform>,
+    /// Keeps what must outlive the process.
+    pub journal: Recipient<SaveMemo>,
+}
+
+/// A drain under way, and how to end it.
+#[derive(Debug)]
+struct RunningDrain {
+    id: DrainId,
+    given_up: CancellationToken,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub struct Scaler {
+    state: State,
+    first_effects: Vec<Effect>,
+    clock: Clock,
+    inbox: Arc<SignalInbox>,
+    partners: Partners,
+    read_model: Arc<ReadModel>,
+    timer: Option<SpawnHandle>,
+    /// The drain under way.
+    drain: Option<RunningDrain>,
+    /// Orders under way that a stop waits for: memos, drains, members being given back.
+    open_orders: u32,
+    /// Who waits for everything under way to end; nothing new begins once this is `Some`.
+    finishing: Option<Vec<oneshot::Sender<()>>>,
+}
+
+impl Scaler {
+    /// A scaler with the state and first effects that [`State::restore`] gave.
+    pub fn new(
+        (state, first_effects): (State, Vec<Effect>),
+        clock: Clock,
+        inbox: Arc<SignalInbox>,
+        partners: Partners,
+        read_model: Arc<ReadModel>,
+    ) -> Self {
+        Self {
+            state,
+            first_effects,
+            clock,
+            inbox,
+            partners,
+            read_model,
+            timer: None,
+            drain: None,
+            open_orders: 0,
+            finishing: None,
+        }
+    }
+
+    fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
+        let effects = self.state.step(event, self.clock.now());
+        self.carry_out(effects, ctx);
+        self.settle(ctx);
+    }
+
+    /// Carries effects out in order.
+    fn carry_out(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
+        let mut unsaved = None;
+        for effect in effects {
+            match effect {
+                Effect::Save(memo) => unsaved = Some(memo),
+                Effect::ReadPool => self.read_pool(ctx),
+                Effect::Record(decision) => self.read_model.decided(&decision),
+                Effect::Drain { id, members } => self.drain(id, members, ctx),
+                Effect::GiveBack(members) => self.give_back(members, ctx),
+                Effect::Act { action, memo } => {
+                    unsaved = None; // this one is later
+                    self.act(action, memo, ctx);
+                }
+            }
+        }
+        if let Some(memo) = unsaved {
+            let saved = save(self.partners.journal.clone(), memo);
+            self.order(saved, ctx, |_, (), _| {});
+        }
+    }
+
+    /// Starts something that a stop waits for.
+    fn order<F: Future + 'static>(
+        &mut self,
+        work: F,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, F::Output, &mut Context<Self>) + 'static,
+    ) {
+        self.open_orders += 1;
+        ctx.spawn(work.into_actor(self).map(|output, scaler, ctx| {
+            scaler.open_orders -= 1;
+            then(scaler, output, ctx);
+            scaler.answer_finishers();
+        }));
+    }
+
+    fn read_pool(&self, ctx: &mut Context<Self>) {
+        let urgent = self.state.asks_up();
+        let read = self.partners.read_pool.send(ReadPool { urgent });
+        ctx.spawn(read.into_actor(self).map(|read, scaler, ctx| {
+            let read = read.unwrap_or(Err(ReadFailure::Unavailable));
+            scaler.step(Event::PoolRead(read), ctx);
+        }));
+    }
+
+    fn drain(&mut self, id: DrainId, members: Vec<Member>, ctx: &mut Context<Self>) {
+        let given_up = CancellationToken::new();
+        self.drain = Some(RunningDrain {
+            id,
+            given_up: given_up.clone(),
+        });
+        let drained = self.partners.drain.send(DrainMembers { members, given_up });
+        self.order(drained, ctx, move |scaler, _, ctx| {
+            if scaler.drain.as_ref().is_some_and(|drain| drain.id == id) {
+                scaler.drain = None;
+                scaler.step(Event::DrainEnded(id), ctx);
+            }
+        });
+    }
+
+    fn give_back(&mut self, members: Vec<Member>, ctx: &mut Context<Self>) {
+        if let Some(drain) = self.drain.take() {
+            // Whoever drains them tells them to serve on, when no question is on its way any more.
+            drain.given_up.cancel();
+        } else {
+            let told = self.partners.give_back.send(GiveBack(members));
+            self.order(told, ctx, |_, _, _| {});
+        }
+    }
+
+    /// Orders the change once the journal knows of it.
+    fn act(&self, action: Action, memo: Memo, ctx: &mut Context<Self>) {
+        let partners = self.partners.clone();
+        let performed = async move {
+            // A failure is reported, and does not hinder: a full disk is no reason not to scale.
+            save(partners.journal, memo).await;
+            match partners.perform.send(Perform(action)).await {
+                Ok(report) => report,
+                Err(_) => refused("the cloud actor is gone"),
+            }
+        };
+        ctx.spawn(performed.into_actor(self).map(|report, scaler, ctx| {
+            scaler.read_model.action_ended(&report);
+            let event = Event::ActionEnded {
+                outcome: report.outcome,
+                written_at: report.written_at,
+            };
+            scaler.step(event, ctx);
+        }));
+    }
+
+    /// Publishes the state, answers those who wait for the end, and sets the timer.
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        self.read_model.state_changed(&self.state);
+        self.answer_finishers();
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        if let Some(at) = self.state.next_wake() {
+            let wait = at.since(self.clock.now());
+            self.timer = Some(ctx.run_later(wait, |scaler, ctx| {
+                scaler.timer = None;
+                scaler.step(Event::Woken, ctx);
+            }));
+        }
+    }
+
+    fn answer_finishers(&mut self) {
+        if self.state.acting().is_none()
+            && self.open_orders == 0
+            && let Some(waiting) = &mut self.finishing
+        {
+            for sender in waiting.drain(..) {
+                let _ = sender.send(());
+            }
+        }
+    }
+
+    fn take_signals(&mut self, ctx: &mut Context<Self>) {
+        let waiting = self.inbox.take();
+        let Waiting { up, down, .. } = waiting;
+        if up > 0 || down > 0 {
+            self.step(Event::Signals { up, down }, ctx);
+        }
+        if waiting.down_resolved {
+            self.step(Event::DownWithdrawn, ctx);
+        }
+    }
+}
+
+async fn save(journal: Recipient<SaveMemo>, memo: Memo) {
+    match journal.send(SaveMemo(memo)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(error = with_causes(&error), "Journal is not kept."),
+        Err(error) => tracing::error!(%error, "Journal is gone."),
+    }
+}
+
+fn refused(detail: &str) -> ActionReport {
+    ActionReport {
+        outcome: Outcome::Failed(Failure::Refused),
+        written_at: None,
+        detail: Some(detail.to_owned()),
+    }
+}
+
+impl Actor for Scaler {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let effects = std::mem::take(&mut self.first_effects);
+        self.carry_out(effects, ctx);
+        self.step(Event::Woken, ctx);
+    }
+}
+
+impl Handler<SignalsWaiting> for Scaler {
+    type Result = ();
+
+    fn handle(&mut self, _: SignalsWaiting, ctx: &mut Self::Context) {
+        self.take_signals(ctx);
+    }
+}
+
+impl Handler<Ping> for Scaler {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {}
+}
+
+impl Handler<Finish> for Scaler {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Finish, ctx: &mut Self::Context) -> Self::Result {
+        let (sender, receiver) = oneshot::channel();
+        self.finishing.get_or_insert_default().push(sender);
+        // An alert that was answered just now is still to be kept for the next start.
+        self.take_signals(ctx);
+        self.step(Event::Stopping, ctx);
+        Box::pin(async move {
+            let _ = receiver.await;
+        })
+    }
+}

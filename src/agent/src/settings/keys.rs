@@ -1,0 +1,352 @@
+//! Every setting: its key, its default and its bounds.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use actix_web::http::header::HeaderName;
+use exoscale::{
+    ClientConfig,
+    config::{DEFAULT_ZONE, Endpoint},
+    secret::{ApiKey, ApiSecret},
+};
+use policy::{Bounds, Mode, Rules, ScaleIn, ScaleOut};
+use program::telemetry::LogFormat;
+
+use super::reader::Reader;
+use crate::{
+    alert_intake::{Authentication, Hmac, PasswordLogin},
+    config::{AddressKind, Alerts, Config, Discovery, Drain, Thresholds, Token},
+    journal::journal_in,
+};
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The agent's part.
+    pub agent: Config,
+    /// The form of the log.
+    pub log_format: LogFormat,
+}
+
+impl FromStr for Token {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_safe = text.bytes().all(|b| b.is_ascii_graphic());
+        if is_safe {
+            Ok(Self::new(text))
+        } else {
+            Err("holds a space or a character that is not visible ASCII")
+        }
+    }
+}
+
+/// Values of settings that nobody sets.
+pub(super) const DEFAULTS: &[(&str, &str)] = &[
+    ("exoscale.zone", DEFAULT_ZONE),
+    ("exoscale.calls_per_minute", "120"),
+    ("exoscale.request_timeout", "10s"),
+    ("exoscale.operation_timeout", "10m"),
+    ("scaling.min_size", "1"),
+    ("scaling.max_size", "10"),
+    ("scaling.mode", "on"),
+    ("scaling.window", "60s"),
+    ("scaling.max_read_age", "10s"),
+    ("scaling.retry", "5s"),
+    ("scale_out.step", "1"),
+    ("scale_out.alert_lifetime", "5m"),
+    ("scale_out.max_unready", "3 or 50%"),
+    ("scale_out.capacity_pause", "5m"),
+    ("scale_out.capacity_pause_max", "30m"),
+    ("scale_in.step", "1"),
+    ("scale_in.alert_lifetime", "3m"),
+    ("scale_in.stabilisation", "2m"),
+    ("scale_in.warm_up", "2m"),
+    ("drain.enabled", "true"),
+    ("drain.port", "8080"),
+    ("drain.timeout", "30s"),
+    ("drain.poll", "2s"),
+    ("discovery.file", "/srv/service-discovery/config.json"),
+    ("discovery.interval", "10s"),
+    ("discovery.confirm_after", "1s"),
+    ("discovery.addresses", "public"),
+    ("discovery.target_port", "9100"),
+    ("alerts.address", "0.0.0.0"),
+    ("alerts.port", "8090"),
+    ("alerts.direction_label", "scale"),
+    ("alerts.hmac_header", "X-Grafana-Alerting-Signature"),
+    ("alerts.body_timeout", "5s"),
+    ("thresholds.up", "0.8"),
+    ("thresholds.down", "0.2"),
+    ("journal.directory", "/var/lib/autoscaler"),
+    ("log.format", "text"),
+];
+
+/// Reads everything; `None` when something was wrong, which the reader knows.
+pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
+    // Each part is read before any is given up, so that every mistake is found.
+    let client = client(r);
+    let pool = r.required("exoscale.instance_pool", "the id of the instance pool");
+    let load_balancer = r.optional("exoscale.load_balancer", "the id of a load balancer");
+    let operation_timeout = r.duration("exoscale.operation_timeout");
+    let rules = rules(r);
+    let mode = r.choice::<Mode>("scaling.mode", "a mode such as `on`");
+    let drain = drain(r);
+    let discovery = discovery(r);
+    let alerts = alerts(r);
+    let state_directory = r.required::<PathBuf>("journal.directory", "a folder");
+    two_files(r, discovery.as_ref(), state_directory.as_deref());
+    let thresholds = thresholds(r, rules.as_ref());
+    let log_format = r.choice("log.format", "`text` or `json`");
+    pinned_inside(r, mode, rules.as_ref());
+    let discovery = discovery?;
+    Some(Settings {
+        agent: Config {
+            client: ClientConfig {
+                private_addresses: discovery.addresses == AddressKind::Private,
+                // A key that is refused is tried again in every third round.
+                probe_refused_after: discovery.interval * 3,
+                ..client?
+            },
+            pool: pool?,
+            load_balancer,
+            operation_timeout: operation_timeout?,
+            rules: rules?,
+            mode: mode?,
+            drain: drain?,
+            discovery,
+            alerts: alerts?,
+            state_directory: state_directory?,
+            thresholds: thresholds?,
+        },
+        log_format: log_format?,
+    })
+}
+
+fn client(r: &mut Reader<'_>) -> Option<ClientConfig> {
+    let key =
+        r.required_guarded::<ApiKey>("exoscale.key", "the API key, or set EXOSCALE_KEY", |text| {
+            text.starts_with("EXO")
+        });
+    let secret =
+        r.required_secret::<ApiSecret>("exoscale.secret", "the API secret, or set EXOSCALE_SECRET");
+    let zone = r.required::<String>("exoscale.zone", "a zone such as at-vie-1");
+    let endpoint = r.guarded::<Endpoint>("exoscale.endpoint", |_| true);
+    let budget = r.count("exoscale.calls_per_minute");
+    let request_timeout = r.duration("exoscale.request_timeout");
+    let endpoint = match endpoint {
+        Some(endpoint) => Some(endpoint),
+        None => Endpoint::of_zone(&zone?)
+            .map_err(|error| r.problem("exoscale.zone", error.to_string()))
+            .ok(),
+    };
+    let request_timeout = request_timeout?;
+    let defaults = ClientConfig::for_endpoint(endpoint?, key?, secret?);
+    Some(ClientConfig {
+        connect_timeout: defaults.connect_timeout.min(request_timeout / 2),
+        request_timeout,
+        call_deadline: request_timeout * 3,
+        budget_per_minute: Some(budget?),
+        ..defaults
+    })
+}
+
+fn rules(r: &mut Reader<'_>) -> Option<Rules> {
+    let min = r.count("scaling.min_size");
+    let max = r.count("scaling.max_size");
+    let window = r.duration("scaling.window");
+    let fresh = r.duration("scaling.max_read_age");
+    let retry = r.duration("scaling.retry");
+    let scale_out = scale_out(r);
+    let scale_in = scale_in(r);
+    let bounds = Bounds::new(min?.get(), max?.get());
+    let bounds = bounds
+        .map_err(|error| r.problem("scaling.min_size", error.to_string()))
+        .ok();
+    Some(Rules {
+        bounds: bounds?,
+        window: window?,
+        fresh: fresh?,
+        retry: retry?,
+        scale_out: scale_out?,
+        scale_in: scale_in?,
+    })
+}
+
+fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
+    let step = r.count("scale_out.step");
+    let signal_ttl = r.duration("scale_out.alert_lifetime");
+    let limit = "a number (3), a share (50%), or the larger of both (3 or 50%)";
+    let max_unready = r.choice("scale_out.max_unready", limit);
+    let backoff = r.duration("scale_out.capacity_pause");
+    let backoff_max = r.duration("scale_out.capacity_pause_max");
+    if let (Some(first), Some(longest)) = (backoff, backoff_max)
+        && first > longest
+    {
+        r.problem(
+            "scale_out.capacity_pause",
+            format!("is {first:?}, longer than scale_out.capacity_pause_max, {longest:?}"),
+        );
+    }
+    Some(ScaleOut {
+        step: step?,
+        signal_ttl: signal_ttl?,
+        max_unready: max_unready?,
+        backoff: backoff?,
+        backoff_max: backoff_max?,
+    })
+}
+
+fn scale_in(r: &mut Reader<'_>) -> Option<ScaleIn> {
+    let step = r.count("scale_in.step");
+    let signal_ttl = r.duration("scale_in.alert_lifetime");
+    let stabilisation = r.duration("scale_in.stabilisation");
+    let warm_up = r.duration("scale_in.warm_up");
+    Some(ScaleIn {
+        step: step?,
+        signal_ttl: signal_ttl?,
+        stabilisation: stabilisation?,
+        warm_up: warm_up?,
+    })
+}
+
+fn drain(r: &mut Reader<'_>) -> Option<Drain> {
+    let enabled = r.required("drain.enabled", "`true` or `false`");
+    let port = r.required::<NonZeroU16>("drain.port", "a port");
+    let token = r.secret("drain.token");
+    let timeout = r.duration("drain.timeout");
+    let poll = r.duration("drain.poll");
+    Some(Drain {
+        enabled: enabled?,
+        port: port?.get(),
+        token,
+        timeout: timeout?,
+        poll: poll?,
+    })
+}
+
+fn discovery(r: &mut Reader<'_>) -> Option<Discovery> {
+    let file = r.required("discovery.file", "the path of a file");
+    let interval = r.duration("discovery.interval");
+    let confirm_after = r.duration("discovery.confirm_after");
+    let addresses = r.choice("discovery.addresses", "`public`, `private` or `ipv6`");
+    let target_port = r.required::<NonZeroU16>("discovery.target_port", "a port");
+    let labels = r.table("discovery.labels");
+    Some(Discovery {
+        file: file?,
+        interval: interval?,
+        confirm_after: confirm_after?,
+        addresses: addresses?,
+        target_port: target_port?.get(),
+        labels,
+    })
+}
+
+fn alerts(r: &mut Reader<'_>) -> Option<Alerts> {
+    let address = r.required::<IpAddr>("alerts.address", "an IP address");
+    let port = r.required::<u16>("alerts.port", "a port");
+    let authentication = authentication(r);
+    let direction_label = r.required("alerts.direction_label", "the name of a label");
+    let body_timeout = r.duration("alerts.body_timeout");
+    Some(Alerts {
+        listen: SocketAddr::new(address?, port?),
+        authentication: authentication?,
+        direction_label: direction_label?,
+        body_timeout: body_timeout?,
+    })
+}
+
+fn authentication(r: &mut Reader<'_>) -> Option<Authentication> {
+    let bearer = r.secret("alerts.token");
+    let user = r.optional::<String>("alerts.user", "a user's name");
+    let password = r.secret::<Token>("alerts.password");
+    let secret = r.secret("alerts.hmac_secret");
+    let header = r.required::<HeaderName>("alerts.hmac_header", "the name of a header");
+    let timestamp_header =
+        r.optional::<HeaderName>("alerts.hmac_timestamp_header", "the name of a header");
+    let basic = match (user, password) {
+        (Some(user), Some(password)) => Some(PasswordLogin { user, password }),
+        (None, None) => None,
+        (Some(_), None) => {
+            r.problem(
+                "alerts.password",
+                "is missing, though alerts.user is set".to_owned(),
+            );
+            None
+        }
+        (None, Some(_)) => {
+            r.problem(
+                "alerts.user",
+                "is missing, though alerts.password is set".to_owned(),
+            );
+            None
+        }
+    };
+    let header = header?;
+    let hmac = secret.map(|secret| Hmac {
+        secret,
+        header: header.to_string(),
+        timestamp_header: timestamp_header.map(|name| name.to_string()),
+    });
+    Some(Authentication {
+        bearer,
+        basic,
+        hmac,
+    })
+}
+
+fn thresholds(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Thresholds> {
+    let up = r.required::<f64>("thresholds.up", "a share from 0 to 1")?;
+    let down = r.required::<f64>("thresholds.down", "a share from 0 to 1")?;
+    if !(0.0..=1.0).contains(&up) || !(0.0..=1.0).contains(&down) || down >= up {
+        r.problem(
+            "thresholds.down",
+            format!("needs 0 <= down < up <= 1, but down is {down} and up is {up}"),
+        );
+        return None;
+    }
+    // The load of `from` members that just alert "down", on the members that are left.
+    if let Some(rules) = rules {
+        let (min, max, step) = (
+            rules.bounds.min().0,
+            rules.bounds.max().0,
+            rules.scale_in.step.get(),
+        );
+        let flaps =
+            |to: u32| down * f64::from(to.saturating_add(step).min(max)) / f64::from(to) >= up;
+        if max > min && flaps(min) {
+            r.problem("thresholds.down", format!(
+                "would flap: at {down}, a pool shrunk by {step} to {min} can be above thresholds.up = {up} at once; lower thresholds.down or scale_in.step"
+            ));
+        }
+    }
+    Some(Thresholds { up, down })
+}
+
+/// The journal would overwrite the service discovery file, and the other way round.
+fn two_files(r: &mut Reader<'_>, discovery: Option<&Discovery>, state_directory: Option<&Path>) {
+    if let (Some(discovery), Some(folder)) = (discovery, state_directory)
+        && discovery.file == journal_in(folder)
+    {
+        r.problem(
+            "discovery.file",
+            "is the journal's file; choose another name or folder".to_owned(),
+        );
+    }
+}
+
+fn pinned_inside(r: &mut Reader<'_>, mode: Option<Mode>, rules: Option<&Rules>) {
+    if let (Some(Mode::Pinned(size)), Some(rules)) = (mode, rules)
+        && rules.bounds.clamp(size) != size
+    {
+        let (min, max) = (rules.bounds.min(), rules.bounds.max());
+        r.problem(
+            "scaling.mode",
+            format!("pins a size outside scaling.min_size and scaling.max_size, {min} to {max}"),
+        );
+    }
+}

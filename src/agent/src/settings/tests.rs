@@ -1,0 +1,409 @@
+//! What users rely on: which source wins, and what a mistake is answered with.
+
+mod files;
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use policy::{Mode, Size};
+use program::telemetry::LogFormat;
+
+use super::{Entry, Problems, Settings, Sources, load};
+
+const POOL: &str = "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e";
+
+/// Sources with what must be set, and nothing else.
+struct Given {
+    sources: Sources,
+    folder: tempfile::TempDir,
+}
+
+impl Given {
+    fn new() -> Self {
+        let given = Self {
+            sources: Sources::default(),
+            folder: tempfile::tempdir().unwrap(),
+        };
+        given
+            .variable("EXOSCALE_KEY", "EXO123")
+            .variable("EXOSCALE_SECRET", "abc")
+            .variable("EXOSCALE_INSTANCEPOOL_ID", POOL)
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.sources.variables.retain(|(known, _)| known != name);
+        let variable = (name.to_owned(), value.to_owned());
+        self.sources.variables.push(variable);
+        self
+    }
+
+    fn flag(mut self, key: &str, value: &str) -> Self {
+        let flag = ("--set".to_owned(), key.to_owned(), value.to_owned());
+        self.sources.flags.push(flag);
+        self
+    }
+
+    fn file(mut self, text: &str) -> Self {
+        let path = self.folder.path().join("agent.toml");
+        fs::write(&path, text).unwrap();
+        self.sources.file = Some(path);
+        self
+    }
+
+    #[track_caller]
+    fn settings(&self) -> Settings {
+        load(&self.sources)
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .0
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        load(&self.sources).unwrap().1
+    }
+
+    fn entry(&self, key: &str) -> Entry {
+        let entries = self.entries();
+        entries
+            .into_iter()
+            .find(|entry| entry.key == key)
+            .expect("it is set")
+    }
+
+    #[track_caller]
+    fn problems(&self) -> Problems {
+        load(&self.sources).expect_err("there are mistakes")
+    }
+
+    /// The one mistake there is.
+    #[track_caller]
+    fn problem(&self) -> (String, String, String) {
+        let mut problems = self.problems().0;
+        assert_eq!(problems.len(), 1, "{problems:#?}");
+        let problem = problems.remove(0);
+        (problem.key, problem.source, problem.message)
+    }
+}
+
+#[test]
+fn the_defaults_are_those_of_the_course() {
+    let settings = Given::new().settings();
+    let agent = settings.agent;
+    assert_eq!(agent.pool.to_string(), POOL);
+    let endpoint = agent.client.endpoint.to_string();
+    assert_eq!(endpoint, "https://api-at-vie-1.exoscale.com/v2");
+    assert_eq!(agent.rules.window, Duration::from_secs(60));
+    assert_eq!(
+        (agent.rules.bounds.min(), agent.rules.bounds.max()),
+        (Size(1), Size(10))
+    );
+    assert_eq!(
+        agent.discovery.file,
+        PathBuf::from("/srv/service-discovery/config.json")
+    );
+    assert_eq!(agent.discovery.interval, Duration::from_secs(10));
+    assert_eq!(agent.discovery.target_port, 9100);
+    assert_eq!(agent.alerts.listen.port(), 8090);
+    assert_eq!(agent.alerts.direction_label, "scale");
+    assert!(agent.alerts.authentication.is_open());
+    assert_eq!((agent.thresholds.up, agent.thresholds.down), (0.8, 0.2));
+    assert_eq!(
+        (agent.mode, settings.log_format),
+        (Mode::On, LogFormat::Text)
+    );
+}
+
+#[test]
+fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
+    let file = "[scaling]\nmax_size = 4\n";
+    let max = |given: &Given| {
+        let entry = given.entry("scaling.max_size");
+        (given.settings().agent.rules.bounds.max().0, entry.source)
+    };
+    let given = Given::new();
+    assert_eq!(max(&given), (10, "default".to_owned()));
+    let given = given.file(file);
+    let (value, source) = max(&given);
+    assert!(value == 4 && source.contains("agent.toml"), "{source}");
+    let given = given.variable("AUTOSCALER_SCALING__MAX_SIZE", "5");
+    assert_eq!(
+        max(&given),
+        (5, "variable AUTOSCALER_SCALING__MAX_SIZE".to_owned())
+    );
+    let given = given.flag("scaling.max_size", "6");
+    assert_eq!(max(&given), (6, "flag --set".to_owned()));
+}
+
+#[test]
+fn the_names_of_the_course_and_of_exoscales_tools_are_known() {
+    let given = Given::new()
+        .variable("EXOSCALE_API_KEY", "EXOother")
+        .variable("EXOSCALE_API_SECRET", "other")
+        .variable("EXOSCALE_ZONE", "at-vie-1")
+        .variable("EXOSCALE_ZONE_ID", "4da1b188-dcd6-4ff5-b7fd-bde984055548")
+        .variable("TARGET_PORT", "31337")
+        .variable("LISTEN_PORT", "4711")
+        .variable("PATH", "/bin");
+    let agent = given.settings().agent;
+    assert_eq!(
+        agent.client.endpoint.to_string(),
+        "https://api-at-vie-1.exoscale.com/v2"
+    );
+    assert_eq!(agent.discovery.target_port, 31337);
+    assert_eq!(agent.alerts.listen.port(), 4711);
+    assert_eq!(
+        agent.client.key.as_str(),
+        "EXO123",
+        "the course's name wins"
+    );
+    // Ours win over theirs, and theirs over the file.
+    let given = given
+        .file("[alerts]\nport = 1\n[discovery]\ntarget_port = 2\n")
+        .variable("AUTOSCALER_ALERTS__PORT", "4712");
+    let agent = given.settings().agent;
+    assert_eq!(
+        (agent.alerts.listen.port(), agent.discovery.target_port),
+        (4712, 31337)
+    );
+    let endpoint = given.variable("EXOSCALE_API_ENDPOINT", "http://127.0.0.1:9/v2");
+    assert_eq!(
+        endpoint.settings().agent.client.endpoint.to_string(),
+        "http://127.0.0.1:9/v2"
+    );
+}
+
+#[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    let (key, _, message) = Given::new().variable("EXOSCALE_SECRET", "").problem();
+    assert_eq!(key, "exoscale.secret");
+    assert!(
+        message.contains("is missing") && message.contains("EXOSCALE_SECRET"),
+        "{message}"
+    );
+    let given = Given::new()
+        .file("[scaling]\nmax_size = 4\n")
+        .variable("AUTOSCALER_SCALING__MAX_SIZE", "")
+        .variable("AUTOSCALER_SCALING__WINDOW", " ");
+    let rules = given.settings().agent.rules;
+    assert_eq!(
+        (rules.bounds.max().0, rules.window),
+        (4, Duration::from_secs(60))
+    );
+}
+
+#[test]
+fn an_empty_flag_takes_the_default_away_and_says_so() {
+    for key in [
+        "scaling.window",
+        "scaling.max_size",
+        "scaling.mode",
+        "log.format",
+    ] {
+        let (found, _, message) = Given::new().flag(key, "").problem();
+        assert_eq!(found, key);
+        assert!(message.starts_with("is missing; set it to "), "{message}");
+    }
+}
+
+#[test]
+fn secrets_may_be_made_of_digits_and_are_never_shown() {
+    let given = Given::new()
+        .variable("EXOSCALE_SECRET", "0012345")
+        .variable("AUTOSCALER_ALERTS__TOKEN", "007")
+        .file("[drain]\ntoken = \"0x10\"\n");
+    let agent = given.settings().agent;
+    assert_eq!(agent.client.secret.expose(), b"0012345");
+    assert_eq!(
+        agent
+            .alerts
+            .authentication
+            .bearer
+            .as_ref()
+            .unwrap()
+            .expose(),
+        "007"
+    );
+    assert_eq!(agent.drain.token.as_ref().unwrap().expose(), "0x10");
+    for key in ["exoscale.secret", "alerts.token", "drain.token"] {
+        assert_eq!(given.entry(key).value, "(redacted)");
+    }
+    let all = format!("{:?} {:?}", given.entries(), given.settings());
+    for secret in ["0012345", "\"007\"", "0x10"] {
+        assert!(!all.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn what_may_be_a_misplaced_secret_is_not_shown_either() {
+    assert_eq!(Given::new().entry("exoscale.key").value, "EXO123");
+    let swapped = Given::new().variable("EXOSCALE_KEY", "sTheSecret");
+    assert_eq!(swapped.entry("exoscale.key").value, "(redacted)");
+    for (name, value) in [
+        ("EXOSCALE_KEY", "the secret"),
+        ("EXOSCALE_SECRET", "the,secret"),
+        ("AUTOSCALER_ALERTS__TOKEN", "the secret"),
+        ("AUTOSCALER_DRAIN__TOKEN", "the secret\u{e9}"),
+        ("EXOSCALE_API_ENDPOINT", "https://me:secret@host/v2"),
+    ] {
+        let problems = Given::new().variable(name, value).problems().to_string();
+        assert!(
+            !problems.contains("secret@") && !problems.contains("the secret"),
+            "{problems}"
+        );
+        assert!(
+            !problems.contains("the,secret") && problems.contains(name),
+            "{problems}"
+        );
+    }
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_source() {
+    let given = Given::new()
+        .file("[scaling]\nmin_size = 5\nmax_size = 2\nwindow = \"soon\"\n[alerts]\nport = 99999\n")
+        .variable("AUTOSCALER_DRAIN__ENABLED", "perhaps")
+        .variable("EXOSCALE_INSTANCEPOOL_ID", "web")
+        .flag("thresholds.up", "80")
+        .flag("log.format", "xml");
+    let problems = given.problems();
+    let expected = [
+        ("scaling.min_size", "agent.toml", "5 is larger than"),
+        (
+            "scaling.window",
+            "agent.toml",
+            "`soon` is not a duration such as 60s or 5m: ",
+        ),
+        ("alerts.port", "agent.toml", "`99999` is not a port"),
+        (
+            "drain.enabled",
+            "variable AUTOSCALER_DRAIN__ENABLED",
+            "`perhaps`",
+        ),
+        (
+            "exoscale.instance_pool",
+            "variable EXOSCALE_INSTANCEPOOL_ID",
+            "`web`",
+        ),
+        ("thresholds.down", "default", "0 <= down < up <= 1"),
+        ("log.format", "flag --set", "expected `text` or `json`"),
+    ];
+    for (key, source, message) in expected {
+        let found = problems.0.iter().find(|problem| problem.key == key);
+        let found = found.unwrap_or_else(|| panic!("{key} is missing in {problems}"));
+        assert!(found.source.contains(source), "{found:?}");
+        assert!(found.message.contains(message), "{found:?}");
+    }
+    assert_eq!(problems.0.len(), expected.len(), "{problems}");
+    assert!(
+        problems
+            .to_string()
+            .starts_with("7 problems in the settings:\n"),
+        "{problems}"
+    );
+}
+
+#[test]
+fn nothing_set_says_what_must_be() {
+    let problems = load(&Sources::default()).unwrap_err();
+    let keys: Vec<&str> = problems
+        .0
+        .iter()
+        .map(|problem| problem.key.as_str())
+        .collect();
+    assert_eq!(
+        keys,
+        ["exoscale.key", "exoscale.secret", "exoscale.instance_pool"]
+    );
+}
+
+#[test]
+fn unknown_keys_are_refused_with_what_was_meant() {
+    for (key, meant) in [
+        ("scaling.maxsize", "scaling.max_size"),
+        ("scaling.windw", "scaling.window"),
+        ("alert.token", "alerts.token"),
+        ("discovery.intervall", "discovery.interval"),
+    ] {
+        let (found, _, message) = Given::new().flag(key, "1").problem();
+        assert_eq!(found, key);
+        assert_eq!(message, format!("unknown setting; did you mean `{meant}`?"));
+    }
+    let (_, source, message) = Given::new().variable("AUTOSCALER_FOO", "1").problem();
+    assert_eq!(source, "variable AUTOSCALER_FOO");
+    assert!(!message.contains("did you mean"), "{message}");
+    for name in [
+        "AUTOSCALER_CONFIG",
+        "AUTOSCALER_LOG",
+        "AUTOSCALER_REQUIRE_PROGRAMS",
+    ] {
+        Given::new().variable(name, "x").settings();
+    }
+    // Labels are free.
+    let labelled = Given::new().file("[discovery.labels]\nteam = \"web\"\nstage = 1\n");
+    let labels = labelled.settings().agent.discovery.labels;
+    assert_eq!(labels["team"], "web");
+    assert_eq!(labels["stage"], "1");
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    let refused: [(&[(&str, &str)], &str); 8] = [
+        (&[("scaling.min_size", "0")], "scaling.min_size"),
+        (&[("scaling.min_size", "11")], "scaling.min_size"),
+        (&[("scaling.mode", "pinned=11")], "scaling.mode"),
+        (&[("scaling.mode", "auto")], "scaling.mode"),
+        (&[("alerts.user", "grafana")], "alerts.password"),
+        (&[("alerts.password", "x")], "alerts.user"),
+        (
+            &[("scale_out.capacity_pause", "1h")],
+            "scale_out.capacity_pause",
+        ),
+        (&[("alerts.hmac_header", "a b")], "alerts.hmac_header"),
+    ];
+    for (flags, key) in refused {
+        let given = flags
+            .iter()
+            .fold(Given::new(), |given, (key, value)| given.flag(key, value));
+        assert_eq!(given.problem().0, key);
+    }
+    let pinned = Given::new().flag("scaling.mode", "pinned=3").settings();
+    assert_eq!(pinned.agent.mode, Mode::Pinned(Size(3)));
+}
+
+#[test]
+fn thresholds_that_would_flap_are_refused() {
+    let given = |up: &str, down: &str, step: &str| {
+        Given::new()
+            .flag("thresholds.up", up)
+            .flag("thresholds.down", down)
+            .flag("scale_in.step", step)
+    };
+    // Two members at just below 0.4 each are one member at just below 0.8.
+    given("0.8", "0.39", "1").settings();
+    for (up, down, step) in [
+        ("0.8", "0.4", "1"),
+        ("0.8", "0.5", "1"),
+        ("0.8", "0.2", "3"),
+    ] {
+        let (key, _, message) = given(up, down, step).problem();
+        assert_eq!(key, "thresholds.down");
+        assert!(message.contains("flap"), "{message}");
+    }
+    for (up, down) in [
+        ("0.2", "0.8"),
+        ("0.5", "0.5"),
+        ("1.1", "0.1"),
+        ("0.8", "-0.1"),
+        ("nan", "0.1"),
+    ] {
+        let (key, _, message) = given(up, down, "1").problem();
+        assert_eq!(key, "thresholds.down");
+        assert!(message.contains("0 <= down < up <= 1"), "{message}");
+    }
+    // A pool that starts larger loses a smaller share.
+    given("0.8", "0.5", "1")
+        .flag("scaling.min_size", "2")
+        .settings();
+    // A pool of one size cannot flap.
+    given("0.8", "0.7", "1")
+        .flag("scaling.max_size", "1")
+        .settings();
+}

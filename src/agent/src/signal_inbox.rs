@@ -1,0 +1,82 @@
+//! Where alerts wait for the scaler.
+//!
+//! Two counters instead of a queue: ten thousand alerts take the room of one, none is lost when
+//! the scaler's mailbox is full, and a web worker never waits for the scaler (guarantees G4, G12
+//! and G14).
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use actix::Recipient;
+use policy::Direction;
+
+use super::messages::SignalsWaiting;
+
+/// Alerts that the scaler has not taken yet.
+#[derive(Debug, Default)]
+pub struct SignalInbox {
+    waiting: Mutex<Waiting>,
+    scaler: OnceLock<Recipient<SignalsWaiting>>,
+}
+
+/// How many alerts wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Alerts that ask for more members.
+    pub up: u32,
+    /// Alerts that ask for fewer.
+    pub down: u32,
+    /// Whether the alert that asks for fewer has resolved since the last of them.
+    pub down_resolved: bool,
+}
+
+impl SignalInbox {
+    /// Tells the inbox whom to wake. Once only; later calls change nothing.
+    pub fn connect(&self, scaler: Recipient<SignalsWaiting>) {
+        let _ = self.scaler.set(scaler);
+        self.wake();
+    }
+
+    /// Leaves an alert and wakes the scaler.
+    pub fn put(&self, direction: Direction) {
+        self.put_many(direction, 1);
+    }
+
+    /// Leaves several alerts of one message and wakes the scaler once.
+    pub fn put_many(&self, direction: Direction, alerts: u32) {
+        {
+            let mut waiting = self.lock();
+            let count = match direction {
+                Direction::Up => &mut waiting.up,
+                Direction::Down => &mut waiting.down,
+            };
+            *count = count.saturating_add(alerts);
+            if direction == Direction::Down {
+                waiting.down_resolved = false;
+            }
+        }
+        self.wake();
+    }
+
+    /// Notes that the alert that asks for fewer members has resolved, and wakes the scaler.
+    pub fn withdraw_down(&self) {
+        self.lock().down_resolved = true;
+        self.wake();
+    }
+
+    /// Takes all alerts.
+    pub fn take(&self) -> Waiting {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn wake(&self) {
+        if let Some(scaler) = self.scaler.get() {
+            // Full means that a wake-up is in the mailbox already, and it will find this alert. A
+            // closed mailbox is the watchdog's to notice.
+            let _ = scaler.try_send(SignalsWaiting);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,200 @@
+//! Starts the actors, watches them, and stops them in order.
+
+use std::{error::Error, path::Path, sync::Arc, time::Duration};
+
+use actix::{Actor as _, Addr, Recipient};
+use exoscale::{Client, config::ConfigError};
+use policy::{Effect, State};
+use program::error_chain::with_causes;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use whole_file::{self, FileError};
+
+use super::{
+    alert_intake::IntakeState,
+    clock::Clock,
+    cloud::Cloud,
+    config::Config,
+    discovery::Discovery,
+    file_sd,
+    journal::{Close, FolderError, Journal, JournalFolder, Remembered},
+    messages::{Finish, Ping},
+    read_model::ReadModel,
+    scaler::{Partners, Scaler},
+    signal_inbox::SignalInbox,
+    watchdog::{self, ActorDied},
+};
+
+/// How long an action under way may take to end after a stop was asked for. With the HTTP server's
+/// own end and an exit on a busy machine, this stays under the 10 s of guarantee G13.
+const STOP_WITHIN: Duration = Duration::from_secs(7);
+
+/// Discovery rounds that may fail in a row before the agent calls itself blind.
+const BLIND_AFTER_ROUNDS: u32 = 6;
+
+/// Why an agent cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The API client cannot be made.
+    #[error(transparent)]
+    Client(#[from] ConfigError),
+    /// The HTTP client for drains cannot be made.
+    #[error("cannot make an HTTP client")]
+    Http(#[from] reqwest::Error),
+    /// The service discovery file cannot be kept.
+    #[error("the service discovery file cannot be kept; set `discovery.file` to another path")]
+    Discovery(#[source] FileError),
+    /// The journal cannot be kept, or another agent keeps it.
+    #[error(transparent)]
+    Journal(#[from] FolderError),
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent {
+    /// What it shows.
+    pub read_model: Arc<ReadModel>,
+    /// What the web server needs to take alerts in.
+    pub intake: IntakeState,
+    /// The client it uses, for its call counts.
+    pub api: Client,
+    scaler: Addr<Scaler>,
+    journal: Addr<Journal>,
+    watched: Vec<(&'static str, Recipient<Ping>)>,
+    stopping: CancellationToken,
+}
+
+impl Agent {
+    /// Starts an agent. Must be called inside an actix `System`. Whatever can fail does so before the
+    /// first actor runs.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let folder = JournalFolder::lock(&config.state_directory).await?;
+        prepare_discovery(&config.discovery.file).map_err(StartError::Discovery)?;
+        let clock = Clock::start();
+        let api = Client::new(config.client.clone())?;
+        let read_model = Arc::new(ReadModel::new(
+            clock,
+            config.rules.bounds,
+            config.mode.to_string(),
+            config.discovery.interval * BLIND_AFTER_ROUNDS,
+        ));
+        let stopping = CancellationToken::new();
+        let cloud = Cloud::new(
+            config,
+            api.clone(),
+            clock,
+            read_model.clone(),
+            stopping.clone(),
+        )?;
+        let up_ttl = config.rules.scale_out.signal_ttl;
+        let (journal, remembered) = Journal::open(folder, clock, up_ttl, read_model.clone());
+        let state = restore(config, remembered, clock);
+
+        let cloud = cloud.start();
+        let journal = journal.start();
+        let discovery = Discovery::new(
+            config.discovery.clone(),
+            cloud.clone().recipient(),
+            read_model.clone(),
+        );
+        let discovery = discovery.start();
+
+        let inbox = Arc::new(SignalInbox::default());
+        let partners = Partners {
+            read_pool: cloud.clone().recipient(),
+            drain: cloud.clone().recipient(),
+            give_back: cloud.clone().recipient(),
+            perform: cloud.clone().recipient(),
+            journal: journal.clone().recipient(),
+        };
+        let scaler = Scaler::new(state, clock, inbox.clone(), partners, read_model.clone()).start();
+        inbox.connect(scaler.clone().recipient());
+
+        let alerts = &config.alerts;
+        let intake = IntakeState {
+            inbox,
+            read_model: read_model.clone(),
+            authentication: Arc::new(alerts.authentication.clone()),
+            direction_label: alerts.direction_label.as_str().into(),
+            body_timeout: alerts.body_timeout,
+        };
+        let watched = vec![
+            ("scaler", scaler.clone().recipient()),
+            ("cloud", cloud.recipient()),
+            ("discovery", discovery.recipient()),
+            ("journal", journal.clone().recipient()),
+        ];
+        Ok(Self {
+            read_model,
+            intake,
+            api,
+            scaler,
+            journal,
+            watched,
+            stopping,
+        })
+    }
+
+    /// Returns when an actor has died, which must end the process.
+    pub async fn watch(&self) -> ActorDied {
+        watchdog::watch(self.watched.clone(), self.read_model.clone()).await
+    }
+
+    /// Begins nothing new, lets the action under way end, and returns. The web server should stop
+    /// first: alerts that were answered before this are in the journal after it, later ones are not.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        match timeout(STOP_WITHIN, self.finish()).await {
+            Ok(Ok(())) => tracing::info!("Stopped; no action is left open."),
+            Ok(Err(error)) => {
+                let error = with_causes(error.as_ref());
+                tracing::error!(error, "Stopped; the next start waits a whole window.");
+            }
+            Err(_) => {
+                tracing::warn!(
+                    "Stopped in the middle of an action; the next start waits a whole window."
+                );
+            }
+        }
+    }
+
+    /// Closes the journal once nothing is under way: what it holds is then believed by the next start.
+    async fn finish(&self) -> Result<(), Box<dyn Error>> {
+        self.scaler.send(Finish).await?;
+        self.journal.send(Close).await??;
+        Ok(())
+    }
+}
+
+fn prepare_discovery(file: &Path) -> Result<(), FileError> {
+    whole_file::make_folder(whole_file::folder_of(file))?;
+    file_sd::check(file)
+}
+
+fn restore(config: &Config, remembered: Remembered, clock: Clock) -> (State, Vec<Effect>) {
+    let rules = config.rules.clone();
+    let window = rules.window;
+    let memo = match remembered {
+        Remembered::Memo(memo) => Some(memo),
+        Remembered::Unclosed(memo) => {
+            tracing::warn!(
+                ?window,
+                "The last run did not end in order: one silent window first."
+            );
+            Some(memo)
+        }
+        Remembered::Nothing => {
+            tracing::info!(?window, "No journal yet: one silent window first.");
+            None
+        }
+        Remembered::Unusable(why) => {
+            tracing::warn!(
+                ?window,
+                why,
+                "Journal is not usable: one silent window first."
+            );
+            None
+        }
+    };
+    State::restore(rules, config.mode, memo, clock.now())
+}

@@ -1,0 +1,196 @@
+//! One change of the pool's size, carried to its end: sent, and read back whenever the answer left
+//! open whether it was made (guarantee G7).
+
+use std::time::Duration;
+
+use exoscale::{
+    Client, ClientError, ErrorKind,
+    calls::ApiCall,
+    ids::InstanceId,
+    models::{InstancePool, Operation, PoolState},
+};
+use policy::{Action, Direction, Failure, MemberId, Moment, Outcome, Reason, Resize, Size};
+use tokio::time::sleep;
+
+use super::{cloud::Cloud, messages::ActionReport};
+
+/// How often a size is sent when reading back shows that it was not taken.
+const ATTEMPTS: u32 = 3;
+/// Pause before it is sent again; grows with each attempt.
+const PAUSE: Duration = Duration::from_secs(1);
+
+type Ended = Result<(), (Failure, String)>;
+
+/// A change on its way.
+pub(super) struct Write {
+    cloud: Cloud,
+    /// When the last write was answered that the API took, or may have taken.
+    written_at: Option<Moment>,
+}
+
+impl Write {
+    pub(super) fn new(cloud: Cloud) -> Self {
+        Self {
+            cloud,
+            written_at: None,
+        }
+    }
+
+    pub(super) async fn perform(mut self, action: Action) -> ActionReport {
+        let result = match action {
+            Action::ScaleOut(resize) => {
+                let api = self.cloud.api.urgent();
+                self.set_size(&api, resize).await
+            }
+            Action::GiveUpMissing(resize) => {
+                let api = self.cloud.api.clone();
+                self.set_size(&api, resize).await
+            }
+            Action::Evict { resize, victims } => self.evict(resize, &victims).await,
+        };
+        let (outcome, detail) = match result {
+            Ok(()) => (Outcome::Applied, None),
+            Err((failure, detail)) => (Outcome::Failed(failure), Some(detail)),
+        };
+        ActionReport {
+            outcome,
+            written_at: self.written_at,
+            detail,
+        }
+    }
+
+    /// Asks for the new size until the pool has it. The size is absolute, so that asking again does
+    /// no harm; it is asked again only after a fresh read (guarantees G6 and G7).
+    async fn set_size(&mut self, api: &Client, resize: Resize) -> Ended {
+        let (pool, size) = (self.cloud.pool, resize.to().0);
+        for attempt in 1.. {
+            let sent = api.once().scale_instance_pool(pool, size).await;
+            let is_sent = is_written(&sent);
+            let Err(error) = self.follow(ApiCall::ScaleInstancePool, sent).await else {
+                return Ok(());
+            };
+            // What was certainly not taken is for the policy to ask again, on a new read.
+            let may_pass = error.is_retryable() && !error.is_capacity();
+            let is_open = error.is_ambiguous() || (is_sent && may_pass);
+            if !is_open {
+                return Err(failure(&error));
+            }
+            tracing::warn!(%error, attempt, "Change of size left open; reading back.");
+            if may_pass {
+                sleep(PAUSE * attempt).await;
+            }
+            let read = self.read_back(api).await?;
+            if is_reached(Size(read.size), resize) {
+                return Ok(());
+            }
+            if Size(read.size) != resize.from() || read.state != PoolState::Running {
+                let detail = format!("somebody else changes the pool; its size is {}", read.size);
+                return Err((Failure::Unknown, detail));
+            }
+            if attempt == ATTEMPTS || self.cloud.stopping.is_cancelled() {
+                return Err(failure(&error));
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    async fn evict(&mut self, resize: Resize, victims: &[MemberId]) -> Ended {
+        let api = self.cloud.api.clone();
+        let ids: Vec<InstanceId> = victims.iter().map(|id| InstanceId(id.0)).collect();
+        let once = api.once();
+        let sent = once
+            .evict_instance_pool_members(self.cloud.pool, &ids)
+            .await;
+        let call = ApiCall::EvictInstancePoolMembers;
+        let Err(error) = self.follow(call, sent).await else {
+            return Ok(());
+        };
+        if !error.is_ambiguous() {
+            return Err(failure(&error));
+        }
+        tracing::warn!(%error, "Scale-in left open; reading back.");
+        let read = self.read_back(&api).await?;
+        if is_reached(Size(read.size), resize) {
+            return Ok(());
+        }
+        let detail = "reading back shows that it was not made".to_owned();
+        Err((Failure::Refused, detail))
+    }
+
+    /// Stamps the answer to a write and waits for its operation to end.
+    async fn follow(
+        &mut self,
+        call: ApiCall,
+        sent: Result<Operation, ClientError>,
+    ) -> Result<(), ClientError> {
+        if is_written(&sent) {
+            self.written_at = Some(self.cloud.clock.now());
+        }
+        let model = self.cloud.read_model.clone();
+        let operation = match sent {
+            Ok(operation) => operation,
+            Err(error) => {
+                model.api_answered::<()>(call, &Err(error.clone()));
+                return Err(error);
+            }
+        };
+        let timeout = self.cloud.operation_timeout;
+        let ended = self.cloud.api.wait(operation, timeout).await;
+        let is_asked = !matches!(&ended, Err(error) if !matches!(error.kind, ErrorKind::OperationFailed { .. }));
+        // An operation that failed is the write's failure; one that could not be asked is not.
+        let of = if is_asked {
+            call
+        } else {
+            ApiCall::GetOperation
+        };
+        model.api_answered(of, &ended);
+        ended.map(|_| ())
+    }
+
+    /// The pool now, after a change of which it is unknown whether it was made.
+    async fn read_back(&mut self, api: &Client) -> Result<InstancePool, (Failure, String)> {
+        let read = api.get_instance_pool(self.cloud.pool).await;
+        self.written_at = Some(self.cloud.clock.now());
+        let model = &self.cloud.read_model;
+        model.api_answered(ApiCall::GetInstancePool, &read);
+        read.map_err(|error| (Failure::Unknown, error.to_string()))
+    }
+}
+
+/// Whether the API took a write, or may have taken it.
+fn is_written(sent: &Result<Operation, ClientError>) -> bool {
+    match sent {
+        Ok(_) => true,
+        Err(error) => !error.is_certainly_not_applied(),
+    }
+}
+
+fn is_reached(size: Size, resize: Resize) -> bool {
+    match resize.direction() {
+        Direction::Up => size >= resize.to(),
+        Direction::Down => size <= resize.to(),
+    }
+}
+
+fn failure(error: &ClientError) -> (Failure, String) {
+    let postponed = |reason| Failure::Postponed {
+        reason,
+        retry_in: error.retry_after().unwrap_or_default(),
+    };
+    let failure = if error.is_capacity() {
+        Failure::NoCapacity
+    } else if error.is_ambiguous() {
+        Failure::Unknown
+    } else {
+        match error.kind {
+            ErrorKind::RateLimited { .. } | ErrorKind::Paused { .. } => {
+                postponed(Reason::RateLimited)
+            }
+            ErrorKind::BudgetExhausted { .. } => postponed(Reason::BudgetSpent),
+            ErrorKind::Conflict { .. } => postponed(Reason::Conflict),
+            _ if error.is_retryable() => postponed(Reason::ApiUnavailable),
+            _ => Failure::Refused,
+        }
+    };
+    (failure, error.to_string())
+}

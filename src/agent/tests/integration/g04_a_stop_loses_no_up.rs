@@ -1,0 +1,290 @@
+//! G4 at a stop, the scaler alone with slow partners in virtual time: an alert that was accepted is
+//! in the journal before the scaler says that it has finished, and is not used up after that.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix::{Actor, Addr, Context, Handler, ResponseFuture};
+use actix_rt::System;
+use agent::{
+    clock::Clock,
+    journal::JournalError,
+    messages::{ActionReport, DrainMembers, Finish, GiveBack, Perform, ReadPool, SaveMemo},
+    read_model::ReadModel,
+    scaler::{Partners, Scaler},
+    signal_inbox::SignalInbox,
+};
+use policy::{
+    Bounds, Condition, Direction, HealthSource, Member, MemberId, Memo, Mode, Outcome, Pool,
+    ReadFailure, Rules, ScaleIn, Size, State,
+};
+use tokio::time::{Instant, sleep};
+
+/// How long the partners take.
+#[derive(Clone, Copy)]
+struct Pace {
+    read: Duration,
+    write: Duration,
+    save: Duration,
+}
+
+/// How long a member takes to be told to serve on.
+const GIVE_BACK: Duration = Duration::from_secs(2);
+
+const S: Duration = Duration::from_secs(1);
+
+/// All partners in one.
+struct Probe {
+    clock: Clock,
+    pace: Pace,
+    saved: Arc<Mutex<Vec<Memo>>>,
+    orders: Arc<Mutex<u32>>,
+    serving_on: Arc<Mutex<u32>>,
+}
+
+fn member(id: u128) -> Member {
+    Member {
+        id: MemberId(uuid::Uuid::from_u128(id)),
+        address: None,
+        running: true,
+        healthy: None,
+        age: Some(Duration::from_secs(3600)),
+    }
+}
+
+impl Handler<DrainMembers> for Probe {
+    type Result = ResponseFuture<()>;
+
+    /// Members that are never empty.
+    fn handle(&mut self, order: DrainMembers, _: &mut Self::Context) -> Self::Result {
+        let serving_on = Arc::clone(&self.serving_on);
+        Box::pin(async move {
+            order.given_up.cancelled().await;
+            sleep(GIVE_BACK).await;
+            *serving_on.lock().unwrap() += 1;
+        })
+    }
+}
+
+impl Handler<GiveBack> for Probe {
+    type Result = ();
+
+    fn handle(&mut self, _: GiveBack, _: &mut Self::Context) {
+        *self.serving_on.lock().unwrap() += 1;
+    }
+}
+
+impl Actor for Probe {
+    type Context = Context<Self>;
+}
+
+impl Handler<ReadPool> for Probe {
+    type Result = ResponseFuture<Result<Pool, ReadFailure>>;
+
+    fn handle(&mut self, _: ReadPool, _: &mut Self::Context) -> Self::Result {
+        let (clock, pace) = (self.clock, self.pace);
+        Box::pin(async move {
+            sleep(pace.read).await;
+            Ok(Pool {
+                read_at: clock.now(),
+                size: Size(2),
+                condition: Condition::Running,
+                health: HealthSource::None,
+                counted: 2,
+                members: vec![member(1), member(2)],
+            })
+        })
+    }
+}
+
+impl Handler<Perform> for Probe {
+    type Result = ResponseFuture<ActionReport>;
+
+    fn handle(&mut self, _: Perform, _: &mut Self::Context) -> Self::Result {
+        *self.orders.lock().unwrap() += 1;
+        let (clock, pace) = (self.clock, self.pace);
+        Box::pin(async move {
+            sleep(pace.write).await;
+            let written_at = Some(clock.now());
+            ActionReport {
+                outcome: Outcome::Applied,
+                written_at,
+                detail: None,
+            }
+        })
+    }
+}
+
+impl Handler<SaveMemo> for Probe {
+    type Result = ResponseFuture<Result<(), JournalError>>;
+
+    fn handle(&mut self, SaveMemo(memo): SaveMemo, _: &mut Self::Context) -> Self::Result {
+        let (saved, pace) = (self.saved.clone(), self.pace);
+        Box::pin(async move {
+            sleep(pace.save).await;
+            saved.lock().unwrap().push(memo);
+            Ok(())
+        })
+    }
+}
+
+/// A scaler whose window is open, with what it left behind.
+struct Stage {
+    scaler: Addr<Scaler>,
+    inbox: Arc<SignalInbox>,
+    saved: Arc<Mutex<Vec<Memo>>>,
+    orders: Arc<Mutex<u32>>,
+    serving_on: Arc<Mutex<u32>>,
+}
+
+impl Stage {
+    fn new(pace: Pace) -> Self {
+        let clock = Clock::start();
+        let (saved, orders, serving_on) = (Arc::default(), Arc::default(), Arc::default());
+        let probe = Probe {
+            clock,
+            pace,
+            saved: Arc::clone(&saved),
+            orders: Arc::clone(&orders),
+            serving_on: Arc::clone(&serving_on),
+        };
+        let probe = probe.start();
+        let partners = Partners {
+            read_pool: probe.clone().recipient(),
+            drain: probe.clone().recipient(),
+            give_back: probe.clone().recipient(),
+            perform: probe.clone().recipient(),
+            journal: probe.recipient(),
+        };
+        let rules = Rules {
+            scale_in: ScaleIn {
+                stabilisation: Duration::ZERO,
+                ..ScaleIn::default()
+            },
+            ..Rules::default()
+        };
+        let state = State::restore(rules, Mode::On, Some(Memo::default()), clock.now());
+        let bounds = Bounds::new(1, 10).unwrap();
+        let model = Arc::new(ReadModel::new(clock, bounds, "on".to_owned(), 3600 * S));
+        let inbox = Arc::new(SignalInbox::default());
+        let scaler = Scaler::new(state, clock, inbox.clone(), partners, model).start();
+        inbox.connect(scaler.clone().recipient());
+        Self {
+            scaler,
+            inbox,
+            saved,
+            orders,
+            serving_on,
+        }
+    }
+
+    fn last_saved(&self) -> Option<Memo> {
+        self.saved.lock().unwrap().last().copied()
+    }
+
+    fn orders(&self) -> u32 {
+        *self.orders.lock().unwrap()
+    }
+}
+
+fn virtually<F: Future>(run: impl FnOnce() -> F) -> F::Output {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    };
+    System::with_tokio_rt(runtime).block_on(async { run().await })
+}
+
+#[test]
+fn an_alert_that_came_just_before_is_saved_first() {
+    virtually(|| async {
+        let stage = Stage::new(Pace {
+            read: 5 * S,
+            write: S,
+            save: 2 * S,
+        });
+        // Not even a wake-up has reached the scaler yet.
+        stage.inbox.put(Direction::Up);
+        stage.scaler.send(Finish).await.unwrap();
+        let saved = stage.last_saved().expect("it is saved");
+        assert_eq!(saved.up.map(|up| up.count), Some(1));
+    });
+}
+
+#[test]
+fn a_pool_read_that_ends_later_uses_nothing_up() {
+    virtually(|| async {
+        let stage = Stage::new(Pace {
+            read: 5 * S,
+            write: S,
+            save: S / 10,
+        });
+        stage.inbox.put(Direction::Up);
+        sleep(S).await; // the pool is being read for the decision
+        stage.scaler.send(Finish).await.unwrap();
+        sleep(60 * S).await;
+        assert_eq!(stage.orders(), 0, "nothing begins after the finish");
+        let saved = stage.last_saved().expect("it is saved");
+        assert_eq!(
+            saved.up.map(|up| up.count),
+            Some(1),
+            "it is there for the next start"
+        );
+    });
+}
+
+#[test]
+fn an_action_under_way_is_waited_for_and_its_end_saved() {
+    virtually(|| async {
+        let stage = Stage::new(Pace {
+            read: S / 10,
+            write: 5 * S,
+            save: S,
+        });
+        stage.inbox.put(Direction::Up);
+        let began = Instant::now();
+        while stage.orders() == 0 {
+            sleep(S / 10).await;
+        }
+        let finish = stage.scaler.send(Finish);
+        finish.await.unwrap();
+        assert!(began.elapsed() >= 6 * S, "{:?}", began.elapsed());
+        let saved = stage.last_saved().expect("it is saved");
+        assert!(!saved.acting && saved.up.is_none(), "{saved:?}");
+    });
+}
+
+#[test]
+fn with_nothing_under_way_it_has_finished_at_once() {
+    virtually(|| async {
+        let stage = Stage::new(Pace {
+            read: 50 * S,
+            write: S,
+            save: S,
+        });
+        sleep(10 * S).await; // the first memo is saved
+        let began = Instant::now();
+        stage.scaler.send(Finish).await.unwrap();
+        assert!(began.elapsed() < S);
+    });
+}
+
+#[test]
+fn members_being_drained_serve_on_before_it_ends() {
+    virtually(|| async {
+        let stage = Stage::new(Pace {
+            read: S / 10,
+            write: S,
+            save: S / 10,
+        });
+        stage.inbox.put(Direction::Down);
+        sleep(5 * S).await; // the victim is drained, and never empty
+        let began = Instant::now();
+        stage.scaler.send(Finish).await.unwrap();
+        assert_eq!(*stage.serving_on.lock().unwrap(), 1);
+        assert!(began.elapsed() >= GIVE_BACK, "{:?}", began.elapsed());
+        assert_eq!(stage.orders(), 0);
+    });
+}

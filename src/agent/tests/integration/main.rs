@@ -1,0 +1,5 @@
+//! Single actors, without a process around them.
+
+mod g04_a_stop_loses_no_up;
+mod g11_discovery_within_15_s;
+mod g15_no_actor_dies_silently;

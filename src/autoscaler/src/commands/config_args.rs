@@ -1,0 +1,73 @@
+//! The flags that give settings, shared by `agent` and `check-config`.
+
+use std::path::PathBuf;
+
+use agent::settings::{Entry, Problems, Settings, Sources, load};
+use clap::Args;
+
+/// How settings are given, for the end of the help.
+pub(crate) const HELP: &str = "\
+Settings: flags win over the environment, the environment over the file, the file over the defaults.
+Each has a key, such as scaling.max_size: in the file it is max_size under [scaling], in the environment
+AUTOSCALER_SCALING__MAX_SIZE=5, as a flag --set scaling.max_size=5. The course's names are taken too:
+EXOSCALE_KEY, EXOSCALE_SECRET, EXOSCALE_ZONE, EXOSCALE_INSTANCEPOOL_ID, TARGET_PORT, LISTEN_PORT.
+
+  autoscaler check-config                       list every key, its value and where it comes from
+  autoscaler agent --config agent.toml          run with a file
+  autoscaler agent --mode recommend             decide and record, and change nothing";
+
+/// Flags that give settings.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// A TOML file of settings.
+    #[arg(long, env = "AUTOSCALER_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Smallest size of the pool.
+    #[arg(long, value_name = "N")]
+    min_size: Option<String>,
+    /// Largest size of the pool.
+    #[arg(long, value_name = "N")]
+    max_size: Option<String>,
+    /// What may be done: on, scale-out-only, recommend, or pinned=N.
+    #[arg(long, value_name = "MODE")]
+    mode: Option<String>,
+    /// Port for alerts, metrics and the page.
+    #[arg(long, value_name = "PORT")]
+    port: Option<String>,
+    /// Any setting, by its key; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    pair.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| "write KEY=VALUE, such as scaling.max_size=5".to_owned())
+}
+
+impl ConfigArgs {
+    /// Reads and checks all settings.
+    pub(crate) fn load(&self) -> Result<(Settings, Vec<Entry>), Problems> {
+        let named = [
+            ("--min-size", "scaling.min_size", &self.min_size),
+            ("--max-size", "scaling.max_size", &self.max_size),
+            ("--mode", "scaling.mode", &self.mode),
+            ("--port", "alerts.port", &self.port),
+        ];
+        let mut sources = Sources::from_environment();
+        sources.file.clone_from(&self.config);
+        for (flag, key, value) in named {
+            if let Some(value) = value {
+                sources
+                    .flags
+                    .push((flag.to_owned(), key.to_owned(), value.clone()));
+            }
+        }
+        for (key, value) in &self.set {
+            sources
+                .flags
+                .push(("--set".to_owned(), key.clone(), value.clone()));
+        }
+        load(&sources)
+    }
+}

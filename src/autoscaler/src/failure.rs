@@ -1,0 +1,74 @@
+//! How a program ends that failed: one error on standard error, and an exit code.
+
+use std::{error::Error, process::ExitCode};
+
+use agent::settings::Problems;
+use demo::story::StoryError;
+use exoscale::{config::ConfigError, secret::CredentialError};
+use instance_data::DocumentError;
+use local_instance::LocalInstanceError;
+
+/// A mistake of the command line that its parser does not see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// Says the error and gives the exit code: 2 for a wrong command line or setting, otherwise 1.
+pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
+    // A document that was fetched is no setting of this command.
+    let is_fetched = |cause: &(dyn Error + 'static)| cause.is::<DocumentError>();
+    let is_mistake = error.chain().any(is_mistake) && !error.chain().any(is_fetched);
+    program::failure::tell(error.as_ref(), is_mistake)
+}
+
+fn is_mistake(error: &(dyn Error + 'static)) -> bool {
+    error.is::<Problems>()
+        || error.is::<Usage>()
+        || error.is::<StoryError>()
+        || error.is::<CredentialError>()
+        || matches!(
+            error.downcast_ref(),
+            Some(ConfigError::Zone(_) | ConfigError::Endpoint(_))
+        )
+        || matches!(error.downcast_ref(), Some(slow_app::Error::Settings { .. }))
+        || matches!(
+            error.downcast_ref(),
+            Some(local_cloud::Error::Config { .. })
+        )
+        || matches!(
+            error.downcast_ref(),
+            Some(LocalInstanceError::NoProgram | LocalInstanceError::Settings(_))
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use instance_data::Document;
+
+    #[test]
+    fn mistakes_have_a_code_of_their_own() {
+        let io = || io::Error::from(io::ErrorKind::AddrInUse);
+        let mistakes: [anyhow::Error; 4] = [
+            Problems(Vec::new()).into(),
+            anyhow::Error::new(Problems(Vec::new())).context("with a context"),
+            LocalInstanceError::Settings(Problems(Vec::new())).into(),
+            Usage("no".to_owned()).into(),
+        ];
+        for error in mistakes {
+            assert_eq!(failure(&error), ExitCode::from(2), "{error:?}");
+        }
+        let listen = slow_app::Error::Listen {
+            flag: "--listen",
+            address: ([127, 0, 0, 1], 80).into(),
+            source: io(),
+        };
+        let document = Document::parse(br#"{"version":1,"role":"monitoring","agent":{}}"#);
+        let document = anyhow::Error::new(document.unwrap_err());
+        for error in [io().into(), listen.into(), document] {
+            assert_eq!(failure(&error), ExitCode::FAILURE, "{error:?}");
+        }
+    }
+}

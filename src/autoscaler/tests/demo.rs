@@ -1,0 +1,397 @@
+//! The whole system as a user runs it: `autoscaler demo`, with its own watcher and with Prometheus.
+
+use std::{
+    io::Read as _,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::{
+    process::{Pid, Signal, kill_process, test_kill_process},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+/// Far above the three minutes that a run takes, for machines that are busy.
+const RUN_WITHIN: Duration = Duration::from_secs(300);
+
+/// Two runs at once would share the machine's cores, and neither would show what it should.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+struct Demo {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    said: Vec<String>,
+}
+
+impl Demo {
+    fn start(report: &Path, arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
+            .arg("demo")
+            .arg("--report")
+            .arg(report)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the demo starts");
+        let stdout = child.stdout.take().expect("it is piped");
+        Self {
+            child,
+            lines: BufReader::new(stdout).lines(),
+            said: Vec::new(),
+        }
+    }
+
+    /// Reads on until a line begins with `start`, and returns the rest of it.
+    async fn line(&mut self, start: &str) -> String {
+        let found = timeout(RUN_WITHIN, async {
+            while let Some(line) = self.lines.next_line().await.expect("it is text") {
+                let rest = line
+                    .trim_start()
+                    .strip_prefix(start)
+                    .map(|rest| rest.trim().to_owned());
+                self.said.push(line);
+                if rest.is_some() {
+                    return rest;
+                }
+            }
+            None
+        });
+        let found = found.await.ok().flatten();
+        found.unwrap_or_else(|| panic!("no line begins with {start:?}:\n{}", self.said.join("\n")))
+    }
+
+    async fn end(mut self) -> (ExitStatus, String) {
+        let read = async {
+            while let Some(line) = self.lines.next_line().await.expect("it is text") {
+                self.said.push(line);
+            }
+            self.child.wait().await.expect("it ends")
+        };
+        let status = timeout(RUN_WITHIN, read).await.expect("it ends in time");
+        (status, self.said.join("\n"))
+    }
+
+    fn interrupt(&self) {
+        let pid = self
+            .child
+            .id()
+            .and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        kill_process(pid.expect("it runs"), Signal::INT).expect("it can be signalled");
+    }
+}
+
+fn report(folder: &Path) -> Value {
+    let text = std::fs::read_to_string(folder.join("report.json")).expect("there is a report");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+/// Whether the demo itself measured that this machine was too busy to show anything.
+fn was_not_judged(said: &str) -> bool {
+    let sentence = said
+        .lines()
+        .find(|line| line.contains("Not judged: this machine was too busy"));
+    if let Some(sentence) = sentence {
+        println!("skipped: {}", sentence.trim());
+    }
+    sentence.is_some()
+}
+
+/// What `report.json` promises, and what the run has to show.
+fn check_report(report: &Value) {
+    let number = |key: &str| {
+        report[key]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{key} in {report}"))
+    };
+    assert_eq!(report["passed"], true, "{report}");
+    assert_eq!(report["outcome"], "passed");
+    let machine = |key: &str| report["machine"][key].as_f64().expect("seconds");
+    assert!(
+        machine("had") > 10.0 && machine("lacked") >= 0.0,
+        "{report}"
+    );
+    assert_eq!(report["speed"], "fast");
+    assert!(number("peak_size") >= 3.0);
+    assert_eq!(report["final_size"], report["min_size"]);
+    assert!(number("peak_size") <= number("max_size"));
+    assert!(number("min_gap_between_actions_s") >= number("window_s") - 0.001);
+    assert!(number("first_scale_out_s") > 0.0);
+    assert!(number("requests") > 500.0);
+    assert_eq!(report["failed_requests"], 0);
+    assert!(number("p99_ms") >= number("p50_ms"));
+    assert!(number("api_calls") > 0.0);
+    let actions = report["actions"].as_array().expect("a list");
+    for action in actions {
+        let (from, to) = (action["from"].as_u64(), action["to"].as_u64());
+        let up = action["direction"] == "up";
+        assert_eq!(up, to > from, "{action}");
+        assert_eq!(action["reason"], if up { "high_load" } else { "low_load" });
+    }
+    assert_eq!(
+        actions.first().expect("there are actions")["direction"],
+        "up"
+    );
+    assert_eq!(
+        actions.last().expect("there are actions")["direction"],
+        "down"
+    );
+}
+
+#[tokio::test]
+async fn the_pool_grows_and_shrinks_and_nothing_is_lost() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let demo = Demo::start(folder.path(), &["--plain", "--watcher", "built-in"]);
+    let (status, said) = demo.end().await;
+    if was_not_judged(&said) {
+        assert_eq!(status.code(), Some(3), "{said}");
+        assert_eq!(report(folder.path())["outcome"], "not_judged");
+        return;
+    }
+    assert!(status.success(), "{status}:\n{said}");
+    let report = report(folder.path());
+    check_report(&report);
+    assert_eq!(report["watcher"], "built-in");
+    let figure = std::fs::read_to_string(folder.path().join("timeline.svg")).expect("a figure");
+    assert!(figure.starts_with("<svg") || figure.starts_with("<?xml"));
+    let log = std::fs::read_to_string(folder.path().join("agent.log")).expect("a log");
+    assert!(log.contains("Agent is ready."));
+}
+
+/// The course's query, as its grader asks it.
+const COURSE_QUERY: &str = "sum by (instance) (rate(node_cpu_seconds_total{mode!=\"idle\"}[1m])) \
+    / sum by (instance) (rate(node_cpu_seconds_total[1m]))";
+
+#[tokio::test]
+async fn prometheus_follows_the_pool_through_the_discovery_file() {
+    if rule_evaluator::prometheus::find_on_path("prometheus").is_none() {
+        let reason = "`prometheus` is not on PATH (Debian: apt-get install prometheus)";
+        assert!(
+            std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_none(),
+            "{reason}"
+        );
+        println!("skipped: {reason}");
+        return;
+    }
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--plain",
+        "--watcher",
+        "prometheus",
+        "--min-size",
+        "2",
+        "--max-size",
+        "5",
+        "--keep",
+    ];
+    let mut demo = Demo::start(folder.path(), &arguments);
+    demo.line("Still running").await;
+    if was_not_judged(&demo.said.join("\n")) {
+        return;
+    }
+    let agent = demo.line("agent").await;
+    let cloud = demo.line("local cloud").await;
+    let prometheus = demo.line("Prometheus").await;
+    let client = rule_evaluator::http_client().unwrap();
+    let get = async |url: String, query: &[(&str, &str)]| -> Value {
+        client
+            .get(url)
+            .query(query)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap()
+    };
+
+    let url = format!("{prometheus}/api/v1/query");
+    let answer = get(url, &[("query", COURSE_QUERY)]).await;
+    let series = answer["data"]["result"].as_array().expect("a vector");
+    let asked: Vec<&str> = series
+        .iter()
+        .filter_map(|s| s["metric"]["instance"].as_str()?.strip_suffix(":9100"))
+        .collect();
+    // The course's minute is ten of ours, so members that have just left may still have a rate; every
+    // member that is there must have one.
+    let status = get(cloud.replace("/v2", "/_local/status"), &[]).await;
+    let members = status["pools"][0]["members"].as_array().expect("a list");
+    assert_eq!(members.len(), 2);
+    for member in members {
+        let ip = member["ip"].as_str().expect("an address");
+        assert!(asked.contains(&ip), "{ip} is not in {answer}");
+    }
+    // The member that left last may still be in it for a discovery round.
+    let follows = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        loop {
+            ticks.tick().await;
+            let discovery = get(format!("{agent}sd"), &[]).await;
+            if discovery[0]["targets"].as_array().map(Vec::len) == Some(2) {
+                return;
+            }
+        }
+    };
+    timeout(Duration::from_secs(15), follows)
+        .await
+        .expect("discovery follows the pool");
+
+    let pids: Vec<Pid> = members
+        .iter()
+        .filter_map(|member| Pid::from_raw(i32::try_from(member["pid"].as_i64()?).ok()?))
+        .collect();
+    assert_eq!(pids.len(), 2);
+    for pid in &pids {
+        let line = std::fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero()));
+        assert!(!line.unwrap().contains("token"), "a secret shows in ps");
+    }
+    demo.interrupt();
+    let (status, said) = demo.end().await;
+    assert!(status.success(), "{status}:\n{said}");
+    for pid in pids {
+        assert!(
+            test_kill_process(pid).is_err(),
+            "instance {pid:?} outlived the demo"
+        );
+    }
+    let report = report(folder.path());
+    check_report(&report);
+    assert_eq!(report["watcher"], "Prometheus");
+}
+
+#[tokio::test]
+async fn an_impossible_wish_is_refused_with_the_flag_to_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
+        .args(["demo", "--max-size", "3", "--min-size", "2", "--report"])
+        .arg(folder.path())
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("--max-size"), "{error}");
+}
+
+#[tokio::test]
+async fn a_report_that_could_not_be_written_is_refused_before_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let taken = folder.path().join("taken");
+    std::fs::create_dir_all(taken.join("timeline.svg")).unwrap();
+    for (report, named) in [
+        (file.join("x"), "--report"),
+        (taken.clone(), "taken/timeline.svg"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
+            .args(["demo", "--report"])
+            .arg(&report)
+            .output()
+            .await
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(named), "{error}");
+        assert!(output.stdout.is_empty(), "nothing was started");
+    }
+}
+
+/// Waits until the agent in this folder's log is ready: then the demo has said so, too.
+async fn agent_is_ready(folder: &Path) {
+    let ready = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            ticks.tick().await;
+            let log = std::fs::read_to_string(folder.join("agent.log")).unwrap_or_default();
+            if log.contains("Agent is ready.") {
+                return;
+            }
+        }
+    };
+    timeout(RUN_WITHIN, ready).await.expect("it gets ready");
+}
+
+#[tokio::test]
+async fn a_reader_that_is_gone_does_not_end_the_demo() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let Demo {
+        mut child, lines, ..
+    } = Demo::start(folder.path(), &["--plain", "--watcher", "built-in"]);
+    drop(lines);
+    agent_is_ready(folder.path()).await;
+    let log = folder.path().join("demo.log");
+    let no_longer_shown = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        while !std::fs::read_to_string(&log)
+            .unwrap_or_default()
+            .contains("no longer shown")
+        {
+            ticks.tick().await;
+        }
+    };
+    timeout(RUN_WITHIN, no_longer_shown)
+        .await
+        .expect("it goes on without a reader");
+    let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    kill_process(pid.expect("it runs"), Signal::INT).unwrap();
+    let status = timeout(RUN_WITHIN, child.wait()).await.expect("in time");
+    assert_eq!(status.unwrap().code(), Some(130), "stopped, not broken");
+}
+
+#[tokio::test]
+async fn a_terminal_that_cannot_draw_gets_lines() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let user = openpt(flags).unwrap();
+    grantpt(&user).unwrap();
+    unlockpt(&user).unwrap();
+    let name = ptsname(&user, Vec::new()).unwrap();
+    let side = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
+        .args(["demo", "--watcher", "built-in", "--report"])
+        .arg(folder.path())
+        .env("TERM", "dumb")
+        .stdin(side.try_clone().unwrap())
+        .stdout(side.try_clone().unwrap())
+        .stderr(side)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    // Reading a terminal blocks.
+    let reader = tokio::task::spawn_blocking(move || {
+        let (mut terminal, mut seen) = (std::fs::File::from(user), String::new());
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = terminal.read(&mut buffer) {
+            seen.push_str(&String::from_utf8_lossy(&buffer[..length]));
+            if seen.contains(" s] load ") {
+                // The first line of the run itself, where a screen would have been drawn.
+                let _ = kill_process(pid.expect("it runs"), Signal::INT);
+            }
+        }
+        seen
+    });
+    let status = timeout(RUN_WITHIN, child.wait()).await.expect("in time");
+    let seen = reader.await.unwrap();
+    assert_eq!(status.unwrap().code(), Some(130), "{seen}");
+    assert!(
+        seen.contains(" s] load ") && !seen.contains('\u{1b}'),
+        "{seen}"
+    );
+}

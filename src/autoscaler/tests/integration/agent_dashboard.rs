@@ -1,0 +1,457 @@
+//! What the agent shows over HTTP: its page and live stream, `/sd`, `/healthz`, `/metrics`.
+
+use std::{process::Stdio, time::Duration};
+
+use local_cloud::{Edit, Fault, FaultKind};
+use serde_json::Value;
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::Command,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::agent_support::{Agent, PATIENCE, Stage, Wishes, until};
+
+/// Waits until `/healthz` answers this, and returns its checks.
+async fn until_health(agent: &Agent, status: u16) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = agent.get("/healthz").await;
+        if answer.status() == status {
+            return answer.json().await.unwrap();
+        }
+        assert!(
+            Instant::now() < deadline,
+            "never {status}: {}",
+            answer.text().await.unwrap()
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn problem<'a>(health: &'a Value, check: &str) -> &'a Value {
+    let checks = health["checks"].as_array().expect("checks");
+    let found = checks.iter().find(|c| c["name"] == check);
+    &found.expect("the check is there")["problem"]
+}
+
+#[tokio::test]
+async fn the_stream_begins_at_once_and_tells_of_changes() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage.start(Wishes::default()).await;
+    stage.until_targets(1).await;
+    let mut answer = agent.get("/events").await;
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    let first = timeout(PATIENCE, answer.chunk())
+        .await
+        .expect("at once")
+        .unwrap()
+        .unwrap();
+    let first = std::str::from_utf8(&first).unwrap();
+    let data = first
+        .strip_prefix("data: ")
+        .and_then(|text| text.strip_suffix("\n\n"));
+    let event: Value = serde_json::from_str(data.expect("one event")).unwrap();
+    assert_eq!(event["status"]["max_size"], 10);
+    assert!(event["decisions"].is_array());
+
+    agent.alert("up").await;
+    let told = async {
+        let mut text = String::new();
+        while !text.contains("high_load") {
+            let chunk = answer.chunk().await.unwrap().expect("the stream goes on");
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    };
+    timeout(PATIENCE, told).await.expect("the decision is told");
+}
+
+#[tokio::test]
+async fn a_page_that_is_open_does_not_hinder_the_end() {
+    let stage = Stage::with_pool(1).await;
+    let mut agent = stage.start(Wishes::default()).await;
+    let mut page = agent.get("/events").await;
+    page.chunk().await.unwrap().expect("an event");
+    let (status, took) = agent.end(rustix::process::Signal::TERM).await;
+    assert!(
+        status.success() && took < Duration::from_secs(10),
+        "{status} after {took:?}"
+    );
+}
+
+#[tokio::test]
+async fn targets_are_given_once_they_are_known() {
+    let stage = Stage::with_pool(2).await;
+    stage.fault("list-instances", 1_000_000, FaultKind::Fail);
+    let agent = stage.start(Wishes::default()).await;
+    let early = agent.get("/sd").await;
+    assert_eq!(early.status(), 503, "an empty list would be a lie");
+    stage.cloud.faults().clear();
+    stage.until_targets(2).await;
+    let answer = agent.get("/sd").await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let given: Value = answer.json().await.unwrap();
+    let file = std::fs::read_to_string(stage.discovery_file()).unwrap();
+    assert_eq!(
+        given,
+        serde_json::from_str::<Value>(&file).unwrap(),
+        "the same as in the file"
+    );
+}
+
+#[tokio::test]
+async fn members_without_an_address_turn_health_red() {
+    let stage = Stage::with_pool(2).await;
+    let forever = 1_000_000;
+    let edit = Edit::remove("/instances/*/public-ip");
+    let edited = Fault::edit("list-instances", forever, vec![edit]);
+    stage.cloud.faults().add(edited);
+    let agent = stage.start(Wishes::default()).await;
+    let health = until_health(&agent, 503).await;
+    let said = problem(&health, "addresses").as_str().expect("a problem");
+    assert!(said.contains("without a public address: 2"), "{said}");
+    let line = "Running members have no address of this kind; they are not in the discovery file.";
+    assert_eq!(agent.line(line).unwrap()["fields"]["count"], 2);
+    // A member that still boots is to have none.
+    let starting = Edit::set("/instances/*/state", "starting");
+    let edits = vec![Edit::remove("/instances/*/public-ip"), starting];
+    let edited = Fault::edit("list-instances", forever, edits);
+    stage.cloud.faults().set(vec![edited]);
+    until_health(&agent, 200).await;
+    stage.cloud.faults().clear();
+    stage.until_targets(2).await;
+}
+
+#[tokio::test]
+async fn health_is_red_while_blind_or_refused_and_green_again() {
+    let stage = Stage::with_pool(1).await;
+    // The pool is read once a window, and only a read shows that reads work again.
+    let agent = stage
+        .start(Wishes::default().set("scaling.window", "1s"))
+        .await;
+    let health = until_health(&agent, 200).await;
+    assert_eq!(health["healthy"], true);
+
+    let refuse = |status| Fault {
+        status: Some(status),
+        ..Fault::new("*", 1_000_000, FaultKind::Fail)
+    };
+    for (status, word) in [(401, "not authorised"), (404, "not found")] {
+        stage.cloud.faults().set(vec![refuse(status)]);
+        let health = until_health(&agent, 503).await;
+        let problem = problem(&health, "list-instances")
+            .as_str()
+            .expect("a problem");
+        assert!(problem.contains(word), "{problem}");
+        stage.cloud.faults().clear();
+        until_health(&agent, 200).await;
+    }
+    stage.cloud.faults().set(vec![refuse(503)]);
+    let health = until_health(&agent, 503).await;
+    assert!(
+        problem(&health, "discovery")
+            .as_str()
+            .unwrap()
+            .contains("blind"),
+        "{health}"
+    );
+    stage.cloud.faults().clear();
+    until_health(&agent, 200).await;
+}
+
+/// Reads go on well, the balancer's too: what cannot be written is red all the same.
+#[tokio::test]
+async fn a_key_that_may_not_write_is_red_until_a_write_succeeds() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage
+        .start(Wishes::default().set("scaling.window", "1s"))
+        .await;
+    stage.cloud.faults().set(vec![Fault {
+        status: Some(403),
+        ..Fault::new("scale-instance-pool", 1, FaultKind::Fail)
+    }]);
+    agent.alert("up").await;
+    for _ in 0..2 {
+        let health = until_health(&agent, 503).await;
+        let problem = problem(&health, "scale-instance-pool").as_str();
+        assert!(problem.is_some_and(|text| text.contains("403")), "{health}");
+        let reads = stage.calls("get-instance-pool");
+        until("reads go on", || {
+            (stage.calls("get-instance-pool") > reads + 1).then_some(())
+        })
+        .await;
+    }
+    until_asked_for(&agent, "up", "applied").await;
+    until_health(&agent, 200).await;
+}
+
+/// Leaves alerts until an action has this outcome.
+async fn until_asked_for(agent: &Agent, direction: &str, outcome: &str) {
+    let line = format!("autoscaler_actions_total{{outcome=\"{outcome}\"}}");
+    for _ in 0..300 {
+        agent.alert(direction).await;
+        let metrics = agent.get("/metrics").await.text().await.unwrap();
+        if metrics.contains(&line) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("no action was {outcome}");
+}
+
+#[tokio::test]
+async fn the_size_of_a_pool_that_cannot_be_read_is_not_shown_as_current() {
+    let stage = Stage::with_pool(2).await;
+    let agent = stage
+        .start(Wishes::default().set("scaling.window", "1s"))
+        .await;
+    let current = |status: &Value| status["pool"]["current"].as_bool();
+    let until_current = async |wanted: bool| {
+        for _ in 0..300 {
+            let status = agent.json("/status").await;
+            if current(&status) == Some(wanted) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("pool.current is never {wanted}");
+    };
+    let metrics = async || agent.get("/metrics").await.text().await.unwrap();
+    until_current(true).await;
+    assert!(metrics().await.contains("autoscaler_pool_size_wanted 2"));
+    assert!(
+        metrics()
+            .await
+            .contains(r#"autoscaler_pool_state{state="running"} 1"#)
+    );
+    stage.fault("get-instance-pool", 1_000_000, FaultKind::Fail);
+    until_current(false).await;
+    assert!(!metrics().await.contains("autoscaler_pool_size_wanted"));
+    assert!(
+        metrics()
+            .await
+            .contains(r#"autoscaler_pool_state{state="unknown"} 1"#)
+    );
+    stage.cloud.faults().clear();
+    until_current(true).await;
+}
+
+#[tokio::test]
+async fn metrics_have_their_conventional_names() {
+    let stage = Stage::with_pool(2).await;
+    let agent = stage.start(Wishes::default()).await;
+    stage.until_targets(2).await;
+    agent.alert("up").await;
+    stage.until_size(3).await;
+    until("the action ends", || agent.line("Pool has its new size.")).await;
+    let body = "{\"status\":\"resolved\",\"alerts\":[{}]}";
+    agent
+        .http
+        .post(agent.url("/webhook"))
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let answer = agent.get("/metrics").await;
+    let kind = answer.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+    let text = answer.text().await.unwrap();
+    for line in [
+        r#"autoscaler_alerts_total{direction="up",outcome="accepted",reason="firing"} 1"#,
+        r#"autoscaler_alerts_total{direction="none",outcome="ignored",reason="resolved"} 1"#,
+        r#"autoscaler_decisions_total{verdict="acted",reason="high_load"} 1"#,
+        r#"autoscaler_actions_total{outcome="applied"} 1"#,
+        r#"autoscaler_api_calls_total{operation="scale-instance-pool",outcome="ok"} 1"#,
+        "autoscaler_pool_size_min 1",
+        "autoscaler_pool_size_max 10",
+        "autoscaler_healthy 1",
+        "autoscaler_webhook_duration_seconds_count 1",
+        "# TYPE process_resident_memory_bytes gauge",
+        "# TYPE process_cpu_seconds counter",
+    ] {
+        assert!(text.contains(line), "{line} is missing in:\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+    check_with_promtool(&text).await;
+}
+
+/// Prometheus's own checker, where there is one. It reads the older format, in which a counter's
+/// name has its suffix in the comments, too.
+async fn check_with_promtool(text: &str) {
+    let child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => {
+            let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
+            assert!(!required, "promtool cannot be run: {error}");
+            println!("skipped: promtool cannot be run: {error}");
+            return;
+        }
+    };
+    let counters: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
+    let older = counters.iter().fold(text.to_owned(), |text, name| {
+        ["HELP", "TYPE", "UNIT"].iter().fold(text, |text, word| {
+            text.replace(
+                &format!("# {word} {name} "),
+                &format!("# {word} {name}_total "),
+            )
+        })
+    });
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(older.as_bytes()).await.unwrap();
+    drop(input);
+    let output = timeout(PATIENCE, child.wait_with_output())
+        .await
+        .expect("it ends")
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && said.trim().is_empty(),
+        "{said}\n{older}"
+    );
+}
+
+#[tokio::test]
+async fn every_path_answers_with_its_type() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage.start(Wishes::default()).await;
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/status", "application/json"),
+        ("/decisions", "application/json"),
+        ("/healthz", "application/json"),
+    ] {
+        let answer = agent.get(path).await;
+        let found = answer.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(found.starts_with(kind), "{path}: {found}");
+        assert_eq!(
+            answer.headers()["x-content-type-options"],
+            "nosniff",
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn each_path_is_served_with_a_slash_at_its_end_and_for_head() {
+    let stage = Stage::with_pool(2).await;
+    let agent = stage.start(Wishes::default()).await;
+    stage.until_targets(2).await;
+    until_health(&agent, 200).await;
+    for path in [
+        "/",
+        "/status",
+        "/decisions",
+        "/metrics",
+        "/healthz",
+        "/sd",
+        "/events",
+    ] {
+        let plain = agent.get(path).await;
+        let slashed = agent.get(&format!("{path}/")).await;
+        let head = agent.http.head(agent.url(path)).send().await.unwrap();
+        assert_eq!(plain.status(), 200, "{path}");
+        for answer in [slashed, head] {
+            assert_eq!(answer.status(), 200, "{}", answer.url());
+            let kind = |answer: &reqwest::Response| answer.headers()["content-type"].clone();
+            assert_eq!(kind(&answer), kind(&plain), "{}", answer.url());
+        }
+        let head = agent
+            .http
+            .head(agent.url(&format!("{path}/")))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            head.bytes().await.unwrap(),
+            "",
+            "HEAD {path}/ has an end and no body"
+        );
+    }
+    assert_eq!(stage.writes(), 0);
+    let body = "{\"alerts\":[]}";
+    for path in ["/up", "/webhook"] {
+        let answer = agent
+            .http
+            .post(agent.url(&format!("{path}/")))
+            .body(body)
+            .send()
+            .await;
+        assert_eq!(answer.unwrap().status(), 200, "{path}/");
+    }
+    assert_eq!(agent.get("/up/").await.status(), 200);
+    stage.until_size(3).await;
+}
+
+#[tokio::test]
+async fn what_is_not_served_is_answered_with_what_is_and_counted() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage.start(Wishes::default()).await;
+    for path in [
+        "/nothing",
+        "/up/up",
+        "/webhooks",
+        "/api/v1/alerts",
+        "/UP",
+        "/%2e%2e/etc",
+    ] {
+        for method in [reqwest::Method::GET, reqwest::Method::POST] {
+            let answer = agent
+                .http
+                .request(method, agent.url(path))
+                .body("{}")
+                .send();
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.status(), 404, "{path}");
+            let body: Value = answer.json().await.unwrap();
+            let message = body["message"].as_str().unwrap();
+            for served in ["/up", "/down", "/webhook", "/metrics"] {
+                assert!(message.contains(served), "{message}");
+            }
+        }
+    }
+    let wrong = [
+        (reqwest::Method::GET, "/webhook", ["POST", "PUT"]),
+        (reqwest::Method::HEAD, "/webhook", ["POST", "PUT"]),
+        (reqwest::Method::DELETE, "/up", ["GET", "POST"]),
+        (reqwest::Method::OPTIONS, "/down/", ["HEAD", "PUT"]),
+        (reqwest::Method::POST, "/healthz", ["GET", "HEAD"]),
+        (reqwest::Method::PUT, "/", ["GET", "HEAD"]),
+    ];
+    for (method, path, allowed) in wrong {
+        let answer = agent.http.request(method.clone(), agent.url(path)).send();
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), 405, "{method} {path}");
+        let allow = answer.headers()["allow"].to_str().unwrap();
+        assert!(
+            allowed.iter().all(|a| allow.contains(a)),
+            "{method} {path}: {allow}"
+        );
+    }
+    let metrics = agent.get("/metrics").await.text().await.unwrap();
+    for counted in [
+        r#"autoscaler_requests_refused_total{reason="unknown_path"} 12"#,
+        r#"autoscaler_requests_refused_total{reason="method_not_allowed"} 6"#,
+    ] {
+        assert!(metrics.contains(counted), "{metrics}");
+    }
+    let line = agent.line("Request is refused.").expect("a line");
+    assert_eq!(line["fields"]["path"], "\"/nothing\"");
+    assert_eq!(stage.writes(), 0);
+}

@@ -1,0 +1,143 @@
+//! Who may not send alerts changes nothing.
+
+use agent::alert_intake::MAX_BODY;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
+use sha2::Sha256;
+
+use super::{assert_untouched, documents::unified, send, webhook};
+use crate::agent_support::{Stage, Wishes};
+
+const TOKEN: &str = "only-grafana-knows-this";
+const PASSWORD: &str = "nor-this";
+const SECRET: &str = "signing-key";
+
+fn signature(body: &str, time: Option<i64>) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    if let Some(time) = time {
+        mac.update(format!("{time}:").as_bytes());
+    }
+    mac.update(body.as_bytes());
+    let bytes = mac.finalize().into_bytes();
+    let hex = |text: String, byte: &u8| text + &format!("{byte:02x}");
+    bytes.iter().fold(String::new(), hex)
+}
+
+fn protected() -> Wishes {
+    Wishes::default()
+        .set("alerts.token", TOKEN)
+        .set("alerts.user", "grafana")
+        .set("alerts.password", PASSWORD)
+        .set("alerts.hmac_secret", SECRET)
+}
+
+#[tokio::test]
+async fn strangers_are_refused_and_change_nothing() {
+    let stage = Stage::with_pool(3).await;
+    let timed = protected().set("alerts.hmac_timestamp_header", "X-Time");
+    let agent = stage.start(timed).await;
+    let body = unified("firing", "Pool loaded", "up").to_string();
+    let now = Timestamp::now().as_second();
+    let header = "X-Grafana-Alerting-Signature";
+    let strangers: [(&str, Vec<(&str, String)>); 11] = [
+        ("nothing", vec![]),
+        (
+            "wrong token",
+            vec![("authorization", "Bearer wrong".to_owned())],
+        ),
+        (
+            "a token's start",
+            vec![("authorization", format!("Bearer {}", &TOKEN[..8]))],
+        ),
+        (
+            "an empty token",
+            vec![("authorization", "Bearer ".to_owned())],
+        ),
+        (
+            "token without a scheme",
+            vec![("authorization", TOKEN.to_owned())],
+        ),
+        (
+            "wrong password",
+            vec![("authorization", "Basic Z3JhZmFuYTp3cm9uZw==".to_owned())],
+        ),
+        (
+            "signature of another body",
+            vec![
+                (header, signature("{}", Some(now))),
+                ("X-Time", now.to_string()),
+            ],
+        ),
+        (
+            "signature without its time",
+            vec![(header, signature(&body, Some(now)))],
+        ),
+        (
+            "signature that leaves out the time",
+            vec![
+                (header, signature(&body, None)),
+                ("X-Time", now.to_string()),
+            ],
+        ),
+        (
+            "an old signature",
+            vec![
+                (header, signature(&body, Some(now - 3600))),
+                ("X-Time", (now - 3600).to_string()),
+            ],
+        ),
+        (
+            "no signature",
+            vec![(header, "zz".to_owned()), ("X-Time", now.to_string())],
+        ),
+    ];
+    for path in ["/webhook", "/up", "/down"] {
+        for (who, headers) in &strangers {
+            let mut request = agent.http.post(agent.url(path)).body(body.clone());
+            for (name, value) in headers {
+                request = request.header(*name, value);
+            }
+            let (status, answer) = send(request).await;
+            assert_eq!(status, 401, "{path} with {who}: {answer}");
+        }
+    }
+    // A signature of what is not read whole cannot be checked.
+    let large = vec![b' '; MAX_BODY + 1];
+    let (status, _) = send(agent.http.post(agent.url("/down")).body(large)).await;
+    assert_eq!(status, 413);
+    assert_untouched(&stage, &agent).await;
+
+    let signed = webhook(&agent, body.clone())
+        .header(header, signature(&body, Some(now)))
+        .header("X-Time", now.to_string());
+    assert_eq!(send(signed).await.0, 200);
+    stage.until_size(4).await;
+}
+
+#[tokio::test]
+async fn each_way_to_show_oneself_is_enough() {
+    let stage = Stage::with_pool(1).await;
+    let agent = stage.start(protected()).await;
+    let body = unified("firing", "Pool loaded", "up").to_string();
+    let post = || webhook(&agent, body.clone());
+    let header = "X-Grafana-Alerting-Signature";
+    let known = [
+        ("token", post().bearer_auth(TOKEN)),
+        (
+            "token, scheme in small letters",
+            post().header("authorization", format!("bearer {TOKEN}")),
+        ),
+        ("password", post().basic_auth("grafana", Some(PASSWORD))),
+        ("signature", post().header(header, signature(&body, None))),
+        (
+            "signature in capitals",
+            post().header(header, signature(&body, None).to_uppercase()),
+        ),
+    ];
+    for (who, request) in known {
+        let (status, answer) = send(request).await;
+        assert_eq!(status, 200, "{who}: {answer}");
+        assert!(answer.contains(r#""accepted":["up"]"#), "{who}: {answer}");
+    }
+    stage.until_size(2).await;
+}

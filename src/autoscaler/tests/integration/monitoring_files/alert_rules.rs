@@ -1,0 +1,190 @@
+//! The alert rules: their expressions by `promtool test rules`, and what of them only Grafana knows.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rule_evaluator::RuleSettings;
+use serde_json::{Map, Value, json};
+
+use super::{
+    files::{self, OPERATOR_RULES, Rule, RuleFile, SCALING_RULES},
+    promtool::{promtool, write_rules},
+};
+
+/// The same rule for Prometheus.
+fn as_prometheus_rule(rule: &Rule) -> Value {
+    let (operator, threshold) = rule.threshold();
+    json!({
+        "alert": rule.title,
+        "expr": format!("({}) {operator} {threshold}", rule.promql()),
+        "for": rule.pending,
+        "labels": rule.labels,
+    })
+}
+
+#[test]
+fn the_expressions_pass_their_unit_tests() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let rules: Vec<Value> = files::rules().iter().map(as_prometheus_rule).collect();
+    write_rules(folder.path(), &rules);
+    fs::copy(
+        files::path("tests/alerts_test.yml"),
+        folder.path().join("alerts_test.yml"),
+    )
+    .expect("the tests are there");
+    promtool(
+        folder.path(),
+        &["test", "rules", "alerts_test.yml"].map(OsStr::new),
+    );
+}
+
+#[test]
+fn every_expression_means_the_same_by_cpu_use() {
+    // PromQL has no way to name a part of an expression, so it is written out; without its line breaks it is the same.
+    let busy = r#"( sum by (instance) (rate(node_cpu_seconds_total{job="exoscale",mode!="idle"}[1m])) / sum by (instance) (rate(node_cpu_seconds_total{job="exoscale"}[1m])) >= 0 ) and on (instance) up{job="exoscale"} == 1"#;
+    let times = [
+        ("pool-cpu-high", 1),
+        ("pool-cpu-low", 3),
+        ("pool-cpu-unknown", 1),
+        ("pool-at-maximum", 1),
+    ];
+    for rule in files::rules() {
+        let uid = rule.uid.as_str();
+        let of_cpu = times.iter().find(|(name, _)| *name == uid);
+        let times = of_cpu.map_or(0, |(_, times)| *times);
+        let words: Vec<&str> = rule.promql().split_whitespace().collect();
+        assert_eq!(words.join(" ").matches(busy).count(), times, "{uid}");
+        let rates = rule.promql().matches("rate(").count();
+        assert_eq!(rates, 2 * times, "{uid} has a rate of another kind");
+    }
+}
+
+#[test]
+fn the_figures_are_those_of_the_demos_watcher() {
+    let service = RuleSettings::service();
+    let high = files::rule("pool-cpu-high");
+    let low = files::rule("pool-cpu-low");
+    assert_eq!(high.threshold(), (">", service.upper_threshold));
+    assert_eq!(low.threshold(), ("<", service.lower_threshold));
+    for rule in [&high, &low] {
+        assert_eq!(humantime(&rule.pending), service.pending_for);
+        let young = format!(">= {}", service.young_for.as_secs());
+        assert!(rule.promql().contains(&young), "{}", rule.uid);
+        let windows = rule.promql().matches("[1m]").count();
+        assert_eq!(windows, rule.promql().matches('[').count());
+    }
+    assert_eq!(service.rate_window, Duration::from_secs(60));
+    let quorum = format!("{} * count", service.quorum);
+    assert!(low.promql().contains(&quorum));
+    assert!(files::rule("pool-cpu-unknown").promql().contains(&quorum));
+    let full = files::rule("pool-at-maximum");
+    assert_eq!(full.threshold(), high.threshold());
+    // The same, but of a pool that cannot grow.
+    assert!(full.promql().starts_with(high.promql()));
+}
+
+#[test]
+fn only_a_measured_breach_asks_for_another_size() {
+    let scaling = files::rules_of(&files::path("grafana"), SCALING_RULES);
+    let directions: Vec<_> = scaling
+        .iter()
+        .map(|rule| (rule.uid.as_str(), rule.labels["scale"].as_str()))
+        .collect();
+    assert_eq!(
+        directions,
+        [("pool-cpu-high", "up"), ("pool-cpu-low", "down")]
+    );
+    for rule in &scaling {
+        let states = (rule.no_data_state.as_str(), rule.exec_err_state.as_str());
+        assert_eq!(states, ("OK", "OK"), "{}", rule.uid);
+        assert!(!rule.labels.contains_key("audience"), "{}", rule.uid);
+    }
+}
+
+#[test]
+fn the_operators_rules_ask_for_a_person_and_for_no_size() {
+    let operators = files::rules_of(&files::path("grafana"), OPERATOR_RULES);
+    for rule in &operators {
+        assert_eq!(rule.labels["audience"], "operator", "{}", rule.uid);
+        assert!(!rule.labels.contains_key("scale"), "{}", rule.uid);
+        assert!(rule.annotations.contains_key("summary"), "{}", rule.uid);
+        assert!(rule.annotations.contains_key("description"), "{}", rule.uid);
+    }
+    // When Prometheus does not answer, these say so; the others would only say it again.
+    for rule in &operators {
+        let on_silence = match rule.uid.as_str() {
+            "autoscaler-gone" | "pool-cpu-unknown" => "Alerting",
+            _ => "OK",
+        };
+        assert_eq!(rule.no_data_state, on_silence, "{}", rule.uid);
+        assert_eq!(rule.exec_err_state, on_silence, "{}", rule.uid);
+    }
+}
+
+#[test]
+fn prometheus_has_the_same_operators_rules() {
+    let without_spaces = |mut rule: Value| {
+        let words = rule["expr"].as_str().expect("an expression");
+        rule["expr"] = words.split_whitespace().collect::<String>().into();
+        rule
+    };
+    let file: Value = files::yaml(&files::path("prometheus-alerts.yml"));
+    let groups = file["groups"].as_array().expect("a list of groups");
+    assert_eq!(groups.len(), 1);
+    let theirs = groups[0]["rules"].as_array().expect("a list of rules");
+    let ours = files::rules_of(&files::path("grafana"), OPERATOR_RULES);
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        let mut expected = as_prometheus_rule(ours);
+        let annotations = ours.annotations.iter().map(|(name, text)| {
+            let text = text.replace("$values.A.Value", "$value");
+            (name.clone(), Value::from(text))
+        });
+        expected["annotations"] = annotations.collect::<Map<_, _>>().into();
+        let (expected, found) = (without_spaces(expected), without_spaces(theirs.clone()));
+        assert_eq!(found, expected, "nixos/prometheus-alerts.yml differs");
+    }
+    assert_eq!(theirs.len(), ours.len());
+    let grafanas: RuleFile = files::yaml(&alerting(OPERATOR_RULES));
+    assert_eq!(groups[0]["interval"], grafanas.groups[0].interval.as_str());
+}
+
+#[test]
+fn the_operators_rules_pass_their_unit_tests() {
+    let rules = files::path("prometheus-alerts.yml");
+    let check = ["check", "rules", "--lint-fatal"].map(OsStr::new);
+    promtool(Path::new("."), &[&check[..], &[rules.as_os_str()]].concat());
+    promtool(
+        &files::path("tests"),
+        &["test", "rules", "operator_alerts_test.yml"].map(OsStr::new),
+    );
+}
+
+fn alerting(name: &str) -> PathBuf {
+    files::path("grafana/provisioning/alerting").join(name)
+}
+
+#[test]
+fn groups_are_evaluated_as_often_as_grafana_can() {
+    let tick = RuleSettings::service().evaluation_interval;
+    for (name, ticks) in [(SCALING_RULES, 1), (OPERATOR_RULES, 3)] {
+        let file: RuleFile = files::yaml(&alerting(name));
+        for group in &file.groups {
+            // Grafana's scheduler ticks every 10 s, and refuses intervals that are no multiple of it.
+            assert_eq!(humantime(&group.interval), tick * ticks, "{name}");
+            assert_eq!(group.folder, "autoscaling");
+        }
+    }
+    let rules = files::rules();
+    let uids: BTreeSet<&str> = rules.iter().map(|rule| rule.uid.as_str()).collect();
+    let titles: BTreeSet<&str> = rules.iter().map(|rule| rule.title.as_str()).collect();
+    assert_eq!((uids.len(), titles.len()), (rules.len(), rules.len()));
+}
+
+fn humantime(text: &str) -> Duration {
+    ::humantime::parse_duration(text).expect("a length of time")
+}

@@ -1,5 +1,0 @@
-//! The `autoscaler` program.
-
-fn main() -> std::process::ExitCode {
-    autoscaler::cli::run()
-}

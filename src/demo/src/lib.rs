@@ -1,0 +1,23 @@
+//! The demo: the whole autoscaling loop on one machine, told as a story with a figure and a verdict at its end.
+
+mod agent_process;
+#[cfg(test)]
+mod example;
+pub mod lines;
+pub mod machine;
+mod options;
+mod recorder;
+pub mod report;
+mod run;
+pub mod screen;
+mod show;
+mod stage;
+pub mod story;
+pub mod summary;
+pub mod timeline;
+pub mod timeline_svg;
+pub mod verdict;
+
+pub use options::Options;
+pub use run::{DemoError, Ended, run};
+pub use show::complain;

@@ -1,0 +1,109 @@
+//! The demo's command line.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    path::PathBuf,
+};
+
+use anyhow::{Context as _, ensure};
+use clap::{Args, ValueEnum};
+use program::telemetry;
+use rule_evaluator::prometheus::find_on_path;
+
+use super::story::Speed;
+
+/// Show the whole loop on this machine: load rises, the pool grows; load falls, the pool shrinks.
+///
+/// Starts a local cloud (Exoscale's API, with processes as instances behind a real load balancer), the
+/// agent, a watcher of the CPU and an open-loop load. Needs no account, no root and nothing installed.
+///
+/// Passes only if the pool grew to at least 3, came back to its minimum, never changed twice in a window,
+/// and no request failed. A run that does not pass is not judged when this machine was too busy for it:
+/// when its instances had less than 90 % of the CPU time that they were promised.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  autoscaler demo                        under three minutes, all intervals a tenth of the real ones
+  autoscaler demo --speed real           the intervals of the real service, up to half an hour
+  autoscaler demo --keep                 leave it running at the end, to look around
+  autoscaler demo --report /tmp/run1     write report.json and timeline.svg there
+
+Exit codes:
+  0    passed
+  1    failed
+  2    wrong command line; nothing was started
+  3    not judged: this machine was too busy
+  4    the report or the figure could not be written
+  130  stopped before the end")]
+pub struct Options {
+    /// How fast the story is told.
+    #[arg(long, value_enum, default_value_t = Speed::Fast)]
+    pub(super) speed: Speed,
+    /// The smallest size of the pool.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    pub(super) min_size: u32,
+    /// The largest size of the pool; at least two more than the smallest.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(3..=16))]
+    pub(super) max_size: u32,
+    /// Who watches the CPU.
+    #[arg(long, value_enum, default_value_t = WatcherChoice::Auto)]
+    pub(super) watcher: WatcherChoice,
+    /// The folder of the report.
+    #[arg(long, value_name = "DIR", default_value = "demo-report")]
+    pub(super) report: PathBuf,
+    /// Leave everything running at the end, until Ctrl-C.
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// Write lines even on a terminal (TERM=dumb does the same).
+    #[arg(long)]
+    pub(super) plain: bool,
+}
+
+impl Options {
+    /// Makes the report's folder and sends this program's log to `demo.log` in it: the terminal
+    /// belongs to the screen.
+    pub fn start_log(&self) -> anyhow::Result<()> {
+        let folder = &self.report;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {} (--report)", folder.display()))?;
+        telemetry::start_in_file(&folder.join("demo.log"))
+            .with_context(|| format!("cannot write to the folder {} (--report)", folder.display()))
+    }
+}
+
+impl Options {
+    /// The report and the figure.
+    pub(super) fn files(&self) -> [PathBuf; 2] {
+        ["report.json", "timeline.svg"].map(|name| self.report.join(name))
+    }
+
+    /// Fails for what cannot be had, before anything is started.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        for file in self.files() {
+            // The folder was just written to. A file of an earlier run is kept until the end of this one.
+            match OpenOptions::new().append(true).open(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot write {}", file.display()));
+                }
+                _ => {}
+            }
+        }
+        ensure!(
+            self.watcher != WatcherChoice::Prometheus || find_on_path("prometheus").is_some(),
+            "--watcher prometheus: there is no `prometheus` on PATH"
+        );
+        Ok(())
+    }
+}
+
+/// Who watches the CPU and sends the alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum WatcherChoice {
+    /// Prometheus when it is on PATH, else the demo's own watcher.
+    Auto,
+    /// The demo's own watcher, which scrapes and computes by itself.
+    BuiltIn,
+    /// Prometheus scrapes and computes; it must be on PATH.
+    Prometheus,
+}

@@ -1,0 +1,204 @@
+//! Writes the run down: takes what the cloud, the watcher, the load and the agent know, and keeps the
+//! [`Timeline`].
+
+use std::{collections::HashSet, net::Ipv4Addr, time::Duration};
+
+use exoscale::models::{HealthStatus, InstanceState};
+use jiff::Timestamp;
+use loadtest::Progress;
+use local_cloud::{MemberStatus, Status};
+use rule_evaluator::Readings;
+use tokio::time::Instant;
+
+use super::{
+    agent_process::AgentDecision,
+    timeline::{
+        Action, AlertEvent, DecisionLine, Direction, MemberSample, MemberState, PhaseStart,
+        RunSettings, Sample, Timeline,
+    },
+};
+
+/// The run's record and the clocks that it is kept by.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    pub(super) run: Timeline,
+    began: Instant,
+    began_at: Timestamp,
+    alerts_seen: usize,
+    decisions_seen: u64,
+    /// Members that were healthy once: unhealthy again, they drain.
+    served: HashSet<Ipv4Addr>,
+}
+
+impl Recorder {
+    /// Begins a record now.
+    pub(super) fn new(settings: RunSettings) -> Self {
+        Self {
+            run: Timeline::new(settings),
+            began: Instant::now(),
+            began_at: Timestamp::now(),
+            alerts_seen: 0,
+            decisions_seen: 0,
+            served: HashSet::new(),
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    pub(super) fn phase(&mut self, label: &str, first_step: bool) {
+        self.run.phases.push(PhaseStart {
+            at: self.elapsed(),
+            label: label.to_owned(),
+            first_step,
+        });
+    }
+
+    /// Notes one tick.
+    pub(super) fn sample(&mut self, cloud: &Status, readings: &Readings, load: &Progress) {
+        let millis = |nanos: u64| nanos as f64 / 1e6;
+        let answered = load.response.count > 0;
+        let pool = cloud.pools.first();
+        let members = pool.iter().flat_map(|pool| &pool.members);
+        let members: Vec<MemberSample> = members
+            .map(|member| self.member(member, cloud, readings))
+            .collect();
+        self.run.resizes = pool
+            .iter()
+            .flat_map(|pool| &pool.resizes)
+            .filter_map(|resize| resize.at.duration_since(self.began_at).try_into().ok())
+            .collect();
+        let count = |states: &[MemberState]| {
+            members
+                .iter()
+                .filter(|member| states.contains(&member.state))
+                .count() as u32
+        };
+        let sample = Sample {
+            at: self.elapsed(),
+            asked_rate: load.asked,
+            achieved_rate: load.succeeded,
+            p50_ms: answered.then(|| millis(load.response.p50)),
+            p99_ms: answered.then(|| millis(load.response.p99)),
+            cpu: readings.average,
+            desired: pool.map_or(0, |pool| pool.size),
+            running: count(&[
+                MemberState::Running,
+                MemberState::Healthy,
+                MemberState::Draining,
+            ]),
+            healthy: count(&[MemberState::Healthy]),
+            members,
+            in_flight: load.in_flight + load.backlog,
+            failed: load.failed_total,
+        };
+        self.run.samples.push(sample);
+    }
+
+    fn member(
+        &mut self,
+        member: &MemberStatus,
+        cloud: &Status,
+        readings: &Readings,
+    ) -> MemberSample {
+        let is_healthy = is_healthy(member.ip, cloud);
+        if is_healthy {
+            self.served.insert(member.ip);
+        }
+        let state = match member.state {
+            InstanceState::Running if is_healthy => MemberState::Healthy,
+            InstanceState::Running if self.served.contains(&member.ip) => MemberState::Draining,
+            InstanceState::Running => MemberState::Running,
+            InstanceState::Stopping | InstanceState::Destroying => MemberState::Stopping,
+            _ => MemberState::Starting,
+        };
+        // Names differ in their last part only: `slow-app-1a2b3-vwxyz`.
+        let name = member.name.rsplit('-').next().unwrap_or(&member.name);
+        MemberSample {
+            name: name.to_owned(),
+            state,
+            cpu: readings.observation.cpu_of(member.ip.into()),
+        }
+    }
+
+    /// Notes alerts that are new since the last call.
+    pub(super) fn alerts(&mut self, readings: &Readings) {
+        for change in &readings.changes[self.alerts_seen.min(readings.changes.len())..] {
+            self.run.alerts.push(AlertEvent {
+                at: change.at.saturating_duration_since(self.began),
+                rule: change.rule,
+                change: change.change,
+            });
+        }
+        self.alerts_seen = readings.changes.len();
+    }
+
+    /// Notes decisions that are new since the last call.
+    pub(super) fn decisions(&mut self, decisions: &[AgentDecision]) {
+        for decision in decisions {
+            if decision.number <= self.decisions_seen {
+                continue;
+            }
+            self.decisions_seen = decision.number;
+            if decision.verdict == "quiet" {
+                continue;
+            }
+            let since = decision.at.duration_since(self.began_at);
+            let at = Duration::try_from(since).unwrap_or_default();
+            self.run.decisions.push(DecisionLine {
+                at,
+                text: decision_text(decision),
+                reason: format!("{}: {}", decision.reason, decision.text),
+            });
+            if let ("acted", Some(from), Some(to)) =
+                (decision.verdict.as_str(), decision.from, decision.to)
+                && let Some(direction) = Direction::between(from, to)
+            {
+                self.run.actions.push(Action {
+                    at,
+                    from,
+                    to,
+                    direction,
+                    reason: decision.reason.clone(),
+                });
+            }
+        }
+    }
+
+    /// Whether the pool is at its smallest size and at rest.
+    pub(super) fn is_back_at_minimum(&self) -> bool {
+        let min = self.run.settings.min_size;
+        self.run.latest().is_some_and(|sample| {
+            sample.desired == min && sample.members.len() == min as usize && sample.healthy == min
+        })
+    }
+}
+
+fn is_healthy(ip: Ipv4Addr, cloud: &Status) -> bool {
+    let servers = cloud
+        .balancers
+        .iter()
+        .flat_map(|b| &b.services)
+        .flat_map(|s| &s.servers);
+    servers
+        .filter(|server| server.server.ip() == ip)
+        .any(|server| server.status == HealthStatus::Success)
+}
+
+fn decision_text(decision: &AgentDecision) -> String {
+    let AgentDecision {
+        verdict,
+        direction,
+        from,
+        to,
+        ..
+    } = decision;
+    let direction = direction.as_deref().unwrap_or_default();
+    match (from, to) {
+        (Some(from), Some(to)) if verdict == "acted" => format!("{from}→{to}"),
+        (Some(from), Some(to)) => format!("{} {from}→{to}", verdict.replace('_', " ")),
+        (Some(from), None) => format!("{verdict} {direction} at {from}"),
+        _ => format!("{verdict} {direction}"),
+    }
+}

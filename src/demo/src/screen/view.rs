@@ -1,0 +1,319 @@
+//! Lays the screen out and draws its words; the panels draw themselves.
+
+use std::time::Duration;
+
+use ratatui::{
+    Frame,
+    layout::{Alignment, Constraint, Layout, Rect},
+    style::{Color, Modifier, Style, Stylize as _},
+    text::{Line, Span},
+    widgets::{Block, BorderType, Paragraph},
+};
+
+use super::{charts, pool};
+use crate::timeline::{Direction, Timeline};
+
+/// Colours that read on dark and on light terminals and are told apart with any colour vision. Nothing is said by
+/// colour alone.
+pub(super) const BLUE: Color = Color::Indexed(33);
+pub(super) const ORANGE: Color = Color::Indexed(166);
+pub(super) const GREEN: Color = Color::Indexed(36);
+pub(super) const PURPLE: Color = Color::Indexed(133);
+pub(super) const GREY: Color = Color::Indexed(244);
+
+/// Below this the panels would show nothing.
+const LEAST: (u16, u16) = (50, 14);
+
+/// Everything the screen shows.
+pub(super) struct View<'a> {
+    pub(super) run: &'a Timeline,
+    pub(super) elapsed: Duration,
+    pub(super) note: Option<&'a str>,
+}
+
+impl View<'_> {
+    pub(super) fn draw(&self, frame: &mut Frame<'_>) {
+        let area = frame.area();
+        if area.width < LEAST.0 || area.height < LEAST.1 {
+            let text = format!(
+                "Please make this window larger than {} × {}.",
+                LEAST.0, LEAST.1
+            );
+            frame.render_widget(Paragraph::new(text).centered(), area);
+            return;
+        }
+        let [header, top, middle, bottom, footer] = Layout::vertical([
+            Constraint::Length(1),
+            Constraint::Fill(9),
+            Constraint::Fill(6),
+            Constraint::Fill(7),
+            Constraint::Length(1),
+        ])
+        .areas(area);
+        let halves = [Constraint::Fill(1), Constraint::Fill(1)];
+        let [pool_area, cpu_area] = Layout::horizontal(halves).areas(top);
+        let [load_area, latency_area] = Layout::horizontal(halves).areas(middle);
+
+        self.header(frame, header);
+        pool::draw(frame, pool_area, self.run);
+        charts::cpu(frame, cpu_area, self.run, self.elapsed);
+        charts::load(frame, load_area, self.run, self.elapsed);
+        charts::latency(frame, latency_area, self.run, self.elapsed);
+        self.decisions(frame, bottom);
+        self.footer(frame, footer);
+    }
+
+    fn header(&self, frame: &mut Frame<'_>, area: Rect) {
+        let settings = &self.run.settings;
+        let phase = self
+            .run
+            .phase()
+            .map_or("starting", |phase| phase.label.as_str());
+        let left = Line::from(vec![
+            " Autoscaler demo ".bold().reversed(),
+            format!("  {}  ", clock(self.elapsed)).into(),
+            phase.to_owned().bold().fg(BLUE),
+        ]);
+        let right = format!("speed {} · watcher {} ", settings.speed, settings.watcher);
+        split(frame, area, left, Line::from(right).fg(GREY));
+    }
+
+    fn footer(&self, frame: &mut Frame<'_>, area: Rect) {
+        let mut left = vec![Span::raw(" alerts  ")];
+        left.extend([
+            self.alert(Direction::Up, "▲", ORANGE),
+            "   ".into(),
+            self.alert(Direction::Down, "▼", GREEN),
+        ]);
+        // A note is more important than figures.
+        if let (Some(sample), None) = (self.run.latest(), self.note) {
+            left.push(format!("   in flight {}   ", sample.in_flight).into());
+            let failed = Span::raw(format!("failed {}", sample.failed));
+            left.push(if sample.failed > 0 {
+                failed.bold().fg(ORANGE)
+            } else {
+                failed
+            });
+        }
+        let left = Line::from(left);
+        let room = usize::from(area.width).saturating_sub(left.width() + 3);
+        let right = cut(self.note.unwrap_or("q: stop"), room);
+        split(frame, area, left, Line::from(format!("{right} ")).bold());
+    }
+
+    fn alert(&self, rule: Direction, sign: &str, colour: Color) -> Span<'static> {
+        if self.run.fires(rule) {
+            let style = Style::new()
+                .fg(colour)
+                .add_modifier(Modifier::BOLD | Modifier::REVERSED);
+            Span::styled(format!(" {sign} {rule} fires "), style)
+        } else {
+            Span::styled(format!("{sign} {rule} quiet"), GREY)
+        }
+    }
+
+    /// The latest decisions, the newest first.
+    fn decisions(&self, frame: &mut Frame<'_>, area: Rect) {
+        let block = panel(Line::from(" Decisions ".bold()));
+        let inner = block.inner(area);
+        frame.render_widget(block, area);
+        let lines: Vec<Line<'_>> = self
+            .run
+            .decisions
+            .iter()
+            .rev()
+            .take(inner.height.into())
+            .map(|decision| {
+                let colour = action_colour(self.run, decision.at);
+                let text = format!("{:<11}  ", decision.text);
+                let used = 1 + 5 + 2 + text.chars().count();
+                Line::from(vec![
+                    Span::styled(format!(" {}  ", clock(decision.at)), GREY),
+                    Span::styled(text, Style::new().fg(colour).bold()),
+                    cut(
+                        &decision.reason,
+                        usize::from(inner.width).saturating_sub(used),
+                    )
+                    .into(),
+                ])
+            })
+            .collect();
+        let empty = Line::styled(" none yet: the load is within the thresholds", GREY);
+        let lines = if lines.is_empty() { vec![empty] } else { lines };
+        frame.render_widget(Paragraph::new(lines), inner);
+    }
+}
+
+/// The colour of the action made at this time; grey for a decision that changed nothing.
+fn action_colour(run: &Timeline, at: Duration) -> Color {
+    match run
+        .actions
+        .iter()
+        .find(|action| action.at == at)
+        .map(|action| action.direction)
+    {
+        Some(Direction::Up) => ORANGE,
+        Some(Direction::Down) => GREEN,
+        None => GREY,
+    }
+}
+
+/// A panel's border, with a title.
+pub(super) fn panel(title: Line<'_>) -> Block<'_> {
+    Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(GREY)
+        .title(title)
+}
+
+/// One line with words on both sides; the left ones win when there is no room for both.
+fn split(frame: &mut Frame<'_>, area: Rect, left: Line<'_>, right: Line<'_>) {
+    let room = usize::from(area.width).saturating_sub(left.width() + 1);
+    if right.width() <= room {
+        frame.render_widget(Paragraph::new(right).alignment(Alignment::Right), area);
+    }
+    let area = Rect {
+        width: area.width.min(left.width() as u16),
+        ..area
+    };
+    frame.render_widget(left, area);
+}
+
+/// Minutes and seconds since the start.
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{:02}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// A text in at most this many columns, with a sign where it was cut.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let mut kept: String = text.chars().take(columns.saturating_sub(1)).collect();
+    kept.push('…');
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::{Terminal, backend::TestBackend};
+
+    use super::*;
+    use crate::example::example_run;
+
+    fn drawn(run: &Timeline, note: Option<&str>, width: u16, height: u16) -> Vec<String> {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
+        let view = View {
+            run,
+            elapsed: run.end(),
+            note,
+        };
+        terminal
+            .draw(|frame| view.draw(frame))
+            .expect("a test terminal");
+        let buffer = terminal.backend().buffer();
+        (0..height)
+            .map(|y| (0..width).map(|x| buffer[(x, y)].symbol()).collect())
+            .collect()
+    }
+
+    /// The example as it was after this many of its samples.
+    fn at_sample(count: usize) -> Timeline {
+        let mut run = example_run();
+        run.samples.truncate(count);
+        let now = run.samples.last().expect("the example has samples").at;
+        run.phases.retain(|phase| phase.at <= now);
+        run.actions.retain(|action| action.at <= now);
+        run.alerts.retain(|alert| alert.at <= now);
+        run.decisions.retain(|decision| decision.at <= now);
+        run
+    }
+
+    fn assert_shows(screen: &[String], words: &[&str]) {
+        for words in words {
+            assert!(
+                screen.iter().any(|line| line.contains(words)),
+                "{words} in\n{}",
+                screen.join("\n")
+            );
+        }
+    }
+
+    #[test]
+    fn everything_is_on_the_screen_at_every_usual_size() {
+        let run = at_sample(240);
+        for (width, height) in [(80, 24), (120, 40), (200, 50)] {
+            let screen = drawn(&run, None, width, height);
+            assert_shows(
+                &screen,
+                &[
+                    "Autoscaler demo",
+                    "00:59",
+                    "step 3 · 29.0 req/s",
+                    "speed fast · watcher built-in",
+                    "127.0.10.1",
+                    "healthy",
+                    "starting",
+                    "4 healthy",
+                    "req/s",
+                    "p50",
+                    "p99",
+                    "▲ up fires",
+                    "▼ down quiet",
+                    "failed 0",
+                    "4→5",
+                    "above_upper_threshold",
+                    "q: stop",
+                ],
+            );
+            let newest = screen.iter().position(|line| line.contains("4→5"));
+            assert!(
+                newest < screen.iter().position(|line| line.contains("3→4")),
+                "the newest is first"
+            );
+        }
+    }
+
+    #[test]
+    fn a_note_replaces_the_help_on_keys() {
+        let screen = drawn(
+            &at_sample(50),
+            Some("stopping: draining 2 instances"),
+            80,
+            24,
+        );
+        assert_shows(&screen, &["stopping: draining 2 instances"]);
+        assert!(!screen.concat().contains("q: stop"));
+    }
+
+    #[test]
+    fn more_members_than_rows_are_counted() {
+        let mut run = at_sample(240);
+        let sample = run.samples.last_mut().expect("the example has samples");
+        let member = sample.members[0].clone();
+        sample.members = vec![member; 12];
+        assert_shows(&drawn(&run, None, 80, 24), &["more"]);
+    }
+
+    #[test]
+    fn no_size_and_no_lack_of_data_is_a_problem() {
+        let full = example_run();
+        let empty = Timeline::new(full.settings.clone());
+        for run in [&full, &empty] {
+            for width in [1, 10, 50, 79, 80, 133] {
+                for height in [1, 5, 14, 23, 60] {
+                    assert_eq!(drawn(run, None, width, height).len(), usize::from(height));
+                }
+            }
+        }
+        assert_shows(&drawn(&empty, None, 80, 24), &["starting", "none yet"]);
+        assert_shows(&drawn(&empty, None, 40, 10), &["larger"]);
+    }
+
+    #[test]
+    fn long_texts_are_cut_with_a_sign() {
+        assert_eq!(cut("abcdef", 6), "abcdef");
+        assert_eq!(cut("abcdefg", 6), "abcde…");
+    }
+}

@@ -1,0 +1,94 @@
+//! Where a run is shown: on a screen, as lines, or nowhere any more. That nobody sees it is no reason to end it.
+
+use std::{
+    env,
+    ffi::OsStr,
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use super::{
+    lines::LineLog,
+    options::Options,
+    recorder::Recorder,
+    screen::{Screen, ScreenEvent},
+};
+
+/// Between two status lines.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+
+/// Where the run is shown.
+pub(super) enum Show {
+    Screen(Screen),
+    Lines(LineLog<io::Stdout>),
+    Nowhere,
+}
+
+impl Show {
+    /// A screen where one can be drawn and lines were not asked for.
+    pub(super) fn open(options: &Options) -> Self {
+        let can_draw = can_draw(env::var_os("TERM").as_deref());
+        if io::stdout().is_terminal() && can_draw && !options.plain {
+            match Screen::open() {
+                Ok(screen) => return Self::Screen(screen),
+                Err(error) => tracing::warn!(%error, "No screen; lines instead."),
+            }
+        }
+        Self::Lines(LineLog::new(io::stdout(), STATUS_EVERY))
+    }
+
+    pub(super) fn update(&mut self, recorder: &Recorder) {
+        let shown = match self {
+            Self::Screen(screen) => screen.draw(&recorder.run, recorder.elapsed()),
+            Self::Lines(lines) => lines.update(&recorder.run, recorder.elapsed()),
+            Self::Nowhere => Ok(()),
+        };
+        if let Err(error) = shown {
+            tracing::warn!(%error, "The run is no longer shown.");
+            *self = Self::Nowhere;
+        }
+    }
+
+    pub(super) fn note(&mut self, text: &str) {
+        if let Self::Screen(screen) = self {
+            screen.note(text);
+        }
+    }
+
+    pub(super) async fn event(&mut self) -> ScreenEvent {
+        match self {
+            Self::Screen(screen) => screen.event().await,
+            Self::Lines(_) | Self::Nowhere => std::future::pending().await,
+        }
+    }
+}
+
+/// Whether a terminal of this kind (the variable TERM) can place text where it should stand.
+fn can_draw(kind: Option<&OsStr>) -> bool {
+    kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb" && kind != "unknown")
+}
+
+/// Says something on standard output, whether or not anybody listens.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{}", text.trim_end_matches('\n'));
+}
+
+/// The same on standard error.
+pub fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_cannot_draw_gets_lines() {
+        for kind in ["xterm-256color", "screen", "linux"] {
+            assert!(can_draw(Some(OsStr::new(kind))), "{kind}");
+        }
+        for kind in [None, Some(""), Some("dumb"), Some("unknown")] {
+            assert!(!can_draw(kind.map(OsStr::new)), "{kind:?}");
+        }
+    }
+}

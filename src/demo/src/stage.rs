@@ -1,0 +1,235 @@
+//! Everything that runs during the demo: started, kept and stopped here.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use exoscale::models::HealthStatus;
+use local_cloud::{
+    Forwarding, LocalCloud, LocalCloudConfig, ServerHealth,
+    runner::{InstanceCommand, ProcessRunner},
+};
+use program::scratch_folder::ScratchFolder;
+use rule_evaluator::{
+    PrometheusProgram, RuleSettings, WatcherHandle, http_client,
+    prometheus::{PrometheusServer, find_on_path},
+    webhook::{BearerToken, WebhookSettings},
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{interval, timeout},
+};
+
+use super::{
+    agent_process::{AgentProcess, AgentSetup},
+    machine::is_too_busy_to_start,
+    options::{Options, WatcherChoice},
+    run::DemoError,
+    show::say,
+    timeline::RunSettings,
+};
+
+/// The part of a core that an instance has.
+pub(super) const CPU_QUOTA: f64 = 0.25;
+/// How long the first members may take to serve, at speed 1.
+const FIRST_MEMBERS_WITHIN: Duration = Duration::from_secs(240);
+
+/// Everything that runs.
+pub(super) struct Stage {
+    pub(super) cloud: LocalCloud,
+    pub(super) agent: AgentProcess,
+    pub(super) watcher: WatcherHandle,
+    prometheus: Option<PrometheusServer>,
+    pub(super) client: reqwest::Client,
+    pub(super) entrance: SocketAddr,
+    /// Removed with everything in it at the end.
+    _folder: ScratchFolder,
+}
+
+impl Stage {
+    /// Starts everything and waits until it serves.
+    pub(super) async fn set(options: &Options) -> Result<Self, DemoError> {
+        let client = http_client().context("cannot make HTTP requests")?;
+        let folder = ScratchFolder::make("demo").context("cannot make a temporary folder")?;
+        let (alert_token, drain_token) = (random_token(), random_token());
+        let secret = random_token();
+        let cloud = start_cloud(options, &secret, &drain_token).await?;
+        say("The local cloud serves; the first members boot.");
+        let stack = cloud.create_stack(options.min_size).await;
+        let stack = stack.context("cannot make the pool")?;
+        let late = |error: anyhow::Error| {
+            if is_too_busy_to_start(&cloud.status()) {
+                DemoError::TooBusy(error)
+            } else {
+                DemoError::Other(error)
+            }
+        };
+        let entrance = first_members(&cloud, options).await.map_err(late)?;
+
+        let setup = AgentSetup {
+            endpoint: cloud.endpoint(),
+            key: cloud.key().as_str(),
+            secret: &secret,
+            stack,
+            speed: options.speed,
+            min_size: options.min_size,
+            max_size: options.max_size,
+            folder: folder.path(),
+            alert_token: &alert_token,
+            drain_token: &drain_token,
+            log: &options.report.join("agent.log"),
+        };
+        let agent = AgentProcess::start(&setup).await.map_err(|error| {
+            if error.is_late() {
+                late(error.into())
+            } else {
+                DemoError::Other(error.into())
+            }
+        })?;
+        say(&format!("The agent is ready: http://{}/", agent.address));
+        let webhook = WebhookSettings {
+            url: format!("http://{}/webhook", agent.address),
+            token: Some(BearerToken::new(alert_token.as_str())),
+            timeout: Duration::from_secs(5),
+        };
+        let targets = setup.discovery_file();
+        let (watcher, prometheus) =
+            start_watcher(options, folder.path(), &targets, webhook, &client).await?;
+        say(&format!("CPU is watched by {}.", watcher.name));
+        Ok(Self {
+            cloud,
+            agent,
+            watcher,
+            prometheus,
+            client,
+            entrance,
+            _folder: folder,
+        })
+    }
+
+    /// What the record of a run begins with.
+    pub(super) fn settings(&self, options: &Options) -> RunSettings {
+        let rules = RuleSettings::service();
+        RunSettings {
+            speed: options.speed,
+            min_size: options.min_size,
+            max_size: options.max_size,
+            window: options.speed.scale(Duration::from_secs(60)),
+            upper_threshold: rules.upper_threshold,
+            lower_threshold: rules.lower_threshold,
+            watcher: self.watcher.name.to_owned(),
+        }
+    }
+
+    /// Leaves everything running until a signal.
+    pub(super) async fn keep(&self) -> anyhow::Result<()> {
+        say("\nStill running; Ctrl-C ends it.");
+        say(&format!("  application   http://{}/", self.entrance));
+        say(&format!("  agent         http://{}/", self.agent.address));
+        say(&format!("  local cloud   {}", self.cloud.endpoint()));
+        if let Some(prometheus) = &self.prometheus {
+            say(&format!("  Prometheus    {}", prometheus.url()));
+        }
+        asked_to_stop().await
+    }
+
+    /// Stops everything, the watcher first, so that nothing is scaled while it goes.
+    pub(super) async fn clear(self) -> anyhow::Result<()> {
+        drop(self.watcher);
+        let status = self.agent.stop().await?;
+        if let Some(prometheus) = self.prometheus {
+            prometheus.stop().await?;
+        }
+        self.cloud.stop().await;
+        if !status.success() {
+            bail!("the agent ended with {status} instead of 0");
+        }
+        Ok(())
+    }
+}
+
+/// Returns when somebody asks the demo to stop: by Ctrl-C or SIGTERM.
+pub(super) async fn asked_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn start_cloud(
+    options: &Options,
+    secret: &str,
+    drain_token: &str,
+) -> anyhow::Result<LocalCloud> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let command = InstanceCommand::slow_app(program, Some("slow-app"), CPU_QUOTA, &[]);
+    let runner =
+        ProcessRunner::new(command).with_variables([("SLOW_APP_DRAIN_TOKEN", drain_token)]);
+    let config = LocalCloudConfig {
+        speed: f64::from(options.speed.divisor()),
+        secret: Some(secret.parse()?),
+        ..LocalCloudConfig::with(Arc::new(runner), Arc::new(Forwarding))
+    };
+    Ok(LocalCloud::start(config).await?)
+}
+
+/// Waits until the balancer sends requests to as many members as there are to be; returns its address.
+async fn first_members(cloud: &LocalCloud, options: &Options) -> anyhow::Result<SocketAddr> {
+    let mut ticks = interval(Duration::from_millis(100));
+    let serve = async {
+        loop {
+            ticks.tick().await;
+            let status = cloud.status();
+            let service = status.balancers.iter().flat_map(|b| &b.services).next();
+            if let Some(service) = service
+                && let Some(listen) = service.listen
+            {
+                let healthy = |s: &&ServerHealth| s.status == HealthStatus::Success;
+                if service.servers.iter().filter(healthy).count() >= options.min_size as usize {
+                    return listen;
+                }
+            }
+        }
+    };
+    let limit = options.speed.scale(FIRST_MEMBERS_WITHIN);
+    timeout(limit, serve)
+        .await
+        .with_context(|| format!("the first members did not serve within {limit:?}"))
+}
+
+async fn start_watcher(
+    options: &Options,
+    folder: &Path,
+    targets: &Path,
+    webhook: WebhookSettings,
+    client: &reqwest::Client,
+) -> anyhow::Result<(WatcherHandle, Option<PrometheusServer>)> {
+    let rules = RuleSettings::service().divided_by(options.speed.divisor());
+    let program = match options.watcher {
+        WatcherChoice::BuiltIn => None,
+        WatcherChoice::Auto => find_on_path("prometheus"),
+        WatcherChoice::Prometheus => Some(
+            find_on_path("prometheus")
+                .context("--watcher prometheus: there is no `prometheus` on PATH")?,
+        ),
+    };
+    let prometheus = program.map(|program| PrometheusProgram {
+        program,
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        folder: folder.to_owned(),
+    });
+    let targets = targets.to_owned();
+    let started = rule_evaluator::start(rules, prometheus, targets, webhook, client.clone());
+    Ok(started.await?)
+}
+
+fn random_token() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

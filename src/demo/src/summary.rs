@@ -1,0 +1,223 @@
+//! The end of a run on the terminal: a plain table that fits 80 columns.
+
+use std::fmt::Write as _;
+
+use super::{
+    machine::MachineTime,
+    report::Report,
+    verdict::{NOT_JUDGED, Outcome},
+};
+
+/// The table for a report, with the agent's memory in bytes; ends with a newline.
+pub fn summary(report: &Report, agent_resident: Option<u64>) -> String {
+    let mut out = String::new();
+    let mut row = |key: &str, value: String| {
+        let _ = writeln!(out, "  {key:<22}{value}");
+    };
+    row(
+        "speed",
+        format!("{}, {} in all", report.speed, duration(report.duration_s)),
+    );
+    row("watcher", report.watcher.clone());
+    row("pool", pool(report));
+    row(
+        "first scale-out",
+        optional(report.first_scale_out_s, |s| {
+            format!("{s:.1} s after the load step")
+        }),
+    );
+    row("actions", actions(report));
+    row(
+        "requests",
+        format!(
+            "{}, {} failed",
+            thousands(report.requests),
+            thousands(report.failed_requests)
+        ),
+    );
+    row(
+        "latency",
+        format!(
+            "p50 {}, p99 {}",
+            latency(report.p50_ms),
+            latency(report.p99_ms)
+        ),
+    );
+    row("API calls", thousands(report.api_calls));
+    if let Some(bytes) = agent_resident {
+        row("agent", format!("{:.1} MB resident", bytes as f64 / 1e6));
+    }
+    row(
+        "instances had",
+        format!("{:.0} % of their CPU time", report.machine.share() * 100.0),
+    );
+    out.push('\n');
+    for action in &report.actions {
+        let _ = writeln!(
+            out,
+            "  {:>8.1} s  {} → {}  {:<10} {}",
+            action.at_s,
+            action.from,
+            action.to,
+            action.direction.action_name(),
+            action.reason
+        );
+    }
+    if !report.actions.is_empty() {
+        out.push('\n');
+    }
+    for check in &report.checks.checks {
+        let mark = if check.pass { "pass" } else { "FAIL" };
+        let _ = writeln!(out, "  {mark}  {:<30} {}", check.name, check.figures);
+    }
+    if report.outcome == Outcome::NotJudged {
+        let _ = write!(out, "\n{}", not_judged(&report.machine));
+    }
+    out
+}
+
+/// What a run says that was not judged; ends with a newline.
+fn not_judged(machine: &MachineTime) -> String {
+    format!(
+        "  Not judged: this machine was too busy. The instances had {:.0} % of the CPU\n  \
+         time that they were promised, so nothing is known of the pool. Run it again\n  \
+         when the machine does less (exit code {NOT_JUDGED}).\n",
+        machine.share() * 100.0
+    )
+}
+
+fn pool(report: &Report) -> String {
+    let last = report
+        .final_size
+        .map_or_else(|| "?".to_owned(), |size| size.to_string());
+    format!(
+        "{} … {} allowed, peak {}, {} at the end",
+        report.min_size, report.max_size, report.peak_size, last
+    )
+}
+
+fn actions(report: &Report) -> String {
+    let gap = optional(report.min_gap_between_actions_s, |gap| {
+        format!(
+            "at least {gap:.1} s apart (window {:.1} s)",
+            report.window_s
+        )
+    });
+    match report.actions.len() {
+        0 => "none".to_owned(),
+        1 => "1".to_owned(),
+        count => format!("{count}, {gap}"),
+    }
+}
+
+fn optional(value: Option<f64>, show: impl Fn(f64) -> String) -> String {
+    value.map_or_else(|| "never".to_owned(), show)
+}
+
+fn latency(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "unknown".to_owned(), millis)
+}
+
+/// A latency with three significant figures.
+pub(super) fn millis(ms: f64) -> String {
+    match ms {
+        ms if ms < 10.0 => format!("{ms:.2} ms"),
+        ms if ms < 100.0 => format!("{ms:.1} ms"),
+        ms if ms < 1000.0 => format!("{ms:.0} ms"),
+        ms => format!("{:.2} s", ms / 1000.0),
+    }
+}
+
+/// A time such as `58.3 s` or `12 min 04 s`.
+pub(super) fn duration(seconds: f64) -> String {
+    if seconds < 120.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    format!("{} min {:02} s", whole / 60, whole % 60)
+}
+
+/// A count with a thin separator, such as `12 345`.
+pub(super) fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        example::{example_run, example_totals},
+        report::Totals,
+    };
+
+    #[test]
+    fn it_fits_eighty_columns_and_says_what_happened() {
+        let report = Report::new(&example_run(), &example_totals());
+        let text = summary(&report, Some(11_600_000));
+        assert_narrow(&text);
+        for words in [
+            "peak 5",
+            "2 → 3  scale out",
+            "4 → 3  scale in",
+            "pass  no request failed",
+            "99 % of their CPU time",
+            "11.6 MB resident",
+        ] {
+            assert!(text.contains(words), "{words} in\n{text}");
+        }
+        assert!(
+            !text.contains("FAIL") && !text.contains("Not judged"),
+            "{text}"
+        );
+    }
+
+    fn assert_narrow(text: &str) {
+        for line in text.lines() {
+            assert!(
+                line.chars().count() <= 80,
+                "{} columns: {line}",
+                line.chars().count()
+            );
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_not_judged_says_why() {
+        let totals = Totals {
+            failed_requests: 1,
+            machine: MachineTime {
+                had: 62.0,
+                lacked: 38.0,
+            },
+            ..example_totals()
+        };
+        let text = summary(&Report::new(&example_run(), &totals), None);
+        assert_narrow(&text);
+        assert!(text.contains("FAIL  no request failed"), "{text}");
+        assert!(
+            text.contains("Not judged: this machine was too busy. The instances had 62 %"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(
+            [0, 999, 1000, 1_234_567].map(thousands),
+            ["0", "999", "1 000", "1 234 567"]
+        );
+        assert_eq!(
+            [1.234, 12.34, 123.4, 12_340.0].map(millis),
+            ["1.23 ms", "12.3 ms", "123 ms", "12.34 s"]
+        );
+        assert_eq!([58.26, 724.0].map(duration), ["58.3 s", "12 min 04 s"]);
+    }
+}

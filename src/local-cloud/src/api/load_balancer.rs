@@ -1,0 +1,154 @@
+//! `/load-balancer`.
+
+use std::collections::BTreeMap;
+
+use exoscale::ids::LoadBalancerId;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        balancers::{self, Balancer, Phase},
+        refusal::Refusal,
+    },
+    load_balancer_service as service,
+    route::{Answer, Call, Route},
+};
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        method: "GET",
+        path: "/load-balancer",
+        operation: "list-load-balancers",
+        handler: |call| Ok(list(call)),
+    },
+    Route {
+        method: "POST",
+        path: "/load-balancer",
+        operation: "create-load-balancer",
+        handler: create,
+    },
+    Route {
+        method: "GET",
+        path: "/load-balancer/{id}",
+        operation: "get-load-balancer",
+        handler: get,
+    },
+    Route {
+        method: "PUT",
+        path: "/load-balancer/{id}",
+        operation: "update-load-balancer",
+        handler: update,
+    },
+    Route {
+        method: "DELETE",
+        path: "/load-balancer/{id}",
+        operation: "delete-load-balancer",
+        handler: |call| Ok(json!(balancers::delete(call.cloud, call.id("id")?)?)),
+    },
+    Route {
+        method: "DELETE",
+        path: "/load-balancer/{id}/{field}",
+        operation: "reset-load-balancer-field",
+        handler: reset,
+    },
+];
+
+const FIELDS: [&str; 3] = ["name", "description", "labels"];
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document<'a> {
+    id: LoadBalancerId,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    state: Phase,
+    created_at: jiff::Timestamp,
+    ip: std::net::Ipv4Addr,
+    services: Vec<service::Document<'a>>,
+    labels: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Document<'a> {
+    fn of(balancer: &'a Balancer) -> Self {
+        Self {
+            id: balancer.id,
+            name: &balancer.name,
+            description: balancer.description.as_deref(),
+            state: balancer.phase,
+            created_at: balancer.created_at,
+            ip: balancer.ip,
+            services: balancer
+                .services
+                .iter()
+                .map(service::Document::of)
+                .collect(),
+            labels: &balancer.labels,
+        }
+    }
+}
+
+fn list(call: &Call<'_>) -> Value {
+    let state = call.cloud.state();
+    let balancers: Vec<_> = state.balancers.values().map(Document::of).collect();
+    json!({ "load-balancers": balancers })
+}
+
+fn get(call: &Call<'_>) -> Answer {
+    let id = call.id("id")?;
+    let state = call.cloud.state();
+    let balancer = state
+        .balancers
+        .get(&id)
+        .ok_or_else(|| Refusal::not_found("load-balancer", id))?;
+    Ok(json!(Document::of(balancer)))
+}
+
+fn create(call: &Call<'_>) -> Answer {
+    let fields = call.fields(&FIELDS)?;
+    let operation = balancers::create(
+        call.cloud,
+        fields.require("name", fields.text("name", 1..=255)?)?,
+        fields.text("description", 0..=255)?,
+        fields.labels("labels")?.unwrap_or_default(),
+    )?;
+    Ok(json!(operation))
+}
+
+fn update(call: &Call<'_>) -> Answer {
+    let fields = call.fields(&FIELDS)?;
+    let name = fields.text("name", 1..=255)?;
+    let description = fields.text("description", 0..=255)?;
+    let labels = fields.labels("labels")?;
+    let operation = balancers::update(call.cloud, call.id("id")?, |balancer| {
+        if let Some(name) = name {
+            balancer.name = name;
+        }
+        if fields.has("description") {
+            balancer.description = description;
+        }
+        if let Some(labels) = labels {
+            balancer.labels = labels;
+        }
+    })?;
+    Ok(json!(operation))
+}
+
+fn reset(call: &Call<'_>) -> Answer {
+    let field = call.text("field");
+    if !["description", "labels"].contains(&field) {
+        return Err(Refusal::invalid(
+            "field",
+            "must be one of description, labels",
+        ));
+    }
+    let operation = balancers::update(call.cloud, call.id("id")?, |balancer| {
+        if field == "labels" {
+            balancer.labels.clear();
+        } else {
+            balancer.description = None;
+        }
+    })?;
+    Ok(json!(operation))
+}

@@ -1,0 +1,73 @@
+//! The API over HTTP: finds the operation of a call, checks who calls, and answers.
+//!
+//! To serve another resource, write one file with its `ROUTES` and name it here.
+
+mod anti_affinity_group;
+mod api_key;
+mod body;
+mod http;
+mod iam_role;
+mod instance;
+mod instance_change;
+mod instance_pool;
+mod instance_type;
+mod load_balancer;
+mod load_balancer_service;
+mod local;
+mod machine;
+mod operation;
+mod private_network;
+mod quota;
+mod reverse_dns;
+mod route;
+mod security_group;
+mod ssh_key;
+mod template;
+mod zone;
+
+pub(super) use http::serve;
+
+use route::Route;
+
+/// All operations that are served.
+fn routes() -> impl Iterator<Item = &'static Route> {
+    [
+        anti_affinity_group::ROUTES,
+        api_key::ROUTES,
+        iam_role::ROUTES,
+        instance::ROUTES,
+        instance_change::ROUTES,
+        instance_pool::ROUTES,
+        instance_type::ROUTES,
+        load_balancer::ROUTES,
+        load_balancer_service::ROUTES,
+        operation::ROUTES,
+        private_network::ROUTES,
+        quota::ROUTES,
+        reverse_dns::ROUTES,
+        security_group::ROUTES,
+        ssh_key::ROUTES,
+        template::ROUTES,
+        zone::ROUTES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The ids of all operations that are served, as the API's description names them.
+pub fn operations_served() -> impl Iterator<Item = &'static str> {
+    routes().map(|route| route.operation)
+}
+
+/// Reads a body by fields of every kind, and does nothing about it.
+pub(super) fn read_body(bytes: &[u8]) {
+    let known = ["healthcheck", "ipv6-enabled", "labels", "port", "template"];
+    let Ok(fields) = body::Fields::parse(bytes, &known) else {
+        return;
+    };
+    let _ = fields.object("healthcheck");
+    let _ = fields.boolean("ipv6-enabled");
+    let _ = fields.labels("labels");
+    let _ = fields.port("port");
+    let _ = fields.reference::<exoscale::ids::TemplateId>("template");
+}

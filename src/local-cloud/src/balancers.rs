@@ -1,0 +1,172 @@
+//! Load balancers, and who their targets are. Their services are in [`super::services`].
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use exoscale::{
+    ids::{LoadBalancerId, PoolId},
+    models::Operation,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    cloud::{Cloud, State, now},
+    refusal::Refusal,
+    services::Service,
+};
+
+/// The path under which the API serves load balancers.
+pub(crate) const KIND: &str = "load-balancer";
+
+/// How a load balancer or a service stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Phase {
+    Creating,
+    Running,
+    Updating,
+    Deleting,
+    Error,
+}
+
+/// A load balancer.
+#[derive(Debug)]
+pub(crate) struct Balancer {
+    pub(crate) id: LoadBalancerId,
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) phase: Phase,
+    pub(crate) created_at: Timestamp,
+    pub(crate) ip: Ipv4Addr,
+    pub(crate) services: Vec<Service>,
+}
+
+/// `POST /load-balancer`.
+pub(crate) fn create(
+    cloud: &Arc<Cloud>,
+    name: String,
+    description: Option<String>,
+    labels: BTreeMap<String, String>,
+) -> Result<Operation, Refusal> {
+    let ip = cloud.addresses().take(&[]).ok_or_else(|| {
+        Refusal::Conflict("the local cloud has no free loopback address".to_owned())
+    })?;
+    let mut state = cloud.state();
+    let id = LoadBalancerId::random();
+    state.balancers.insert(
+        id,
+        Balancer {
+            id,
+            name,
+            description,
+            labels,
+            phase: Phase::Creating,
+            created_at: now(),
+            ip,
+            services: Vec::new(),
+        },
+    );
+    let operation = state.operations.begin(KIND, id.0);
+    cloud.settle(operation.id, Vec::new(), move |state| {
+        if let Some(balancer) = state.balancers.get_mut(&id) {
+            balancer.phase = Phase::Running;
+        }
+        Ok(())
+    });
+    Ok(operation)
+}
+
+/// `PUT /load-balancer/{id}` and the reset of a field.
+pub(crate) fn update(
+    cloud: &Arc<Cloud>,
+    id: LoadBalancerId,
+    change: impl FnOnce(&mut Balancer),
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    change(changeable(&mut state, id)?);
+    let operation = state.operations.begin(KIND, id.0);
+    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
+    Ok(operation)
+}
+
+/// `DELETE /load-balancer/{id}`, with its services.
+pub(crate) fn delete(cloud: &Arc<Cloud>, id: LoadBalancerId) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let balancer = changeable(&mut state, id)?;
+    balancer.phase = Phase::Deleting;
+    let stopping: Vec<_> = balancer
+        .services
+        .drain(..)
+        .filter_map(|s| s.running)
+        .collect();
+    let ip = balancer.ip;
+    let operation = state.operations.begin(KIND, id.0);
+    for service in stopping {
+        cloud.spawn(async move { service.stop().await });
+    }
+    let owner = Arc::clone(cloud);
+    cloud.settle(operation.id, Vec::new(), move |state| {
+        state.balancers.remove(&id);
+        owner.addresses().release(ip);
+        Ok(())
+    });
+    Ok(operation)
+}
+
+/// Tells the services that forward to a pool who its members are now.
+pub(crate) fn publish_targets(state: &State, pool: PoolId) {
+    let services = state
+        .balancers
+        .values()
+        .flat_map(|balancer| &balancer.services);
+    for service in services.filter(|service| service.pool == pool) {
+        let targets = targets_of(state, pool, service.settings.target_port);
+        service.targets.send_if_modified(|current| {
+            let changed = *current != targets;
+            *current = targets;
+            changed
+        });
+    }
+}
+
+/// The balancer that forwards to a pool, if there is one.
+pub(crate) fn user_of(state: &State, pool: PoolId) -> Option<LoadBalancerId> {
+    let uses = |balancer: &&Balancer| balancer.services.iter().any(|service| service.pool == pool);
+    state
+        .balancers
+        .values()
+        .find(uses)
+        .map(|balancer| balancer.id)
+}
+
+pub(crate) fn targets_of(state: &State, pool: PoolId, port: u16) -> Vec<SocketAddr> {
+    let members = state
+        .pools
+        .get(&pool)
+        .map(|pool| pool.members.as_slice())
+        .unwrap_or_default();
+    members
+        .iter()
+        .filter_map(|member| state.instances.get(member))
+        .filter(|instance| instance.is_target())
+        .map(|instance| SocketAddr::from((instance.ip, port)))
+        .collect()
+}
+
+pub(crate) fn changeable(state: &mut State, id: LoadBalancerId) -> Result<&mut Balancer, Refusal> {
+    let balancer = state
+        .balancers
+        .get_mut(&id)
+        .ok_or_else(|| Refusal::not_found(KIND, id))?;
+    if balancer.phase == Phase::Running {
+        return Ok(balancer);
+    }
+    Err(Refusal::Conflict(format!(
+        "load-balancer {id} is busy: another change is in progress"
+    )))
+}

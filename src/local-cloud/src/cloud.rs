@@ -1,0 +1,189 @@
+//! What all parts of a local cloud share: its state, its clock, its tasks.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use exoscale::{
+    ids::{
+        AntiAffinityGroupId, InstanceId, LoadBalancerId, OperationId, PoolId, PrivateNetworkId,
+        RoleId, SecurityGroupId,
+    },
+    models::{Operation, OperationState, PoolErrorReason},
+    secret::{ApiKey, ApiSecret},
+};
+use jiff::Timestamp;
+use tokio::{runtime::Handle, sync::Notify, time::sleep};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    addresses::AddressRange,
+    anti_affinity::AntiAffinityGroup,
+    balancers::Balancer,
+    config::LocalCloudConfig,
+    faults::Faults,
+    iam::{AccessKey, Role},
+    instances::Instance,
+    intercept::Intercept,
+    operations::{Failure, Operations},
+    pools::Pool,
+    private_networks::PrivateNetwork,
+    security_groups::SecurityGroup,
+    ssh_keys::SshKey,
+    templates::Templates,
+};
+
+/// All resources. Changed under one lock that is never held across an await.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) pools: BTreeMap<PoolId, Pool>,
+    pub(crate) instances: BTreeMap<InstanceId, Instance>,
+    pub(crate) balancers: BTreeMap<LoadBalancerId, Balancer>,
+    pub(crate) security_groups: BTreeMap<SecurityGroupId, SecurityGroup>,
+    pub(crate) anti_affinity_groups: BTreeMap<AntiAffinityGroupId, AntiAffinityGroup>,
+    pub(crate) private_networks: BTreeMap<PrivateNetworkId, PrivateNetwork>,
+    pub(crate) ssh_keys: BTreeMap<String, SshKey>,
+    pub(crate) templates: Templates,
+    pub(crate) roles: BTreeMap<RoleId, Role>,
+    /// By the key itself.
+    pub(crate) access_keys: BTreeMap<String, AccessKey>,
+    pub(crate) operations: Operations,
+    /// Why no pool gets a new member, when none does.
+    pub(crate) shortage: Option<PoolErrorReason>,
+}
+
+/// A running local cloud, as its API and its tasks see it.
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    pub(crate) config: LocalCloudConfig,
+    pub(crate) key: ApiKey,
+    pub(crate) secret: ApiSecret,
+    /// `http://127.0.0.1:PORT`, without the `/v2`.
+    pub(crate) origin: String,
+    /// What answers as `api-<zone>.exoscale.com`, when it was asked for.
+    pub(crate) intercept: Option<Intercept>,
+    pub(crate) faults: Faults,
+    pub(crate) addresses: Mutex<AddressRange>,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    /// Notified when an operation ends.
+    pub(crate) finished: Notify,
+    /// The caller's runtime: the HTTP server's threads end before the instances do.
+    pub(crate) runtime: Handle,
+    pub(crate) state: Mutex<State>,
+    pub(crate) calls: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Cloud {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn addresses(&self) -> MutexGuard<'_, AddressRange> {
+        self.addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a task that [`super::LocalCloud::stop`] waits for.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, &self.runtime);
+    }
+
+    /// The stand-in for `http://169.254.169.254` on an instance.
+    pub(crate) fn metadata_url(&self, id: InstanceId) -> String {
+        format!("{}/_local/metadata/{id}", self.origin)
+    }
+
+    /// Variables that lead an instance's programs to this API instead of Exoscale's.
+    pub(crate) fn environment_of_instances(&self) -> Vec<(&'static str, String)> {
+        match &self.intercept {
+            Some(intercept) => intercept.environment(),
+            None => vec![("EXOSCALE_API_ENDPOINT", format!("{}/v2", self.origin))],
+        }
+    }
+
+    /// A time of the configuration at this cloud's speed.
+    pub(crate) fn at_speed(&self, time: Duration) -> Duration {
+        time.div_f64(self.config.speed)
+    }
+
+    pub(crate) fn operation_time(&self) -> Duration {
+        self.at_speed(self.config.operation_time)
+    }
+
+    /// Ends an operation when its time is over and all of `awaited` have happened; `apply` does
+    /// what only shows at the end.
+    pub(crate) fn settle(
+        self: &Arc<Self>,
+        operation: OperationId,
+        awaited: Vec<CancellationToken>,
+        apply: impl FnOnce(&mut State) -> Result<(), Failure> + Send + 'static,
+    ) {
+        let cloud = Arc::clone(self);
+        self.spawn(async move {
+            let work = async {
+                sleep(cloud.operation_time()).await;
+                for event in &awaited {
+                    event.cancelled().await;
+                }
+            };
+            let finished = cloud.stopping.run_until_cancelled(work).await.is_some();
+            let mut state = cloud.state();
+            let outcome = if finished {
+                apply(&mut state)
+            } else {
+                Err(interrupted("the local cloud is stopping"))
+            };
+            cloud.finish(&mut state, operation, outcome);
+        });
+    }
+
+    /// Ends an operation now.
+    pub(crate) fn finish(&self, state: &mut State, id: OperationId, outcome: Result<(), Failure>) {
+        state.operations.finish(id, outcome);
+        self.finished.notify_waiters();
+    }
+
+    /// An operation, when it has ended.
+    pub(crate) async fn ended(&self, id: OperationId) -> Option<Operation> {
+        loop {
+            let next = self.finished.notified();
+            let operation = self.state().operations.get(id).cloned()?;
+            if operation.state != OperationState::Pending {
+                return Some(operation);
+            }
+            next.await;
+        }
+    }
+
+    /// Counts a call.
+    pub(crate) fn count(&self, operation: &'static str) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        *calls.entry(operation).or_default() += 1;
+    }
+
+    pub(crate) fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// An operation's end when something else came first.
+pub(crate) fn interrupted(message: &str) -> Failure {
+    Failure {
+        reason: "interrupted".into(),
+        message: message.to_owned(),
+    }
+}
+
+/// Now, in whole seconds as the API writes times.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

@@ -1,0 +1,73 @@
+//! What a shell needs to use a local cloud.
+
+use std::{fmt::Write as _, net::SocketAddr};
+
+use exoscale::plain_http;
+
+use super::{cloud::Cloud, error::Error, intercept::Intercept};
+
+/// The variables for `exo`, Terraform and the agent, as a POSIX shell reads them.
+pub(super) fn environment(cloud: &Cloud) -> String {
+    let (key, secret) = (cloud.key.as_str(), cloud.secret.expose());
+    let secret = String::from_utf8_lossy(secret);
+    let endpoint = format!("{}/v2", cloud.origin);
+    let mut variables = vec![
+        ("EXOSCALE_API_ENDPOINT", endpoint.as_str()),
+        ("EXOSCALE_API_KEY", key),
+        ("EXOSCALE_API_SECRET", &secret),
+        // The older names, which the agent reads too.
+        ("EXOSCALE_KEY", key),
+        ("EXOSCALE_SECRET", &secret),
+        ("EXOSCALE_ZONE", &cloud.config.zone),
+    ];
+    let proxy = cloud
+        .intercept
+        .as_ref()
+        .map(Intercept::environment)
+        .unwrap_or_default();
+    variables.extend(proxy.iter().map(|(name, value)| (*name, value.as_str())));
+    if !proxy.is_empty() {
+        variables.extend([
+            ("TF_VAR_exoscale_key", key),
+            ("TF_VAR_exoscale_secret", &secret),
+            ("TF_VAR_exoscale_zone", &cloud.config.zone),
+            // Terraform asks its maker for news otherwise, which the proxy refuses.
+            ("CHECKPOINT_DISABLE", "1"),
+        ]);
+    }
+    let state = cloud.state();
+    let mut pools = state.pools.keys();
+    let pool = pools
+        .next()
+        .filter(|_| pools.next().is_none())
+        .map(ToString::to_string);
+    if let Some(pool) = &pool {
+        variables.push(("EXOSCALE_INSTANCEPOOL_ID", pool));
+    }
+    variables
+        .iter()
+        .fold(String::new(), |mut text, (name, value)| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "export {name}='{}'", value.replace('\'', r"'\''"));
+            text
+        })
+}
+
+/// The same of the local cloud that runs at this address.
+pub(super) async fn running_environment(address: SocketAddr) -> Result<String, Error> {
+    let unreachable = |source| Error::Unreachable { address, source };
+    let client = plain_http::restrict(reqwest::Client::builder())
+        .build()
+        .map_err(unreachable)?;
+    let url = format!("http://{address}/_local/environment");
+    let answer = client
+        .get(url)
+        .send()
+        .await
+        .and_then(reqwest::Response::error_for_status);
+    answer
+        .map_err(unreachable)?
+        .text()
+        .await
+        .map_err(unreachable)
+}

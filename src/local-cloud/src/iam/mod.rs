@@ -1,0 +1,167 @@
+//! Roles and API keys: who may call what.
+
+pub(crate) mod expression;
+pub(crate) mod policy;
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use exoscale::{
+    ids::RoleId,
+    models::Operation,
+    secret::{ApiKey, ApiSecret},
+};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    cloud::{Cloud, State},
+    random_key, random_secret,
+    refusal::Refusal,
+};
+use policy::Policy;
+
+/// The path under which the API serves roles.
+pub(crate) const ROLE: &str = "iam-role";
+
+/// A role, as the API shows it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Role {
+    pub(crate) id: RoleId,
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    pub(crate) editable: bool,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) permissions: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_session_ttl: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) assume_role_policy: Option<Value>,
+    pub(crate) policy: Policy,
+}
+
+/// A key that was made over the API.
+pub(crate) struct AccessKey {
+    pub(crate) name: String,
+    pub(crate) role: RoleId,
+    pub(crate) secret: ApiSecret,
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AccessKey({:?} with role {})", self.name, self.role)
+    }
+}
+
+/// `POST /iam-role`.
+pub(crate) fn create_role(
+    cloud: &Arc<Cloud>,
+    make: impl FnOnce(RoleId) -> Role,
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let role = make(RoleId::random());
+    if state.roles.values().any(|other| other.name == role.name) {
+        return Err(Refusal::Conflict(format!(
+            "there is an {ROLE} {:?} already",
+            role.name
+        )));
+    }
+    let id = role.id;
+    state.roles.insert(id, role);
+    Ok(settled(cloud, &mut state, id))
+}
+
+/// `PUT /iam-role/{id}` and `PUT /iam-role/{id}:policy`.
+pub(crate) fn update_role(
+    cloud: &Arc<Cloud>,
+    id: RoleId,
+    change: impl FnOnce(&mut Role) -> Result<(), Refusal>,
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let role = state.roles.get_mut(&id);
+    change(role.ok_or_else(|| Refusal::not_found(ROLE, id))?)?;
+    Ok(settled(cloud, &mut state, id))
+}
+
+/// `DELETE /iam-role/{id}`; not while a key has it.
+pub(crate) fn delete_role(cloud: &Arc<Cloud>, id: RoleId) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    if !state.roles.contains_key(&id) {
+        return Err(Refusal::not_found(ROLE, id));
+    }
+    if let Some((key, _)) = state.access_keys.iter().find(|(_, key)| key.role == id) {
+        return Err(Refusal::Conflict(format!(
+            "{ROLE} {id} is used by api-key {key}"
+        )));
+    }
+    state.roles.remove(&id);
+    Ok(settled(cloud, &mut state, id))
+}
+
+/// `POST /api-key`. It answers the key itself, once, and no operation.
+pub(crate) fn create_key(
+    cloud: &Cloud,
+    name: String,
+    role: RoleId,
+) -> Result<(ApiKey, ApiSecret), Refusal> {
+    let mut state = cloud.state();
+    if !state.roles.contains_key(&role) {
+        return Err(Refusal::invalid(
+            "role-id",
+            format!("{ROLE} {role} not found"),
+        ));
+    }
+    let (key, secret) = (random_key(), random_secret());
+    let entry = AccessKey {
+        name,
+        role,
+        secret: secret.clone(),
+    };
+    state.access_keys.insert(key.as_str().to_owned(), entry);
+    Ok((key, secret))
+}
+
+/// `DELETE /api-key/{key}`. It is of no use from then on.
+pub(crate) fn delete_key(cloud: &Arc<Cloud>, key: &str) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    if state.access_keys.remove(key).is_none() {
+        return Err(Refusal::not_found("api-key", key));
+    }
+    // A key is named by itself; the operation's reference must have an id all the same.
+    let link = format!("/v2/api-key/{key}");
+    let operations = &mut state.operations;
+    let operation = operations.begin_at(Uuid::new_v4(), link, "get-api-key".to_owned());
+    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
+    Ok(operation)
+}
+
+/// The secret of a key, the cloud's own or one made over the API.
+pub(crate) fn secret_of(cloud: &Cloud, key: &str) -> Option<ApiSecret> {
+    if key == cloud.key.as_str() {
+        return Some(cloud.secret.clone());
+    }
+    let state = cloud.state();
+    state.access_keys.get(key).map(|entry| entry.secret.clone())
+}
+
+/// Refuses an operation that the key's role does not allow. The cloud's own key may do everything.
+pub(crate) fn authorise(state: &State, key: &str, operation: &str) -> Result<(), Refusal> {
+    let Some(entry) = state.access_keys.get(key) else {
+        return Ok(());
+    };
+    let role = state.roles.get(&entry.role);
+    if role.is_some_and(|role| role.policy.allows(operation)) {
+        return Ok(());
+    }
+    Err(Refusal::Forbidden(format!(
+        "the role of api-key {key} does not allow {operation}"
+    )))
+}
+
+fn settled(cloud: &Arc<Cloud>, state: &mut State, id: RoleId) -> Operation {
+    let operation = state.operations.begin(ROLE, id.0);
+    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
+    operation
+}

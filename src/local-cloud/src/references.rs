@@ -1,0 +1,85 @@
+//! What pools and instances name: security groups, anti-affinity groups, private networks, SSH keys. Nothing that is
+//! named can be deleted, and nothing can name what is not there.
+
+use exoscale::ids::{AntiAffinityGroupId, PrivateNetworkId, SecurityGroupId};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{anti_affinity, cloud::State, private_networks, refusal::Refusal, security_groups};
+
+/// Brings the references among the fields to the API's form, which is `{"id": …}` or
+/// `{"name": …}` and nothing else (clients send whole objects), and checks that they are there.
+pub(crate) fn normalise(fields: &mut Map<String, Value>, state: &State) -> Result<(), Refusal> {
+    let group = |id: Uuid| state.security_groups.contains_key(&SecurityGroupId(id));
+    by_id(fields, security_groups::FIELD, group)?;
+    let group = |id: Uuid| {
+        let groups = &state.anti_affinity_groups;
+        groups.contains_key(&AntiAffinityGroupId(id))
+    };
+    by_id(fields, anti_affinity::FIELD, group)?;
+    let network = |id: Uuid| state.private_networks.contains_key(&PrivateNetworkId(id));
+    by_id(fields, private_networks::FIELD, network)?;
+    // An empty name, or none, is how clients say "none".
+    let empty = |key: &Value| key["name"].as_str().unwrap_or_default().is_empty();
+    if fields.get("ssh-key").is_some_and(empty) {
+        fields.remove("ssh-key");
+    }
+    if let Some(key) = fields.get_mut("ssh-key") {
+        *key = ssh_key(key, "ssh-key", state)?;
+    }
+    if let Some(Value::Array(keys)) = fields.get_mut("ssh-keys") {
+        for key in keys {
+            *key = ssh_key(key, "ssh-keys", state)?;
+        }
+    }
+    Ok(())
+}
+
+fn by_id(
+    fields: &mut Map<String, Value>,
+    field: &str,
+    is_there: impl Fn(Uuid) -> bool,
+) -> Result<(), Refusal> {
+    let Some(Value::Array(items)) = fields.get_mut(field) else {
+        return Ok(());
+    };
+    for item in items {
+        let id = item["id"].as_str().and_then(|id| id.parse().ok());
+        let id: Uuid = id.ok_or_else(|| Refusal::invalid(field, "must hold objects with an id"))?;
+        if !is_there(id) {
+            return Err(Refusal::invalid(field, format!("{id} not found")));
+        }
+        *item = json!({ "id": id });
+    }
+    Ok(())
+}
+
+fn ssh_key(key: &Value, field: &str, state: &State) -> Result<Value, Refusal> {
+    let name = key["name"]
+        .as_str()
+        .ok_or_else(|| Refusal::invalid(field, "must have a name"))?;
+    if !state.ssh_keys.contains_key(name) {
+        return Err(Refusal::invalid(field, format!("{name:?} not found")));
+    }
+    Ok(json!({ "name": name }))
+}
+
+/// The pool or instance that names `id` in `field`, for a refusal's text.
+pub(crate) fn user_of(state: &State, field: &str, id: Uuid) -> Option<String> {
+    let id = id.to_string();
+    let names = |fields: &Map<String, Value>| {
+        let items = fields.get(field).and_then(Value::as_array);
+        items.is_some_and(|items| items.iter().any(|item| item["id"] == id.as_str()))
+    };
+    let pools = state.pools.values();
+    let instances = state.instances.values();
+    pools
+        .filter(|pool| names(&pool.settings.further))
+        .map(|pool| format!("instance-pool {}", pool.id))
+        .chain(
+            instances
+                .filter(|instance| names(&instance.settings.further))
+                .map(|instance| format!("instance {}", instance.id)),
+        )
+        .next()
+}

@@ -1,0 +1,213 @@
+//! Security groups and their rules. They are kept and answered; no packet is filtered here.
+
+use std::sync::Arc;
+
+use exoscale::{ids::SecurityGroupId, models::Operation};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    cloud::{Cloud, State},
+    references,
+    refusal::Refusal,
+};
+
+/// The path under which the API serves them.
+pub(crate) const KIND: &str = "security-group";
+
+/// The field by which pools and instances name them.
+pub(crate) const FIELD: &str = "security-groups";
+
+/// A security group, as the API shows it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct SecurityGroup {
+    pub(crate) id: SecurityGroupId,
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) external_sources: Vec<String>,
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// One rule, as the API shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Rule {
+    pub(crate) id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    pub(crate) flow_direction: &'static str,
+    pub(crate) protocol: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) start_port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) end_port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) icmp: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) network: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) security_group: Option<Source>,
+}
+
+/// The group whose instances a rule lets in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Source {
+    pub(crate) id: SecurityGroupId,
+    pub(crate) name: String,
+    pub(crate) visibility: &'static str,
+}
+
+/// `POST /security-group`.
+pub(crate) fn create(
+    cloud: &Arc<Cloud>,
+    name: String,
+    description: Option<String>,
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    if state
+        .security_groups
+        .values()
+        .any(|group| group.name == name)
+    {
+        return Err(Refusal::Conflict(format!(
+            "there is a {KIND} {name:?} already"
+        )));
+    }
+    let id = SecurityGroupId::random();
+    let group = SecurityGroup {
+        id,
+        name,
+        description,
+        external_sources: Vec::new(),
+        rules: Vec::new(),
+    };
+    state.security_groups.insert(id, group);
+    Ok(settled(cloud, &mut state, id))
+}
+
+/// `DELETE /security-group/{id}`; not while something names it.
+pub(crate) fn delete(cloud: &Arc<Cloud>, id: SecurityGroupId) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    find(&mut state, id)?;
+    if let Some(user) = references::user_of(&state, FIELD, id.0) {
+        return Err(Refusal::Conflict(format!("{KIND} {id} is used by {user}")));
+    }
+    let source = |group: &&SecurityGroup| {
+        let mut sources = group.rules.iter().filter_map(|r| r.security_group.as_ref());
+        group.id != id && sources.any(|source| source.id == id)
+    };
+    if let Some(user) = state.security_groups.values().find(source) {
+        return Err(Refusal::Conflict(format!(
+            "{KIND} {id} is used by a rule of {KIND} {}",
+            user.id
+        )));
+    }
+    state.security_groups.remove(&id);
+    Ok(settled(cloud, &mut state, id))
+}
+
+/// `POST /security-group/{id}/rules`. The operation refers to the group; clients find the new rule
+/// by reading it.
+pub(crate) fn add_rule(
+    cloud: &Arc<Cloud>,
+    id: SecurityGroupId,
+    mut rule: Rule,
+    source: Option<SecurityGroupId>,
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    rule.security_group = source.map(|source| named(&state, source)).transpose()?;
+    let group = find(&mut state, id)?;
+    let same = |other: &&Rule| {
+        Rule {
+            id: rule.id,
+            ..(*other).clone()
+        } == rule
+    };
+    if let Some(other) = group.rules.iter().find(same) {
+        return Err(Refusal::Conflict(format!(
+            "{KIND} {id} has this rule already: {}",
+            other.id
+        )));
+    }
+    group.rules.push(rule);
+    Ok(settled(cloud, &mut state, id))
+}
+
+/// `DELETE /security-group/{id}/rules/{rule-id}`.
+pub(crate) fn delete_rule(
+    cloud: &Arc<Cloud>,
+    id: SecurityGroupId,
+    rule: Uuid,
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let group = find(&mut state, id)?;
+    let before = group.rules.len();
+    group.rules.retain(|entry| entry.id != rule);
+    if group.rules.len() == before {
+        return Err(Refusal::not_found("security-group rule", rule));
+    }
+    Ok(settled(cloud, &mut state, id))
+}
+
+/// `PUT /security-group/{id}:add-source` and `:remove-source`; each may be repeated.
+pub(crate) fn change_sources(
+    cloud: &Arc<Cloud>,
+    id: SecurityGroupId,
+    change: impl FnOnce(&mut Vec<String>),
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    change(&mut find(&mut state, id)?.external_sources);
+    Ok(settled(cloud, &mut state, id))
+}
+
+/// `PUT /security-group/{id}:attach` and `:detach`, for instances of no pool.
+pub(crate) fn change_membership(
+    cloud: &Arc<Cloud>,
+    id: SecurityGroupId,
+    instance: exoscale::ids::InstanceId,
+    attach: bool,
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    find(&mut state, id)?;
+    let settings = super::standalone::settings_of(&mut state, instance)?;
+    let entry = settings.further.entry(FIELD).or_insert_with(|| json!([]));
+    if let Some(groups) = entry.as_array_mut() {
+        let reference = json!({ "id": id });
+        let member = groups.contains(&reference);
+        if attach && !member {
+            groups.push(reference);
+        } else if !attach && member {
+            groups.retain(|group| *group != reference);
+        } else if !attach {
+            return Err(Refusal::not_found("security-group of the instance", id));
+        }
+    }
+    Ok(settled(cloud, &mut state, id))
+}
+
+fn find(state: &mut State, id: SecurityGroupId) -> Result<&mut SecurityGroup, Refusal> {
+    let group = state.security_groups.get_mut(&id);
+    group.ok_or_else(|| Refusal::not_found(KIND, id))
+}
+
+fn named(state: &State, id: SecurityGroupId) -> Result<Source, Refusal> {
+    let group = state
+        .security_groups
+        .get(&id)
+        .ok_or_else(|| Refusal::invalid("security-group.id", format!("{KIND} {id} not found")))?;
+    Ok(Source {
+        id,
+        name: group.name.clone(),
+        visibility: "private",
+    })
+}
+
+fn settled(cloud: &Arc<Cloud>, state: &mut State, id: SecurityGroupId) -> Operation {
+    let operation = state.operations.begin(KIND, id.0);
+    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
+    operation
+}

@@ -1,0 +1,227 @@
+//! Instances of no pool: made, stopped, started, changed and deleted one by one. They stay when
+//! they end on their own; nobody replaces them.
+
+use std::sync::Arc;
+
+use exoscale::{
+    ids::InstanceId,
+    models::{InstanceState, Operation},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    cloud::{Cloud, State, interrupted, now},
+    instances::{Instance, InstanceSettings},
+    operations::Failure,
+    pools,
+    refusal::Refusal,
+    standalone_life::Life,
+    templates,
+};
+
+/// The path under which the API serves instances.
+pub(crate) const KIND: &str = "instance";
+
+/// Whether an instance is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Power {
+    Off,
+    /// With a number that rises with each reboot.
+    On(u64),
+}
+
+/// What an instance of no pool has besides.
+#[derive(Debug)]
+pub(crate) struct Standalone {
+    pub(crate) power: watch::Sender<Power>,
+    /// Protected from deletion.
+    pub(crate) protected: bool,
+    /// Cancelled when it runs next.
+    pub(crate) running: CancellationToken,
+    /// Cancelled when it has ended next, for whatever reason.
+    pub(crate) ended: CancellationToken,
+}
+
+/// An instance that is asked for.
+#[derive(Debug)]
+pub(crate) struct NewInstance {
+    pub(crate) name: Option<String>,
+    pub(crate) settings: InstanceSettings,
+    pub(crate) start: bool,
+}
+
+/// `POST /instance`. The operation ends when the instance runs.
+pub(crate) fn create(cloud: &Arc<Cloud>, new: NewInstance) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    pools::check_quota(cloud, &state, 1)?;
+    let template = templates::name(&state, new.settings.template);
+    let ports = cloud.config.runner.ports(&template);
+    let ip = cloud.addresses().take(&ports).ok_or_else(|| {
+        Refusal::Conflict("the local cloud has no free loopback address".to_owned())
+    })?;
+    let id = InstanceId::random();
+    let power = if new.start { Power::On(0) } else { Power::Off };
+    let (power, wanted) = watch::channel(power);
+    let (leave, running) = (cloud.stopping.child_token(), CancellationToken::new());
+    let instance = Instance {
+        id,
+        name: new.name.unwrap_or_else(|| format!("vm-{id}")),
+        pool: None,
+        standalone: Some(Standalone {
+            power,
+            protected: false,
+            running: running.clone(),
+            ended: CancellationToken::new(),
+        }),
+        reverse_dns: None,
+        state: if new.start {
+            InstanceState::Starting
+        } else {
+            InstanceState::Stopped
+        },
+        created_at: now(),
+        ip,
+        booted: false,
+        pid: None,
+        settings: Arc::new(new.settings),
+        leave: leave.clone(),
+        gone: CancellationToken::new(),
+    };
+    state.instances.insert(id, instance);
+    cloud.spawn(Life::new(Arc::clone(cloud), id, ip, leave, wanted).run());
+    let operation = state.operations.begin(KIND, id.0);
+    let awaited = if new.start { vec![running] } else { Vec::new() };
+    settle(
+        cloud,
+        id,
+        &operation,
+        awaited,
+        new.start.then_some(InstanceState::Running),
+    );
+    Ok(operation)
+}
+
+/// `PUT /instance/{id}` and others that change what it is, not whether it runs. `needs_stop` is
+/// for changes that the API refuses for an instance that runs.
+pub(crate) fn update(
+    cloud: &Arc<Cloud>,
+    id: InstanceId,
+    needs_stop: bool,
+    change: impl FnOnce(&mut Instance) -> Result<(), Refusal>,
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let instance = find(&mut state, id)?;
+    if needs_stop && instance.state != InstanceState::Stopped {
+        return Err(Refusal::Conflict(format!(
+            "instance {id} must be stopped for that"
+        )));
+    }
+    change(instance)?;
+    let operation = state.operations.begin(KIND, id.0);
+    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
+    Ok(operation)
+}
+
+/// The settings, for a change that is made at once.
+pub(crate) fn settings_of(
+    state: &mut State,
+    id: InstanceId,
+) -> Result<&mut InstanceSettings, Refusal> {
+    Ok(Arc::make_mut(&mut find(state, id)?.settings))
+}
+
+/// `PUT /instance/{id}:start`.
+pub(crate) fn start(cloud: &Arc<Cloud>, id: InstanceId) -> Result<Operation, Refusal> {
+    switch(cloud, id, |power| match power {
+        Power::Off => Power::On(0),
+        on @ Power::On(_) => on,
+    })
+}
+
+/// `PUT /instance/{id}:stop`.
+pub(crate) fn stop(cloud: &Arc<Cloud>, id: InstanceId) -> Result<Operation, Refusal> {
+    switch(cloud, id, |_| Power::Off)
+}
+
+/// `PUT /instance/{id}:reboot`. It reads its user-data again.
+pub(crate) fn reboot(cloud: &Arc<Cloud>, id: InstanceId) -> Result<Operation, Refusal> {
+    switch(cloud, id, |power| match power {
+        Power::Off => Power::Off,
+        Power::On(number) => Power::On(number.wrapping_add(1)),
+    })
+}
+
+fn switch(
+    cloud: &Arc<Cloud>,
+    id: InstanceId,
+    change: impl FnOnce(Power) -> Power,
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let instance = find(&mut state, id)?;
+    let Some(own) = &mut instance.standalone else {
+        return Err(in_a_pool(id));
+    };
+    let before = *own.power.borrow();
+    let wanted = change(before);
+    let mut awaited = Vec::new();
+    let mut then = None;
+    if wanted != before {
+        (own.running, own.ended) = (CancellationToken::new(), CancellationToken::new());
+        if wanted == Power::Off {
+            awaited.push(own.ended.clone());
+            instance.state = InstanceState::Stopping;
+        } else {
+            awaited.push(own.running.clone());
+            instance.state = InstanceState::Starting;
+            then = Some(InstanceState::Running);
+        }
+        own.power.send_replace(wanted);
+    }
+    let operation = state.operations.begin(KIND, id.0);
+    settle(cloud, id, &operation, awaited, then);
+    Ok(operation)
+}
+
+/// Ends the operation when all of `awaited` have happened; well, if the instance then is in `state`.
+fn settle(
+    cloud: &Arc<Cloud>,
+    id: InstanceId,
+    operation: &Operation,
+    awaited: Vec<CancellationToken>,
+    then: Option<InstanceState>,
+) {
+    cloud.settle(operation.id, awaited, move |state| {
+        let Some(instance) = state.instances.get(&id) else {
+            return Err(interrupted("the instance was deleted meanwhile"));
+        };
+        match then {
+            Some(wanted) if instance.state != wanted => Err(Failure {
+                reason: "fault".into(),
+                message: format!(
+                    "instance {} did not start; the local cloud's log says why",
+                    instance.name
+                ),
+            }),
+            _ => Ok(()),
+        }
+    });
+}
+
+fn find(state: &mut State, id: InstanceId) -> Result<&mut Instance, Refusal> {
+    let instance = state
+        .instances
+        .get_mut(&id)
+        .filter(|instance| instance.stays());
+    let instance = instance.ok_or_else(|| Refusal::not_found(KIND, id))?;
+    if instance.standalone.is_none() {
+        return Err(in_a_pool(id));
+    }
+    Ok(instance)
+}
+
+fn in_a_pool(id: InstanceId) -> Refusal {
+    Refusal::Conflict(format!(
+        "instance {id} is a member of an instance-pool, which changes it"
+    ))
+}

@@ -1,0 +1,116 @@
+//! Load balancers, as a client sees them over HTTP.
+
+use exoscale::models::PoolState;
+use serde_json::json;
+use test_support::{Api, new_service};
+
+#[tokio::test]
+async fn a_load_balancer_serves_a_pool_and_protects_it_from_deletion() {
+    let api = Api::without_processes().await;
+    let pool = api.pool(2).await;
+    let created = api.post("/load-balancer", json!({ "name": "front" })).await;
+    let balancer = api.done(created).await;
+    let path = format!("/load-balancer/{balancer}");
+    let added = api
+        .post(&format!("{path}/service"), new_service(pool))
+        .await;
+    assert_eq!(
+        api.done(added).await,
+        balancer,
+        "the operation is about the balancer"
+    );
+    api.until("two running members", |status| {
+        status.balancers[0].services[0].servers.len() == 2
+    })
+    .await;
+
+    let document = api.get(&path).await.body;
+    let service = &document["services"][0];
+    assert_eq!(service["instance-pool"]["id"], pool.to_string());
+    let members = api.get("/instance").await.body;
+    let mut addresses: Vec<_> = members["instances"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["public-ip"].as_str().unwrap())
+        .collect();
+    let mut checked: Vec<_> = service["healthcheck-status"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| {
+            (
+                s["public-ip"].as_str().unwrap(),
+                s["status"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    addresses.sort_unstable();
+    checked.sort_unstable();
+    assert_eq!(
+        checked,
+        addresses
+            .iter()
+            .map(|ip| (*ip, "success"))
+            .collect::<Vec<_>>()
+    );
+
+    api.post(&format!("{path}/service"), new_service(pool))
+        .await
+        .refused(409, "port 80 is used");
+    api.delete(&format!("/instance-pool/{pool}")).await.refused(
+        403,
+        &format!("is forbidden - reason: Locked by NLB {balancer}"),
+    );
+
+    let service = format!("{path}/service/{}", service["id"].as_str().unwrap());
+    let updated = api
+        .put(
+            &service,
+            json!({ "healthcheck": { "interval": 20 }, "port": 81 }),
+        )
+        .await;
+    api.done(updated).await;
+    let document = api.get(&service).await.body;
+    assert_eq!(
+        (&document["port"], &document["target-port"]),
+        (&json!(81), &json!(8080))
+    );
+    assert_eq!(document["healthcheck"]["interval"], 20);
+    assert_eq!(document["healthcheck"]["uri"], "/health");
+
+    let deleted = api.delete(&service).await;
+    api.done(deleted).await;
+    api.get(&service).await.refused(404, "service");
+    let deleted = api.delete(&format!("/instance-pool/{pool}")).await;
+    api.done(deleted).await;
+    let deleted = api.delete(&path).await;
+    api.done(deleted).await;
+    assert_eq!(
+        api.get("/load-balancer").await.body["load-balancers"],
+        json!([])
+    );
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
+async fn the_stack_is_ready_made() {
+    let api = Api::without_processes().await;
+    let stack = api.cloud.create_stack(2).await.unwrap();
+    let status = api.cloud.status();
+    assert_eq!(
+        (status.pools[0].id, &status.pools[0].state),
+        (stack.pool, &PoolState::Running)
+    );
+    assert_eq!(status.balancers[0].id, stack.balancer);
+    assert_eq!(status.balancers[0].services[0].port, 80);
+    assert!(
+        api.cloud
+            .create_stack(1000)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("quota exceeded")
+    );
+    api.cloud.stop().await;
+}

@@ -1,0 +1,15 @@
+//! The local cloud over HTTP, its load balancer over TCP.
+
+mod account;
+mod balancers;
+mod client;
+mod exo_command;
+mod faults;
+mod intercept;
+mod nlb_balancing;
+mod nlb_forwarding;
+mod nlb_health;
+mod nlb_support;
+mod pools;
+mod refusals;
+mod schema;

@@ -1,0 +1,214 @@
+//! The monitoring instance: the real agent with the settings of its user-data, and what watches CPU
+//! for it: a real Prometheus where one is installed, with the demo's watcher in Grafana's place.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use agent::settings::{self, Entry, Sources};
+use instance_data::{Document, InstanceDataError, Monitoring, Role};
+use program::{die_with_parent, scratch_folder::ScratchFolder, time_text};
+use rule_evaluator::{
+    PrometheusProgram, RuleSettings, WatcherHandle,
+    prometheus::{PrometheusServer, find_on_path},
+    webhook::{BearerToken, WebhookSettings},
+};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
+
+use super::{LocalInstanceError, Options, end::End};
+
+/// The port of alerts, metrics and the page, as on the image.
+const AGENT_PORT: u16 = 8090;
+
+/// Prometheus' port, as on the image.
+const PROMETHEUS_PORT: u16 = 9090;
+
+/// How long the agent may take to stop (guarantee G13).
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// The longest division of times: below a hundredth they are shorter than a process needs to start.
+const MAX_DIVISOR: f64 = 100.0;
+
+/// Times that go as fast as the cloud does, and the budget of calls that goes with them.
+const SCALED: [&str; 11] = [
+    "scaling.window",
+    "scaling.max_read_age",
+    "scaling.retry",
+    "scale_out.alert_lifetime",
+    "scale_out.capacity_pause",
+    "scale_out.capacity_pause_max",
+    "scale_in.alert_lifetime",
+    "scale_in.stabilisation",
+    "scale_in.warm_up",
+    "drain.poll",
+    "discovery.interval",
+];
+const BUDGET: &str = "exoscale.calls_per_minute";
+
+pub(super) async fn run(options: Options) -> Result<(), LocalInstanceError> {
+    let system = |action| move |source| LocalInstanceError::System { action, source };
+    let mut end = End::watch()?;
+    // For secrets and state.
+    let folder = ScratchFolder::make("monitoring");
+    let folder = folder.map_err(system("make a folder for temporary files"))?;
+    let data = instance_data::Options {
+        role: Some(Role::Monitoring),
+        output: folder.path().to_owned(),
+        source: options.source.clone(),
+    };
+    let document = tokio::select! {
+        document = instance_data::install(&data) => document?,
+        () = end.is_asked_for() => return Ok(()),
+    };
+    let Document::Monitoring(document) = document else {
+        return Err(InstanceDataError::Absent.into());
+    };
+    let mut agent = start_agent(&options, folder.path())?;
+    // Only held: they end when they are dropped.
+    let _watching = watch(&options, folder.path(), &document).await?;
+    let died = tokio::select! {
+        () = end.is_asked_for() => None,
+        ended = agent.wait() => Some(ended.map_err(system("wait for the agent"))?),
+    };
+    match died {
+        Some(status) => Err(LocalInstanceError::AgentEnded(status)),
+        None => stop(agent).await.map_err(system("stop the agent")),
+    }
+}
+
+/// Call it on the main thread (see [`leash`]).
+fn start_agent(options: &Options, folder: &Path) -> Result<Child, LocalInstanceError> {
+    let own = std::env::current_exe();
+    let own = own.map_err(|source| LocalInstanceError::System {
+        action: "find this program's own file",
+        source,
+    })?;
+    let config = folder.join("agent.toml");
+    let mut words = die_with_parent::command_line(own.as_os_str());
+    words.extend([
+        own.clone().into(),
+        "agent".into(),
+        "--config".into(),
+        config.clone().into(),
+    ]);
+    for (key, value) in overrides(options, folder, &config)? {
+        words.extend(["--set".into(), format!("{key}={value}").into()]);
+    }
+    let mut command = Command::new(&words[0]);
+    command
+        .args(&words[1..])
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command.spawn().map_err(|source| LocalInstanceError::Run {
+        program: own,
+        source,
+    })
+}
+
+/// What differs from the image: the address, the places of files, and the speed.
+fn overrides(
+    options: &Options,
+    folder: &Path,
+    config: &Path,
+) -> Result<Vec<(String, String)>, LocalInstanceError> {
+    let sources = Sources {
+        file: Some(config.to_owned()),
+        ..Sources::default()
+    };
+    let (_, entries) = settings::load(&sources)?;
+    let own = [
+        ("alerts.address", options.ip.to_string()),
+        ("alerts.port", AGENT_PORT.to_string()),
+        (
+            "discovery.file",
+            discovery_file(folder).display().to_string(),
+        ),
+        (
+            "journal.directory",
+            folder.join("journal").display().to_string(),
+        ),
+    ];
+    let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+    let divisor = options.speed.clamp(1.0, MAX_DIVISOR);
+    Ok(own
+        .chain(entries.iter().filter_map(|entry| at_speed(entry, divisor)))
+        .collect())
+}
+
+fn at_speed(entry: &Entry, divisor: f64) -> Option<(String, String)> {
+    let key = entry.key.as_str();
+    let value = if SCALED.contains(&key) {
+        let range = settings::time_range(key)?;
+        let time = time_text::time(&entry.value, &range).ok()?;
+        let time = time.div_f64(divisor).clamp(*range.start(), *range.end());
+        format!("{}ms", time.as_millis())
+    } else if key == BUDGET {
+        let range = settings::count_range(key)?;
+        let calls: u32 = entry.value.parse().ok()?;
+        // Too many for the type become the most that it holds.
+        let calls = (f64::from(calls) * divisor).round() as u32;
+        calls.clamp(*range.start(), *range.end()).to_string()
+    } else {
+        return None;
+    };
+    Some((key.to_owned(), value))
+}
+
+fn discovery_file(folder: &Path) -> PathBuf {
+    folder.join("service-discovery").join("config.json")
+}
+
+/// Starts what tells the agent of load.
+async fn watch(
+    options: &Options,
+    folder: &Path,
+    document: &Monitoring,
+) -> Result<(WatcherHandle, Option<PrometheusServer>), LocalInstanceError> {
+    let thresholds = &document.settings().agent.thresholds;
+    let divisor = options.speed.clamp(1.0, MAX_DIVISOR).round() as u32;
+    let rules = RuleSettings {
+        upper_threshold: thresholds.up,
+        lower_threshold: thresholds.down,
+        ..RuleSettings::service().divided_by(divisor)
+    };
+    let webhook = WebhookSettings {
+        url: format!(
+            "http://{}/webhook",
+            SocketAddr::from((options.ip, AGENT_PORT))
+        ),
+        token: document.alerts_token().map(BearerToken::new),
+        timeout: Duration::from_secs(5),
+    };
+    let client = rule_evaluator::http_client()?;
+    let targets = discovery_file(folder);
+    let prometheus = find_on_path("prometheus").map(|program| PrometheusProgram {
+        program,
+        listen: SocketAddr::from((options.ip, PROMETHEUS_PORT)),
+        folder: folder.to_owned(),
+    });
+    let started = rule_evaluator::start(rules, prometheus, targets, webhook, client).await?;
+    if let (_, Some(server)) = &started {
+        tracing::info!(url = %server.url(), "Prometheus is ready.");
+    }
+    Ok(started)
+}
+
+async fn stop(mut agent: Child) -> io::Result<()> {
+    let pid = agent.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    if let Some(pid) = pid {
+        // It may have ended meanwhile.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    match timeout(STOP_WITHIN, agent.wait()).await {
+        Ok(ended) => ended.map(drop),
+        Err(_) => agent.kill().await,
+    }
+}

@@ -1,8 +1,0 @@
-//! Clients for what speaks plain HTTP close by: members, the metadata service, a local cloud.
-
-use reqwest::ClientBuilder;
-
-/// Without TLS no CA certificates are needed, so that a host that has none will do; and no proxy leads to these places.
-pub(crate) fn restrict(builder: ClientBuilder) -> ClientBuilder {
-    builder.tls_certs_only([]).no_proxy()
-}

@@ -1,0 +1,43 @@
+//! SIGHUP, which ends a program that does not ask for it.
+//!
+//! It means "read your settings again" to service managers, and "your terminal is gone" to a shell.
+
+use std::io::{self, IsTerminal as _};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Takes every SIGHUP of this process from now on.
+#[derive(Debug)]
+pub struct Hangups {
+    signal: Signal,
+    had_terminal: bool,
+}
+
+impl Hangups {
+    /// Begins to listen; it must be called within a tokio runtime.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            signal: signal(SignalKind::hangup())?,
+            had_terminal: has_terminal(),
+        })
+    }
+
+    /// Logs and ignores each; returns when one says that the terminal this program ran on was closed,
+    /// for then nobody could end it by Ctrl-C.
+    pub async fn until_terminal_is_closed(&mut self) {
+        while self.signal.recv().await.is_some() {
+            if self.had_terminal && !has_terminal() {
+                tracing::info!("The terminal was closed.");
+                return;
+            }
+            tracing::warn!(
+                "SIGHUP is ignored: settings are read at the start only. Restart to change them."
+            );
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
+}

@@ -1,0 +1,3 @@
+//! What only shows in a process of its own.
+
+mod die_with_parent;

@@ -1,0 +1,283 @@
+//! Starts a real Prometheus server for the time of a run, where one is installed.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::process::{Child, Command};
+
+/// What the image's Prometheus reads.
+const CONFIG: &str = include_str!("../../../nixos/prometheus.yml");
+
+/// How long the server may take to end before it is killed.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// A free port may be taken by another before the server binds it, so it is tried again.
+const ATTEMPTS: u32 = 3;
+const POLL: Duration = Duration::from_millis(50);
+
+/// How to run the server.
+#[derive(Clone, Debug)]
+pub struct PrometheusSettings {
+    /// The program; see [`find_on_path`].
+    pub program: PathBuf,
+    /// Words to put before it, such as those of [`program::die_with_parent::command_line`]; may be empty.
+    pub launcher: Vec<OsString>,
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// A folder for configuration, data and log. Its subfolder `prometheus` is made at the start and removed at the
+    /// end.
+    pub folder: PathBuf,
+    /// The agent's discovery file; an absolute path.
+    pub targets: PathBuf,
+    /// Between two scrapes of a member.
+    pub scrape_interval: Duration,
+    /// How long the server may take to become ready.
+    pub ready_within: Duration,
+}
+
+/// Why there is no server.
+#[derive(Debug, Error)]
+pub enum PrometheusError {
+    /// A file or port could not be had.
+    #[error("cannot prepare Prometheus")]
+    Prepare(#[source] io::Error),
+    /// The program could not be started.
+    #[error("cannot start {}", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended before it was ready.
+    #[error("Prometheus ended with {status} before it was ready; its last words: {log}")]
+    Ended {
+        /// How.
+        status: ExitStatus,
+        /// The end of its log.
+        log: String,
+    },
+    /// It was not ready in time.
+    #[error("Prometheus was not ready within {} s; its last words: {log}", within.as_secs())]
+    NotReady {
+        /// The time it had.
+        within: Duration,
+        /// The end of its log.
+        log: String,
+    },
+}
+
+/// A running server. Dropped, it is killed; [`Self::stop`] is kinder.
+#[derive(Debug)]
+pub struct PrometheusServer {
+    child: Child,
+    address: SocketAddr,
+    _folder: Folder,
+}
+
+/// Removed with everything in it when dropped.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::debug!(path = %self.0.display(), %error, "Folder not removed.");
+        }
+    }
+}
+
+impl PrometheusServer {
+    /// Starts the server and waits until it is ready.
+    pub async fn start(
+        settings: &PrometheusSettings,
+        client: &reqwest::Client,
+    ) -> Result<Self, PrometheusError> {
+        let mut attempt = 1;
+        loop {
+            match Self::try_start(settings, client).await {
+                Err(PrometheusError::Ended { .. }) if attempt < ATTEMPTS => attempt += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_start(
+        settings: &PrometheusSettings,
+        client: &reqwest::Client,
+    ) -> Result<Self, PrometheusError> {
+        let (folder, address, log) = prepare(settings).map_err(PrometheusError::Prepare)?;
+        let log_path = folder.0.join("log");
+        let mut words = settings.launcher.clone();
+        words.push(settings.program.clone().into());
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .arg(with_path(
+                "--config.file=",
+                &folder.0.join("prometheus.yml"),
+            ))
+            .arg(with_path("--storage.tsdb.path=", &folder.0.join("data")))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--log.level=warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true);
+        let child = command.spawn().map_err(|source| PrometheusError::Start {
+            program: settings.program.clone(),
+            source,
+        })?;
+        let mut server = Self {
+            child,
+            address,
+            _folder: folder,
+        };
+        let last_words = || tail(&log_path);
+        let ready = server.wait_until_ready(client);
+        match tokio::time::timeout(settings.ready_within, ready).await {
+            Ok(Ok(())) => Ok(server),
+            Ok(Err(status)) => Err(PrometheusError::Ended {
+                status,
+                log: last_words(),
+            }),
+            Err(_) => Err(PrometheusError::NotReady {
+                within: settings.ready_within,
+                log: last_words(),
+            }),
+        }
+    }
+
+    /// Its root, for [`super::prometheus_source::PrometheusSource`].
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    async fn wait_until_ready(&mut self, client: &reqwest::Client) -> Result<(), ExitStatus> {
+        let url = format!("{}/-/ready", self.url());
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(status);
+            }
+            let answer = client
+                .get(&url)
+                .timeout(Duration::from_secs(1))
+                .send()
+                .await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Asks the server to end, waits for it, and removes what it stored.
+    pub async fn stop(mut self) -> io::Result<()> {
+        if let Some(pid) = self
+            .child
+            .id()
+            .and_then(|pid| Pid::from_raw(pid.cast_signed()))
+        {
+            kill_process(pid, Signal::TERM)?;
+        }
+        if tokio::time::timeout(STOP_WITHIN, self.child.wait())
+            .await
+            .is_err()
+        {
+            self.child.kill().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the folder with its configuration and log, and finds out whether the port is free, or which one is.
+fn prepare(settings: &PrometheusSettings) -> io::Result<(Folder, SocketAddr, fs::File)> {
+    let path = settings.folder.join("prometheus");
+    fs::create_dir_all(&path)?;
+    let folder = Folder(path);
+    let config = config(settings).map_err(io::Error::other)?;
+    // JSON is YAML too, and quotes every path.
+    fs::write(folder.0.join("prometheus.yml"), config.to_string())?;
+    let log = fs::File::create(folder.0.join("log"))?;
+    let address = TcpListener::bind(settings.listen)?.local_addr()?;
+    Ok((folder, address, log))
+}
+
+/// The monitoring host's own configuration, with the intervals and the discovery file of this run, and
+/// without the jobs that scrape other programs of that host.
+fn config(settings: &PrometheusSettings) -> Result<Value, serde_yaml_ng::Error> {
+    let mut config: Value = serde_yaml_ng::from_str(CONFIG)?;
+    let interval = json!(format!("{}ms", settings.scrape_interval.as_millis()));
+    for key in ["scrape_interval", "scrape_timeout", "evaluation_interval"] {
+        config["global"][key] = interval.clone();
+    }
+    if let Some(jobs) = config["scrape_configs"].as_array_mut() {
+        jobs.retain(|job| job["file_sd_configs"].is_array());
+        for job in jobs {
+            job["file_sd_configs"] =
+                json!([{ "files": [settings.targets], "refresh_interval": interval }]);
+        }
+    }
+    Ok(config)
+}
+
+fn with_path(flag: &str, path: &Path) -> OsString {
+    let mut argument = OsString::from(flag);
+    argument.push(path);
+    argument
+}
+
+/// The last lines of a log, for an error message.
+fn tail(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join(" | ")
+}
+
+/// The first file of this name in the folders of `PATH`.
+pub fn find_on_path(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prometheus_source::JOB;
+
+    #[test]
+    fn the_images_configuration_is_used_with_this_runs_intervals_and_targets() {
+        let settings = PrometheusSettings {
+            program: PathBuf::new(),
+            launcher: Vec::new(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            folder: PathBuf::new(),
+            targets: PathBuf::from("/run/a b/sd.json"),
+            scrape_interval: Duration::from_millis(1500),
+            ready_within: Duration::ZERO,
+        };
+        let config = config(&settings).expect("the file is YAML");
+        assert_eq!(config["global"]["scrape_interval"], "1500ms");
+        let jobs = config["scrape_configs"].as_array().expect("a list");
+        let names: Vec<&str> = jobs
+            .iter()
+            .filter_map(|job| job["job_name"].as_str())
+            .collect();
+        assert_eq!(names, [JOB, "slow-app"]);
+        for job in jobs {
+            assert_eq!(job["file_sd_configs"][0]["files"][0], "/run/a b/sd.json");
+        }
+        assert!(jobs[1]["relabel_configs"].is_array());
+    }
+}

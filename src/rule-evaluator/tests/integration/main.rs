@@ -1,0 +1,4 @@
+//! The rule evaluator against servers on loopback.
+
+mod builtin;
+mod prometheus;
