@@ -36,8 +36,8 @@ pub use metrics::serve_metrics;
 pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError, Tls};
 pub use profile::{Curve, Profile, ProfileFileError, Shape, Stage};
 pub use record::{
-    Accounts, BackendProgress, BackendSummary, Class, Failure, Histograms, Latency, Observer,
-    Point, Progress, Reasons, StageSummary, Summary, Tag, Tick, Warning,
+    Accounts, BackendProgress, BackendSummary, Class, Counters, Failure, Gauges, Histograms,
+    Latency, Observer, Point, Progress, Reasons, StageSummary, Summary, Tick, Waits, Warning,
 };
 pub use request::Request;
 pub use target::Target;

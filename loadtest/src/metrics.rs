@@ -61,7 +61,7 @@ pub(crate) fn metrics(progress: &Progress) -> String {
         ("sent", accounts.sent),
         ("late", accounts.late),
         ("skipped", accounts.skipped),
-        ("abandoned", accounts.abandoned),
+        ("unsent", accounts.unsent),
     ] {
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(out, "loadtest_requests_total{{fate=\"{fate}\"}} {count}");
@@ -75,7 +75,7 @@ pub(crate) fn metrics(progress: &Progress) -> String {
     let _ = writeln!(
         out,
         "loadtest_results_total{{result=\"ok\"}} {}",
-        progress.ok_total
+        progress.total.ok
     );
     let _ = writeln!(
         out,

@@ -117,7 +117,7 @@ pub struct Plan {
     pub connect_timeout: Duration,
     /// A request without a complete answer after this, counted from when the client took it up, is a failure.
     pub timeout: Duration,
-    /// After the profile's end, requests that wait for a connection are still sent for this long, then abandoned.
+    /// After the profile's end, requests that wait for a connection are still sent for this long, and then count as not sent.
     pub drain: Duration,
     /// A request sent more than this after its intended start counts as late.
     pub late_after: Duration,

@@ -232,25 +232,6 @@ mod tests {
     }
 
     #[test]
-    fn every_url_that_is_taken_can_be_sent_by_every_engine() {
-        for c in (' '..='\u{7e}').chain(['é', '\u{a0}']) {
-            for url in [
-                format!("http://h{c}h/"),
-                format!("http://h/{c}"),
-                format!("http://h/?{c}"),
-            ] {
-                if let Ok(target) = url.parse::<Target>() {
-                    let request = crate::request::Request::default();
-                    for http2 in [true, false] {
-                        let made = crate::engine::hyper_request(&request, &target, http2);
-                        assert!(made.is_ok(), "{url}: {made:?}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
     fn refuses_with_the_column_and_the_reason() {
         for (text, column, reason) in [
             ("example.org", 1, "starts with http"),

@@ -74,7 +74,7 @@ impl Metric {
         let nanos = match self {
             Self::Response(q) => histograms.response.value_at_quantile(q),
             Self::Service(q) => histograms.service.value_at_quantile(q),
-            Self::SendLag(q) => histograms.send_lag.value_at_quantile(q),
+            Self::SendLag(q) => histograms.waits.send_lag.value_at_quantile(q),
             Self::ResponseMean => return histograms.response.mean(),
             Self::ResponseMax => histograms.response.max(),
             Self::Errors => return summary.error_rate(),
@@ -212,14 +212,14 @@ mod tests {
         for millis in 1..=100 {
             record(&mut summary.histograms.response, millis * 1_000_000);
         }
-        summary.ok = 99;
-        summary.failures.insert(Failure::Refused, 1);
+        summary.counters.ok = 99;
+        summary.counters.failures.insert(Failure::Refused, 1);
         summary.accounts = Accounts {
             scheduled: 100,
             sent: 98,
             late: 1,
             skipped: 1,
-            abandoned: 0,
+            unsent: 0,
         };
         (summary.planned, summary.elapsed) = (10.0, 10.0);
         summary

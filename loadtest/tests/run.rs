@@ -28,7 +28,7 @@ async fn run(plan: Plan) -> loadtest::Summary {
 
 fn is_balanced(summary: &loadtest::Summary) -> bool {
     let accounts = &summary.accounts;
-    accounts.scheduled == accounts.sent + accounts.late + accounts.skipped + accounts.abandoned
+    accounts.scheduled == accounts.sent + accounts.late + accounts.skipped + accounts.unsent
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn after_a_burst_the_connections_become_few_again() {
     let connections: Vec<u64> = summary
         .series
         .iter()
-        .map(|point| point.connections)
+        .map(|point| point.gauges.connections)
         .collect();
     let most = *connections.iter().max().expect("ticks");
     assert!(most >= 20, "200 a second of 150 ms each: {connections:?}");
@@ -270,7 +270,7 @@ async fn what_waits_for_a_connection_is_late_and_says_so() {
     assert!(is_balanced(&summary));
     assert_eq!(summary.accounts.scheduled, 40);
     assert!(
-        summary.accounts.abandoned >= 20 && summary.accounts.late >= 5,
+        summary.accounts.unsent >= 20 && summary.accounts.late >= 5,
         "{:?}",
         summary.accounts
     );

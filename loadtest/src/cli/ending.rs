@@ -115,7 +115,7 @@ mod tests {
         let mut summary = Summary {
             accounts: Accounts {
                 scheduled: 2,
-                abandoned: 2,
+                unsent: 2,
                 ..Accounts::default()
             },
             ..Summary::default()
@@ -128,7 +128,7 @@ mod tests {
             Ending::ConditionHolds,
             "what was asked for comes first"
         );
-        summary.ok = 1;
+        summary.counters.ok = 1;
         assert_eq!(Ending::of(&summary, &[]), Ending::Well);
         assert_eq!(
             Ending::of(&Summary::default(), &[]),

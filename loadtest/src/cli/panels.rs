@@ -170,7 +170,7 @@ fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
         )),
         Line::from(format!(
             "ok {}  skipped {}  cpu {:.0} %",
-            progress.ok_total,
+            progress.total.ok,
             accounts.skipped,
             progress.busiest_worker * 100.0
         )),
@@ -329,7 +329,7 @@ mod tests {
     fn every_number_is_whole_in_80_columns() {
         let mut progress = progress();
         progress.accounts.scheduled = 194;
-        (progress.ok_total, progress.connections) = (193, 256);
+        (progress.total.ok, progress.connections) = (193, 256);
         let shown = screen(&progress, 80, 24);
         for part in [
             "response 1.50ms",

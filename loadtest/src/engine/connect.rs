@@ -4,27 +4,14 @@ use std::{
     cell::{Cell, RefCell},
     io,
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
 use tokio::net::{TcpStream, lookup_host};
-use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use super::{stream::Stream, tls_error};
+use super::{stream::Stream, tls::TlsSetup, tls_error};
 use crate::{record::Failure, target::Target};
-
-/// How a connection is encrypted, when it is.
-#[derive(Clone)]
-pub(crate) struct TlsSetup {
-    pub(crate) connector: TlsConnector,
-    pub(crate) name: ServerName<'static>,
-    /// Whether the server must agree to HTTP/2.
-    pub(crate) http2: bool,
-    /// The file of the certificates that are trusted instead of the system's.
-    pub(crate) ca_file: Option<PathBuf>,
-}
 
 /// Opens connections to a target's addresses in turn.
 pub(crate) struct Connector {

@@ -1,4 +1,4 @@
-//! The exchange of one request for one answer over a connection of the own HTTP/1.1 codec.
+//! The exchange of one request for one response over a connection of the own HTTP/1.1 codec.
 
 use std::{
     cell::RefMut,
@@ -9,12 +9,9 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{lane::Lane, stream::Stream, wire::WireError, worker::Worker};
+use super::{exchange::ExchangeError, slot::Slot, state::State, stream::Stream};
 use crate::{
-    http1::{
-        ProtocolError,
-        response::{Answer, Decoder, Visitor},
-    },
+    http1::{Decoder, ProtocolError, Response, Visitor},
     record::{BackendId, Recorder},
     text::with_causes,
 };
@@ -27,7 +24,7 @@ pub(crate) struct H1 {
 }
 
 impl H1 {
-    /// `bodiless` for HEAD, whose answers have no body.
+    /// `bodiless` for HEAD, whose responses have no body.
     pub(crate) fn new(stream: Stream, bodiless: bool) -> Self {
         Self {
             stream,
@@ -36,7 +33,7 @@ impl H1 {
         }
     }
 
-    /// Who answered last.
+    /// Who responded last.
     pub(crate) fn backend(&self) -> BackendId {
         self.backend
     }
@@ -50,20 +47,20 @@ impl H1 {
             .map(drop)
     }
 
-    /// Sends the worker's request and reads the answer.
+    /// Sends the worker's request and reads the response.
     pub(crate) async fn exchange(
         &mut self,
-        worker: &Worker,
-        lane: &Lane,
-    ) -> Result<Answer, WireError> {
+        state: &State,
+        slot: &Slot,
+    ) -> Result<Response, ExchangeError> {
         let mut written = 0;
         poll_fn(|context| {
-            if lane.is_expired() {
-                return Poll::Ready(Err(WireError::Expired));
+            if slot.is_expired() {
+                return Poll::Ready(Err(ExchangeError::Expired));
             }
-            let poll = self.poll_exchange(context, worker, &mut written);
+            let poll = self.poll_exchange(context, state, &mut written);
             if poll.is_pending() {
-                lane.register(context);
+                slot.register(context);
             }
             poll
         })
@@ -73,16 +70,16 @@ impl H1 {
     fn poll_exchange(
         &mut self,
         context: &mut Context<'_>,
-        worker: &Worker,
+        state: &State,
         written: &mut usize,
-    ) -> Poll<Result<Answer, WireError>> {
-        // A server may answer, and close, before it has read everything: a failed write is not the last word.
-        let write_failed = match self.poll_write(context, &worker.request, written) {
+    ) -> Poll<Result<Response, ExchangeError>> {
+        // A server may respond, and close, before it has read everything: a failed write is not the last word.
+        let write_failed = match self.poll_write(context, &state.request, written) {
             Poll::Ready(Err(_)) => true,
             Poll::Ready(Ok(())) | Poll::Pending => false,
         };
-        let all_written = *written == worker.request.len();
-        let mut scratch = worker.scratch.borrow_mut();
+        let all_written = *written == state.request.len();
+        let mut scratch = state.scratch.borrow_mut();
         loop {
             let mut buffer = ReadBuf::new(&mut scratch);
             let read = match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
@@ -94,34 +91,34 @@ impl H1 {
             if read.is_err() || received.is_empty() {
                 let clean = read.is_ok();
                 return Poll::Ready(match self.decoder.eof() {
-                    Ok(answer) if clean => Ok(answer),
+                    Ok(response) if clean => Ok(response),
                     Err(error) if error != ProtocolError::Truncated => Err(protocol(error)),
                     _ => Err(self.closed()),
                 });
             }
             let mut visitor = Finder {
-                header: &worker.backend_header,
-                recorder: worker.recorder.borrow_mut(),
+                header: &state.plan.backend_header,
+                recorder: state.recorder.borrow_mut(),
                 backend: &mut self.backend,
             };
-            visitor.recorder.received(received.len());
+            visitor.recorder.counters().bytes_received += received.len() as u64;
             match self.decoder.feed(received, &mut visitor) {
                 Ok(None) => {}
-                Ok(Some((mut answer, used))) => {
-                    // Bytes beyond the answer, or an answer before the request's end, leave the connection unusable.
-                    answer.keep_alive &= used == received.len() && all_written;
-                    return Poll::Ready(Ok(answer));
+                Ok(Some((mut response, used))) => {
+                    // Bytes beyond the response, or a response before the request's end, leave the connection unusable.
+                    response.keep_alive &= used == received.len() && all_written;
+                    return Poll::Ready(Ok(response));
                 }
                 Err(error) => return Poll::Ready(Err(protocol(error))),
             }
         }
     }
 
-    fn closed(&self) -> WireError {
+    fn closed(&self) -> ExchangeError {
         if self.decoder.has_begun() {
-            WireError::Closed(None)
+            ExchangeError::Closed(None)
         } else {
-            WireError::ClosedEarly(None)
+            ExchangeError::ClosedEarly(None)
         }
     }
 
@@ -145,8 +142,8 @@ impl H1 {
     }
 }
 
-fn protocol(error: ProtocolError) -> WireError {
-    WireError::Protocol(with_causes(&error))
+fn protocol(error: ProtocolError) -> ExchangeError {
+    ExchangeError::Protocol(with_causes(&error))
 }
 
 /// Looks for the header that names the backend.

@@ -1,34 +1,21 @@
-//! Connections carried by hyper: HTTP/1.1 as a cross-check of the own codec, and HTTP/2.
+//! hyper as the transport: HTTP/1.1 as a cross-check of the own codec, and HTTP/2.
 
-use std::{
-    cell::{Cell, RefCell},
-    future::Future,
-    rc::{Rc, Weak},
-};
+use std::{cell::Cell, future::Future};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 
-use super::{
-    connect::ConnectError,
-    stream::Stream,
-    wire::{Open, WireError},
-    worker::Worker,
-};
+use super::{connect::ConnectError, exchange::ExchangeError, state::State, stream::Stream};
 use crate::{
-    http1::{MAX_HEAD, MAX_HEADERS, ProtocolError, response::Answer},
+    http1::{MAX_HEAD, MAX_HEADERS, ProtocolError, Response},
     record::{BackendId, Failure},
-    request::Request,
-    target::Target,
     text::with_causes,
 };
 
 /// What hyper itself accepts over HTTP/2: more than [`MAX_HEAD`], since beyond it gives no reason.
 const MAX_HTTP2_HEAD: u32 = 1 << 20;
-
-pub(crate) type HyperRequest = hyper::Request<Full<Bytes>>;
 
 type Http2Sender = http2::SendRequest<Full<Bytes>>;
 
@@ -41,37 +28,6 @@ enum Sender {
 pub(crate) struct Hyper {
     sender: Sender,
     backend: BackendId,
-}
-
-/// An HTTP/2 connection that several lanes share.
-#[derive(Default)]
-pub(crate) struct Shared {
-    current: RefCell<Option<(Weak<Open>, Http2Sender)>>,
-    /// Held while a connection is opened, so that one is enough.
-    pub(crate) opening: tokio::sync::Mutex<()>,
-}
-
-impl Shared {
-    /// The connection, if there is one that `usable` accepts.
-    pub(crate) fn get(&self, usable: impl Fn(&Open) -> bool) -> Option<(Rc<Open>, Hyper)> {
-        let mut current = self.current.borrow_mut();
-        let (open, sender) = current.as_ref()?;
-        match open.upgrade() {
-            Some(open) if usable(&open) && !sender.is_closed() => {
-                Some((open, Hyper::shared(sender.clone())))
-            }
-            _ => {
-                *current = None;
-                None
-            }
-        }
-    }
-
-    pub(crate) fn set(&self, open: &Rc<Open>, hyper: &Hyper) {
-        if let Sender::Http2(sender) = &hyper.sender {
-            *self.current.borrow_mut() = Some((Rc::downgrade(open), sender.clone()));
-        }
-    }
 }
 
 /// Runs hyper's tasks on the worker's own thread.
@@ -98,7 +54,7 @@ impl Hyper {
             .max_buf_size(MAX_HEAD)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| refused(&error))?;
+            .map_err(|error| connect_error(&error))?;
         // It ends with its sender; what fails in it is told to the request that it fails.
         tokio::task::spawn_local(async move { drop(connection.await) });
         Ok(Self {
@@ -112,7 +68,7 @@ impl Hyper {
             .max_header_list_size(MAX_HTTP2_HEAD)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| refused(&error))?;
+            .map_err(|error| connect_error(&error))?;
         tokio::task::spawn_local(async move { drop(connection.await) });
         Ok(Self::shared(sender))
     }
@@ -124,34 +80,38 @@ impl Hyper {
         }
     }
 
-    pub(crate) fn is_shared(&self) -> bool {
-        matches!(self.sender, Sender::Http2(_))
+    /// A second handle to the connection, where it carries several requests at once.
+    pub(crate) fn share(&self) -> Option<Self> {
+        match &self.sender {
+            Sender::Http1(_) => None,
+            Sender::Http2(sender) => Some(Self::shared(sender.clone())),
+        }
     }
 
-    /// Who answered last.
+    /// Who responded last.
     pub(crate) fn backend(&self) -> BackendId {
         self.backend
     }
 
-    pub(crate) async fn exchange(&mut self, worker: &Worker) -> Result<Answer, WireError> {
+    pub(crate) async fn exchange(&mut self, state: &State) -> Result<Response, ExchangeError> {
         let begun = Cell::new(false);
-        let result = self.try_exchange(worker, &begun).await;
-        result.map_err(|refused| match refused {
-            Refused::Limit(error) => WireError::Protocol(error.to_string()),
-            Refused::Hyper(error) => {
+        let result = self.try_exchange(state, &begun).await;
+        result.map_err(|rejected| match rejected {
+            Rejected::Limit(error) => ExchangeError::Protocol(error.to_string()),
+            Rejected::Hyper(error) => {
                 let reason = with_causes(&error);
                 match begun.get() {
                     // hyper does not say which of the two limits it was.
                     _ if error.is_parse() && reason.contains("too large") => {
-                        WireError::Protocol(format!(
+                        ExchangeError::Protocol(format!(
                             "{}, or {}",
                             ProtocolError::TooManyHeaders,
                             ProtocolError::HeadTooLarge
                         ))
                     }
-                    _ if error.is_parse() => WireError::Protocol(reason),
-                    true => WireError::Closed(Some(reason)),
-                    false => WireError::ClosedEarly(Some(reason)),
+                    _ if error.is_parse() => ExchangeError::Protocol(reason),
+                    true => ExchangeError::Closed(Some(reason)),
+                    false => ExchangeError::ClosedEarly(Some(reason)),
                 }
             }
         })
@@ -159,10 +119,10 @@ impl Hyper {
 
     async fn try_exchange(
         &mut self,
-        worker: &Worker,
+        state: &State,
         begun: &Cell<bool>,
-    ) -> Result<Answer, Refused> {
-        let request = worker.hyper_request.clone();
+    ) -> Result<Response, Rejected> {
+        let request = state.hyper_request.clone();
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
                 sender.ready().await?;
@@ -175,8 +135,8 @@ impl Hyper {
         };
         begun.set(true);
         check_limits(response.headers())?;
-        if let Some(value) = response.headers().get(worker.backend_header.as_str()) {
-            self.backend = worker
+        if let Some(value) = response.headers().get(state.plan.backend_header.as_str()) {
+            self.backend = state
                 .recorder
                 .borrow_mut()
                 .backend(value.as_bytes(), self.backend);
@@ -185,65 +145,44 @@ impl Hyper {
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame?.into_data() {
-                worker.recorder.borrow_mut().received(data.len());
+                state.recorder.borrow_mut().counters().bytes_received += data.len() as u64;
             }
         }
         // hyper closes its side itself when the connection is not to be kept.
-        Ok(Answer {
+        Ok(Response {
             status,
             keep_alive: true,
         })
     }
 }
 
-/// Why an answer was not taken.
-enum Refused {
+/// Why a response was not taken.
+enum Rejected {
     Hyper(hyper::Error),
     Limit(ProtocolError),
 }
 
-impl From<hyper::Error> for Refused {
+impl From<hyper::Error> for Rejected {
     fn from(error: hyper::Error) -> Self {
         Self::Hyper(error)
     }
 }
 
-/// The limits of the own codec, so that all engines take the same answers.
-fn check_limits(headers: &hyper::HeaderMap) -> Result<(), Refused> {
+/// The limits of the own codec, so that all engines take the same responses.
+fn check_limits(headers: &hyper::HeaderMap) -> Result<(), Rejected> {
     let bytes: usize = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len())
         .sum();
     if headers.len() > MAX_HEADERS {
-        Err(Refused::Limit(ProtocolError::TooManyHeaders))
+        Err(Rejected::Limit(ProtocolError::TooManyHeaders))
     } else if bytes > MAX_HEAD {
-        Err(Refused::Limit(ProtocolError::HeadTooLarge))
+        Err(Rejected::Limit(ProtocolError::HeadTooLarge))
     } else {
         Ok(())
     }
 }
 
-fn refused(error: &hyper::Error) -> ConnectError {
+fn connect_error(error: &hyper::Error) -> ConnectError {
     ConnectError::new(Failure::Protocol, &with_causes(error))
-}
-
-/// The plan's request in hyper's form. HTTP/2 has the authority in place of the host header (RFC 9113, 8.3.1).
-pub(crate) fn request(
-    request: &Request,
-    target: &Target,
-    http2: bool,
-) -> Result<HyperRequest, hyper::http::Error> {
-    let uri = if http2 {
-        target.to_string()
-    } else {
-        target.path().to_owned()
-    };
-    let mut builder = hyper::Request::builder().method(request.method()).uri(uri);
-    for (name, value) in request.all_headers(target) {
-        if !(http2 && name.eq_ignore_ascii_case("host")) {
-            // By bytes: a value may have characters beyond ASCII.
-            builder = builder.header(name, value.as_bytes());
-        }
-    }
-    builder.body(Full::new(Bytes::from(request.body().to_vec())))
 }

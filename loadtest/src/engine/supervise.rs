@@ -12,14 +12,13 @@ use tokio::{
     task::{LocalSet, spawn_local},
 };
 
-use super::{connect::Connector, worker::Worker};
+use super::{connect::Connector, state::Place, worker::Worker};
 use crate::{plan::Plan, record::Interval};
 
 /// What a worker is made from.
 pub(crate) struct Settings {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) index: usize,
-    pub(crate) workers: usize,
+    pub(crate) place: Place,
     pub(crate) start: Instant,
     pub(crate) request: Arc<[u8]>,
     pub(crate) connector: Connector,
@@ -31,8 +30,7 @@ pub(crate) struct Settings {
 pub(crate) fn run(settings: Settings) -> io::Result<()> {
     let Settings {
         plan,
-        index,
-        workers,
+        place,
         start,
         request,
         connector,
@@ -45,13 +43,7 @@ pub(crate) fn run(settings: Settings) -> io::Result<()> {
     let local = LocalSet::new();
     let worker = {
         let _context = runtime.enter();
-        Rc::new(Worker::new(
-            plan,
-            (index, workers),
-            start,
-            request,
-            connector,
-        )?)
+        Rc::new(Worker::new(plan, place, start, request, connector)?)
     };
     local.block_on(&runtime, supervise(&worker, start, &intervals, stop))
 }
@@ -63,7 +55,7 @@ async fn supervise(
     intervals: &mpsc::Sender<Interval>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let plan = &worker.plan;
+    let plan = &worker.state.plan;
     let start = tokio::time::Instant::from_std(start);
     tokio::time::sleep_until(start).await;
     worker.begin();
@@ -87,26 +79,26 @@ async fn supervise(
             biased;
             // It never returns, but for a timer that fails.
             result = &mut dispatcher => return result.unwrap_or_else(|error| Err(io::Error::other(error))),
-            () = worker.lane_lost() => return Err(io::Error::other("a connection's task failed")),
+            () = worker.slot_lost() => return Err(io::Error::other("a connection's task failed")),
             now = ticks.tick() => {
                 let index = ((now - start).as_secs_f64() / plan.tick.as_secs_f64()).round() as u64;
                 worker.flush(intervals, index);
             }
-            _ = sweeps.tick() => worker.expire(),
+            _ = sweeps.tick() => worker.dispatcher.expire(),
             _ = refreshes.tick(), if plan.target.ip().is_none() => {
                 let again = Rc::clone(worker);
-                spawn_local(async move { again.refresh().await });
+                spawn_local(async move { again.opener.refresh().await });
             }
-            () = worker.ended.notified() => done = true,
+            () = worker.dispatcher.ended() => done = true,
             // An error means that the run's handle is gone: then nobody waits for the rest either.
             _ = stop.wait_for(|stop| *stop), if !ending => {
                 ending = true;
-                worker.end_schedule();
+                worker.dispatcher.end_schedule();
             }
             () = &mut plan_end, if !over => over = true,
             () = &mut drain_end, if !ending => {
                 ending = true;
-                worker.end_schedule();
+                worker.dispatcher.end_schedule();
             }
         }
     }

@@ -1,6 +1,10 @@
 //! Which certificates are accepted.
 
-use std::{error::Error, path::Path, sync::Arc};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::{
@@ -13,8 +17,19 @@ use tokio_rustls::{
     },
 };
 
-use super::{RunError, connect::TlsSetup};
+use super::error::RunError;
 use crate::plan::{Engine, Plan};
+
+/// How a connection is encrypted, when it is.
+#[derive(Clone)]
+pub(crate) struct TlsSetup {
+    pub(crate) connector: TlsConnector,
+    pub(crate) name: ServerName<'static>,
+    /// Whether the server must agree to HTTP/2.
+    pub(crate) http2: bool,
+    /// The file of the certificates that are trusted instead of the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+}
 
 /// Prepares TLS for a plan's target; none when it needs none. Certificates that were given are read in any case.
 pub(crate) fn setup(plan: &Plan) -> Result<Option<TlsSetup>, RunError> {

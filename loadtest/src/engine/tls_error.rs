@@ -4,7 +4,7 @@ use std::io;
 
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error};
 
-use super::connect::TlsSetup;
+use super::tls::TlsSetup;
 use crate::text::with_causes;
 
 /// Says it to somebody who set the server up, or asked for it.

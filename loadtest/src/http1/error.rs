@@ -1,43 +1,43 @@
-//! What an answer cannot be.
+//! What a response cannot be.
 
 /// The largest status line and headers accepted, in bytes.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
-/// The most headers accepted in one answer.
+/// The most headers accepted in one response.
 pub(crate) const MAX_HEADERS: usize = 128;
 
-/// An answer that is not HTTP/1.x as RFC 9112 has it, or that is larger than this client accepts.
+/// A response that is not HTTP/1.x as RFC 9112 has it, or that is larger than this client accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
     /// The status line or a header is malformed.
-    #[error("the answer is not HTTP/1")]
+    #[error("the response is not HTTP/1")]
     Head(#[source] httparse::Error),
-    /// The answer begins as a TLS record does.
-    #[error("the server answers in TLS: use https://")]
+    /// The response begins as a TLS record does.
+    #[error("the server responds in TLS: use https://")]
     Tls,
     /// The head has too many lines.
-    #[error("the answer has more than {MAX_HEADERS} headers")]
+    #[error("the response has more than {MAX_HEADERS} headers")]
     TooManyHeaders,
     /// The head has too many bytes.
-    #[error("the answer's head is larger than {} KiB", MAX_HEAD / 1024)]
+    #[error("the response's head is larger than {} KiB", MAX_HEAD / 1024)]
     HeadTooLarge,
     /// The length is no number, or several that differ.
-    #[error("the answer's content-length is not one number")]
+    #[error("the response's content-length is not one number")]
     Length,
     /// HTTP/1.0 has no transfer codings.
-    #[error("the answer has a transfer-encoding, which HTTP/1.0 does not have")]
+    #[error("the response has a transfer-encoding, which HTTP/1.0 does not have")]
     OldCoding,
     /// The status is below 100.
-    #[error("the answer has a status below 100")]
+    #[error("the response has a status below 100")]
     Status,
     /// The status is 101.
-    #[error("the answer switches protocols, which was not asked for")]
+    #[error("the response switches protocols, which was not asked for")]
     Switch,
     /// The chunked coding is malformed.
-    #[error("a chunk of the answer is malformed: {0}")]
+    #[error("a chunk of the response is malformed: {0}")]
     Chunk(&'static str),
-    /// The bytes end before the answer does.
-    #[error("the connection was closed in the middle of an answer")]
+    /// The bytes end before the response does.
+    #[error("the connection was closed in the middle of a response")]
     Truncated,
 }
 

@@ -1,8 +1,8 @@
-//! The headers that frame an answer's body.
+//! The headers that frame a response's body.
 
 use super::{error::ProtocolError, response::Visitor};
 
-/// What says where an answer's body ends (RFC 9112, 6.3).
+/// What says where a response's body ends (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyFraming {
     /// So many bytes; zero where there is no body.
@@ -13,7 +13,7 @@ pub enum BodyFraming {
     UntilClose,
 }
 
-/// The headers that say where an answer ends and whether the connection lives on.
+/// The headers that say where a response ends and whether the connection lives on.
 #[derive(Default)]
 pub(super) struct Framing {
     pub(super) length: Option<u64>,

@@ -1,20 +1,29 @@
-//! An HTTP/1.1 client codec (RFC 9112): requests as bytes made once, answers decoded as they arrive.
+//! An HTTP/1.1 client codec (RFC 9112): requests as bytes made once, responses decoded as they arrive.
 //!
 //! It never touches a socket.
 
-pub(crate) mod chunked;
+mod chunked;
+mod decoder;
 mod error;
 mod framing;
+mod head;
 mod parsed;
-pub(crate) mod request;
-pub(crate) mod response;
+mod request;
+mod response;
 
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod splits;
 
-pub use error::ProtocolError;
-pub(crate) use error::{MAX_HEAD, MAX_HEADERS};
-pub use framing::BodyFraming;
-pub use parsed::{ParsedResponse, parse_response};
+pub(crate) use {
+    decoder::Decoder,
+    error::{MAX_HEAD, MAX_HEADERS},
+    request::encode as encode_request,
+    response::{Response, Visitor},
+};
+pub use {
+    error::ProtocolError,
+    framing::BodyFraming,
+    parsed::{ParsedResponse, parse_response},
+};

@@ -6,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::response::{Decoder, Visitor};
+use super::{decoder::Decoder, response::Visitor};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Read {

@@ -1,15 +1,11 @@
-//! One whole answer at once: the decoder without a connection, for tools and fuzzers.
+//! One whole response at once: the decoder without a connection, for tools and fuzzers.
 
-use super::{
-    error::ProtocolError,
-    framing::BodyFraming,
-    response::{Decoder, Visitor},
-};
+use super::{decoder::Decoder, error::ProtocolError, framing::BodyFraming, response::Visitor};
 
-/// An answer, taken apart.
+/// A response, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedResponse {
-    /// The status of the final answer; interim ones are passed over.
+    /// The status of the final response; interim ones are passed over.
     pub status: u16,
     /// Its headers in order, with names as they were sent.
     pub headers: Vec<(String, Vec<u8>)>,
@@ -19,7 +15,7 @@ pub struct ParsedResponse {
     pub body: Vec<u8>,
     /// Whether the connection may carry another request.
     pub keep_alive: bool,
-    /// The bytes that belong to the answer; what follows them does not.
+    /// The bytes that belong to the response; what follows them does not.
     pub used: usize,
 }
 
@@ -39,15 +35,15 @@ impl Visitor for Parts {
     }
 }
 
-/// Reads an answer from bytes as a connection gives them: in pieces, after which it is closed.
+/// Reads a response from bytes as a connection gives them: in pieces, after which it is closed.
 ///
-/// The result does not depend on where the pieces are cut. `to_head` says that the request was HEAD, whose answers have
+/// The result does not depend on where the pieces are cut. `to_head` says that the request was HEAD, whose responses have
 /// no body.
 ///
 /// ```
 /// let pieces: [&[u8]; 2] = [b"HTTP/1.1 200 OK\r\ncontent-le", b"ngth: 2\r\n\r\nhi, and more"];
-/// let answer = loadtest::parse_response(pieces, false)?;
-/// assert_eq!((answer.status, &*answer.body, answer.used), (200, &b"hi"[..], 40));
+/// let response = loadtest::parse_response(pieces, false)?;
+/// assert_eq!((response.status, &*response.body, response.used), (200, &b"hi"[..], 40));
 /// # Ok::<(), loadtest::ProtocolError>(())
 /// ```
 pub fn parse_response<'a>(
@@ -57,22 +53,22 @@ pub fn parse_response<'a>(
     let (mut decoder, mut parts, mut before) = (Decoder::new(to_head), Parts::default(), 0);
     let mut ended = None;
     for piece in pieces {
-        if let Some((answer, used)) = decoder.feed(piece, &mut parts)? {
-            ended = Some((answer, before + used));
+        if let Some((response, used)) = decoder.feed(piece, &mut parts)? {
+            ended = Some((response, before + used));
             break;
         }
         before += piece.len();
     }
-    let (answer, used) = match ended {
+    let (response, used) = match ended {
         Some(ended) => ended,
         None => (decoder.eof()?, before),
     };
     Ok(ParsedResponse {
-        status: answer.status,
+        status: response.status,
         headers: parts.headers,
         framing: decoder.framing(),
         body: parts.body,
-        keep_alive: answer.keep_alive,
+        keep_alive: response.keep_alive,
         used,
     })
 }

@@ -3,15 +3,16 @@
 use proptest::prelude::*;
 
 use super::{
+    decoder::Decoder,
     error::{MAX_HEAD, ProtocolError},
     oracle::{answers, cut, damaged},
-    response::{Answer, Decoder, Visitor},
+    response::{Response, Visitor},
 };
 
 /// Everything that one connection said, in order.
 #[derive(Debug, Default, PartialEq)]
 struct Heard {
-    answers: Vec<Answer>,
+    answers: Vec<Response>,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
     error: Option<ProtocolError>,

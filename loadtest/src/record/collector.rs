@@ -10,8 +10,16 @@ use hdrhistogram::Histogram;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Accounts, BackendProgress, Interval, Latency, Levels, Part, Progress, StageSummary, Summary,
-    Timed, Totals, add, new_histogram,
+    counters::Accounts,
+    gauges::{Gauges, Levels},
+    histogram::{add, new_histogram},
+    interval::{Interval, TickEnd},
+    latency::Latency,
+    part::{Part, Timed},
+    progress::{BackendProgress, Progress},
+    summary::{StageSummary, Summary},
+    tick::{Observer, Tick},
+    totals::Totals,
 };
 use crate::{
     plan::{Load, Plan},
@@ -20,28 +28,6 @@ use crate::{
 
 /// Stages whose response times are kept apart; a trace has too many to.
 const MAX_TIMED_STAGES: usize = 64;
-
-/// Receives every tick's record, on the collector's thread.
-pub trait Observer: Send {
-    /// Called once for each tick, in order.
-    fn tick(&mut self, tick: &Tick<'_>);
-}
-
-/// One tick, added up over all workers.
-#[derive(Debug)]
-pub struct Tick<'a> {
-    /// The run at its end.
-    pub progress: &'a Progress,
-    /// When it started, since the run's start.
-    pub start: Duration,
-    /// How long it was.
-    pub length: Duration,
-    /// When the run started.
-    pub(crate) started_at: SystemTime,
-    pub(crate) part: &'a Part,
-    pub(crate) headline: &'a Timed,
-    pub(crate) levels: Levels,
-}
 
 /// What the collector must know about the run.
 pub(crate) struct Setup {
@@ -54,20 +40,16 @@ pub(crate) struct Setup {
 
 /// What a worker said last about itself.
 #[derive(Clone, Copy, Default)]
-struct Gauges {
-    index: u64,
-    in_flight: u64,
-    backlog: u64,
-    connections: u64,
-    cpu: Duration,
-    at: Duration,
+struct Known {
+    end: TickEnd,
+    /// The part of its tick in which its thread ran, 0 to 1.
     busy: f64,
 }
 
 pub(crate) struct Collector {
     setup: Setup,
     curve: Option<Curve>,
-    gauges: Vec<Gauges>,
+    workers: Vec<Known>,
     /// The ticks that not all workers have finished, with the latest end that a worker had.
     pending: BTreeMap<u64, (Duration, Part)>,
     totals: Totals,
@@ -88,7 +70,7 @@ impl Collector {
             0
         };
         Self {
-            gauges: vec![Gauges::default(); setup.workers],
+            workers: vec![Known::default(); setup.workers],
             curve,
             pending: BTreeMap::new(),
             totals: Totals::new(),
@@ -102,17 +84,14 @@ impl Collector {
     /// Collects until every worker is done or gone.
     pub(crate) fn run(mut self, mut intervals: mpsc::Receiver<Interval>) -> Summary {
         while let Some(interval) = intervals.blocking_recv() {
-            self.note(&interval);
-            let entry = self.pending.entry(interval.index);
-            let (end, part) = entry.or_insert_with(|| (Duration::ZERO, Part::new()));
-            *end = interval.at.max(*end);
-            part.add_interval(interval);
-            let complete = self
-                .gauges
-                .iter()
-                .map(|gauges| gauges.index)
-                .min()
-                .unwrap_or(0);
+            self.note(interval.worker, interval.end);
+            let entry = self.pending.entry(interval.end.index);
+            let (end, part) = entry.or_default();
+            *end = interval.end.at.max(*end);
+            part.add(&interval.part);
+            let known = self.workers.iter().map(|known| known.end);
+            let finished = known.map(|end| if end.last { u64::MAX } else { end.index });
+            let complete = finished.min().unwrap_or(0);
             // Once all workers are done, the rest is published below, with the last word.
             while complete < u64::MAX
                 && let Some(entry) = self.pending.first_entry()
@@ -129,28 +108,16 @@ impl Collector {
         self.finish()
     }
 
-    fn note(&mut self, interval: &Interval) {
-        let gauges = &mut self.gauges[interval.worker];
-        let wall = interval.at.saturating_sub(gauges.at);
+    fn note(&mut self, worker: usize, end: TickEnd) {
+        let known = &mut self.workers[worker];
+        let wall = end.at.saturating_sub(known.end.at);
         // A sliver of a tick says nothing about use.
         if wall >= Duration::from_millis(50) {
-            let used = interval.cpu.saturating_sub(gauges.cpu);
-            gauges.busy = used.as_secs_f64() / wall.as_secs_f64();
-            self.busiest = self.busiest.max(gauges.busy);
+            let used = end.cpu.saturating_sub(known.end.cpu);
+            known.busy = used.as_secs_f64() / wall.as_secs_f64();
+            self.busiest = self.busiest.max(known.busy);
         }
-        *gauges = Gauges {
-            index: if interval.last {
-                u64::MAX
-            } else {
-                interval.index
-            },
-            in_flight: interval.in_flight,
-            backlog: interval.backlog,
-            connections: interval.connections,
-            cpu: interval.cpu,
-            at: interval.at,
-            busy: gauges.busy,
-        };
+        known.end = end;
     }
 
     fn publish(&mut self, index: u64, end: Duration, part: &Part, finished: bool) {
@@ -179,12 +146,13 @@ impl Collector {
 
     fn levels(&self, start: Duration, end: Duration) -> Levels {
         let due = |curve: &Curve| curve.due(end.as_secs_f64()) - curve.due(start.as_secs_f64());
-        let sum = |of: fn(&Gauges) -> u64| self.gauges.iter().map(of).sum();
+        let mut gauges = Gauges::default();
+        for known in &self.workers {
+            gauges += known.end.gauges;
+        }
         Levels {
             asked: self.curve.as_ref().map_or(0.0, due),
-            in_flight: sum(|gauges| gauges.in_flight),
-            backlog: sum(|gauges| gauges.backlog),
-            connections: sum(|gauges| gauges.connections),
+            gauges,
         }
     }
 
@@ -215,7 +183,7 @@ impl Collector {
                     last_seen: *last_seen,
                 }
             });
-        let counts = &part.counts;
+        let counters = &part.counts.counters;
         let total = &self.totals.part.counts;
         Progress {
             tick,
@@ -223,25 +191,25 @@ impl Collector {
             planned: self.setup.plan.load.duration(),
             tick_length: length,
             asked: levels.asked / seconds,
-            started: (counts.accounts.started() + counts.warm_up) as f64 / seconds,
-            succeeded: counts.ok as f64 / seconds,
-            failed: counts.failed() as f64 / seconds,
+            started: part.counts.started() as f64 / seconds,
+            succeeded: counters.ok as f64 / seconds,
+            failed: counters.failed() as f64 / seconds,
             response: Latency::of(&headline.response),
             service: Latency::of(&headline.service),
-            send_lag: Latency::of(&part.send_lag),
-            failures: counts.failures.clone(),
-            in_flight: levels.in_flight,
-            backlog: levels.backlog,
-            connections: levels.connections,
+            send_lag: Latency::of(&part.waits.send_lag),
+            failures: counters.failures.clone(),
+            in_flight: levels.gauges.in_flight,
+            backlog: levels.gauges.backlog,
+            connections: levels.gauges.connections,
             busiest_worker: self
-                .gauges
+                .workers
                 .iter()
-                .map(|gauges| gauges.busy)
+                .map(|known| known.busy)
                 .fold(0.0, f64::max),
             backends: backends.collect(),
             accounts: total.accounts,
-            ok_total: total.ok,
-            failed_total: total.failed(),
+            total: total.counters.clone(),
+            failed_total: total.counters.failed(),
             response_total: Latency::of(&self.response_total),
             finished,
         }
@@ -312,7 +280,7 @@ fn balance(accounts: &Accounts) -> i128 {
         accounts.sent,
         accounts.late,
         accounts.skipped,
-        accounts.abandoned,
+        accounts.unsent,
     ];
     i128::from(accounts.scheduled) - explained.into_iter().map(i128::from).sum::<i128>()
 }

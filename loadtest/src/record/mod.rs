@@ -1,75 +1,49 @@
 //! What happened: counted by each worker alone, added up once a tick by a collector.
 //!
-//! Only histograms and counters cross threads, never single requests.
+//! Only histograms and counters cross threads, never single requests. A new counter is a field of [`Counters`], raised
+//! where it happens; every sum and every report has it from there.
 
+mod class;
 mod collector;
+mod counters;
 mod failure;
+mod gauges;
+mod histogram;
 mod interval;
+mod latency;
+mod part;
 mod progress;
 mod reasons;
 mod recorder;
 mod series;
 mod summary;
+mod tick;
 mod totals;
+mod warnings;
 
-pub(crate) use collector::{Collector, Setup};
-pub(crate) use interval::{Counts, Interval, Outcome, Timed};
-pub(crate) use recorder::{BackendId, Moment, Recorder, Times};
-pub(crate) use totals::{Levels, Part, Totals};
+#[cfg(test)]
+pub(crate) use histogram::{new_histogram, record};
 pub use {
-    collector::{Observer, Tick},
+    class::Class,
+    counters::{Accounts, Counters},
     failure::Failure,
-    interval::{Accounts, Class, Tag},
-    progress::{BackendProgress, Latency, Progress},
+    gauges::Gauges,
+    latency::Latency,
+    part::Waits,
+    progress::{BackendProgress, Progress},
     reasons::Reasons,
     series::Point,
     summary::{BackendSummary, Histograms, StageSummary, Summary, Warning},
+    tick::{Observer, Tick},
 };
-
-use hdrhistogram::Histogram;
-
-/// An hour in nanoseconds: anything longer is recorded as this.
-pub(crate) const LONGEST: u64 = 3_600_000_000_000;
-
-/// A histogram of nanoseconds with three digits, which starts small and grows to [`LONGEST`].
-pub(crate) fn new_histogram() -> Histogram<u64> {
-    // The bounds are constants that the constructor accepts (checked by a test).
-    let mut histogram = Histogram::new_with_bounds(256, 16_000_000, 3)
-        .unwrap_or_else(|_| unreachable!("constant bounds are valid"));
-    histogram.auto(true);
-    histogram
-}
-
-/// Records a time; what is longer than an hour counts as an hour.
-pub(crate) fn record(histogram: &mut Histogram<u64>, nanos: u64) {
-    // A growing histogram accepts every value. (Its `saturating_record` would not grow.)
-    histogram
-        .record(nanos.min(LONGEST))
-        .unwrap_or_else(|_| unreachable!("a histogram that grows accepts all values"));
-}
-
-/// Adds a histogram of the same kind.
-pub(crate) fn add(total: &mut Histogram<u64>, part: &Histogram<u64>) {
-    if !part.is_empty() {
-        // A growing histogram accepts every value of another.
-        total
-            .add(part)
-            .unwrap_or_else(|_| unreachable!("a histogram that grows accepts all values"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{LONGEST, add, new_histogram, record};
-
-    #[test]
-    fn histograms_grow_to_an_hour_and_add_exactly() {
-        let (mut a, mut b) = (new_histogram(), new_histogram());
-        record(&mut a, 1_000);
-        record(&mut b, u64::MAX);
-        record(&mut b, 50_000);
-        add(&mut a, &b);
-        assert_eq!(a.len(), 3);
-        assert!(a.max() >= LONGEST && a.max() < LONGEST / 100 * 101);
-    }
-}
+pub(crate) use {
+    class::{Outcome, Tag},
+    collector::{Collector, Setup},
+    counters::Counts,
+    gauges::Levels,
+    histogram::add,
+    interval::{Interval, TickEnd},
+    part::{Part, Timed},
+    recorder::{BackendId, Recorder, Times},
+    totals::Totals,
+};

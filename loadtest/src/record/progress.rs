@@ -2,48 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
-
-use super::{Accounts, Failure};
-
-/// Percentiles of one histogram. All zero when nothing was recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Latency {
-    /// How many requests it is about.
-    pub count: u64,
-    /// The mean, in nanoseconds.
-    pub mean: u64,
-    /// The median, in nanoseconds.
-    pub p50: u64,
-    /// 90 % took no longer, in nanoseconds.
-    pub p90: u64,
-    /// 99 % took no longer, in nanoseconds.
-    pub p99: u64,
-    /// 99.9 % took no longer, in nanoseconds.
-    pub p999: u64,
-    /// The longest, in nanoseconds.
-    pub max: u64,
-}
-
-impl Latency {
-    /// Reads the percentiles of a histogram of nanoseconds.
-    pub fn of(histogram: &Histogram<u64>) -> Self {
-        if histogram.is_empty() {
-            return Self::default();
-        }
-        let at = |quantile| histogram.value_at_quantile(quantile).min(histogram.max());
-        Self {
-            count: histogram.len(),
-            mean: histogram.mean() as u64,
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p999: at(0.999),
-            max: histogram.max(),
-        }
-    }
-}
+use super::{
+    counters::{Accounts, Counters},
+    failure::Failure,
+    latency::Latency,
+};
 
 /// One backend, seen from outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,9 +62,9 @@ pub struct Progress {
     pub backends: Vec<BackendProgress>,
     /// The plan so far.
     pub accounts: Accounts,
-    /// Requests that succeeded so far.
-    pub ok_total: u64,
-    /// Requests that failed so far.
+    /// What was counted so far.
+    pub total: Counters,
+    /// Requests that failed so far, of all kinds.
     pub failed_total: u64,
     /// Response times so far.
     pub response_total: Latency,

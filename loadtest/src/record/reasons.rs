@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Failure;
+use super::failure::Failure;
 
 /// Different reasons kept for each kind of failure; what comes later is counted together.
 const MAX_REASONS: usize = 8;

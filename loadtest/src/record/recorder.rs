@@ -1,10 +1,15 @@
 //! A worker's own record of the current tick. Nothing in it is shared.
 
-use std::{collections::HashMap, mem, sync::Arc, time::Duration};
+use std::{collections::HashMap, mem, sync::Arc};
 
-use hdrhistogram::Histogram;
-
-use super::{Class, Counts, Failure, Interval, Outcome, Tag, Timed, new_histogram, record};
+use super::{
+    class::{Class, Outcome, Tag},
+    counters::Counters,
+    failure::Failure,
+    histogram::record,
+    interval::{Interval, TickEnd},
+    part::{Part, Timed},
+};
 
 /// More backends than this in one run are counted together, so that memory stays bounded.
 const MAX_BACKENDS: usize = 200;
@@ -22,25 +27,14 @@ pub(crate) struct Times {
     pub(crate) done: u64,
 }
 
-/// The end of a tick, as its worker sees it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Moment {
-    pub(crate) index: u64,
-    pub(crate) at: Duration,
-    pub(crate) last: bool,
-    pub(crate) backlog: u64,
-    pub(crate) connections: u64,
-    pub(crate) cpu: Duration,
-}
-
 pub(crate) struct Recorder {
     worker: usize,
     warm_up: u64,
     late_after: u64,
-    counts: Counts,
+    /// The tick so far, but for what is kept below for speed.
+    part: Part,
     /// The stages' ends; requests sent are counted for each.
     stage_ends: Vec<u64>,
-    stages: Vec<u64>,
     /// Indexed by status less 100.
     statuses: Box<[u64; 900]>,
     failures: [u64; Failure::ALL.len()],
@@ -48,10 +42,7 @@ pub(crate) struct Recorder {
     by_name: HashMap<Arc<str>, BackendId>,
     /// Indexed by backend and class; made when first used.
     timed: Vec<Option<Box<Timed>>>,
-    send_lag: Histogram<u64>,
-    own_lag: Histogram<u64>,
-    connect: Histogram<u64>,
-    pub(crate) in_flight: u64,
+    in_flight: u64,
 }
 
 impl Recorder {
@@ -60,17 +51,13 @@ impl Recorder {
             worker,
             warm_up,
             late_after,
-            counts: Counts::default(),
-            stages: vec![0; stage_ends.len()],
+            part: empty(stage_ends.len()),
             stage_ends,
             statuses: Box::new([0; 900]),
             failures: [0; Failure::ALL.len()],
             backends: vec![Arc::from("-")],
             by_name: HashMap::new(),
             timed: (0..CLASSES).map(|_| None).collect(),
-            send_lag: new_histogram(),
-            own_lag: new_histogram(),
-            connect: new_histogram(),
             in_flight: 0,
         }
     }
@@ -103,53 +90,60 @@ impl Recorder {
         intended >= self.warm_up
     }
 
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// What is counted whenever it happens, in the warm-up too.
+    pub(crate) fn counters(&mut self) -> &mut Counters {
+        &mut self.part.counts.counters
+    }
+
     /// A request was taken up. `queued`: it had waited for a connection.
     pub(crate) fn started(&mut self, intended: u64, now: u64, queued: bool) {
         self.in_flight += 1;
-        if let Some(stage) = self
-            .stages
-            .get_mut(self.stage_ends.partition_point(|end| *end <= intended))
-        {
-            *stage += 1;
+        let counts = &mut self.part.counts;
+        let stage = self.stage_ends.partition_point(|end| *end <= intended);
+        if let Some(started) = counts.stages.get_mut(stage) {
+            *started += 1;
         }
-        if !self.is_counted(intended) {
-            self.counts.warm_up += 1;
+        if intended < self.warm_up {
+            counts.counters.warm_up += 1;
             return;
         }
         let lag = now.saturating_sub(intended);
-        let accounts = &mut self.counts.accounts;
-        accounts.scheduled += 1;
+        counts.accounts.scheduled += 1;
         if lag > self.late_after {
-            accounts.late += 1;
+            counts.accounts.late += 1;
         } else {
-            accounts.sent += 1;
+            counts.accounts.sent += 1;
         }
-        record(&mut self.send_lag, lag);
+        record(&mut self.part.waits.send_lag, lag);
         if queued {
-            self.counts.queued += 1;
+            counts.counters.queued += 1;
         } else {
-            record(&mut self.own_lag, lag);
+            record(&mut self.part.waits.generator_lag, lag);
         }
     }
 
     /// A request was left out by the catch-up policy.
     pub(crate) fn skipped(&mut self, intended: u64) {
         if self.is_counted(intended) {
-            self.counts.accounts.scheduled += 1;
-            self.counts.accounts.skipped += 1;
+            self.part.counts.accounts.scheduled += 1;
+            self.part.counts.accounts.skipped += 1;
         }
     }
 
     /// Requests were not sent because the run ended.
-    pub(crate) fn abandoned(&mut self, requests: u64) {
-        self.counts.accounts.scheduled += requests;
-        self.counts.accounts.abandoned += requests;
+    pub(crate) fn unsent(&mut self, requests: u64) {
+        self.part.counts.accounts.scheduled += requests;
+        self.part.counts.accounts.unsent += requests;
     }
 
     /// A request failed, and there is more to say than how.
     pub(crate) fn failed_because(&mut self, intended: u64, failure: Failure, reason: &str) {
         if self.is_counted(intended) {
-            self.counts.reasons.count(failure, reason, 1);
+            self.counters().reasons.count(failure, reason, 1);
         }
     }
 
@@ -167,7 +161,7 @@ impl Recorder {
             Outcome::Failed(failure) => Some(failure),
         };
         match failure {
-            None => self.counts.ok += 1,
+            None => self.counters().ok += 1,
             Some(failure) => self.failures[failure as usize] += 1,
         }
         let slot = usize::from(backend.0) * CLASSES + Class::of(outcome) as usize;
@@ -182,59 +176,48 @@ impl Recorder {
         );
     }
 
-    pub(crate) fn retried(&mut self) {
-        self.counts.retried += 1;
-    }
-
+    /// A connection was opened.
     pub(crate) fn connected(&mut self, took: u64) {
-        self.counts.connected += 1;
-        record(&mut self.connect, took);
-    }
-
-    pub(crate) fn received(&mut self, bytes: usize) {
-        self.counts.bytes_received += bytes as u64;
+        self.counters().connected += 1;
+        record(&mut self.part.waits.connect, took);
     }
 
     /// Takes out what was recorded since the last time.
-    pub(crate) fn flush(&mut self, moment: Moment) -> Interval {
-        let mut counts = mem::take(&mut self.counts);
-        counts.stages = self.stages.iter_mut().map(mem::take).collect();
+    pub(crate) fn flush(&mut self, end: TickEnd) -> Interval {
+        let mut part = mem::replace(&mut self.part, empty(self.stage_ends.len()));
+        let counters = &mut part.counts.counters;
         for (failure, count) in Failure::ALL.into_iter().zip(&mut self.failures) {
             if *count > 0 {
-                counts.failures.insert(failure, mem::take(count));
+                counters.failures.insert(failure, mem::take(count));
             }
         }
         for (status, count) in (100..).zip(self.statuses.iter_mut()) {
             if *count > 0 {
-                counts.statuses.insert(status, mem::take(count));
+                counters.statuses.insert(status, mem::take(count));
             }
         }
-        let mut timed = Vec::new();
         for (slot, entry) in self.timed.iter_mut().enumerate() {
             if let Some(histograms) = entry.take() {
                 let tag = Tag {
                     backend: Arc::clone(&self.backends[slot / CLASSES]),
                     class: Class::ALL[slot % CLASSES],
                 };
-                timed.push((tag, *histograms));
+                part.timed.insert(tag, *histograms);
             }
         }
         Interval {
             worker: self.worker,
-            index: moment.index,
-            at: moment.at,
-            last: moment.last,
-            counts,
-            timed,
-            send_lag: mem::replace(&mut self.send_lag, new_histogram()),
-            own_lag: mem::replace(&mut self.own_lag, new_histogram()),
-            connect: mem::replace(&mut self.connect, new_histogram()),
-            in_flight: self.in_flight,
-            backlog: moment.backlog,
-            connections: moment.connections,
-            cpu: moment.cpu,
+            end,
+            part,
         }
     }
+}
+
+/// A tick in which nothing has happened yet.
+fn empty(stages: usize) -> Part {
+    let mut part = Part::default();
+    part.counts.stages = vec![0; stages];
+    part
 }
 
 /// A name that can stand in a log's tag, a metric's label and a terminal.
@@ -257,7 +240,7 @@ fn clean(name: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BackendId, Moment, Recorder, Times};
+    use super::{BackendId, Recorder, TickEnd, Times};
     use crate::record::{Accounts, Class, Failure, Outcome};
 
     #[test]
@@ -267,7 +250,7 @@ mod tests {
         recorder.started(100, 105, false);
         recorder.started(100, 150, true);
         recorder.skipped(120);
-        recorder.abandoned(2);
+        recorder.unsent(2);
         let times = Times {
             intended: 100,
             sent: 105,
@@ -288,38 +271,40 @@ mod tests {
             Outcome::Failed(Failure::Timeout),
             BackendId::default(),
         );
-        let interval = recorder.flush(Moment::default());
+        let interval = recorder.flush(TickEnd::default());
+        let counts = &interval.part.counts;
         let accounts = Accounts {
             scheduled: 5,
             sent: 1,
             late: 1,
             skipped: 1,
-            abandoned: 2,
+            unsent: 2,
         };
         assert_eq!(
             (
-                interval.counts.accounts,
-                interval.counts.warm_up,
-                interval.in_flight
+                counts.accounts,
+                counts.counters.warm_up,
+                recorder.in_flight()
             ),
             (accounts, 1, 0)
         );
-        assert_eq!(interval.counts.stages, [1, 2]);
+        assert_eq!(counts.stages, [1, 2]);
         assert_eq!(
             (
-                interval.counts.ok,
-                interval.counts.failed(),
-                interval.counts.queued
+                counts.counters.ok,
+                counts.counters.failed(),
+                counts.counters.queued
             ),
             (1, 1, 1)
         );
         let tags: Vec<_> = interval
+            .part
             .timed
             .iter()
             .map(|(tag, timed)| (&*tag.backend, tag.class, timed.response.len()))
             .collect();
         assert_eq!(tags, [("-", Class::Timeout, 1), ("a__b", Class::Ok, 1)]);
-        assert!(recorder.flush(Moment::default()).timed.is_empty());
+        assert!(recorder.flush(TickEnd::default()).part.timed.is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, Latency};
+use super::{counters::add_each, failure::Failure, gauges::Gauges, latency::Latency};
 
 /// Points kept at most; joined to half as many when they are exceeded.
 const MAX_POINTS: usize = 1200;
@@ -28,13 +28,10 @@ pub struct Point {
     pub response: Latency,
     /// Service times, joined in the same way.
     pub service: Latency,
-    /// Requests that waited for their answer at its end.
-    pub in_flight: u64,
-    /// Requests that were overdue at its end.
-    pub backlog: u64,
-    /// Open connections at its end.
-    pub connections: u64,
-    /// Answers by backend.
+    /// What the run was doing at its end; after joining, with the largest backlog.
+    #[serde(flatten)]
+    pub gauges: Gauges,
+    /// Responses by backend.
     pub backends: BTreeMap<Arc<str>, u64>,
 }
 
@@ -44,31 +41,15 @@ impl Point {
         self.asked += next.asked;
         self.started += next.started;
         self.ok += next.ok;
-        for (failure, count) in &next.failures {
-            *self.failures.entry(*failure).or_default() += count;
-        }
-        self.response = worse(&self.response, &next.response);
-        self.service = worse(&self.service, &next.service);
-        self.in_flight = next.in_flight;
-        self.backlog = self.backlog.max(next.backlog);
-        self.connections = next.connections;
-        for (backend, count) in &next.backends {
-            *self.backends.entry(Arc::clone(backend)).or_default() += count;
-        }
-    }
-}
-
-fn worse(a: &Latency, b: &Latency) -> Latency {
-    let count = a.count + b.count;
-    let sum = u128::from(a.mean) * u128::from(a.count) + u128::from(b.mean) * u128::from(b.count);
-    Latency {
-        count,
-        mean: u64::try_from(sum / u128::from(count.max(1))).unwrap_or(u64::MAX),
-        p50: a.p50.max(b.p50),
-        p90: a.p90.max(b.p90),
-        p99: a.p99.max(b.p99),
-        p999: a.p999.max(b.p999),
-        max: a.max.max(b.max),
+        add_each(&mut self.failures, &next.failures);
+        self.response = self.response.worse(&next.response);
+        self.service = self.service.worse(&next.service);
+        let backlog = self.gauges.backlog.max(next.gauges.backlog);
+        self.gauges = Gauges {
+            backlog,
+            ..next.gauges
+        };
+        add_each(&mut self.backends, &next.backends);
     }
 }
 

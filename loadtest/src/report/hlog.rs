@@ -1,7 +1,7 @@
 //! The interval log of `HdrHistogram` (`.hlog`, format 1.3), one histogram per tick and tag, V2 with DEFLATE.
 //!
 //! Untagged lines hold the headline response time, for tools that draw one curve. Lines tagged
-//! `response/CLASS/BACKEND`, `service/CLASS/BACKEND`, `send_lag`, `own_lag` and `connect` hold everything, and comments
+//! `response/CLASS/BACKEND`, `service/CLASS/BACKEND`, `send_lag`, `generator_lag` and `connect` hold everything, and comments
 //! hold the counters, so that runs merge without loss.
 
 use std::{
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     plan::{Load, Plan},
-    record::{Counts, Levels, Observer, Part, Tick},
+    record::{Counts, Levels, Observer, Tick},
 };
 
 /// The comment with the run's settings.
@@ -122,23 +122,12 @@ impl IntervalLog {
             )
         };
         put("", &tick.headline.response)?;
-        let Part {
-            timed,
-            send_lag,
-            own_lag,
-            connect,
-            ..
-        } = tick.part;
-        for (tag, times) in timed {
+        for (tag, times) in &tick.part.timed {
             let name = format!("{}/{}", tag.class.name(), tag.backend);
             put(&format!("response/{name}"), &times.response)?;
             put(&format!("service/{name}"), &times.service)?;
         }
-        for (tag, histogram) in [
-            ("send_lag", send_lag),
-            ("own_lag", own_lag),
-            ("connect", connect),
-        ] {
+        for (tag, histogram) in tick.part.waits.named() {
             if !histogram.is_empty() {
                 put(tag, histogram)?;
             }
@@ -213,7 +202,7 @@ mod tests {
             Load::Open("2s@1".parse().expect("a profile")),
         );
         let (mut log, failure) = IntervalLog::new(&path, &plan);
-        let mut part = Part::new();
+        let mut part = Part::default();
         let mut timed = Timed::new();
         (1..=100).for_each(|millis| record(&mut timed.response, millis * 1_000_000));
         part.timed.insert(
@@ -223,7 +212,7 @@ mod tests {
             },
             timed,
         );
-        part.counts.ok = 100;
+        part.counts.counters.ok = 100;
         for second in 0..2 {
             log.tick(&Tick {
                 progress: &Progress::default(),

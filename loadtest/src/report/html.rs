@@ -109,7 +109,7 @@ fn spectrum(summary: &Summary) -> Chart {
     let lines = [
         ("response time", 0, &summary.histograms.response),
         ("service time", 2, &summary.histograms.service),
-        ("send lag", 1, &summary.histograms.send_lag),
+        ("send lag", 1, &summary.histograms.waits.send_lag),
     ];
     let lines = lines.into_iter().map(|(name, color, histogram)| {
         let values = histogram.iter_quantiles(5).map(|value| {
@@ -181,8 +181,10 @@ fn trouble(summary: &Summary) -> Chart {
         x: Scale::Seconds,
         y: Scale::Linear,
         lines: vec![
-            over_time(summary, "in flight", 0, |point| point.in_flight as f64),
-            over_time(summary, "overdue", 1, |point| point.backlog as f64),
+            over_time(summary, "in flight", 0, |point| {
+                point.gauges.in_flight as f64
+            }),
+            over_time(summary, "overdue", 1, |point| point.gauges.backlog as f64),
             over_time(summary, "failures per second", 3, |point| {
                 point.failures.values().sum::<u64>() as f64 / point.seconds
             }),

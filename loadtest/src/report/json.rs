@@ -63,12 +63,12 @@ mod tests {
     #[test]
     fn a_report_is_read_as_it_was_written() {
         let mut summary = Summary {
-            ok: 5,
             elapsed: 1.5,
             ..Summary::default()
         };
-        summary.failures.insert(Failure::Status4xx, 2);
-        summary.statuses.insert(404, 2);
+        summary.counters.ok = 5;
+        summary.counters.failures.insert(Failure::Status4xx, 2);
+        summary.counters.statuses.insert(404, 2);
         summary.backends.push(BackendSummary {
             name: "i-1".into(),
             answers: 7,
@@ -86,8 +86,8 @@ mod tests {
         let report = read_json(&text).expect("valid");
         assert!(report.passed);
         assert_eq!(
-            (report.run.failures, report.run.statuses),
-            (summary.failures, summary.statuses)
+            (&report.run.failures, &report.run.statuses),
+            (&summary.failures, &summary.statuses)
         );
         assert_eq!(report.run.backends, summary.backends);
         assert!(

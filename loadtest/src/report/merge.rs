@@ -73,13 +73,10 @@ pub fn merge(paths: &[impl AsRef<Path>]) -> Result<Summary, LogError> {
         let bucket = (start / width).round() as u64;
         let entry = buckets
             .entry(bucket)
-            .or_insert_with(|| (start, end, Levels::default(), Part::new()));
+            .or_insert_with(|| (start, end, Levels::default(), Part::default()));
         entry.0 = entry.0.min(start);
         entry.1 = entry.1.max(end);
-        entry.2.asked += tick.levels.asked;
-        entry.2.in_flight += tick.levels.in_flight;
-        entry.2.backlog += tick.levels.backlog;
-        entry.2.connections += tick.levels.connections;
+        entry.2 += tick.levels;
         entry.3.add(&part);
         summary.busiest_worker = summary.busiest_worker.max(tick.busiest_worker);
     }
@@ -141,7 +138,7 @@ fn read_line(line: &str, log: &mut Logged) -> Result<(), LineError> {
         log.plan = Some(serde_json::from_str(json)?);
     } else if let Some(json) = comment(TICK_COMMENT) {
         let tick: TickLine = serde_json::from_str(json)?;
-        let mut part = Part::new();
+        let mut part = Part::default();
         part.counts = tick.counts.clone();
         log.ticks.push((tick, part));
     } else if let Some(rest) = line.strip_prefix("Tag=") {
@@ -165,10 +162,11 @@ fn decode(encoded: &str) -> Result<Histogram<u64>, LineError> {
 
 fn put(part: &mut Part, tag: &str, histogram: &Histogram<u64>) -> Result<(), LineError> {
     let fields: Vec<&str> = tag.splitn(3, '/').collect();
+    if let Some(wait) = part.waits.by_name(tag) {
+        add(wait, histogram);
+        return Ok(());
+    }
     match fields[..] {
-        ["send_lag"] => add(&mut part.send_lag, histogram),
-        ["own_lag"] => add(&mut part.own_lag, histogram),
-        ["connect"] => add(&mut part.connect, histogram),
         [kind @ ("response" | "service"), class, backend] => {
             let class = Class::ALL.into_iter().find(|known| known.name() == class);
             let class =

@@ -77,8 +77,8 @@ fn write_accounts(out: &mut String, summary: &Summary) -> std::fmt::Result {
     let accounts = &summary.accounts;
     writeln!(
         out,
-        "scheduled {} = sent {} + late {} + skipped {} + abandoned {}",
-        accounts.scheduled, accounts.sent, accounts.late, accounts.skipped, accounts.abandoned,
+        "scheduled {} = sent {} + late {} + skipped {} + unsent {}",
+        accounts.scheduled, accounts.sent, accounts.late, accounts.skipped, accounts.unsent,
     )?;
     writeln!(
         out,
@@ -228,7 +228,9 @@ fn write_backends(out: &mut String, summary: &Summary) -> std::fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::table;
-    use crate::record::{Accounts, BackendSummary, Class, Failure, Latency, StageSummary, Summary};
+    use crate::record::{
+        Accounts, BackendSummary, Class, Counters, Failure, Latency, StageSummary, Summary,
+    };
 
     fn latency(count: u64) -> Latency {
         Latency {
@@ -241,7 +243,6 @@ mod tests {
 
     fn summary() -> Summary {
         let mut summary = Summary {
-            ok: 2_000_000,
             response: latency(3_000_000),
             accounts: Accounts {
                 scheduled: 3_000_000,
@@ -249,18 +250,24 @@ mod tests {
                 late: 100_000,
                 ..Accounts::default()
             },
-            statuses: [(200, 1_999_998), (302, 2), (503, 999_998)].into(),
-            failures: [(Failure::Status5xx, 999_998), (Failure::Protocol, 2)].into(),
+            counters: Counters {
+                ok: 2_000_000,
+                statuses: [(200, 1_999_998), (302, 2), (503, 999_998)].into(),
+                failures: [(Failure::Status5xx, 999_998), (Failure::Protocol, 2)].into(),
+                connected: 12_345,
+                bytes_received: 9_999_900_000,
+                ..Counters::default()
+            },
             classes: [(Class::Server, latency(999_998))].into(),
-            connected: 12_345,
             elapsed: 3_600.0,
             planned: 3_600.0,
-            bytes_received: 9_999_900_000,
             ..Summary::default()
         };
-        summary
-            .reasons
-            .count(Failure::Protocol, "the answer has more than 128 headers", 2);
+        summary.counters.reasons.count(
+            Failure::Protocol,
+            "the answer has more than 128 headers",
+            2,
+        );
         summary.stages = vec![
             StageSummary {
                 stage: "10m:50~400/2m".to_owned(),
@@ -301,11 +308,9 @@ mod tests {
         );
         let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}:\n{text}"));
         assert!(place("2  protocol: ") < place("2 × the answer has more than 128 headers"));
-        let well = Summary {
-            ok: 5,
-            statuses: [(200, 5)].into(),
-            ..Summary::default()
-        };
+        let mut well = Summary::default();
+        well.counters.ok = 5;
+        well.counters.statuses.insert(200, 5);
         assert!(table(&well, &[]).contains("status 200: 5\n"));
         assert!(table(&Summary::default(), &[]).contains("status none\n"));
     }

@@ -58,7 +58,7 @@ fn reports_are_written_merged_and_compared() {
         "response",
         "service",
         "send_lag",
-        "own_lag",
+        "generator_lag",
         "connect",
         "classes",
     ] {
@@ -291,7 +291,7 @@ fn what_failed_is_told_in_words() {
         ),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-            "chunk of the answer is malformed",
+            "chunk of the response is malformed",
         ),
         ("220 ready\r\n", "not HTTP/1"),
         ("\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{16}", "use https://"),

@@ -1,0 +1,31 @@
+//! One tick of a run, for those who watch it on the collector's thread.
+
+use std::time::{Duration, SystemTime};
+
+use super::{
+    gauges::Levels,
+    part::{Part, Timed},
+    progress::Progress,
+};
+
+/// Receives every tick's record, on the collector's thread.
+pub trait Observer: Send {
+    /// Called once for each tick, in order.
+    fn tick(&mut self, tick: &Tick<'_>);
+}
+
+/// One tick, added up over all workers.
+#[derive(Debug)]
+pub struct Tick<'a> {
+    /// The run at its end.
+    pub progress: &'a Progress,
+    /// When it started, since the run's start.
+    pub start: Duration,
+    /// How long it was.
+    pub length: Duration,
+    /// When the run started.
+    pub(crate) started_at: SystemTime,
+    pub(crate) part: &'a Part,
+    pub(crate) headline: &'a Timed,
+    pub(crate) levels: Levels,
+}
