@@ -239,10 +239,7 @@ impl Plan {
             return Err(PlanError::Range { what, range });
         }
         if !is_token(&self.backend_header) {
-            return Err(PlanError::Header {
-                name: self.backend_header.clone(),
-                why: "its name has characters that a header name cannot have",
-            });
+            return Err(PlanError::BackendHeader(self.backend_header.clone()));
         }
         Ok(())
     }
@@ -278,17 +275,11 @@ pub enum PlanError {
         /// What it may be.
         range: &'static str,
     },
-    /// A header cannot be sent.
-    #[error("the header {name:?} cannot be used: {why}")]
-    Header {
-        /// Its name.
-        name: String,
-        /// Why not.
-        why: &'static str,
-    },
-    /// A method cannot be sent.
-    #[error("{0:?} is not a method that can be sent")]
-    Method(String),
+    /// The header that names the backend cannot be one.
+    #[error(
+        "the header {0:?} cannot be used: its name has characters that a header name cannot have"
+    )]
+    BackendHeader(String),
 }
 
 #[cfg(test)]

@@ -1,6 +1,22 @@
 //! What is asked of the server: a method, headers, a body.
 
-use crate::{plan::PlanError, target::Target};
+use crate::target::Target;
+
+/// A request that cannot be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// A header cannot be sent.
+    #[error("the header {name:?} cannot be used: {why}")]
+    Header {
+        /// Its name.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A method cannot be sent.
+    #[error("{0:?} is not a method that can be sent")]
+    Method(String),
+}
 
 /// What is asked of the server, the same every time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +38,9 @@ impl Default for Request {
 
 impl Request {
     /// A request with this method and neither headers of its own nor a body.
-    pub fn new(method: &str) -> Result<Self, PlanError> {
+    pub fn new(method: &str) -> Result<Self, RequestError> {
         if !is_token(method) || method == "CONNECT" {
-            return Err(PlanError::Method(method.to_owned()));
+            return Err(RequestError::Method(method.to_owned()));
         }
         Ok(Self {
             method: method.to_owned(),
@@ -33,9 +49,9 @@ impl Request {
     }
 
     /// Adds a header; one of the same name as a default (`host`, `user-agent`, `accept`) replaces it.
-    pub fn header(mut self, name: &str, value: &str) -> Result<Self, PlanError> {
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, RequestError> {
         let refuse = |why| {
-            Err(PlanError::Header {
+            Err(RequestError::Header {
                 name: name.to_owned(),
                 why,
             })

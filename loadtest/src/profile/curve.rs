@@ -5,11 +5,11 @@
 
 use std::f64::consts::TAU;
 
-use super::{Shape, Stage};
+use super::stage::{Shape, Stage};
 
 /// Requests due as a function of time, and its inverse.
 #[derive(Clone, Debug)]
-pub struct Curve {
+pub(crate) struct Curve {
     pieces: Vec<Piece>,
     seconds: f64,
     requests: f64,
@@ -49,29 +49,18 @@ impl Curve {
     }
 
     /// The whole number of requests: the first is due at once, and none at the very end.
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         // A millionth of a request is rounding of the sums, not an arrival.
         (self.requests - 1e-6).ceil().max(0.0) as u64
     }
 
     /// Requests due before `seconds` from the start.
-    pub fn due(&self, seconds: f64) -> f64 {
+    pub(crate) fn due(&self, seconds: f64) -> f64 {
         let after = self.pieces.partition_point(|piece| piece.start <= seconds);
         let Some(piece) = after.checked_sub(1).and_then(|i| self.pieces.get(i)) else {
             return 0.0;
         };
         piece.before + piece.due((seconds - piece.start).min(piece.seconds))
-    }
-
-    /// The rate asked for at `seconds` from the start, in requests per second; zero before and after.
-    pub fn rate(&self, seconds: f64) -> f64 {
-        let after = self.pieces.partition_point(|piece| piece.start <= seconds);
-        match after.checked_sub(1).and_then(|i| self.pieces.get(i)) {
-            Some(piece) if seconds < piece.start + piece.seconds => {
-                piece.rate(seconds - piece.start)
-            }
-            _ => 0.0,
-        }
     }
 
     /// Seconds from the start at which the curve reaches `requests`; none when it never does. `hint` is the index of
@@ -88,17 +77,6 @@ impl Curve {
 }
 
 impl Piece {
-    fn rate(&self, t: f64) -> f64 {
-        match self.shape {
-            Shape::Hold { rate } => rate,
-            Shape::Ramp { from, to } => from + (to - from) * t / self.seconds,
-            Shape::Sine { low, high, period } => {
-                let (middle, half) = (f64::midpoint(low, high), (high - low) / 2.0);
-                middle - half * (TAU * t / period.as_secs_f64()).cos()
-            }
-        }
-    }
-
     fn due(&self, t: f64) -> f64 {
         match self.shape {
             Shape::Hold { rate } => rate * t,

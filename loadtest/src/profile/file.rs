@@ -4,7 +4,11 @@ use std::{fs, path::Path, time::Duration};
 
 use serde::Deserialize;
 
-use super::{Profile, Shape, Stage, parse::MAX_RATE};
+use super::{
+    parse::MAX_RATE,
+    stage::{Shape, Stage},
+    stages::Profile,
+};
 use crate::text::{ColumnError, LONGEST};
 
 /// A profile file that was refused.

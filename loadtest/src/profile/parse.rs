@@ -2,7 +2,10 @@
 
 use std::{str::FromStr, time::Duration};
 
-use super::{Profile, Shape, Stage};
+use super::{
+    stage::{Shape, Stage},
+    stages::Profile,
+};
 use crate::text::{ColumnError, parse_duration};
 
 /// Above this, intended times a few nanoseconds apart would mean nothing.

@@ -1,0 +1,53 @@
+//! A part of a profile, in which the rate moves in one way.
+
+use std::{fmt, time::Duration};
+
+use crate::text::show_duration;
+
+/// How the rate moves during a stage. Rates are requests per second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shape {
+    /// One rate throughout.
+    Hold {
+        /// The rate.
+        rate: f64,
+    },
+    /// A straight line from one rate to another.
+    Ramp {
+        /// The rate at the stage's start.
+        from: f64,
+        /// The rate at the stage's end.
+        to: f64,
+    },
+    /// A wave between two rates that starts at the low one.
+    Sine {
+        /// The lowest rate.
+        low: f64,
+        /// The highest rate.
+        high: f64,
+        /// The length of one wave.
+        period: Duration,
+    },
+}
+
+/// A part of a profile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stage {
+    /// How long it lasts.
+    pub duration: Duration,
+    /// How its rate moves.
+    pub shape: Shape,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let duration = show_duration(self.duration);
+        match self.shape {
+            Shape::Hold { rate } => write!(f, "{duration}@{rate}"),
+            Shape::Ramp { from, to } => write!(f, "{duration}:{from}..{to}"),
+            Shape::Sine { low, high, period } => {
+                write!(f, "{duration}:{low}~{high}/{}", show_duration(period))
+            }
+        }
+    }
+}
