@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/integration/support.rs"]
 mod support;
 
 use support::{Behaviour, Server, Stall};

@@ -4,11 +4,12 @@
 //! Requests arrive evenly. One that arrives `u` after a stall of length `S` begins waits `S - u`, so of all requests
 //! the part `(S / P) * (1 - x / S)` waits longer than `x`: the 90th percentile and all above it are known exactly.
 
+#[path = "integration/support.rs"]
 mod support;
 
 use std::time::Duration;
 
-use loadtest::{Load, Plan, Run, Summary};
+use loadtest::{Load, Plan, Summary};
 use support::{Behaviour, Server, Stall};
 use tokio::sync::Mutex;
 
@@ -36,12 +37,7 @@ async fn run(load: Load, connections: usize) -> Summary {
         (wait.as_nanos() % STALL.period.as_nanos()) as u64,
     ))
     .await;
-    Run::start(plan)
-        .await
-        .expect("started")
-        .wait()
-        .await
-        .expect("finished")
+    support::run(plan).await
 }
 
 /// The response time that the part `quantile` of the requests does not exceed, in seconds.

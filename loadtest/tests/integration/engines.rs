@@ -28,6 +28,8 @@ use tokio_rustls::{
     },
 };
 
+use crate::support::run;
+
 struct Hosted {
     address: SocketAddr,
     connections: Arc<AtomicU64>,
@@ -143,15 +145,6 @@ fn plan(url: &str, engine: Engine) -> Plan {
     (plan.threads, plan.connections, plan.spread) = (2, 4, 4);
     plan.tick = Duration::from_millis(200);
     plan
-}
-
-async fn run(plan: Plan) -> Summary {
-    Run::start(plan)
-        .await
-        .expect("started")
-        .wait()
-        .await
-        .expect("finished")
 }
 
 fn assert_whole(summary: &Summary) {

@@ -5,10 +5,8 @@ use std::{fs, io::Read as _};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::{
-    json, run, start_long_run, stderr, stdout,
-    support::{self, Behaviour, Server},
-};
+use super::{json, run, start_long_run, stderr, stdout};
+use crate::support::{self, Behaviour, Server};
 
 #[test]
 fn conditions_set_the_exit_code() {
@@ -104,7 +102,7 @@ fn a_run_in_which_nothing_was_answered_is_not_well() {
         table.contains("status none") && table.contains("refused"),
         "{table}"
     );
-    let merged = crate::loadtest(&["merge", log]);
+    let merged = super::loadtest(&["merge", log]);
     assert_eq!(merged.status.code(), Some(5), "{}", stdout(&merged));
 }
 

@@ -3,8 +3,6 @@
 mod arguments;
 mod endings;
 mod reports;
-#[path = "../support/mod.rs"]
-mod support;
 mod terminal;
 
 use std::{
@@ -13,8 +11,8 @@ use std::{
     process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
+use crate::support::{Behaviour, Server};
 use serde_json::Value;
-use support::{Behaviour, Server};
 
 fn loadtest(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_loadtest");

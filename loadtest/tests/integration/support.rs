@@ -12,6 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use loadtest::{Plan, Run, Summary};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -26,6 +27,16 @@ pub(crate) fn refusing_address() -> (TcpSocket, SocketAddr) {
         .expect("a free port");
     let address = socket.local_addr().expect("an address");
     (socket, address)
+}
+
+/// Carries a plan out.
+pub(crate) async fn run(plan: Plan) -> Summary {
+    Run::start(plan)
+        .await
+        .expect("started")
+        .wait()
+        .await
+        .expect("finished")
 }
 
 /// What the server does.

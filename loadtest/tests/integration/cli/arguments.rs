@@ -1,9 +1,7 @@
 //! Wrong arguments: refused before anything is sent, with exit code 2 and what to do.
 
-use crate::{
-    loadtest, run, stderr, stdout,
-    support::{Behaviour, Server},
-};
+use super::{loadtest, run, stderr, stdout};
+use crate::support::{Behaviour, Server};
 
 #[test]
 fn wrong_arguments_are_shown_with_their_column() {

@@ -1,11 +1,10 @@
 //! Runs against a real server on loopback: the plan is carried out, accounted for, and seen.
 
-mod support;
-
 use std::time::Duration;
 
 use loadtest::{Arrivals, CatchUp, Class, Failure, Load, Plan, Request, Run, RunError};
-use support::{Behaviour, Server};
+
+use crate::support::{self, Behaviour, Server, run};
 
 fn plan(server: &Server, profile: &str) -> Plan {
     let load = Load::Open(profile.parse().expect("a valid profile"));
@@ -15,15 +14,6 @@ fn plan(server: &Server, profile: &str) -> Plan {
     plan.probe = false;
     plan.drain = Duration::from_secs(10);
     plan
-}
-
-async fn run(plan: Plan) -> loadtest::Summary {
-    Run::start(plan)
-        .await
-        .expect("started")
-        .wait()
-        .await
-        .expect("finished")
 }
 
 fn is_balanced(summary: &loadtest::Summary) -> bool {

@@ -8,10 +8,8 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{
-    json, loadtest, run, stderr, stdout,
-    support::{self, Behaviour, Server},
-};
+use super::{json, loadtest, run, stderr, stdout};
+use crate::support::{self, Behaviour, Server};
 
 #[test]
 fn reports_are_written_merged_and_compared() {

@@ -13,10 +13,8 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-use crate::{
-    json,
-    support::{Behaviour, Server},
-};
+use super::json;
+use crate::support::{Behaviour, Server};
 
 /// The screen's own first and last words to a terminal: to the alternate screen, and back.
 const ENTER: &str = "\u{1b}[?1049h";
