@@ -1,9 +1,21 @@
-//! Live numbers for Prometheus (text format 0.0.4), served over a plain HTTP/1.1 of its own.
+//! Live numbers for Prometheus (text format 0.0.4).
 
-use std::{fmt::Write as _, io};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode, body::Incoming, header::CONTENT_TYPE, server::conn,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric, prometheus_text},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::{Registry, Unit},
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
@@ -12,158 +24,159 @@ use crate::record::{Latency, Progress};
 
 /// Answers `GET /metrics` until the task is dropped.
 pub async fn serve_metrics(listener: TcpListener, progress: watch::Receiver<Progress>) {
+    let mut registry = Registry::with_prefix("loadtest");
+    registry.register_collector(Box::new(Run(progress)));
+    let registry = Arc::new(registry);
     loop {
         // Out of files, or a client that is gone already: the next one may fare better, after a moment.
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(answer(stream, progress.clone()))),
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+            Ok((stream, _)) => drop(tokio::spawn(serve(stream, Arc::clone(&registry)))),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
 }
 
-async fn answer(mut stream: TcpStream, progress: watch::Receiver<Progress>) -> io::Result<()> {
-    let mut request = [0; 4096];
-    let mut length = 0;
-    while !request[..length]
-        .windows(4)
-        .any(|bytes| bytes == b"\r\n\r\n")
-    {
-        match stream.read(&mut request[length..]).await? {
-            0 => return Ok(()),
-            n => length += n,
-        }
-    }
-    let path_is = |path: &[u8]| request.starts_with(path);
-    let (status, body) = if path_is(b"GET /metrics ") || path_is(b"GET / ") {
-        ("200 OK", metrics(&progress.borrow()))
+/// Answers one request. A client that goes away is no failure.
+async fn serve(stream: TcpStream, registry: Arc<Registry>) {
+    let service = service_fn(|request| {
+        let response = respond(&request, &registry);
+        async { Ok::<_, Infallible>(response) }
+    });
+    let _ = conn::http1::Builder::new()
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+fn respond(request: &Request<Incoming>, registry: &Registry) -> Response<Full<Bytes>> {
+    let found = request.method() == Method::GET && matches!(request.uri().path(), "/metrics" | "/");
+    let mut text = String::new();
+    let status = if !found {
+        "GET /metrics\n".clone_into(&mut text);
+        StatusCode::NOT_FOUND
+    } else if prometheus_text::encode(&mut text, registry).is_err() {
+        StatusCode::INTERNAL_SERVER_ERROR
     } else {
-        ("404 Not Found", "GET /metrics\n".to_owned())
+        StatusCode::OK
     };
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all((head + &body).as_bytes()).await?;
-    stream.shutdown().await
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    let media_type = prometheus_text::CONTENT_TYPE;
+    let media_type = hyper::header::HeaderValue::from_static(media_type);
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    response
 }
 
-/// Writes the metrics of a run.
-pub(crate) fn metrics(progress: &Progress) -> String {
-    let mut out = String::new();
+/// The run as of its last tick.
+#[derive(Debug)]
+struct Run(watch::Receiver<Progress>);
+
+impl Collector for Run {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        // A copy: the receiver's lock must not be held while a tick is published.
+        let progress = self.0.borrow().clone();
+        encode_counters(&mut encoder, &progress)?;
+        encode_rates(&mut encoder, &progress)?;
+        encode_latencies(&mut encoder, &progress)?;
+        encode_levels(&mut encoder, &progress)?;
+        let help = "Responses of a backend in the last tick";
+        let gauge = MetricType::Gauge;
+        let mut family = encoder.encode_descriptor("backend_answers", help, None, gauge)?;
+        for backend in &progress.backends {
+            let labels = [("backend", &*backend.name)];
+            let value = ConstGauge::new(backend.answers as f64);
+            value.encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn encode_counters(encoder: &mut DescriptorEncoder<'_>, progress: &Progress) -> fmt::Result {
     let accounts = &progress.accounts;
-    family(
-        &mut out,
-        "loadtest_requests_total",
-        "counter",
-        "Requests by what became of the plan.",
-    );
-    for (fate, count) in [
+    let fates = [
         ("sent", accounts.sent),
         ("late", accounts.late),
         ("skipped", accounts.skipped),
         ("unsent", accounts.unsent),
-    ] {
-        // Writing to a String cannot fail, here and below.
-        let _ = writeln!(out, "loadtest_requests_total{{fate=\"{fate}\"}} {count}");
+    ];
+    let results = [("ok", progress.total.ok), ("failed", progress.failed_total)];
+    let families = [
+        (
+            "requests",
+            "Requests by what became of the plan",
+            "fate",
+            &fates[..],
+        ),
+        ("results", "Requests by how they ended", "result", &results),
+    ];
+    for (name, help, label, values) in families {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (value, count) in values {
+            ConstCounter::new(*count).encode(family.encode_family(&[(label, *value)])?)?;
+        }
     }
-    family(
-        &mut out,
-        "loadtest_results_total",
-        "counter",
-        "Requests by how they ended.",
-    );
-    let _ = writeln!(
-        out,
-        "loadtest_results_total{{result=\"ok\"}} {}",
-        progress.total.ok
-    );
-    let _ = writeln!(
-        out,
-        "loadtest_results_total{{result=\"failed\"}} {}",
-        progress.failed_total
-    );
-    write_gauges(&mut out, progress);
-    out
+    Ok(())
 }
 
-fn write_gauges(out: &mut String, progress: &Progress) {
-    family(
-        out,
-        "loadtest_rate",
-        "gauge",
-        "Requests per second in the last tick.",
-    );
+fn encode_rates(encoder: &mut DescriptorEncoder<'_>, progress: &Progress) -> fmt::Result {
+    let help = "Requests per second in the last tick";
+    let mut family = encoder.encode_descriptor("rate", help, None, MetricType::Gauge)?;
     for (kind, rate) in [
-        ("asked", progress.asked),
+        ("target", progress.asked),
         ("sent", progress.started),
         ("ok", progress.succeeded),
     ] {
-        let _ = writeln!(out, "loadtest_rate{{kind=\"{kind}\"}} {rate}");
+        ConstGauge::new(rate).encode(family.encode_family(&[("kind", kind)])?)?;
     }
+    Ok(())
+}
+
+fn encode_latencies(encoder: &mut DescriptorEncoder<'_>, progress: &Progress) -> fmt::Result {
     for (name, help, latency) in [
         (
-            "loadtest_response_seconds",
-            "Response time in the last tick, from the intended start.",
+            "response",
+            "Response time in the last tick, from the intended start",
             &progress.response,
         ),
         (
-            "loadtest_service_seconds",
-            "Service time in the last tick, from the first byte sent.",
+            "service",
+            "Service time in the last tick, from the first byte sent",
             &progress.service,
         ),
         (
-            "loadtest_send_lag_seconds",
-            "Intended to actual start in the last tick.",
+            "send_lag",
+            "Intended to actual start in the last tick",
             &progress.send_lag,
         ),
     ] {
-        family(out, name, "gauge", help);
+        let unit = Some(&Unit::Seconds);
+        let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
         for (quantile, nanos) in quantiles(latency) {
-            let _ = writeln!(
-                out,
-                "{name}{{quantile=\"{quantile}\"}} {}",
-                nanos as f64 / 1e9
-            );
+            let seconds = ConstGauge::new(nanos as f64 / 1e9);
+            seconds.encode(family.encode_family(&[("quantile", quantile)])?)?;
         }
     }
+    Ok(())
+}
+
+fn encode_levels(encoder: &mut DescriptorEncoder<'_>, progress: &Progress) -> fmt::Result {
     for (name, help, value) in [
         (
-            "loadtest_in_flight",
-            "Requests that wait for their answer.",
+            "in_flight",
+            "Requests that wait for their response",
             progress.in_flight,
         ),
         (
-            "loadtest_overdue",
-            "Requests that are due while every connection is busy.",
+            "overdue",
+            "Requests that are due while every connection is busy",
             progress.backlog,
         ),
-        (
-            "loadtest_connections",
-            "Open connections.",
-            progress.connections,
-        ),
+        ("connections", "Open connections", progress.connections),
     ] {
-        family(out, name, "gauge", help);
-        let _ = writeln!(out, "{name} {value}");
+        let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(gauge)?;
     }
-    family(
-        out,
-        "loadtest_backend_answers",
-        "gauge",
-        "Answers of a backend in the last tick.",
-    );
-    for backend in &progress.backends {
-        // Names were cleaned when they were recorded: no quotes, no backslashes.
-        let _ = writeln!(
-            out,
-            "loadtest_backend_answers{{backend=\"{}\"}} {}",
-            backend.name, backend.answers
-        );
-    }
-}
-
-fn family(out: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    Ok(())
 }
 
 fn quantiles(latency: &Latency) -> [(&'static str, u64); 5] {
@@ -185,7 +198,7 @@ mod tests {
     };
 
     use super::serve_metrics;
-    use crate::record::{Accounts, Progress};
+    use crate::record::{Accounts, Latency, Progress};
 
     #[tokio::test]
     async fn a_scrape_reads_the_last_tick() {
@@ -195,6 +208,12 @@ mod tests {
         };
         let (_sender, progress) = watch::channel(Progress {
             accounts,
+            asked: 50.0,
+            response: Latency {
+                p50: 1_500_000,
+                ..Latency::default()
+            },
+            in_flight: 3,
             ..Progress::default()
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -202,6 +221,14 @@ mod tests {
         tokio::spawn(serve_metrics(listener, progress));
         for (path, part) in [
             ("/metrics", "loadtest_requests_total{fate=\"sent\"} 41\n"),
+            ("/metrics", "# TYPE loadtest_requests_total counter\n"),
+            ("/metrics", "loadtest_rate{kind=\"target\"} 50.0\n"),
+            (
+                "/metrics",
+                "loadtest_response_seconds{quantile=\"0.5\"} 0.0015\n",
+            ),
+            ("/metrics", "loadtest_in_flight 3\n"),
+            ("/metrics", "content-type: text/plain; version=0.0.4"),
             ("/x", "404 Not Found"),
         ] {
             let mut stream = TcpStream::connect(address).await.expect("connected");
