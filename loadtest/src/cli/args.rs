@@ -36,6 +36,16 @@ pub(crate) enum Command {
         /// The run to compare
         b: PathBuf,
     },
+    /// Print a completion script, for a shell to source
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages (loadtest.1 and those of the subcommands) to a folder
+    Man {
+        /// The folder, which is made if it does not exist
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

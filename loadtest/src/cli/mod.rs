@@ -7,6 +7,7 @@ mod help;
 mod history;
 mod interrupts;
 mod outputs;
+mod packaging;
 mod panels;
 mod plain;
 mod plan;
@@ -53,6 +54,11 @@ fn execute(args: Args) -> Result<Ending, Failed> {
                 .context("cannot write to standard output")?;
             Ok(Ending::Well)
         }
+        Some(Command::Completions { shell }) => {
+            packaging::print_completions(shell)?;
+            Ok(Ending::Well)
+        }
+        Some(Command::Man { dir }) => packaging::write_manual(&dir).map(|()| Ending::Well),
     }
 }
 

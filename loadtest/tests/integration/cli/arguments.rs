@@ -208,6 +208,14 @@ const WRONG: &[(&[&str], &str)] = &[
         &["compare", "/etc/hostname", "/etc/hostname"],
         "not a report written with --json",
     ),
+    (&["completions"], "required"),
+    (&["completions", "tcsh"], "invalid value 'tcsh'"),
+    (&["completions", "bash", "URL"], "unexpected argument"),
+    (&["man"], "required"),
+    (
+        &["man", "/dev/null/man1"],
+        "cannot write manual pages to /dev/null/man1",
+    ),
 ];
 
 #[test]
@@ -248,6 +256,19 @@ fn a_cause_is_said_once() {
         assert_eq!(said.matches("No such file").count(), 1, "{said}");
         assert_eq!(said.matches("/nowhere/").count(), 1, "{said}");
     }
+}
+
+#[test]
+fn completions_and_manual_pages_are_printed_and_written() {
+    let output = loadtest(&["completions", "bash"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("complete -F _loadtest"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("man1");
+    let output = loadtest(&["man", path.to_str().expect("UTF-8")]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let page = std::fs::read_to_string(path.join("loadtest.1")).expect("written");
+    assert!(page.contains(".TH loadtest 1"), "{page:.200}");
 }
 
 #[test]
