@@ -52,7 +52,7 @@ def install(_):
 
 
 def wait_for_calm(limit):
-    """Waits until this machine does little else for a moment, at most so many seconds."""
+    """Waits until this machine does little else for a moment, for at most this many seconds."""
     deadline = time.time() + limit
     while time.time() < deadline:
         before = [int(number) for number in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
@@ -169,7 +169,7 @@ def loadtest(url, connections, duration, rate=None, profile=None, more=(), **_):
     result["delivered"] = started / report["scheduled"] if report["scheduled"] else 1.0
     for name in ["p50", "p90", "p99", "p999"]:
         result[name] = report["response"][name] / 1e9
-        result["lag_" + name] = report["own_lag"][name] / 1e9
+        result["lag_" + name] = report["generator_lag"][name] / 1e9
     result["stages"] = report["stages"]
     return result
 
@@ -303,7 +303,7 @@ def open_loop(options):
         print("\na profile of stages, delivered:")
         for stage in result["stages"]:
             part = stage["started"] / stage["asked"] if stage["asked"] else 1.0
-            print(f"  {stage['stage']:<20}{stage['asked']:>8} asked{stage['started']:>8} sent{part:>10.3%}")
+            print(f"  {stage['stage']:<20}{stage['asked']:>8} target{stage['started']:>8} sent{part:>10.3%}")
 
 
 def stall(options):
@@ -333,7 +333,7 @@ def memory(options):
             for duration in (3, 12):
                 result = loadtest(server.url, connections, duration, rate=rate)
                 sizes.append(result["rss"])
-                print(f"loadtest, {name}: {duration:>3} s, {result['requests']:>8} answers, {result['rss']:.1f} MB")
+                print(f"loadtest, {name}: {duration:>3} s, {result['requests']:>8} responses, {result['rss']:.1f} MB")
             print(f"  growth {(sizes[1] / sizes[0] - 1):+.1%}")
 
 

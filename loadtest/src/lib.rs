@@ -17,6 +17,11 @@
 //! Requests start at times computed from the profile, and latency counts from those times: a server that stalls makes
 //! the requests late that were due during the stall, and they say so.
 
+#![allow(
+    missing_docs,
+    reason = "a name that says it all needs no sentence; units, errors and reasons are written"
+)]
+
 mod engine;
 mod http1;
 mod metrics;

@@ -25,7 +25,7 @@ use crate::record::{Latency, Progress};
 /// Answers `GET /metrics` until the task is dropped.
 pub async fn serve_metrics(listener: TcpListener, progress: watch::Receiver<Progress>) {
     let mut registry = Registry::with_prefix("loadtest");
-    registry.register_collector(Box::new(Run(progress)));
+    registry.register_collector(Box::new(LastTick(progress)));
     let registry = Arc::new(registry);
     loop {
         // Out of files, or a client that is gone already: the next one may fare better, after a moment.
@@ -69,9 +69,9 @@ fn respond(request: &Request<Incoming>, registry: &Registry) -> Response<Full<By
 
 /// The run as of its last tick.
 #[derive(Debug)]
-struct Run(watch::Receiver<Progress>);
+struct LastTick(watch::Receiver<Progress>);
 
-impl Collector for Run {
+impl Collector for LastTick {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         // A copy: the receiver's lock must not be held while a tick is published.
         let progress = self.0.borrow().clone();

@@ -9,12 +9,11 @@ use crate::{
     text::LONGEST,
 };
 
-/// How requests are started.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Load {
-    /// Open loop: at the profile's times, whatever the answers do. Latency counts from the intended start.
+    /// Open loop: at the profile's times, whatever the responses do. Latency counts from the intended start.
     Open(Profile),
-    /// Closed loop: each connection sends as soon as it has its answer, for this long. The highest throughput, but
+    /// Closed loop: each connection sends as soon as it has its response, for this long. The highest throughput, but
     /// blind to what users would have waited for while the server stalled ("coordinated omission").
     Closed(Duration),
 }
@@ -29,16 +28,12 @@ impl Load {
     }
 }
 
-/// The gaps between arrivals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrivals {
     /// Evenly along the profile's curve.
     Even,
     /// A Poisson process with the profile's rate, as independent users make; the same for the same seed.
-    Poisson {
-        /// Chooses the gaps.
-        seed: u64,
-    },
+    Poisson { seed: u64 },
 }
 
 /// What happens to requests that are overdue because every connection was busy.
@@ -50,12 +45,12 @@ pub enum CatchUp {
     SkipAfter(Duration),
 }
 
-/// The client that carries the requests.
+/// The HTTP client that sends the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// The own HTTP/1.1 codec: the fastest.
+    /// The built-in HTTP/1.1 codec: the fastest.
     Http1,
-    /// hyper with HTTP/1.1: slower, an independent check of the own codec.
+    /// hyper with HTTP/1.1: slower, an independent check of the built-in codec.
     Hyper,
     /// hyper with HTTP/2, by prior knowledge on `http://` and by ALPN on `https://`.
     Http2 {
@@ -79,7 +74,6 @@ impl Engine {
 pub struct Tls {
     /// Trust the certificates in this PEM file, and no others.
     pub ca_file: Option<PathBuf>,
-    /// Accept any certificate.
     pub insecure: bool,
 }
 
@@ -87,13 +81,9 @@ pub struct Tls {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Plan {
-    /// Where to.
     pub target: Target,
-    /// What is asked.
     pub request: Request,
-    /// When requests are started.
     pub load: Load,
-    /// The gaps between them.
     pub arrivals: Arrivals,
     /// What happens after a stall.
     pub catch_up: CatchUp,
@@ -115,7 +105,7 @@ pub struct Plan {
     pub connection_max_requests: Option<u64>,
     /// A connection that is not open after this is a failure.
     pub connect_timeout: Duration,
-    /// A request without a complete answer after this, counted from when the client took it up, is a failure.
+    /// A request without a complete response after this, counted from when the client took it up, is a failure.
     pub timeout: Duration,
     /// After the profile's end, requests that wait for a connection are still sent for this long, and then count as not sent.
     pub drain: Duration,
@@ -127,11 +117,11 @@ pub struct Plan {
     pub dns_refresh: Duration,
     /// How often [`Progress`](crate::Progress) is given; at least 50 ms.
     pub tick: Duration,
-    /// The answer's header that names the backend.
+    /// The response's header that names the backend.
     pub backend_header: String,
     /// How a server's certificate is judged.
     pub tls: Tls,
-    /// The client that carries the requests.
+    /// The HTTP client that sends the requests.
     pub engine: Engine,
     /// Connect once before the start, so that a target that is down is an error and not a report full of them.
     pub probe: bool,
@@ -232,7 +222,7 @@ impl Plan {
             (
                 streams.saturating_mul(self.connections) <= 1_000_000,
                 "streams",
-                "at most 1000000 in all connections together",
+                "at most 1000000 over all connections",
             ),
         ];
         if let Some((_, what, range)) = ranges.into_iter().find(|(fits, ..)| !fits) {
@@ -270,9 +260,7 @@ pub enum PlanError {
     /// A number is out of its range.
     #[error("{what} must be {range}")]
     Range {
-        /// The field of [`Plan`].
         what: &'static str,
-        /// What it may be.
         range: &'static str,
     },
     /// The header that names the backend cannot be one.

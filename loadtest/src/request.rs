@@ -1,4 +1,4 @@
-//! What is asked of the server: a method, headers, a body.
+//! What is sent to the server: a method, headers, a body.
 
 use crate::target::Target;
 
@@ -7,18 +7,13 @@ use crate::target::Target;
 pub enum RequestError {
     /// A header cannot be sent.
     #[error("the header {name:?} cannot be used: {why}")]
-    Header {
-        /// Its name.
-        name: String,
-        /// Why not.
-        why: &'static str,
-    },
+    Header { name: String, why: &'static str },
     /// A method cannot be sent.
     #[error("{0:?} is not a method that can be sent")]
     Method(String),
 }
 
-/// What is asked of the server, the same every time.
+/// What is sent to the server, the same every time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     method: String,
@@ -77,7 +72,6 @@ impl Request {
         Ok(self)
     }
 
-    /// Sets the body.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();

@@ -28,7 +28,6 @@ impl Target {
         &self.host
     }
 
-    /// The TCP port.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -112,7 +111,7 @@ impl FromStr for Target {
         if let Some(at) = text[end..].find(|c| !is_sent(c)) {
             return fail(
                 end + at,
-                "this character cannot stand here; percent-encode it",
+                "character not allowed in a URL; percent-encode it",
             );
         }
         let path = match &text[end..] {
@@ -173,8 +172,8 @@ fn host(text: &str, start: usize, end: usize) -> Result<String, ColumnError> {
         }
         Ok(Host::Ipv4(ip)) => Ok(ip.to_string()),
         Ok(Host::Ipv6(ip)) => Ok(ip.to_string()),
-        Err(_) if given.starts_with('[') => fail(start + 1, "this is not an IPv6 address"),
-        Err(error) => fail(start, &format!("this is not a host: {error}")),
+        Err(_) if given.starts_with('[') => fail(start + 1, "invalid IPv6 address"),
+        Err(error) => fail(start, &format!("invalid host: {error}")),
     }
 }
 
@@ -238,10 +237,10 @@ mod tests {
             ("ftp://x", 1, "http or https"),
             ("é", 1, "starts with http"),
             ("http:/h", 1, "starts with http"),
-            ("http://h<x/", 8, "not a host"),
+            ("http://h<x/", 8, "invalid host"),
             ("http://h\"x/", 8, "host name has"),
-            ("http://xn--ü/", 8, "not a host"),
-            ("http://1.2.3.400/", 8, "not a host"),
+            ("http://xn--ü/", 8, "invalid host"),
+            ("http://1.2.3.400/", 8, "invalid host"),
             ("http://h/<x>", 10, "percent-encode"),
             ("http://h/?é", 11, "percent-encode"),
             ("http://", 8, "host is missing"),
@@ -251,7 +250,7 @@ mod tests {
             ("http://u:p@h/", 11, "credentials"),
             ("http://h/#x", 10, "fragment"),
             ("http://[::1", 8, "no ']'"),
-            ("http://[zz]/", 9, "not an IPv6"),
+            ("http://[zz]/", 9, "invalid IPv6"),
         ] {
             let error = text.parse::<Target>().expect_err(text);
             assert_eq!(error.column(), column, "{text}: {error}");

@@ -114,7 +114,7 @@ METRIC>LIMIT or METRIC<LIMIT, where METRIC is
   errors, delivered                  a part of the requests (limit: 0.1%)
   rate                               requests per second that were sent (limit: 950)";
 
-    /// Judges a run. Without a single answer a latency is not measured, and the condition counts as failed.
+    /// Judges a run. Without a single response a latency is not measured, and the condition counts as failed.
     pub fn judge(&self, summary: &Summary) -> Verdict {
         let value = self.metric.value(summary);
         let unit = self.metric.unit();
@@ -126,7 +126,7 @@ METRIC>LIMIT or METRIC<LIMIT, where METRIC is
                 value < self.limit
             };
         let measured = match unit {
-            _ if nothing => "no answer".to_owned(),
+            _ if nothing => "no response".to_owned(),
             Unit::Nanos => show_nanos(value as u64),
             Unit::Fraction => format!("{:.3}%", value * 100.0),
             Unit::PerSecond => format!("{value:.1}/s"),
@@ -247,7 +247,7 @@ mod tests {
             .parse::<Threshold>()
             .expect("valid")
             .judge(&Summary::default());
-        assert!(silent.failed, "no answer at all is not a good percentile");
+        assert!(silent.failed, "no response at all is not a good percentile");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{
 
 /// Sends HTTP requests at the times that you ask for, and says honestly how long users would have waited.
 ///
-/// Open loop: requests start when they are due, whatever the answers do, and latency counts from that moment. A server
+/// Open loop: requests start when they are due, whatever the responses do, and latency counts from that moment. A server
 /// that stalls is seen as its users see it.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -70,7 +70,7 @@ pub(crate) enum ArrivalsArg {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EngineArg {
-    /// The own HTTP/1.1 client, the fastest
+    /// The built-in HTTP/1.1 client, the fastest
     Http1,
     /// hyper, as a cross-check
     Hyper,
@@ -82,20 +82,20 @@ pub(crate) enum EngineArg {
     reason = "each is a switch of the command line"
 )]
 pub(crate) struct RunArgs {
-    /// What to ask, such as http://127.0.0.1:8080/path
+    /// Target URL, such as http://127.0.0.1:8080/path
     #[arg(required = true, value_parser = column::<Target>)]
     pub(crate) url: Option<Target>,
 
     /// Requests per second
     #[arg(short, long, help_heading = "Load", conflicts_with_all = ["profile", "profile_file"])]
     pub(crate) rate: Option<String>,
-    /// How long requests are started for, such as 30s or 2m
+    /// How long to start requests, such as 30s or 2m
     #[arg(short, long, value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub(crate) duration: Option<Duration>,
     /// The rate over time, such as '10s@50, 60s:50..400, 30s@400' (see the end of --help)
     #[arg(short, long, value_parser = column::<Profile>, help_heading = "Load", long_help = PROFILE_HELP)]
     pub(crate) profile: Option<Profile>,
-    /// The profile from a .toml file (stages = ["10s@50", …]) or a .csv trace of seconds,rate
+    /// Read the profile from a .toml file (stages = ["10s@50", …]) or a .csv trace of seconds,rate
     #[arg(
         long,
         value_name = "FILE",
@@ -103,29 +103,29 @@ pub(crate) struct RunArgs {
         conflicts_with = "profile"
     )]
     pub(crate) profile_file: Option<PathBuf>,
-    /// Closed loop: every connection sends as soon as it has its answer, for --duration
+    /// Closed loop: every connection sends as soon as it has its response, for --duration
     ///
     /// This finds the highest throughput. It cannot see what users wait for: while the server stalls, a closed loop
     /// stops asking, so that the stall counts once per connection instead of once per user.
     #[arg(long, help_heading = "Load", conflicts_with_all = ["rate", "profile", "profile_file", "arrivals", "seed", "skip_after"])]
     pub(crate) closed: bool,
-    /// The gaps between requests
+    /// Spacing of requests
     #[arg(long, value_enum, default_value = "even", help_heading = "Load")]
     pub(crate) arrivals: ArrivalsArg,
-    /// Chooses the gaps of poisson arrivals
+    /// Seed of poisson arrivals
     #[arg(long, default_value_t = 1, help_heading = "Load")]
     pub(crate) seed: u64,
     /// Skip requests that are overdue by more than this, instead of sending them in a burst after a stall
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub(crate) skip_after: Option<Duration>,
-    /// Send requests for so long before counting any
+    /// Send requests for this long before counting any
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s", help_heading = "Load")]
     pub(crate) warm_up: Duration,
 
-    /// The method
+    /// Request method
     #[arg(short, long, default_value = "GET", help_heading = "Request")]
     pub(crate) method: String,
-    /// A header; may be repeated
+    /// Request header; may be repeated
     #[arg(
         short = 'H',
         long,
@@ -133,10 +133,10 @@ pub(crate) struct RunArgs {
         help_heading = "Request"
     )]
     pub(crate) header: Vec<String>,
-    /// The body
+    /// Request body
     #[arg(short, long, help_heading = "Request")]
     pub(crate) body: Option<String>,
-    /// The body, from a file
+    /// Read the request body from a file
     #[arg(
         long,
         value_name = "FILE",
@@ -147,7 +147,7 @@ pub(crate) struct RunArgs {
     /// Request timeout, from when the request is taken up
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Request")]
     pub(crate) timeout: Duration,
-    /// The answer's header that names the backend
+    /// Response header that names the backend
     #[arg(
         long,
         value_name = "NAME",
@@ -156,7 +156,7 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) backend_header: String,
 
-    /// The most connections at once
+    /// Most connections open at once
     #[arg(short, long, default_value_t = 256, help_heading = "Connections")]
     pub(crate) connections: usize,
     /// Connections kept in rotation from the start, for a load balancer to spread
@@ -173,16 +173,16 @@ pub(crate) struct RunArgs {
         help_heading = "Connections"
     )]
     pub(crate) connection_age_jitter: f64,
-    /// Replace a connection after so many requests
+    /// Replace a connection after this many requests
     #[arg(long, value_name = "COUNT", help_heading = "Connections")]
     pub(crate) connection_max_requests: Option<u64>,
-    /// Give a connection up that is not open after this
+    /// Connection timeout
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s", help_heading = "Connections")]
     pub(crate) connect_timeout: Duration,
-    /// Resolve the host name again so often; all its addresses are used in turn
+    /// Resolve the host name again at this interval; all its addresses are used in turn
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Connections")]
     pub(crate) dns_refresh: Duration,
-    /// The client that carries HTTP/1.1
+    /// The HTTP/1.1 client
     #[arg(
         long,
         value_enum,
@@ -190,10 +190,10 @@ pub(crate) struct RunArgs {
         help_heading = "Connections"
     )]
     pub(crate) engine: EngineArg,
-    /// HTTP/2, by prior knowledge on http:// and by ALPN on https://
+    /// Use HTTP/2, by prior knowledge on http:// and by ALPN on https://
     #[arg(long, help_heading = "Connections", conflicts_with = "engine")]
     pub(crate) http2: bool,
-    /// Requests at once on one HTTP/2 connection
+    /// Concurrent streams per HTTP/2 connection
     #[arg(
         long,
         default_value_t = 32,
@@ -213,10 +213,10 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) insecure: bool,
 
-    /// Threads; one for each core, up to 4, if not given
+    /// Threads; by default one per core, at most 4
     #[arg(short, long, help_heading = "Running")]
     pub(crate) threads: Option<usize>,
-    /// Start though the target cannot be reached now
+    /// Start even if the target cannot be reached
     #[arg(long, help_heading = "Running")]
     pub(crate) no_probe: bool,
     /// How long overdue requests are still sent after the end; the rest counts as not sent
@@ -240,10 +240,10 @@ pub(crate) struct RunArgs {
     /// Serve live metrics for Prometheus at this address, such as 127.0.0.1:9191 (a port alone means loopback)
     #[arg(long, value_name = "ADDRESS", value_parser = address, help_heading = "Reports")]
     pub(crate) prometheus: Option<SocketAddr>,
-    /// Lines instead of the live screen, also on a terminal (TERM=dumb does the same)
+    /// Print lines instead of the live screen, also on a terminal (TERM=dumb does the same)
     #[arg(long, help_heading = "Reports")]
     pub(crate) plain: bool,
-    /// Nothing while it runs
+    /// Show nothing while it runs
     #[arg(short, long, help_heading = "Reports", conflicts_with = "plain")]
     pub(crate) quiet: bool,
 }

@@ -10,7 +10,6 @@ use loadtest::{RunError, Summary, Verdict};
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// All is well.
     Well = 0,
     /// A condition of `--fail-if` holds.
     ConditionHolds = 1,

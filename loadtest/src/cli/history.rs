@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use loadtest::Progress;
 
-/// Ticks that are drawn.
 const KEPT: usize = 240;
 
 /// One drawn tick: seconds since the start, and values.
@@ -14,13 +13,12 @@ pub(crate) struct Drawn {
     pub(crate) asked: f64,
     pub(crate) started: f64,
     pub(crate) succeeded: f64,
-    /// Milliseconds; none when nothing was answered.
+    /// Milliseconds; none when nothing was received.
     pub(crate) p50: Option<f64>,
     pub(crate) p90: Option<f64>,
     pub(crate) p99: Option<f64>,
 }
 
-/// The last ticks.
 #[derive(Debug, Default)]
 pub(crate) struct History(VecDeque<Drawn>);
 

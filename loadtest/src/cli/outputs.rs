@@ -17,7 +17,7 @@ use super::{
 /// The report files that were asked for.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Outputs {
-    /// Write the report as JSON (schema loadtest.report/1) to this file; - for standard output instead of the table
+    /// Write the report as JSON (schema loadtest.report/2) to this file; - for standard output instead of the table
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) json: Option<PathBuf>,
     /// Write a page with plots to this file

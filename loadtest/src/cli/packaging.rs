@@ -13,7 +13,6 @@ use super::{
 
 const NAME: &str = "loadtest";
 
-/// Prints a completion script.
 pub(super) fn print_completions(shell: Shell) -> anyhow::Result<()> {
     print(&completions(shell)?).context("cannot write to standard output")
 }

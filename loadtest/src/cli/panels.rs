@@ -12,10 +12,9 @@ use ratatui::{
 
 use super::history::History;
 
-/// A backend that is silent for so many ticks has left.
+/// A backend silent for this many ticks has left.
 const SILENT_TICKS: u32 = 3;
 
-/// Draws everything.
 pub(super) fn draw(
     frame: &mut Frame<'_>,
     title: &str,
@@ -108,13 +107,13 @@ fn draw_latency(frame: &mut Frame<'_>, area: Rect, history: &History) {
     draw_chart(frame, area, title, &curves, history.span());
 }
 
-type Curve<'a> = (&'static str, Color, &'a Vec<(f64, f64)>);
+type Plotted<'a> = (&'static str, Color, &'a Vec<(f64, f64)>);
 
 fn draw_chart(
     frame: &mut Frame<'_>,
     area: Rect,
     title: String,
-    curves: &[Curve<'_>],
+    curves: &[Plotted<'_>],
     span: [f64; 2],
 ) {
     let high = curves
@@ -181,7 +180,7 @@ fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
         Line::from(failures).style(Style::new().fg(color)),
     ];
 
-    let block = Block::bordered().title(" last tick, and total ");
+    let block = Block::bordered().title(format!(" {}, total ", last(progress)));
     let [table_area, text_area] =
         Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(block.inner(area));
     frame.render_widget(block, area);
@@ -204,6 +203,16 @@ fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
     frame.render_widget(Paragraph::new(lines), text_area);
 }
 
+/// Names the time that the numbers are about.
+fn last(progress: &Progress) -> String {
+    let length = progress.tick_length;
+    if length.is_zero() || (0.95..1.05).contains(&length.as_secs_f64()) {
+        "last second".to_owned()
+    } else {
+        format!("last {}", show_nanos(length.as_nanos() as u64))
+    }
+}
+
 fn draw_backends(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
     let silent = |backend: &BackendProgress| {
         progress.elapsed.saturating_sub(backend.last_seen) > progress.tick_length * SILENT_TICKS
@@ -213,7 +222,7 @@ fn draw_backends(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
         .iter()
         .filter(|backend| !silent(backend))
         .count();
-    // Those that answer first, then the ones that left, the last to leave first.
+    // Those that respond first, then the ones that left, the last to leave first.
     let mut backends: Vec<&BackendProgress> = progress.backends.iter().collect();
     backends.sort_by_key(|backend| {
         (
@@ -242,11 +251,11 @@ fn draw_backends(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
         ];
         Row::new(cells).style(Style::new().fg(color))
     });
-    let header = Row::new(["backend", "answers", "p99", ""])
+    let header = Row::new(["backend", "responses", "p99", ""])
         .style(Style::new().add_modifier(Modifier::BOLD));
     let widths = [
         Constraint::Min(10),
-        Constraint::Length(8),
+        Constraint::Length(9),
         Constraint::Length(8),
         Constraint::Length(10),
     ];
@@ -332,6 +341,7 @@ mod tests {
         (progress.total.ok, progress.connections) = (193, 256);
         let shown = screen(&progress, 80, 24);
         for part in [
+            " last second, total ",
             "response 1.50ms",
             "send lag",
             "total",

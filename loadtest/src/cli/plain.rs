@@ -23,7 +23,7 @@ pub(crate) async fn show(plan: &Plan, mut progress: watch::Receiver<Progress>) {
         }
         for backend in tick.backends.iter().skip(known) {
             if &*backend.name != "-" {
-                say(&format!("{:>7}  backend {} answers", "", backend.name));
+                say(&format!("{:>7}  backend {} responding", "", backend.name));
             }
         }
         known = tick.backends.len().max(known);

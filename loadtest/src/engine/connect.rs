@@ -58,17 +58,14 @@ impl Connector {
         let addresses = Arc::clone(&self.addresses.borrow());
         let first = self.next.get();
         self.next.set(first.wrapping_add(1));
-        let mut last = ConnectError::new(Failure::Dns, "there is no address");
+        let mut last = ConnectError::new(Failure::Dns, "the name has no address");
         for offset in 0..addresses.len() {
             let address = addresses[first.wrapping_add(offset) % addresses.len()];
             match tokio::time::timeout(self.timeout, self.open_at(address)).await {
                 Ok(Ok(stream)) => return Ok((stream, address)),
                 Ok(Err(error)) => last = error,
                 Err(_) => {
-                    last = ConnectError::new(
-                        Failure::ConnectTimeout,
-                        "no connection within the connect timeout",
-                    );
+                    last = ConnectError::new(Failure::ConnectTimeout, "connect timed out");
                 }
             }
             if matches!(last.failure, Failure::LocalPorts | Failure::OpenFiles) {
@@ -85,7 +82,7 @@ impl Connector {
             return Ok(Stream::Plain(tcp));
         };
         let refused = |reason: &str| {
-            ConnectError::new(Failure::Tls, &format!("the TLS handshake failed: {reason}"))
+            ConnectError::new(Failure::Tls, &format!("TLS handshake failed: {reason}"))
         };
         let connected = tls.connector.connect(tls.name.clone(), tcp).await;
         let stream = connected
@@ -120,7 +117,7 @@ impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
         let failure = Failure::of_connect(&error);
         let reason = match failure {
-            Failure::Refused => "the connection was refused. Is it running?".to_owned(),
+            Failure::Refused => "connection refused. Is the server running?".to_owned(),
             _ => error.to_string(),
         };
         Self { failure, reason }

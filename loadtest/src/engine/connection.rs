@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{exchange::ExchangeError, h1::H1, hyper::Hyper, slot::Slot, state::State};
+use super::{exchange::ExchangeError, h1::H1, hyper::Hyper, slot::Slot, state::WorkerState};
 use crate::{http1::Response, record::BackendId};
 
 /// What is known of a connection, shared by the slots that use it. The worker counts those that exist.
@@ -105,7 +105,7 @@ impl Connection {
     /// Sends the worker's request and reads the response.
     pub(crate) async fn exchange(
         &mut self,
-        state: &State,
+        state: &WorkerState,
         slot: &Slot,
     ) -> Result<Response, ExchangeError> {
         self.usage.requests.set(self.usage.requests.get() + 1);

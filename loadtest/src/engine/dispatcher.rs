@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::{
     slot::{Job, Slot},
-    state::{Place, State},
+    state::{Place, WorkerState},
     timer::Timer,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 const WAKE_GAP: u64 = 60_000;
 
 pub(crate) struct Dispatcher {
-    state: Rc<State>,
+    state: Rc<WorkerState>,
     schedule: RefCell<Schedule>,
     slots: RefCell<Vec<Rc<Slot>>>,
     /// Slots with a connection and no request; the one that has waited longest is first, so that all connections are
@@ -46,7 +46,7 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(state: Rc<State>, place: Place) -> io::Result<Self> {
+    pub(crate) fn new(state: Rc<WorkerState>, place: Place) -> io::Result<Self> {
         let plan = &state.plan;
         let streams = plan.engine.streams();
         let max_slots = place.share(plan.connections) * streams;

@@ -13,36 +13,25 @@ pub enum RunError {
     Plan(#[from] PlanError),
     /// The target's name has no address.
     #[error("cannot resolve {host:?}")]
-    Resolve {
-        /// The name.
-        host: String,
-        /// What the resolver said.
-        source: io::Error,
-    },
+    Resolve { host: String, source: io::Error },
     /// No connection to the target: it is down, or something is in between.
     #[error("cannot connect to {target} ({addresses})")]
     Unreachable {
-        /// The target.
         target: String,
         /// The addresses that were tried.
         addresses: String,
-        /// Why it failed.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The certificates to trust cannot be used.
     #[error("cannot use the certificates of {} (--cacert)", file.display())]
     Certificates {
-        /// Their file.
         file: PathBuf,
-        /// Why not.
         source: Box<dyn Error + Send + Sync>,
     },
     /// No certificate can be for the target's host.
     #[error("{host:?} cannot be the name of a TLS server")]
     ServerName {
-        /// The host.
         host: String,
-        /// Why not.
         source: Box<dyn Error + Send + Sync>,
     },
     /// TLS cannot be set up on this machine.

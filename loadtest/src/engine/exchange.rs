@@ -10,7 +10,6 @@ pub(crate) enum ExchangeError {
     Closed(Option<String>),
     /// The response is not HTTP, or larger than is accepted.
     Protocol(String),
-    /// The deadline passed.
     Expired,
 }
 

@@ -1,4 +1,4 @@
-//! The exchange of one request for one response over a connection of the own HTTP/1.1 codec.
+//! The exchange of one request for one response over a connection of the built-in HTTP/1.1 codec.
 
 use std::{
     cell::RefMut,
@@ -9,14 +9,14 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{exchange::ExchangeError, slot::Slot, state::State, stream::Stream};
+use super::{exchange::ExchangeError, slot::Slot, state::WorkerState, stream::Stream};
 use crate::{
     http1::{Decoder, ProtocolError, Response, Visitor},
     record::{BackendId, Recorder},
     text::with_causes,
 };
 
-/// A connection of the own codec.
+/// A connection of the built-in codec.
 pub(crate) struct H1 {
     stream: Stream,
     decoder: Decoder,
@@ -50,7 +50,7 @@ impl H1 {
     /// Sends the worker's request and reads the response.
     pub(crate) async fn exchange(
         &mut self,
-        state: &State,
+        state: &WorkerState,
         slot: &Slot,
     ) -> Result<Response, ExchangeError> {
         let mut written = 0;
@@ -70,7 +70,7 @@ impl H1 {
     fn poll_exchange(
         &mut self,
         context: &mut Context<'_>,
-        state: &State,
+        state: &WorkerState,
         written: &mut usize,
     ) -> Poll<Result<Response, ExchangeError>> {
         // A server may respond, and close, before it has read everything: a failed write is not the last word.

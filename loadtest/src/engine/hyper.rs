@@ -1,4 +1,4 @@
-//! hyper as the transport: HTTP/1.1 as a cross-check of the own codec, and HTTP/2.
+//! hyper as the transport: HTTP/1.1 as a cross-check of the built-in codec, and HTTP/2.
 
 use std::{cell::Cell, future::Future};
 
@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 
-use super::{connect::ConnectError, exchange::ExchangeError, state::State, stream::Stream};
+use super::{connect::ConnectError, exchange::ExchangeError, state::WorkerState, stream::Stream};
 use crate::{
     http1::{MAX_HEAD, MAX_HEADERS, ProtocolError, Response},
     record::{BackendId, Failure},
@@ -80,7 +80,7 @@ impl Hyper {
         }
     }
 
-    /// A second handle to the connection, where it carries several requests at once.
+    /// A second handle to the connection, where it takes several requests at once.
     pub(crate) fn share(&self) -> Option<Self> {
         match &self.sender {
             Sender::Http1(_) => None,
@@ -93,7 +93,10 @@ impl Hyper {
         self.backend
     }
 
-    pub(crate) async fn exchange(&mut self, state: &State) -> Result<Response, ExchangeError> {
+    pub(crate) async fn exchange(
+        &mut self,
+        state: &WorkerState,
+    ) -> Result<Response, ExchangeError> {
         let begun = Cell::new(false);
         let result = self.try_exchange(state, &begun).await;
         result.map_err(|rejected| match rejected {
@@ -119,7 +122,7 @@ impl Hyper {
 
     async fn try_exchange(
         &mut self,
-        state: &State,
+        state: &WorkerState,
         begun: &Cell<bool>,
     ) -> Result<Response, Rejected> {
         let request = state.hyper_request.clone();
@@ -168,7 +171,7 @@ impl From<hyper::Error> for Rejected {
     }
 }
 
-/// The limits of the own codec, so that all engines take the same responses.
+/// The limits of the built-in codec, so that all engines take the same responses.
 fn check_limits(headers: &hyper::HeaderMap) -> Result<(), Rejected> {
     let bytes: usize = headers
         .iter()

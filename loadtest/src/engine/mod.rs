@@ -1,4 +1,4 @@
-//! Carries a plan out.
+//! Runs a plan.
 //!
 //! From the top: a [`Run`] starts a thread for each worker; a worker is supervised, dispatches its share of the
 //! schedule to connection slots, and runs a task for each slot; a task opens connections and exchanges requests over

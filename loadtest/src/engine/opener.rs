@@ -10,7 +10,7 @@ use super::{
     connection::{Connection, Transport, Usage},
     h1::H1,
     hyper::Hyper,
-    state::State,
+    state::WorkerState,
 };
 use crate::{plan::Engine, schedule::nanos};
 
@@ -49,7 +49,7 @@ impl Opener {
     /// Opens a connection, and decides when it will be replaced; or joins the one that this slot shares.
     pub(crate) async fn connect(
         &self,
-        state: &State,
+        state: &WorkerState,
         slot: usize,
     ) -> Result<Connection, ConnectError> {
         if !matches!(state.plan.engine, Engine::Http2 { .. }) {
@@ -67,7 +67,7 @@ impl Opener {
         Ok(connection)
     }
 
-    async fn open(&self, state: &State) -> Result<Connection, ConnectError> {
+    async fn open(&self, state: &WorkerState) -> Result<Connection, ConnectError> {
         let plan = &state.plan;
         let start = state.clock.now();
         let (stream, address) = self.connector.open().await?;
@@ -87,7 +87,7 @@ impl Opener {
     }
 
     /// Whether a connection is to be replaced before the next request.
-    pub(crate) fn is_outdated(&self, state: &State, usage: &Usage, now: u64) -> bool {
+    pub(crate) fn is_outdated(&self, state: &WorkerState, usage: &Usage, now: u64) -> bool {
         usage.spent.get()
             || now >= usage.expires
             || state

@@ -1,4 +1,4 @@
-//! Carries a plan out: a thread for each worker, one to collect, and a handle to watch and stop them.
+//! Runs a plan: a thread for each worker, one to collect, and a handle to watch and stop them.
 
 use std::{
     net::SocketAddr,
@@ -158,7 +158,6 @@ impl Run {
         StopHandle(Arc::clone(&self.stop))
     }
 
-    /// Waits for the end.
     pub async fn wait(self) -> Result<Summary, RunError> {
         self.result.await.map_err(|_| RunError::Lost)?
     }

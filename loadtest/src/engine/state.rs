@@ -35,7 +35,7 @@ impl Place {
     }
 }
 
-pub(crate) struct State {
+pub(crate) struct WorkerState {
     pub(crate) plan: Arc<Plan>,
     pub(crate) clock: Clock,
     /// The request's bytes, for HTTP/1.1.
@@ -51,7 +51,7 @@ pub(crate) struct State {
     pub(crate) open: Rc<Cell<u64>>,
 }
 
-impl State {
+impl WorkerState {
     pub(crate) fn new(
         plan: Arc<Plan>,
         worker: usize,

@@ -9,7 +9,7 @@ use super::{
     exchange::ExchangeError,
     opener::Opener,
     slot::{Job, Slot},
-    state::State,
+    state::WorkerState,
 };
 use crate::record::{BackendId, Failure, Outcome, Times};
 
@@ -17,7 +17,7 @@ use crate::record::{BackendId, Failure, Outcome, Times};
 const CLOSED_LOOP_PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) struct Task {
-    pub(crate) state: Rc<State>,
+    pub(crate) state: Rc<WorkerState>,
     pub(crate) dispatcher: Rc<Dispatcher>,
     pub(crate) opener: Rc<Opener>,
     pub(crate) slot: Rc<Slot>,
@@ -83,7 +83,8 @@ impl Task {
         let mut sent = job.taken;
         let mut may_retry = self.state.idempotent;
         let mut backend = BackendId::default();
-        let failed = |state: &State, failure, reason| state.failed(job.intended, failure, reason);
+        let failed =
+            |state: &WorkerState, failure, reason| state.failed(job.intended, failure, reason);
         let outcome = loop {
             self.drop_outdated(job.taken);
             let connected = match self.connection.take() {

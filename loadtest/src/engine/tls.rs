@@ -85,7 +85,7 @@ fn read_roots(file: &Path) -> Result<RootCertStore, RunError> {
             .map_err(|error| refused(error.into()))?;
     }
     if roots.is_empty() {
-        return Err(refused("there is no PEM certificate in it".into()));
+        return Err(refused("the file holds no PEM certificate".into()));
     }
     Ok(roots)
 }

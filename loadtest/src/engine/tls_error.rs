@@ -13,10 +13,11 @@ pub(super) fn explain(error: &io::Error, tls: &TlsSetup, host: &str) -> String {
     match inner.and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::InvalidCertificate(reason)) => certificate(reason, tls, host),
         Some(Error::InvalidMessage(_)) => {
-            "the server does not speak TLS on this port; is it http://?".to_owned()
+            "the server does not speak TLS on this port: use http://?".to_owned()
         }
         Some(Error::AlertReceived(AlertDescription::CertificateRequired)) => {
-            "the server wants a client's certificate, and this program has none to show".to_owned()
+            "the server requires a client certificate, which this program does not support"
+                .to_owned()
         }
         Some(other) => with_causes(other),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -31,11 +32,11 @@ fn certificate(reason: &CertificateError, tls: &TlsSetup, host: &str) -> String 
         // A CA of the same name, with another key, gives a bad signature.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => match &tls.ca_file {
             Some(file) => format!(
-                "no certificate in {} has signed the server's: give the CA's that did (a self-signed server's own \
+                "no certificate in {} is the issuer of the server's: give the right CA's (a self-signed server's own \
                  certificate), or accept any with --insecure",
                 file.display()
             ),
-            None => "this machine trusts nobody who signed the server's certificate: give its CA's certificate (a \
+            None => "this machine does not trust the issuer of the server's certificate: give the CA's certificate (a \
                      self-signed server's own) with --cacert FILE, or accept any with --insecure"
                 .to_owned(),
         },
@@ -46,24 +47,24 @@ fn certificate(reason: &CertificateError, tls: &TlsSetup, host: &str) -> String 
                 "DNS"
             };
             format!(
-                "{reason}: use a name that it has, make it with subjectAltName={kind}:{host}, or accept any with \
+                "{reason}: use a name in the certificate, issue it with subjectAltName={kind}:{host}, or accept any with \
                  --insecure"
             )
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => format!(
-            "{reason}: renew it, set this machine's clock right, or accept any with --insecure"
+            "{reason}: renew it, correct this machine's clock, or accept any with --insecure"
         ),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => format!(
-            "{reason}: set this machine's clock right, or accept any with --insecure"
+            "{reason}: correct this machine's clock, or accept any with --insecure"
         ),
         // It has no variant of its own, and the type that holds it is not this crate's to name.
         other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            "the server shows a CA's certificate as its own, as `openssl req -x509` makes it: make it with \
+            "the server's certificate is a CA's, as `openssl req -x509` makes by default: issue it with \
              `-addext basicConstraints=critical,CA:FALSE`, or accept any with --insecure"
                 .to_owned()
         }
         other => {
-            format!("the server's certificate is refused: {other}; --insecure accepts any")
+            format!("invalid server certificate: {other}; --insecure accepts any")
         }
     }
 }

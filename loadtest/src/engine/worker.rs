@@ -18,7 +18,7 @@ use super::{
     dispatcher::Dispatcher,
     opener::Opener,
     slot::Slot,
-    state::{Place, State},
+    state::{Place, WorkerState},
     task::Task,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 };
 
 pub(crate) struct Worker {
-    pub(crate) state: Rc<State>,
+    pub(crate) state: Rc<WorkerState>,
     pub(crate) dispatcher: Rc<Dispatcher>,
     pub(crate) opener: Rc<Opener>,
     tasks: RefCell<JoinSet<()>>,
@@ -43,7 +43,12 @@ impl Worker {
         connector: Connector,
     ) -> io::Result<Self> {
         let opener = Opener::new(connector, place.share(plan.connections));
-        let state = Rc::new(State::new(plan, place.index, Clock::new(start), request)?);
+        let state = Rc::new(WorkerState::new(
+            plan,
+            place.index,
+            Clock::new(start),
+            request,
+        )?);
         Ok(Self {
             dispatcher: Rc::new(Dispatcher::new(Rc::clone(&state), place)?),
             opener: Rc::new(opener),

@@ -32,11 +32,9 @@ enum State {
     TrailerLf,
     /// Before the last line feed.
     EndLf,
-    /// The body is complete.
     Done,
 }
 
-/// Decodes one chunked body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chunked {
     state: State,

@@ -13,7 +13,7 @@ pub enum ProtocolError {
     #[error("the response is not HTTP/1")]
     Head(#[source] httparse::Error),
     /// The response begins as a TLS record does.
-    #[error("the server responds in TLS: use https://")]
+    #[error("the server speaks TLS: use https://")]
     Tls,
     /// The head has too many lines.
     #[error("the response has more than {MAX_HEADERS} headers")]
@@ -22,22 +22,22 @@ pub enum ProtocolError {
     #[error("the response's head is larger than {} KiB", MAX_HEAD / 1024)]
     HeadTooLarge,
     /// The length is no number, or several that differ.
-    #[error("the response's content-length is not one number")]
+    #[error("invalid content-length in the response")]
     Length,
     /// HTTP/1.0 has no transfer codings.
-    #[error("the response has a transfer-encoding, which HTTP/1.0 does not have")]
+    #[error("transfer-encoding in an HTTP/1.0 response")]
     OldCoding,
     /// The status is below 100.
-    #[error("the response has a status below 100")]
+    #[error("response status below 100")]
     Status,
     /// The status is 101.
-    #[error("the response switches protocols, which was not asked for")]
+    #[error("the response switches protocols, which was not requested")]
     Switch,
     /// The chunked coding is malformed.
-    #[error("a chunk of the response is malformed: {0}")]
+    #[error("malformed chunk in the response: {0}")]
     Chunk(&'static str),
     /// The bytes end before the response does.
-    #[error("the connection was closed in the middle of a response")]
+    #[error("connection closed in the middle of a response")]
     Truncated,
 }
 

@@ -8,7 +8,6 @@ pub(crate) trait Visitor {
     fn body(&mut self, _data: &[u8]) {}
 }
 
-/// Receives nothing.
 pub(super) struct Nobody;
 
 impl Visitor for Nobody {

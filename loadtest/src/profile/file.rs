@@ -17,33 +17,23 @@ pub enum ProfileFileError {
     /// The file could not be read.
     #[error("cannot read {path}")]
     Read {
-        /// The file.
         path: String,
-        /// What the system said.
         source: std::io::Error,
     },
     /// The file is not the TOML that a profile is.
     #[error("{path} is not a profile in TOML, such as stages = [\"10s@50\", \"60s:50..400\"]")]
     Toml {
-        /// The file.
         path: String,
-        /// What the parser said.
         source: toml::de::Error,
     },
     /// The file's stages are not a profile.
     #[error("the stages of {path}")]
-    Stages {
-        /// The file.
-        path: String,
-        /// Why they were refused.
-        source: ColumnError,
-    },
+    Stages { path: String, source: ColumnError },
     /// The file's content is not a profile.
     #[error("{path}: {reason}")]
     Content {
         /// The file, with the line where there is one.
         path: String,
-        /// Why it was refused.
         reason: String,
     },
 }
@@ -112,7 +102,7 @@ impl Profile {
                 _ => {
                     return Err((
                         index + 1,
-                        format!("expected two numbers, seconds,rate, and not {line:?}"),
+                        format!("expected two numbers, seconds,rate, not {line:?}"),
                     ));
                 }
             };
@@ -150,7 +140,7 @@ impl Profile {
         }
         let profile = Self { stages };
         if profile.requests() == 0 {
-            return Err((1, "this trace asks for no request at all".to_owned()));
+            return Err((1, "this trace sends no requests".to_owned()));
         }
         Ok(profile)
     }

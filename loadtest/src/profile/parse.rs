@@ -32,11 +32,7 @@ impl FromStr for Profile {
         }
         let profile = Profile { stages };
         if profile.requests() == 0 {
-            return Err(ColumnError::new(
-                text,
-                0,
-                "this profile asks for no request at all",
-            ));
+            return Err(ColumnError::new(text, 0, "this profile sends no requests"));
         }
         Ok(profile)
     }

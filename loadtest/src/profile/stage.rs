@@ -8,10 +8,7 @@ use crate::text::show_duration;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
     /// One rate throughout.
-    Hold {
-        /// The rate.
-        rate: f64,
-    },
+    Hold { rate: f64 },
     /// A straight line from one rate to another.
     Ramp {
         /// The rate at the stage's start.
@@ -21,9 +18,7 @@ pub enum Shape {
     },
     /// A wave between two rates that starts at the low one.
     Sine {
-        /// The lowest rate.
         low: f64,
-        /// The highest rate.
         high: f64,
         /// The length of one wave.
         period: Duration,
@@ -33,9 +28,7 @@ pub enum Shape {
 /// A part of a profile.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stage {
-    /// How long it lasts.
     pub duration: Duration,
-    /// How its rate moves.
     pub shape: Shape,
 }
 

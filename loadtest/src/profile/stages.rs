@@ -51,7 +51,6 @@ stages separated by commas, rates in requests per second:
         self
     }
 
-    /// The stages in order.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
     }
@@ -67,7 +66,6 @@ stages separated by commas, rates in requests per second:
         self.curve().requests()
     }
 
-    /// The cumulative arrivals.
     pub(crate) fn curve(&self) -> Curve {
         Curve::new(&self.stages)
     }

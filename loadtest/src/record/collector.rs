@@ -168,13 +168,13 @@ impl Collector {
         let end = self.totals.end;
         let length = end.saturating_sub(start);
         let seconds = length.as_secs_f64().max(1e-9);
-        let answers = part.answers();
+        let responses = part.responses();
         let backends = self
             .totals
             .seen
             .iter()
             .map(|(name, (first_seen, last_seen))| {
-                let (answers, response) = answers.get(name).copied().unwrap_or_default();
+                let (answers, response) = responses.get(name).copied().unwrap_or_default();
                 BackendProgress {
                     name: Arc::clone(name),
                     answers,

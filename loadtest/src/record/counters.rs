@@ -60,21 +60,17 @@ pub struct Counters {
     /// The failures' reasons, as far as there is more to say than their kind.
     #[serde(default)]
     pub reasons: Reasons,
-    /// Responses by status.
     #[serde(deserialize_with = "by_status")]
     pub statuses: BTreeMap<u16, u64>,
     /// Requests that waited because every connection was busy.
     pub queued: u64,
     /// Requests sent again because the server had closed an idle connection.
     pub retried: u64,
-    /// Connections opened.
     pub connected: u64,
-    /// Bytes received.
     pub bytes_received: u64,
 }
 
 impl Counters {
-    /// Requests that failed.
     pub fn failed(&self) -> u64 {
         self.failures.values().sum()
     }

@@ -4,34 +4,32 @@ use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 
-/// Why a request has no successful answer. Ordered as reports list them.
+/// Why a request has no successful response. Ordered as reports list them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// The host name could not be resolved.
     Dns,
-    /// The connection was refused.
     Refused,
     /// The connection was not open within the connect timeout.
     ConnectTimeout,
     /// The connection could not be opened for another reason.
     Connect,
-    /// The TLS handshake failed.
     Tls,
-    /// No complete answer within the timeout.
+    /// No complete response within the timeout.
     Timeout,
-    /// The connection was closed or reset before the answer was complete.
+    /// The connection was closed or reset before the response was complete.
     Closed,
-    /// The answer was not valid HTTP.
+    /// The response was not valid HTTP.
     Protocol,
     /// This machine has no local port left; more connections than ports are waiting to be forgotten.
     LocalPorts,
     /// This process may not open more files.
     OpenFiles,
-    /// The answer's status was 4xx.
+    /// The response's status was 4xx.
     #[serde(rename = "status4xx")]
     Status4xx,
-    /// The answer's status was 5xx, or none that is known.
+    /// The response's status was 5xx, or none that is known.
     #[serde(rename = "status5xx")]
     Status5xx,
 }
@@ -103,9 +101,9 @@ impl Failure {
             Self::ConnectTimeout => "no connection within --connect-timeout",
             Self::Connect => "the connection could not be opened",
             Self::Tls => "the TLS handshake failed",
-            Self::Timeout => "no complete answer within --timeout",
-            Self::Closed => "the connection was closed before the answer was complete",
-            Self::Protocol => "the answer was not HTTP/1 or HTTP/2, or too large",
+            Self::Timeout => "no complete response within --timeout",
+            Self::Closed => "the connection was closed before the response was complete",
+            Self::Protocol => "the response was not HTTP/1 or HTTP/2, or too large",
             Self::LocalPorts => {
                 "no local port was left: keep connections longer (--connection-max-age)"
             }

@@ -11,7 +11,6 @@ pub struct Gauges {
     pub in_flight: u64,
     /// Requests that are overdue because every connection is busy.
     pub backlog: u64,
-    /// Open connections.
     pub connections: u64,
 }
 

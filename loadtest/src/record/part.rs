@@ -112,19 +112,19 @@ impl Part {
     }
 
     /// Each backend's responses, and the response times of its successful ones.
-    pub(crate) fn answers(&self) -> BTreeMap<Arc<str>, (u64, Latency)> {
-        let mut answers: BTreeMap<Arc<str>, (u64, Latency)> = BTreeMap::new();
+    pub(crate) fn responses(&self) -> BTreeMap<Arc<str>, (u64, Latency)> {
+        let mut responses: BTreeMap<Arc<str>, (u64, Latency)> = BTreeMap::new();
         for (tag, timed) in self
             .timed
             .iter()
             .filter(|(tag, _)| tag.class.has_response())
         {
-            let entry = answers.entry(Arc::clone(&tag.backend)).or_default();
+            let entry = responses.entry(Arc::clone(&tag.backend)).or_default();
             entry.0 += timed.response.len();
             if tag.class == Class::Ok {
                 entry.1 = Latency::of(&timed.response);
             }
         }
-        answers
+        responses
     }
 }

@@ -13,13 +13,13 @@ use super::{
 pub struct BackendProgress {
     /// Its name, from [`Plan::backend_header`](crate::Plan::backend_header); `-` where there is none.
     pub name: Arc<str>,
-    /// Answers in the tick.
+    /// Responses in the tick.
     pub answers: u64,
-    /// Response times of its successful answers in the tick.
+    /// Response times of its successful responses in the tick.
     pub response: Latency,
-    /// When its first answer arrived, since the start, to the tick.
+    /// When its first response arrived, since the start, to the tick.
     pub first_seen: Duration,
-    /// When its last answer arrived, since the start, to the tick.
+    /// When its last response arrived, since the start, to the tick.
     pub last_seen: Duration,
 }
 
@@ -28,11 +28,9 @@ pub struct BackendProgress {
 pub struct Progress {
     /// The number of the tick, from 1; 0 before the first.
     pub tick: u64,
-    /// Time since the start.
     pub elapsed: Duration,
     /// How long requests are started for.
     pub planned: Duration,
-    /// The tick's length.
     pub tick_length: Duration,
     /// Requests per second that the profile asked for in the tick; zero in a closed loop.
     pub asked: f64,
@@ -50,15 +48,14 @@ pub struct Progress {
     pub send_lag: Latency,
     /// Failures in the tick, by kind.
     pub failures: BTreeMap<Failure, u64>,
-    /// Requests that wait for their answer.
+    /// Requests that wait for their response.
     pub in_flight: u64,
     /// Requests that are overdue because every connection is busy.
     pub backlog: u64,
-    /// Open connections.
     pub connections: u64,
     /// CPU use of the busiest worker thread in the tick, 0 to 1.
     pub busiest_worker: f64,
-    /// Backends that have answered since the start, by name.
+    /// Backends that have responded since the start, by name.
     pub backends: Vec<BackendProgress>,
     /// The plan so far.
     pub accounts: Accounts,

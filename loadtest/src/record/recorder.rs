@@ -147,7 +147,6 @@ impl Recorder {
         }
     }
 
-    /// A request ended.
     pub(crate) fn ended(&mut self, times: Times, outcome: Outcome, backend: BackendId) {
         self.in_flight -= 1;
         if !self.is_counted(times.intended) {
@@ -176,7 +175,6 @@ impl Recorder {
         );
     }
 
-    /// A connection was opened.
     pub(crate) fn connected(&mut self, took: u64) {
         self.counters().connected += 1;
         record(&mut self.part.waits.connect, took);

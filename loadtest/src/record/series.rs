@@ -18,11 +18,8 @@ pub struct Point {
     pub seconds: f64,
     /// Requests that the profile asked for.
     pub asked: f64,
-    /// Requests that were started.
     pub started: u64,
-    /// Requests that succeeded.
     pub ok: u64,
-    /// Failures by kind.
     pub failures: BTreeMap<Failure, u64>,
     /// Response times. After joining, each percentile is the worse of its parts.
     pub response: Latency,
@@ -31,7 +28,6 @@ pub struct Point {
     /// What the run was doing at its end; after joining, with the largest backlog.
     #[serde(flatten)]
     pub gauges: Gauges,
-    /// Responses by backend.
     pub backends: BTreeMap<Arc<str>, u64>,
 }
 

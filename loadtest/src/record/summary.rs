@@ -17,19 +17,17 @@ use super::{
 /// A backend over the whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackendSummary {
-    /// Its name; `-` for answers without one.
+    /// Its name; `-` for responses without one.
     pub name: Arc<str>,
-    /// Its answers, of any status.
+    /// Its responses, of any status.
     pub answers: u64,
-    /// Its answers with a status below 400.
+    /// Its responses with a status below 400.
     pub ok: u64,
-    /// Response times of those.
     pub response: Latency,
-    /// Service times of those.
     pub service: Latency,
-    /// Seconds from the start to the end of the tick with its first answer.
+    /// Seconds from the start to the end of the tick with its first response.
     pub first_seen: f64,
-    /// Seconds from the start to the end of the tick with its last answer.
+    /// Seconds from the start to the end of the tick with its last response.
     pub last_seen: f64,
 }
 
@@ -62,7 +60,7 @@ pub struct Warning {
 /// The distributions behind the percentiles; all in nanoseconds. They add exactly over runs and machines.
 #[derive(Clone, Debug)]
 pub struct Histograms {
-    /// Response times of the headline: successful answers and timeouts.
+    /// Response times of the headline: successful responses and timeouts.
     pub response: Histogram<u64>,
     /// Service times of the headline.
     pub service: Histogram<u64>,
@@ -83,11 +81,10 @@ impl Default for Histograms {
 /// The result of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {
-    /// The plan's settings.
     pub plan: BTreeMap<String, String>,
     /// When the run started, in seconds since 1970.
     pub started_at: f64,
-    /// From the start to the last answer, in seconds.
+    /// From the start to the last response, in seconds.
     pub elapsed: f64,
     /// How long requests were to be started for, in seconds.
     pub planned: f64,
@@ -97,7 +94,7 @@ pub struct Summary {
     /// What was counted; read as if it were the summary's own fields.
     #[serde(flatten)]
     pub counters: Counters,
-    /// Response times, from the intended start, of successful answers and timeouts.
+    /// Response times, from the intended start, of successful responses and timeouts.
     pub response: Latency,
     /// Service times, from the first byte sent, of the same.
     pub service: Latency,
@@ -110,17 +107,13 @@ pub struct Summary {
     pub connect: Latency,
     /// Response times by the way requests ended.
     pub classes: BTreeMap<Class, Latency>,
-    /// The backends that answered.
     pub backends: Vec<BackendSummary>,
-    /// The profile's stages.
     pub stages: Vec<StageSummary>,
-    /// The run over time.
     pub series: Vec<Point>,
     /// CPU use of the busiest worker thread in its busiest tick, 0 to 1.
     pub busiest_worker: f64,
     /// Reasons to doubt the numbers.
     pub warnings: Vec<Warning>,
-    /// The distributions.
     #[serde(skip)]
     pub histograms: Histograms,
 }
@@ -159,7 +152,7 @@ impl Summary {
         }
     }
 
-    /// Fills in everything that follows from the tagged times. `seen` has each backend's first and last answer.
+    /// Fills in everything that follows from the tagged times. `seen` has each backend's first and last response.
     pub(crate) fn set_timed(
         &mut self,
         timed: &BTreeMap<Tag, Timed>,

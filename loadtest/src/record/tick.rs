@@ -21,9 +21,7 @@ pub struct Tick<'a> {
     pub progress: &'a Progress,
     /// When it started, since the run's start.
     pub start: Duration,
-    /// How long it was.
     pub length: Duration,
-    /// When the run started.
     pub(crate) started_at: SystemTime,
     pub(crate) part: &'a Part,
     pub(crate) headline: &'a Timed,

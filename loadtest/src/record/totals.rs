@@ -15,7 +15,7 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct Totals {
     pub(crate) part: Part,
-    /// Each backend's first and last answer, to the end of the tick.
+    /// Each backend's first and last response, to the end of the tick.
     pub(crate) seen: BTreeMap<Arc<str>, (Duration, Duration)>,
     pub(crate) end: Duration,
     series: Series,
@@ -42,12 +42,14 @@ impl Totals {
     ) {
         self.end = self.end.max(end);
         self.part.add(part);
-        let answers = part.answers();
-        for name in answers.keys() {
+        let responses = part.responses();
+        for name in responses.keys() {
             let seen = self.seen.entry(Arc::clone(name)).or_insert((end, end));
             *seen = (seen.0.min(end), seen.1.max(end));
         }
-        let counts = answers.into_iter().map(|(name, (count, _))| (name, count));
+        let counts = responses
+            .into_iter()
+            .map(|(name, (count, _))| (name, count));
         self.series.push(Point {
             start: start.as_secs_f64(),
             seconds: end.saturating_sub(start).as_secs_f64(),

@@ -65,7 +65,7 @@ fn load_warnings(summary: &Summary) -> Vec<(&'static str, String)> {
         .sum();
     if redirects > 0 {
         let text = format!(
-            "{redirects} answers were redirects (3xx), which are not followed: give the address that they lead to"
+            "{redirects} responses were redirects (3xx), which are not followed: give the address that they lead to"
         );
         found.push(("redirected", text));
     }

@@ -20,7 +20,6 @@ const PALETTE: [&str; 10] = [
 /// Backends drawn one by one; further ones are drawn together.
 const MAX_BACKENDS: usize = 9;
 
-/// Writes the page.
 pub fn html(summary: &Summary, verdicts: &[Verdict]) -> String {
     let target = escape(summary.plan.get("target").map_or("", String::as_str));
     let mut style = String::from(include_str!("page.css"));
@@ -65,7 +64,7 @@ fn rate(summary: &Summary) -> Chart {
     let per_second = |count: f64, point: &Point| count / point.seconds;
     Chart {
         title: "Rate",
-        note: "Requests per second: the target of the profile, sent, and answered with a status below 400.",
+        note: "Requests per second: the target of the profile, sent, and succeeded (a status below 400).",
         x: Scale::Seconds,
         y: Scale::Linear,
         lines: vec![
@@ -98,7 +97,7 @@ fn latency(summary: &Summary) -> Chart {
     });
     Chart {
         title: "Response time",
-        note: "Percentiles of each interval, from the intended start, of successful answers and timeouts.",
+        note: "Percentiles of each interval, from the intended start, of successful responses and timeouts.",
         x: Scale::Seconds,
         y: Scale::LogNanos,
         lines: lines.collect(),
@@ -166,8 +165,8 @@ fn backends(summary: &Summary) -> Chart {
         lines.push(line);
     }
     Chart {
-        title: "Answers by backend",
-        note: "Answers per second, stacked; a new area is a new backend.",
+        title: "Responses by backend",
+        note: "Responses per second, stacked; a new area is a new backend.",
         x: Scale::Seconds,
         y: Scale::Linear,
         lines,

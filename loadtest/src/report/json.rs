@@ -4,24 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::{record::Summary, threshold::Verdict};
 
-/// The schema's name and version. Fields may be added under the same version; a change of meaning raises it.
-pub const SCHEMA: &str = "loadtest.report/1";
+/// The schema's name and version. Fields may be added under the same version; a change of name or meaning raises it.
+const SCHEMA: &str = "loadtest.report/2";
+/// The version before, which is read too: two fields had other names.
+const SCHEMA_1: &str = "loadtest.report/1";
 
 /// A report as it is written.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// [`SCHEMA`].
     pub schema: String,
     /// Whether no threshold failed.
     pub passed: bool,
-    /// The thresholds.
     #[serde(default, skip_deserializing)]
     pub thresholds: Vec<Verdict>,
     /// The run. Times are in nanoseconds, moments in seconds.
     pub run: Summary,
 }
 
-/// Writes a report.
 pub fn to_json(summary: &Summary, thresholds: &[Verdict]) -> String {
     let report = Report {
         schema: SCHEMA.to_owned(),
@@ -45,10 +44,10 @@ pub enum ReportError {
     Schema(String),
 }
 
-/// Reads a report of this version.
+/// Reads a report of this version or the one before.
 pub fn read_json(text: &str) -> Result<Report, ReportError> {
     let report: Report = serde_json::from_str(text)?;
-    if report.schema == SCHEMA {
+    if [SCHEMA, SCHEMA_1].contains(&report.schema.as_str()) {
         Ok(report)
     } else {
         Err(ReportError::Schema(report.schema))
@@ -57,7 +56,7 @@ pub fn read_json(text: &str) -> Result<Report, ReportError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SCHEMA, read_json, to_json};
+    use super::{SCHEMA, SCHEMA_1, read_json, to_json};
     use crate::record::{BackendSummary, Failure, Latency, Summary};
 
     #[test]
@@ -96,5 +95,17 @@ mod tests {
                 .to_string()
                 .contains("/9")
         );
+    }
+
+    #[test]
+    fn a_report_of_the_version_before_is_read() {
+        let mut summary = Summary::default();
+        (summary.accounts.unsent, summary.generator_lag.p99) = (3, 7);
+        let text = to_json(&summary, &[])
+            .replace(SCHEMA, SCHEMA_1)
+            .replace("\"unsent\"", "\"abandoned\"")
+            .replace("\"generator_lag\"", "\"own_lag\"");
+        let run = read_json(&text).expect("valid").run;
+        assert_eq!((run.accounts.unsent, run.generator_lag.p99), (3, 7));
     }
 }

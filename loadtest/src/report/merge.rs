@@ -16,27 +16,20 @@ pub enum LogError {
     /// The file cannot be read.
     #[error("cannot read {path}")]
     Read {
-        /// The file.
         path: String,
-        /// What the system said.
         source: std::io::Error,
     },
     /// A line is not what this program writes.
     #[error("{path}:{line} is not a line that --hlog writes")]
     Line {
-        /// The file.
         path: String,
-        /// The line, from 1.
         line: usize,
         /// What is wrong with it.
         source: LineError,
     },
     /// The log has no tick.
     #[error("{path}: no interval of loadtest in this file (was it written with --hlog?)")]
-    Empty {
-        /// The file.
-        path: String,
-    },
+    Empty { path: String },
 }
 
 type LineError = Box<dyn Error + Send + Sync>;

@@ -13,6 +13,6 @@ pub use compare::compare;
 pub use hgrm::hgrm;
 pub use hlog::IntervalLog;
 pub use html::html;
-pub use json::{Report, ReportError, SCHEMA, read_json, to_json};
+pub use json::{Report, ReportError, read_json, to_json};
 pub use merge::{LogError, merge};
 pub use table::table;

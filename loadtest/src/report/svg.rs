@@ -24,7 +24,6 @@ pub(super) enum Scale {
     Nines,
 }
 
-/// One curve.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) name: String,
@@ -153,7 +152,6 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 impl Chart {
-    /// Draws it.
     pub(super) fn draw(&self) -> String {
         let mut out = String::new();
         // Writing to a String cannot fail.

@@ -142,11 +142,11 @@ fn write_latency(out: &mut String, name: &str, latency: &Latency) -> std::fmt::R
 
 fn class_row(class: Class) -> &'static str {
     match class {
-        Class::Ok => "  ok",
-        Class::Client => "  4xx",
-        Class::Server => "  5xx",
-        Class::Timeout => "  timeouts",
-        Class::Error => "  no answer",
+        Class::Ok => "ok",
+        Class::Client => "4xx responses",
+        Class::Server => "5xx responses",
+        Class::Timeout => "timeouts",
+        Class::Error => "no response",
     }
 }
 
@@ -207,7 +207,7 @@ fn write_backends(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(
         out,
         "\n{:<23}{:>9}{:>8}{:>8}{:>9}{:>9}{:>13}",
-        "backend", "answers", "share", "failed", "p50", "p99", "seen"
+        "backend", "responses", "share", "failed", "p50", "p99", "seen"
     )?;
     for backend in &summary.backends {
         let name: String = backend.name.chars().take(22).collect();
@@ -265,7 +265,7 @@ mod tests {
         };
         summary.counters.reasons.count(
             Failure::Protocol,
-            "the answer has more than 128 headers",
+            "the response has more than 128 headers",
             2,
         );
         summary.stages = vec![
@@ -307,7 +307,7 @@ mod tests {
             "{text}"
         );
         let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}:\n{text}"));
-        assert!(place("2  protocol: ") < place("2 × the answer has more than 128 headers"));
+        assert!(place("2  protocol: ") < place("2 × the response has more than 128 headers"));
         let mut well = Summary::default();
         well.counters.ok = 5;
         well.counters.statuses.insert(200, 5);

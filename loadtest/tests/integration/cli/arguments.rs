@@ -70,7 +70,7 @@ const WRONG: &[(&[&str], &str)] = &[
     ),
     (
         &["--rate", "0", "--duration", "1s", "URL"],
-        "no request at all",
+        "sends no requests",
     ),
     (
         &["--profile-file", "/nowhere/p.toml", "URL"],

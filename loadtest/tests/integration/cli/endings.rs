@@ -45,7 +45,7 @@ fn a_target_that_is_down_is_one_line_and_its_own_exit_code() {
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("the connection was refused. Is it running?"),
+        stderr(&output).contains("connection refused. Is the server running?"),
         "{}",
         stderr(&output)
     );
@@ -83,7 +83,7 @@ fn statuses_are_shown_and_a_run_without_a_success_is_not_well() {
         let table = stdout(&output);
         assert_eq!(output.status.code(), Some(code), "{status}: {table}");
         assert!(table.contains(&format!("status {shown}\n")), "{table}");
-        let warns = table.contains("100 answers were redirects (3xx), which are not followed");
+        let warns = table.contains("100 responses were redirects (3xx), which are not followed");
         assert_eq!(warns, status.starts_with("302"), "{table}");
     }
 }

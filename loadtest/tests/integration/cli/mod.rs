@@ -64,7 +64,7 @@ fn a_run_shows_lines_and_a_table() {
         stderr(&output)
     );
     assert!(
-        stderr(&output).contains("backend i-1 answers"),
+        stderr(&output).contains("backend i-1 responding"),
         "{}",
         stderr(&output)
     );
@@ -99,7 +99,7 @@ fn start_long_run(server: &Server, more: &[&str]) -> (Child, BufReader<ChildStde
         .expect("the program starts");
     let mut lines = BufReader::new(child.stderr.take().expect("piped"));
     let mut line = String::new();
-    while !line.contains("backend i-1 answers") {
+    while !line.contains("backend i-1 responding") {
         line.clear();
         assert!(
             lines.read_line(&mut line).expect("a line") > 0,

@@ -42,7 +42,7 @@ fn reports_are_written_merged_and_compared() {
     let (a, b) = (json(&file("a.json")), json(&file("b.json")));
     assert_eq!(
         (&a["schema"], &a["passed"], &a["run"]["scheduled"]),
-        (&"loadtest.report/1".into(), &true.into(), &100.into())
+        (&"loadtest.report/2".into(), &true.into(), &100.into())
     );
 
     let path = |name: &str| file(name).to_str().expect("UTF-8").to_owned();
@@ -285,11 +285,11 @@ fn what_failed_is_told_in_words() {
         ),
         (
             "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
-            "content-length is not one number",
+            "invalid content-length",
         ),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-            "chunk of the response is malformed",
+            "malformed chunk in the response",
         ),
         ("220 ready\r\n", "not HTTP/1"),
         ("\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{16}", "use https://"),

@@ -87,7 +87,7 @@ fn a_terminal_that_cannot_draw_gets_lines_and_a_table() {
     let server = Server::start(Behaviour::default());
     for kind in [Some("dumb"), Some(""), None] {
         let (mut terminal, mut child) = start(kind, &[], &server);
-        terminal.read_until(Some("backend i-1 answers"));
+        terminal.read_until(Some("backend i-1 responding"));
         kill_process(Pid::from_child(&child), Signal::INT).expect("signalled");
         terminal.read_until(None);
         assert_eq!(child.wait().expect("ended").code(), Some(0));
