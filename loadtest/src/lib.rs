@@ -39,7 +39,7 @@ pub use engine::{Run, RunError, StopHandle};
 pub use http1::{BodyFraming, ParsedResponse, ProtocolError, parse_response};
 pub use metrics::serve_metrics;
 pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError, Tls};
-pub use profile::{Profile, ProfileFileError, Shape, Stage};
+pub use profile::{Profile, ProfileFileError};
 pub use record::{
     Accounts, BackendProgress, BackendSummary, Class, Counters, Failure, Gauges, Histograms,
     Latency, Observer, Point, Progress, Reasons, StageSummary, Summary, Tick, Waits, Warning,

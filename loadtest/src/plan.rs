@@ -20,7 +20,7 @@ pub enum Load {
 
 impl Load {
     /// How long requests are started for.
-    pub fn duration(&self) -> Duration {
+    pub(crate) fn duration(&self) -> Duration {
         match self {
             Self::Open(profile) => profile.duration(),
             Self::Closed(duration) => *duration,

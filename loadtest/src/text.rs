@@ -22,7 +22,8 @@ impl ColumnError {
     }
 
     /// The column, counted in characters from 1.
-    pub fn column(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn column(&self) -> usize {
         self.column
     }
 

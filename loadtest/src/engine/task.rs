@@ -32,9 +32,7 @@ impl Task {
             self.slot.set_deadline(job.taken + self.state.timeout);
             let (times, outcome, backend) = self.send(job).await;
             self.slot.clear_deadline();
-            let mut recorder = self.state.recorder.borrow_mut();
-            recorder.ended(times, outcome, backend);
-            drop(recorder);
+            self.record(times, outcome, backend);
             self.dispatcher.note_end();
             let failed = self.connection.is_none() && matches!(outcome, Outcome::Failed(_));
             if self.state.closed_loop && failed {
@@ -42,6 +40,11 @@ impl Task {
                 tokio::time::sleep(CLOSED_LOOP_PAUSE).await;
             }
         }
+    }
+
+    fn record(&self, times: Times, outcome: Outcome, backend: BackendId) {
+        let mut recorder = self.state.recorder.borrow_mut();
+        recorder.ended(times, outcome, backend);
     }
 
     /// The next request that is due. While it waits it notices when the server closes its connection.

@@ -9,8 +9,6 @@ mod stage;
 mod stages;
 
 pub(crate) use curve::Curve;
-pub use {
-    file::ProfileFileError,
-    stage::{Shape, Stage},
-    stages::Profile,
-};
+#[cfg(test)]
+pub(crate) use stage::Shape;
+pub use {file::ProfileFileError, stages::Profile};

@@ -6,7 +6,7 @@ use crate::text::show_duration;
 
 /// How the rate moves during a stage. Rates are requests per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// One rate throughout.
     Hold { rate: f64 },
     /// A straight line from one rate to another.
@@ -27,9 +27,9 @@ pub enum Shape {
 
 /// A part of a profile.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stage {
-    pub duration: Duration,
-    pub shape: Shape,
+pub(crate) struct Stage {
+    pub(crate) duration: Duration,
+    pub(crate) shape: Shape,
 }
 
 impl fmt::Display for Stage {

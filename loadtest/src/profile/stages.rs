@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Rate over time. Parsed from `10s@50, 60s:50..400, 30s@400` (see [`Profile::SYNTAX`]), or built with
-/// [`Profile::hold`], [`Profile::ramp`] and [`Profile::then`].
+/// [`Profile::hold`] and [`Profile::then`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     pub(super) stages: Vec<Stage>,
@@ -34,16 +34,6 @@ stages separated by commas, rates in requests per second:
         }
     }
 
-    /// A straight line from one rate to another.
-    pub fn ramp(from: f64, to: f64, duration: Duration) -> Self {
-        Self {
-            stages: vec![Stage {
-                duration,
-                shape: Shape::Ramp { from, to },
-            }],
-        }
-    }
-
     /// This profile, followed by another.
     #[must_use]
     pub fn then(mut self, next: Profile) -> Self {
@@ -51,18 +41,18 @@ stages separated by commas, rates in requests per second:
         self
     }
 
-    pub fn stages(&self) -> &[Stage] {
+    pub(crate) fn stages(&self) -> &[Stage] {
         &self.stages
     }
 
     /// The sum of the stages' durations.
-    pub fn duration(&self) -> Duration {
+    pub(crate) fn duration(&self) -> Duration {
         let durations = self.stages.iter().map(|stage| stage.duration);
         durations.fold(Duration::ZERO, Duration::saturating_add)
     }
 
     /// The number of requests asked for in all.
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.curve().requests()
     }
 

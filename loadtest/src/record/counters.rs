@@ -29,7 +29,7 @@ impl Accounts {
     }
 
     /// The part of the plan that was sent, 0 to 1.
-    pub fn delivered(&self) -> f64 {
+    pub(crate) fn delivered(&self) -> f64 {
         if self.scheduled == 0 {
             1.0
         } else {

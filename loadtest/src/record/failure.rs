@@ -51,7 +51,7 @@ impl Failure {
     ];
 
     /// The failure that a status is, if it is one.
-    pub fn of_status(status: u16) -> Option<Self> {
+    pub(crate) fn of_status(status: u16) -> Option<Self> {
         match status {
             200..400 => None,
             400..500 => Some(Self::Status4xx),
@@ -76,7 +76,7 @@ impl Failure {
     }
 
     /// The name in JSON, logs and thresholds.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dns => "dns",
             Self::Refused => "refused",
@@ -94,7 +94,7 @@ impl Failure {
     }
 
     /// What a reader should know about it.
-    pub fn explain(self) -> &'static str {
+    pub(crate) fn explain(self) -> &'static str {
         match self {
             Self::Dns => "the host name could not be resolved",
             Self::Refused => "the connection was refused",

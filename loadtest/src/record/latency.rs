@@ -24,7 +24,7 @@ pub struct Latency {
 
 impl Latency {
     /// Reads the percentiles of a histogram of nanoseconds.
-    pub fn of(histogram: &Histogram<u64>) -> Self {
+    pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
         if histogram.is_empty() {
             return Self::default();
         }

@@ -128,7 +128,7 @@ impl Deref for Summary {
 
 impl Summary {
     /// The part of the requests that failed, 0 to 1.
-    pub fn error_rate(&self) -> f64 {
+    pub(crate) fn error_rate(&self) -> f64 {
         let ended = self.ok + self.failed();
         if ended == 0 {
             0.0
@@ -143,7 +143,7 @@ impl Summary {
     }
 
     /// Requests per second that were started.
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         let seconds = self.planned.min(self.elapsed);
         if seconds > 0.0 {
             (self.accounts.started() + self.warm_up) as f64 / seconds

@@ -18,10 +18,10 @@ pub trait Observer: Send {
 #[derive(Debug)]
 pub struct Tick<'a> {
     /// The run at its end.
-    pub progress: &'a Progress,
+    pub(crate) progress: &'a Progress,
     /// When it started, since the run's start.
-    pub start: Duration,
-    pub length: Duration,
+    pub(crate) start: Duration,
+    pub(crate) length: Duration,
     pub(crate) started_at: SystemTime,
     pub(crate) part: &'a Part,
     pub(crate) headline: &'a Timed,

@@ -131,8 +131,10 @@ fn read_line(line: &str, log: &mut Logged) -> Result<(), LineError> {
         log.plan = Some(serde_json::from_str(json)?);
     } else if let Some(json) = comment(TICK_COMMENT) {
         let tick: TickLine = serde_json::from_str(json)?;
-        let mut part = Part::default();
-        part.counts = tick.counts.clone();
+        let part = Part {
+            counts: tick.counts.clone(),
+            ..Part::default()
+        };
         log.ticks.push((tick, part));
     } else if let Some(rest) = line.strip_prefix("Tag=") {
         let (tag, fields) = rest
