@@ -163,9 +163,21 @@ impl Plan {
 
     /// Says what cannot be done.
     pub fn check(&self) -> Result<(), PlanError> {
+        let wrong = self.ranges().into_iter().find(|(fits, ..)| !fits);
+        if let Some((_, what, range)) = wrong {
+            return Err(PlanError::Range { what, range });
+        }
+        if !is_token(&self.backend_header) {
+            return Err(PlanError::BackendHeader(self.backend_header.clone()));
+        }
+        Ok(())
+    }
+
+    /// Whether each number is in its range; with the field, and the range in words.
+    fn ranges(&self) -> [(bool, &'static str, &'static str); 14] {
         let millis = Duration::from_millis;
         let (load, streams) = (self.load.duration(), self.engine.streams());
-        let ranges = [
+        [
             (
                 (1..=256).contains(&self.threads),
                 "threads",
@@ -224,14 +236,7 @@ impl Plan {
                 "streams",
                 "at most 1000000 over all connections",
             ),
-        ];
-        if let Some((_, what, range)) = ranges.into_iter().find(|(fits, ..)| !fits) {
-            return Err(PlanError::Range { what, range });
-        }
-        if !is_token(&self.backend_header) {
-            return Err(PlanError::BackendHeader(self.backend_header.clone()));
-        }
-        Ok(())
+        ]
     }
 
     /// The settings that matter for reading a report, as texts.

@@ -217,75 +217,74 @@ mod tests {
         })
     }
 
+    /// Responses of status 200, whether their connection is kept, and their bodies.
+    const FRAMINGS: &[(&str, bool, &str)] = &[
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", true, "hi"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nhi",
+            true,
+            "hi",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nhi",
+            false,
+            "hi",
+        ),
+        (
+            "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            false,
+            "hi",
+        ),
+        (
+            "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi",
+            true,
+            "hi",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+            true,
+            "hi",
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\nhi", false, "hi"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nhi",
+            true,
+            "hi",
+        ),
+        (
+            "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: Identity, identity\r\n\r\nhi",
+            false,
+            "hi",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nhi",
+            false,
+            "hi",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+            true,
+            "hi",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 1\r\n\r\nhi",
+            false,
+            "hi",
+        ),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            true,
+            "",
+        ),
+    ];
+
     #[test]
     fn framings() {
-        let ok = |keep_alive| Response {
-            status: 200,
-            keep_alive,
-        };
-        for (text, response, body) in [
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
-                ok(true),
-                "hi",
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nhi",
-                ok(true),
-                "hi",
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nhi",
-                ok(false),
-                "hi",
-            ),
-            (
-                "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi",
-                ok(false),
-                "hi",
-            ),
-            (
-                "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi",
-                ok(true),
-                "hi",
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
-                ok(true),
-                "hi",
-            ),
-            ("HTTP/1.1 200 OK\r\n\r\nhi", ok(false), "hi"),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nhi",
-                ok(true),
-                "hi",
-            ),
-            (
-                "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: Identity, identity\r\n\r\nhi",
-                ok(false),
-                "hi",
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nhi",
-                ok(false),
-                "hi",
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
-                ok(true),
-                "hi",
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 1\r\n\r\nhi",
-                ok(false),
-                "hi",
-            ),
-            (
-                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-                ok(true),
-                "",
-            ),
-        ] {
+        for &(text, keep_alive, body) in FRAMINGS {
+            let response = Response {
+                status: 200,
+                keep_alive,
+            };
             for step in 1..=text.len() {
                 assert_eq!(
                     decode(text, step, false),

@@ -54,84 +54,71 @@ fn parse_stage(text: &str, stages: &mut Vec<Stage>) -> Result<(), ColumnError> {
             "a stage lasts longer than nothing",
         ));
     }
-    let body = &text[mark + 1..];
-    let at = mark + 1;
+    let (body, at) = (&text[mark + 1..], mark + 1);
+    let mut push = |duration, shape| stages.push(Stage { duration, shape });
     if text.as_bytes()[mark] == b'@' {
         let rate = parse_rate(text, at, body)?;
-        stages.push(Stage {
-            duration,
-            shape: Shape::Hold { rate },
-        });
-    } else if let Some(dots) = body.find("..") {
-        let from = parse_rate(text, at, &body[..dots])?;
-        let rest = &body[dots + 2..];
-        let Some(slash) = rest.find('/') else {
-            let to = parse_rate(text, at + dots + 2, rest)?;
-            stages.push(Stage {
-                duration,
-                shape: Shape::Ramp { from, to },
-            });
-            return Ok(());
+        push(duration, Shape::Hold { rate });
+    } else if let Some((from, rest)) = body.split_once("..") {
+        let to_at = at + from.len() + 2;
+        let (to, steps) = match rest.split_once('/') {
+            Some((to, steps)) => (to, Some((steps, to_at + to.len() + 1))),
+            None => (rest, None),
         };
-        let to = parse_rate(text, at + dots + 2, &rest[..slash])?;
-        let steps_at = at + dots + 2 + slash + 1;
-        push_steps(
-            stages,
-            duration,
-            from,
-            to,
-            parse_steps(text, steps_at, &rest[slash + 1..])?,
-        );
-    } else if let Some(hat) = body.find('^') {
-        let from = parse_rate(text, at, &body[..hat])?;
-        let to = parse_rate(text, at + hat + 1, &body[hat + 1..])?;
+        let (from, to) = (parse_rate(text, at, from)?, parse_rate(text, to_at, to)?);
+        match steps {
+            None => push(duration, Shape::Ramp { from, to }),
+            Some((steps, steps_at)) => {
+                let steps = parse_steps(text, steps_at, steps)?;
+                push_steps(stages, duration, from, to, steps);
+            }
+        }
+    } else if let Some((from, to)) = body.split_once('^') {
+        let to_at = at + from.len() + 1;
+        let (from, to) = (parse_rate(text, at, from)?, parse_rate(text, to_at, to)?);
         let half = duration / 2;
-        stages.push(Stage {
-            duration: half,
-            shape: Shape::Ramp { from, to },
-        });
-        stages.push(Stage {
-            duration: duration.saturating_sub(half),
-            shape: Shape::Ramp { from: to, to: from },
-        });
-    } else if let Some(wave) = body.find('~') {
-        let low = parse_rate(text, at, &body[..wave])?;
-        let rest = &body[wave + 1..];
-        let Some(slash) = rest.find('/') else {
-            return Err(ColumnError::new(
-                text,
-                text.len(),
-                "a sine needs its period: 10m:50~400/2m",
-            ));
-        };
-        let high = parse_rate(text, at + wave + 1, &rest[..slash])?;
-        let period_at = at + wave + 1 + slash + 1;
-        let period = parse_duration(rest[slash + 1..].trim())
-            .map_err(|error| error.inside(text, period_at))?;
-        if high < low {
-            return Err(ColumnError::new(
-                text,
-                at,
-                "a sine goes from its low rate to its high one",
-            ));
-        }
-        if period.is_zero() {
-            return Err(ColumnError::new(
-                text,
-                period_at,
-                "a period is longer than nothing",
-            ));
-        }
-        stages.push(Stage {
-            duration,
-            shape: Shape::Sine { low, high, period },
-        });
+        push(half, Shape::Ramp { from, to });
+        let (from, to) = (to, from);
+        push(duration.saturating_sub(half), Shape::Ramp { from, to });
+    } else if let Some((low, rest)) = body.split_once('~') {
+        push(duration, parse_sine(text, at, low, rest)?);
     } else {
         let reason =
             "after ':' comes A..B (ramp), A..B/N (steps), A^B (spike) or A~B/PERIOD (sine)";
         return Err(ColumnError::new(text, at, reason));
     }
     Ok(())
+}
+
+/// Reads what is on both sides of a sine's '~'; the left begins at byte `at` of `text`.
+fn parse_sine(text: &str, at: usize, low: &str, rest: &str) -> Result<Shape, ColumnError> {
+    let high_at = at + low.len() + 1;
+    let low = parse_rate(text, at, low)?;
+    let Some((high, period)) = rest.split_once('/') else {
+        return Err(ColumnError::new(
+            text,
+            text.len(),
+            "a sine needs its period: 10m:50~400/2m",
+        ));
+    };
+    let period_at = high_at + high.len() + 1;
+    let high = parse_rate(text, high_at, high)?;
+    let period = parse_duration(period.trim()).map_err(|error| error.inside(text, period_at))?;
+    if high < low {
+        return Err(ColumnError::new(
+            text,
+            at,
+            "a sine goes from its low rate to its high one",
+        ));
+    }
+    if period.is_zero() {
+        return Err(ColumnError::new(
+            text,
+            period_at,
+            "a period is longer than nothing",
+        ));
+    }
+    Ok(Shape::Sine { low, high, period })
 }
 
 fn push_steps(stages: &mut Vec<Stage>, duration: Duration, from: f64, to: f64, steps: u32) {

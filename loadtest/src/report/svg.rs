@@ -163,8 +163,6 @@ impl Chart {
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let x = Axis::new(self.x, points().map(|point| point.0));
         let y = Axis::new(self.y, points().map(|point| point.1));
-        let across = |value: f64| LEFT + x.part(value) * (WIDTH - LEFT - RIGHT);
-        let up = |value: f64| HEIGHT - BOTTOM - y.part(value) * (HEIGHT - TOP - BOTTOM);
         writeln!(
             out,
             "<section><h2>{}</h2><p>{}</p>",
@@ -176,58 +174,9 @@ impl Chart {
             "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
             escape(self.title)
         )?;
-        for (part, label) in y.marks() {
-            let at = HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM);
-            let end = WIDTH - RIGHT;
-            writeln!(out, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{end}\"/>")?;
-            writeln!(
-                out,
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
-                LEFT - 6.0,
-                at + 4.0
-            )?;
-        }
-        for (part, label) in x.marks() {
-            let at = LEFT + part * (WIDTH - LEFT - RIGHT);
-            writeln!(
-                out,
-                "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
-                HEIGHT - 8.0
-            )?;
-        }
+        write_marks(out, &x, &y)?;
         for line in &self.lines {
-            let Some(first) = line.points.first() else {
-                continue;
-            };
-            let mut path = String::new();
-            for (i, point) in line.points.iter().enumerate() {
-                write!(
-                    path,
-                    "{}{:.1} {:.1}",
-                    if i == 0 { 'M' } else { 'L' },
-                    across(point.0),
-                    up(point.1)
-                )?;
-            }
-            let (color, name) = (line.color, escape(&line.name));
-            if line.filled {
-                let last = line.points.last().unwrap_or(first);
-                let floor = HEIGHT - BOTTOM;
-                let closed = format!(
-                    "{path}L{:.1} {floor}L{:.1} {floor}Z",
-                    across(last.0),
-                    across(first.0)
-                );
-                writeln!(
-                    out,
-                    "<path class=\"area c{color}\" d=\"{closed}\"><title>{name}</title></path>"
-                )?;
-            } else {
-                writeln!(
-                    out,
-                    "<path class=\"line c{color}\" d=\"{path}\"><title>{name}</title></path>"
-                )?;
-            }
+            line.write(out, &x, &y)?;
         }
         writeln!(out, "</svg><div class=\"legend\">")?;
         for line in &self.lines {
@@ -239,6 +188,57 @@ impl Chart {
             )?;
         }
         writeln!(out, "</div></section>")
+    }
+}
+
+fn write_marks(out: &mut String, x: &Axis, y: &Axis) -> std::fmt::Result {
+    for (part, label) in y.marks() {
+        let at = HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM);
+        let end = WIDTH - RIGHT;
+        writeln!(out, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{end}\"/>")?;
+        writeln!(
+            out,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
+            LEFT - 6.0,
+            at + 4.0
+        )?;
+    }
+    for (part, label) in x.marks() {
+        let at = LEFT + part * (WIDTH - LEFT - RIGHT);
+        writeln!(
+            out,
+            "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
+            HEIGHT - 8.0
+        )?;
+    }
+    Ok(())
+}
+
+impl Line {
+    fn write(&self, out: &mut String, x: &Axis, y: &Axis) -> std::fmt::Result {
+        let (Some(first), Some(last)) = (self.points.first(), self.points.last()) else {
+            return Ok(());
+        };
+        let across = |value: f64| LEFT + x.part(value) * (WIDTH - LEFT - RIGHT);
+        let up = |value: f64| HEIGHT - BOTTOM - y.part(value) * (HEIGHT - TOP - BOTTOM);
+        let mut path = String::new();
+        for (i, point) in self.points.iter().enumerate() {
+            let step = if i == 0 { 'M' } else { 'L' };
+            write!(path, "{step}{:.1} {:.1}", across(point.0), up(point.1))?;
+        }
+        let (color, name) = (self.color, escape(&self.name));
+        let kind = if self.filled {
+            let floor = HEIGHT - BOTTOM;
+            let (left, right) = (across(first.0), across(last.0));
+            write!(path, "L{right:.1} {floor}L{left:.1} {floor}Z")?;
+            "area"
+        } else {
+            "line"
+        };
+        writeln!(
+            out,
+            "<path class=\"{kind} c{color}\" d=\"{path}\"><title>{name}</title></path>"
+        )
     }
 }
 

@@ -11,15 +11,8 @@ use serde_json::Value;
 use super::{json, loadtest, run, stderr, stdout};
 use crate::support::{self, Behaviour, Server};
 
-#[test]
-fn reports_are_written_merged_and_compared() {
-    let instances = vec!["i-1".to_owned(), "i-2".to_owned()];
-    let server = Server::start(Behaviour {
-        instances,
-        ..Behaviour::default()
-    });
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = |name: &str| -> PathBuf { folder.path().join(name) };
+/// Makes two runs, a and b, with all their reports.
+fn write_reports(server: &Server, file: impl Fn(&str) -> PathBuf) {
     let text = |path: &Path| std::fs::read_to_string(path).expect("written");
     for name in ["a", "b"] {
         let (json, html) = (file(&format!("{name}.json")), file(&format!("{name}.html")));
@@ -39,6 +32,18 @@ fn reports_are_written_merged_and_compared() {
         assert!(text(&html).contains("<svg") && text(&hgrm).contains("#[Max     ="));
         assert!(text(&hlog).contains("#[Histogram log format version 1.3]"));
     }
+}
+
+#[test]
+fn reports_are_written_merged_and_compared() {
+    let instances = vec!["i-1".to_owned(), "i-2".to_owned()];
+    let server = Server::start(Behaviour {
+        instances,
+        ..Behaviour::default()
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| -> PathBuf { folder.path().join(name) };
+    write_reports(&server, file);
     let (a, b) = (json(&file("a.json")), json(&file("b.json")));
     assert_eq!(
         (&a["schema"], &a["passed"], &a["run"]["scheduled"]),
