@@ -92,7 +92,7 @@ pub(crate) struct RunArgs {
     /// How long to start requests, such as 30s or 2m
     #[arg(short, long, value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub(crate) duration: Option<Duration>,
-    /// The rate over time, such as '10s@50, 60s:50..400, 30s@400' (see the end of --help)
+    /// The rate over time, such as '10s@50, 60s:50..400, 30s@400' (see --help)
     #[arg(short, long, value_parser = column::<Profile>, help_heading = "Load", long_help = PROFILE_HELP)]
     pub(crate) profile: Option<Profile>,
     /// Read the profile from a .toml file (stages = ["10s@50", …]) or a .csv trace of seconds,rate
