@@ -55,7 +55,7 @@ fn map(root: &Path) -> Vec<(String, Uses)> {
     };
     rows.map(|row| {
         let (what, uses) = row
-            .trim_matches(['|', ' '])
+            .trim_start_matches(['|', ' '])
             .split_once(" |")
             .expect("two columns");
         let (name, _) = what
