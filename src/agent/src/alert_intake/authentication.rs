@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use hmac::{KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use sha2::Sha256;
@@ -119,9 +120,7 @@ fn same(shown: &str, expected: &str) -> bool {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    pairs.map(byte).collect()
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
 }
 
 #[cfg(test)]
@@ -217,6 +216,10 @@ mod tests {
             assert!(!admits(&closed, &[("x-signature", wrong)], body), "{wrong}");
         }
         assert!(!admits(&closed, &[], body));
+        let in_capitals = right.to_uppercase();
+        assert!(admits(&closed, &[("x-signature", &in_capitals)], body));
+        let with_sign = right.replace("6a04", "6a+4");
+        assert!(!admits(&closed, &[("x-signature", &with_sign)], body));
     }
 
     #[test]
@@ -226,9 +229,7 @@ mod tests {
             let mut mac = hmac::Hmac::<Sha256>::new_from_slice(b"Jefe").unwrap();
             mac.update(format!("{time}:body").as_bytes());
             let bytes = mac.finalize().into_bytes();
-            bytes
-                .iter()
-                .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+            HEXLOWER_PERMISSIVE.encode(&bytes)
         };
         let shown = |time: &str| {
             admits(
