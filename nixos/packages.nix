@@ -44,6 +44,7 @@ let
   withTests = workspace // {
     src = sources [
       ../ARCHITECTURE.md
+      ../docs/settings.md
       ../fuzz/corpus
       ../terraform/iam.tf
       ./grafana

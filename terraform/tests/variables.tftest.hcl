@@ -196,7 +196,7 @@ run "a_disk_has_ten_gib" {
 run "settings_have_a_section" {
   command = plan
   variables {
-    agent_settings = { scalling = { window = "60s" } }
+    agent_settings = { scalling = { cooldown = "60s" } }
   }
   expect_failures = [var.agent_settings]
 }

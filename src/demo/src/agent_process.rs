@@ -3,13 +3,13 @@
 use std::{
     ffi::OsString,
     fs, io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
-use exoscale::config::DEFAULT_ZONE;
+use agent::settings;
 use jiff::Timestamp;
 use local_cloud::Stack;
 use program::die_with_parent;
@@ -100,43 +100,28 @@ impl AgentSetup<'_> {
         self.folder.join("service-discovery").join("config.json")
     }
 
-    /// The service's own settings, with every interval divided by the speed.
+    /// The service's own settings at the demo's speed, and where everything is.
     fn settings(&self) -> String {
-        let time = |seconds: u64| {
-            let scaled = self.speed.scale(Duration::from_secs(seconds));
-            format!("\"{}ms\"", scaled.as_millis())
-        };
-        let path = |path: &Path| format!("{:?}", path.display().to_string());
+        let path = |path: &Path| path.display().to_string();
         let Stack { pool, balancer } = self.stack;
-        format!(
-            "[exoscale]\nendpoint = {endpoint:?}\nkey = {key:?}\nzone = \"{DEFAULT_ZONE}\"\n\
-             instance_pool = \"{pool}\"\nload_balancer = \"{balancer}\"\ncalls_per_minute = {calls}\n\n\
-             [scaling]\nmin_size = {min}\nmax_size = {max}\nwindow = {window}\nmax_read_age = {age}\nretry = {retry}\n\n\
-             [scale_out]\nalert_lifetime = {up_lifetime}\ncapacity_pause = {pause}\ncapacity_pause_max = {pause_max}\n\n\
-             [scale_in]\nalert_lifetime = {down_lifetime}\nstabilisation = {stable}\nwarm_up = {stable}\n\n\
-             [drain]\nport = 8080\npoll = {poll}\n\n\
-             [discovery]\nfile = {file}\ninterval = {discovery}\nconfirm_after = {confirm}\n\n\
-             [alerts]\naddress = \"127.0.0.1\"\nport = 0\n\n\
-             [journal]\ndirectory = {journal}\n\n[log]\nformat = \"json\"\n",
-            endpoint = self.endpoint,
-            key = self.key,
-            calls = 120 * self.speed.divisor(),
-            min = self.min_size,
-            max = self.max_size,
-            window = time(60),
-            age = time(10),
-            retry = time(5),
-            up_lifetime = time(300),
-            pause = time(300),
-            pause_max = time(1800),
-            down_lifetime = time(180),
-            stable = time(120),
-            poll = time(2),
-            file = path(&self.discovery_file()),
-            discovery = time(10),
-            confirm = time(1),
-            journal = path(&self.folder.join("journal")),
-        )
+        let own = [
+            ("exoscale.endpoint", self.endpoint.clone()),
+            ("exoscale.key", self.key.to_owned()),
+            ("exoscale.instance_pool", pool.to_string()),
+            ("exoscale.load_balancer", balancer.to_string()),
+            ("scaling.min_size", self.min_size.to_string()),
+            ("scaling.max_size", self.max_size.to_string()),
+            ("discovery.file", path(&self.discovery_file())),
+            ("alerts.address", Ipv4Addr::LOCALHOST.to_string()),
+            // Any free one.
+            ("alerts.port", "0".to_owned()),
+            ("journal.directory", path(&self.folder.join("journal"))),
+            ("log.format", "json".to_owned()),
+        ];
+        let own = own.map(|(key, value)| (key.to_owned(), value));
+        let divisor = f64::from(self.speed.divisor());
+        let faster = settings::at_speed(settings::defaults(), divisor);
+        settings::file_text(&faster.into_iter().chain(own).collect())
     }
 }
 
@@ -267,4 +252,65 @@ fn write_line(log: &mut fs::File, line: &str) {
     use io::Write as _;
     // A log that cannot be written is no reason to end the demo.
     let _ = writeln!(log, "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use agent::settings::{Sources, load};
+
+    use super::*;
+
+    fn settings(speed: Speed, folder: &Path) -> agent::settings::Settings {
+        let id = "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e";
+        let setup = AgentSetup {
+            endpoint: "http://127.0.0.1:1/v2".to_owned(),
+            key: "EXO1",
+            secret: "abc",
+            stack: Stack {
+                pool: id.parse().unwrap(),
+                balancer: id.parse().unwrap(),
+            },
+            speed,
+            min_size: 2,
+            max_size: 5,
+            folder,
+            alert_token: "a",
+            drain_token: "b",
+            log: folder,
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), setup.settings()).unwrap();
+        let sources = Sources {
+            file: Some(file.path().to_owned()),
+            variables: vec![("EXOSCALE_SECRET".to_owned(), setup.secret.to_owned())],
+            ..Sources::default()
+        };
+        load(&sources)
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .0
+    }
+
+    #[test]
+    fn the_agents_times_are_those_of_the_service_at_the_demos_speed() {
+        let folder = Path::new("/tmp/quoted \"folder\" \u{301}\u{1b}");
+        let [fast, real] = [Speed::Fast, Speed::Real].map(|speed| settings(speed, folder).agent);
+        assert_eq!(fast.rules.window, real.rules.window / 10);
+        assert_eq!(
+            fast.rules.scale_in.warm_up,
+            real.rules.scale_in.warm_up / 10
+        );
+        let (fast_discovery, real_discovery) = (&fast.discovery, &real.discovery);
+        assert_eq!(fast_discovery.interval, real_discovery.interval / 10);
+        assert_eq!(
+            fast_discovery.confirm_after,
+            real_discovery.confirm_after / 10
+        );
+        assert_eq!(fast.drain.poll, real.drain.poll / 10);
+        // Requests take their time at any speed.
+        assert_eq!(fast.drain.timeout, real.drain.timeout);
+        assert_eq!(fast.state_directory, folder.join("journal"));
+        assert_eq!(fast.rules.bounds.min().0, 2);
+        let budget = |agent: &agent::Config| agent.client.budget_per_minute.unwrap().get();
+        assert_eq!(budget(&fast), 10 * budget(&real));
+    }
 }

@@ -3,6 +3,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use policy::thresholds;
+
 use super::{
     machine::MachineTime,
     report::Totals,
@@ -21,9 +23,6 @@ const BOOT: u32 = 16;
 const RATE_WINDOW: usize = 24;
 const PENDING: u32 = 16;
 const WINDOW: u32 = 24;
-/// The model's thresholds.
-const UPPER: f64 = 0.8;
-const LOWER: f64 = 0.2;
 
 /// A fast run with a pool of one to five instances in which everything went well.
 pub(super) fn example_run() -> Timeline {
@@ -89,8 +88,8 @@ impl Model {
             min_size: 1,
             max_size: story.peak_need() + 1,
             window: TICK * WINDOW,
-            upper_threshold: UPPER,
-            lower_threshold: LOWER,
+            upper_threshold: thresholds::UP,
+            lower_threshold: thresholds::DOWN,
             watcher: "built-in".to_owned(),
         };
         let mut model = Self {
@@ -199,8 +198,8 @@ impl Model {
             return;
         };
         for (place, (rule, breach)) in [
-            (Direction::Up, average > UPPER),
-            (Direction::Down, average < LOWER),
+            (Direction::Up, average > thresholds::UP),
+            (Direction::Down, average < thresholds::DOWN),
         ]
         .into_iter()
         .enumerate()

@@ -114,11 +114,12 @@ impl Stage {
     /// What the record of a run begins with.
     pub(super) fn settings(&self, options: &Options) -> RunSettings {
         let rules = RuleSettings::service();
+        let cooldown = agent::settings::default_duration("scaling.cooldown").unwrap_or_default();
         RunSettings {
             speed: options.speed,
             min_size: options.min_size,
             max_size: options.max_size,
-            window: options.speed.scale(Duration::from_secs(60)),
+            window: options.speed.scale(cooldown),
             upper_threshold: rules.upper_threshold,
             lower_threshold: rules.lower_threshold,
             watcher: self.watcher.name.to_owned(),

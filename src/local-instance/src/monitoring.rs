@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use agent::settings::{self, Entry, Sources};
+use agent::settings::{self, ALERTS_PORT, Sources};
 use instance_data::{Document, InstanceDataError, Monitoring, Role};
-use program::{die_with_parent, scratch_folder::ScratchFolder, time_text};
+use program::{die_with_parent, scratch_folder::ScratchFolder};
 use rule_evaluator::{
     PrometheusProgram, RuleSettings, WatcherHandle,
     prometheus::{PrometheusServer, find_on_path},
@@ -25,9 +25,6 @@ use tokio::{
 
 use super::{LocalInstanceError, Options, end::End};
 
-/// The port of alerts, metrics and the page, as on the image.
-const AGENT_PORT: u16 = 8090;
-
 /// Prometheus' port, as on the image.
 const PROMETHEUS_PORT: u16 = 9090;
 
@@ -36,22 +33,6 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// The longest division of times: below a hundredth they are shorter than a process needs to start.
 const MAX_DIVISOR: f64 = 100.0;
-
-/// Times that go as fast as the cloud does, and the budget of calls that goes with them.
-const SCALED: [&str; 11] = [
-    "scaling.window",
-    "scaling.max_read_age",
-    "scaling.retry",
-    "scale_out.alert_lifetime",
-    "scale_out.capacity_pause",
-    "scale_out.capacity_pause_max",
-    "scale_in.alert_lifetime",
-    "scale_in.stabilisation",
-    "scale_in.warm_up",
-    "drain.poll",
-    "discovery.interval",
-];
-const BUDGET: &str = "exoscale.calls_per_minute";
 
 pub(super) async fn run(options: Options) -> Result<(), LocalInstanceError> {
     let system = |action| move |source| LocalInstanceError::System { action, source };
@@ -126,7 +107,7 @@ fn overrides(
     let (_, entries) = settings::load(&sources)?;
     let own = [
         ("alerts.address", options.ip.to_string()),
-        ("alerts.port", AGENT_PORT.to_string()),
+        ("alerts.port", ALERTS_PORT.to_string()),
         (
             "discovery.file",
             discovery_file(folder).display().to_string(),
@@ -137,29 +118,10 @@ fn overrides(
         ),
     ];
     let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
-    let divisor = options.speed.clamp(1.0, MAX_DIVISOR);
-    Ok(own
-        .chain(entries.iter().filter_map(|entry| at_speed(entry, divisor)))
-        .collect())
-}
-
-fn at_speed(entry: &Entry, divisor: f64) -> Option<(String, String)> {
-    let key = entry.key.as_str();
-    let value = if SCALED.contains(&key) {
-        let range = settings::time_range(key)?;
-        let time = time_text::time(&entry.value, &range).ok()?;
-        let time = time.div_f64(divisor).clamp(*range.start(), *range.end());
-        format!("{}ms", time.as_millis())
-    } else if key == BUDGET {
-        let range = settings::count_range(key)?;
-        let calls: u32 = entry.value.parse().ok()?;
-        // Too many for the type become the most that it holds.
-        let calls = (f64::from(calls) * divisor).round() as u32;
-        calls.clamp(*range.start(), *range.end()).to_string()
-    } else {
-        return None;
-    };
-    Some((key.to_owned(), value))
+    // By the names that the document uses: a setting cannot be given by two.
+    let values = entries.iter().map(|entry| (entry.given_as(), &entry.value));
+    let faster = settings::at_speed(values, options.speed.clamp(1.0, MAX_DIVISOR));
+    Ok(own.chain(faster).collect())
 }
 
 fn discovery_file(folder: &Path) -> PathBuf {
@@ -182,7 +144,7 @@ async fn watch(
     let webhook = WebhookSettings {
         url: format!(
             "http://{}/webhook",
-            SocketAddr::from((options.ip, AGENT_PORT))
+            SocketAddr::from((options.ip, ALERTS_PORT))
         ),
         token: document.alerts_token().map(BearerToken::new),
         timeout: Duration::from_secs(5),
@@ -210,5 +172,53 @@ async fn stop(mut agent: Child) -> io::Result<()> {
     match timeout(STOP_WITHIN, agent.wait()).await {
         Ok(ended) => ended.map(drop),
         Err(_) => agent.kill().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, net::Ipv4Addr};
+
+    use instance_data::MetadataOptions;
+
+    use super::*;
+
+    #[test]
+    fn the_agent_is_as_fast_as_the_cloud_by_whatever_key_a_time_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("agent.toml");
+        let options = Options {
+            role: Role::Monitoring,
+            ip: Ipv4Addr::LOCALHOST,
+            speed: 10.0,
+            source: MetadataOptions {
+                metadata_url: String::new(),
+                wait: Duration::ZERO,
+            },
+            program: Vec::new(),
+        };
+        let pool = "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e";
+        let required =
+            format!("[exoscale]\nkey = \"EXO1\"\nsecret = \"abc\"\ninstance_pool = \"{pool}\"\n");
+        for key in ["cooldown", "window"] {
+            fs::write(&config, format!("{required}[scaling]\n{key} = \"70s\"\n")).unwrap();
+            let flags = overrides(&options, folder.path(), &config).unwrap();
+            let flags = flags.into_iter();
+            let sources = Sources {
+                file: Some(config.clone()),
+                flags: flags
+                    .map(|(key, value)| ("--set".to_owned(), key, value))
+                    .collect(),
+                ..Sources::default()
+            };
+            let (settings, _) =
+                settings::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
+            let agent = settings.agent;
+            assert_eq!(agent.rules.window, Duration::from_secs(7), "{key}");
+            assert_eq!(agent.discovery.confirm_after, Duration::from_millis(100));
+            assert_eq!(agent.drain.timeout, Duration::from_secs(30));
+            let listen = SocketAddr::from((options.ip, ALERTS_PORT));
+            assert_eq!(agent.alerts.listen, listen);
+        }
     }
 }

@@ -19,6 +19,7 @@ mod state;
 mod step;
 #[cfg(test)]
 mod tests;
+pub mod thresholds;
 mod time;
 mod victims;
 

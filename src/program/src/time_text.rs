@@ -12,7 +12,7 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 /// Why a text is not such a length of time; to follow "the value is".
 #[derive(Debug, thiserror::Error)]
 pub enum TimeError {
-    #[error("not a duration such as 60s or 5m")]
+    #[error("not a duration (for example 60s)")]
     Form(#[source] humantime::DurationError),
     #[error("shorter than {}", humantime::format_duration(*least))]
     TooShort { least: Duration },
@@ -66,7 +66,7 @@ mod tests {
             "18446744073709551616s",
             "9e9s",
         ] {
-            assert_eq!(text(wrong), "not a duration such as 60s or 5m", "{wrong:?}");
+            assert_eq!(text(wrong), "not a duration (for example 60s)", "{wrong:?}");
         }
     }
 

@@ -61,8 +61,8 @@ impl RuleSettings {
     /// The figures of the real service.
     pub fn service() -> Self {
         Self {
-            upper_threshold: 0.8,
-            lower_threshold: 0.2,
+            upper_threshold: policy::thresholds::UP,
+            lower_threshold: policy::thresholds::DOWN,
             rate_window: Duration::from_secs(60),
             scrape_interval: Duration::from_secs(15),
             evaluation_interval: Duration::from_secs(10),

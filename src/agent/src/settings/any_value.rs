@@ -1,68 +1,42 @@
 //! No value of any setting can make the program panic: not when it is read, nor when it is used.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use policy::{Event, Moment, Outcome, State};
 use proptest::prelude::*;
 
-use super::{Settings, Sources, limits, load, load_text};
+use super::{
+    Settings, Sources, load, load_text,
+    setting::{Kind, Setting, Unset},
+    table::TABLE,
+};
 
 const POOL: &str = "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e";
 
 /// Every key, with a value that it takes, so that each can be set besides any other.
-const KEYS: [(&str, &str); 48] = [
-    ("exoscale.key", "EXO1"),
-    ("exoscale.secret", "abc"),
-    ("exoscale.zone", "at-vie-1"),
-    ("exoscale.endpoint", "http://127.0.0.1:1/v2"),
-    ("exoscale.instance_pool", POOL),
-    ("exoscale.load_balancer", POOL),
-    ("exoscale.calls_per_minute", "120"),
-    ("exoscale.request_timeout", "10s"),
-    ("exoscale.operation_timeout", "10m"),
-    ("scaling.min_size", "1"),
-    ("scaling.max_size", "10"),
-    ("scaling.mode", "on"),
-    ("scaling.window", "60s"),
-    ("scaling.max_read_age", "10s"),
-    ("scaling.retry", "5s"),
-    ("scale_out.step", "1"),
-    ("scale_out.alert_lifetime", "5m"),
-    ("scale_out.max_unready", "3"),
-    ("scale_out.capacity_pause", "5m"),
-    ("scale_out.capacity_pause_max", "30m"),
-    ("scale_in.step", "1"),
-    ("scale_in.alert_lifetime", "3m"),
-    ("scale_in.stabilisation", "2m"),
-    ("scale_in.warm_up", "2m"),
-    ("drain.enabled", "true"),
-    ("drain.port", "8080"),
-    ("drain.token", "x"),
-    ("drain.timeout", "30s"),
-    ("drain.poll", "2s"),
-    ("discovery.file", "/srv/x.json"),
-    ("discovery.interval", "10s"),
-    ("discovery.confirm_after", "1s"),
-    ("discovery.addresses", "public"),
-    ("discovery.target_port", "9100"),
-    ("discovery.labels.team", "web"),
-    ("alerts.address", "0.0.0.0"),
-    ("alerts.port", "8090"),
-    ("alerts.token", "x"),
-    ("alerts.user", "x"),
-    ("alerts.password", "x"),
-    ("alerts.hmac_secret", "x"),
-    ("alerts.hmac_header", "X-Signature"),
-    ("alerts.hmac_timestamp_header", "X-Time"),
-    ("alerts.direction_label", "scale"),
-    ("alerts.body_timeout", "5s"),
-    ("thresholds.up", "0.8"),
-    ("thresholds.down", "0.2"),
-    ("log.format", "text"),
-];
+fn keys() -> Vec<(&'static str, &'static str)> {
+    TABLE.iter().map(key_and_value).collect()
+}
+
+fn key_and_value(setting: &'static Setting) -> (&'static str, &'static str) {
+    let value = match (setting.unset, setting.kind) {
+        (Unset::Text(text), _) => text,
+        (Unset::Share(_), _) if setting.key == "thresholds.up" => "0.8",
+        (Unset::Share(_), _) => "0.2",
+        (Unset::Port(_), _) => "8080",
+        (_, Kind::ApiKey) => "EXO1",
+        (_, Kind::Id(_)) => POOL,
+        (_, Kind::Endpoint) => "http://127.0.0.1:1/v2",
+        (_, Kind::Table) => return ("discovery.labels.team", "web"),
+        _ => "x",
+    };
+    (setting.key, value)
+}
 
 fn sources(changes: &[(&str, String)]) -> Sources {
-    let given = KEYS.iter().map(|(key, value)| (*key, (*value).to_owned()));
+    let given = keys()
+        .into_iter()
+        .map(|(key, value)| (key, value.to_owned()));
     let flags = given.chain(changes.iter().cloned());
     Sources {
         flags: flags
@@ -163,22 +137,18 @@ fn check(sources: &Sources) {
 #[test]
 fn every_key_is_among_those_that_are_tried() {
     let (_, entries) = load(&sources(&[])).unwrap();
-    let mut known: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
-    let mut tried: Vec<&str> = KEYS.iter().map(|(key, _)| *key).collect();
-    known.retain(|key| *key != "discovery.labels" && *key != "journal.directory");
-    tried.retain(|key| *key != "discovery.labels.team");
-    known.sort_unstable();
-    tried.sort_unstable();
-    assert_eq!(known, tried);
+    let set: BTreeSet<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+    let known = TABLE.iter().map(|setting| setting.key);
+    assert_eq!(set, known.collect());
 }
 
 #[test]
 fn the_least_and_the_most_of_each_time_and_number_are_named() {
-    for (key, _) in KEYS {
-        let (least, most) = if let Some(range) = limits::time_range(key) {
+    for Setting { key, kind, .. } in TABLE {
+        let (least, most) = if let Some(range) = kind.time_range() {
             let text = |time| humantime::format_duration(time).to_string();
             (text(*range.start()), text(*range.end()))
-        } else if let Some(range) = limits::count_range(key) {
+        } else if let Some(range) = kind.count_range() {
             (range.start().to_string(), range.end().to_string())
         } else {
             continue;
@@ -198,7 +168,7 @@ fn the_least_and_the_most_of_each_time_and_number_are_named() {
         let problems = at("18446744073709551615s").unwrap_err();
         assert_eq!(problems.0.len(), 1, "{problems}");
         let problem = &problems.0[0];
-        assert_eq!(problem.key, key);
+        assert_eq!(problem.key, *key);
         assert!(problem.message.contains(&most), "{problem:?}");
         if least != "0s" {
             let problem = at("0")
@@ -207,7 +177,7 @@ fn the_least_and_the_most_of_each_time_and_number_are_named() {
                 .unwrap()
                 .0
                 .remove(0);
-            assert_eq!(problem.key, key);
+            assert_eq!(problem.key, *key);
         }
     }
 }
@@ -215,7 +185,7 @@ fn the_least_and_the_most_of_each_time_and_number_are_named() {
 proptest! {
     #[test]
     fn no_value_of_any_setting_panics(
-        changes in prop::collection::vec((prop::sample::select(KEYS.to_vec()), value()), 1..3),
+        changes in prop::collection::vec((prop::sample::select(keys()), value()), 1..3),
     ) {
         let changes: Vec<_> = changes.into_iter().map(|((key, _), value)| (key, value)).collect();
         check(&sources(&changes));
@@ -234,7 +204,7 @@ proptest! {
     #[test]
     fn no_file_panics(
         text: String,
-        (key, _) in prop::sample::select(KEYS.to_vec()),
+        (key, _) in prop::sample::select(keys()),
         value in "-?[0-9]{1,25}|-?[0-9]{1,3}e[0-9]{1,4}|inf|-nan|true|\\[\\]|\\{\\}|\"[a-z0-9]*\"|1979-05-27",
     ) {
         let _ = load_text("text", &text);

@@ -1,4 +1,4 @@
-//! Every setting: its key, its default and its bounds.
+//! Makes the program's settings of single values, and checks those that depend on each other.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -10,13 +10,17 @@ use std::{
 use actix_web::http::header::HeaderName;
 use exoscale::{
     ClientConfig,
-    config::{DEFAULT_ZONE, Endpoint},
+    config::Endpoint,
+    ids::{LoadBalancerId, PoolId},
     secret::{ApiKey, ApiSecret},
 };
-use policy::{Bounds, Mode, Rules, ScaleIn, ScaleOut};
+use policy::{Bounds, MaxUnready, Mode, Rules, ScaleIn, ScaleOut};
 use program::telemetry::LogFormat;
 
-use super::reader::Reader;
+use super::{
+    reader::{Readable, Reader},
+    setting::Kind,
+};
 use crate::{
     alert_intake::{Authentication, Hmac, PasswordLogin},
     config::{AddressKind, Alerts, Config, Discovery, Drain, Thresholds, Token},
@@ -45,63 +49,53 @@ impl FromStr for Token {
     }
 }
 
-/// Values of settings that nobody sets.
-pub(super) const DEFAULTS: &[(&str, &str)] = &[
-    ("exoscale.zone", DEFAULT_ZONE),
-    ("exoscale.calls_per_minute", "120"),
-    ("exoscale.request_timeout", "10s"),
-    ("exoscale.operation_timeout", "10m"),
-    ("scaling.min_size", "1"),
-    ("scaling.max_size", "10"),
-    ("scaling.mode", "on"),
-    ("scaling.window", "60s"),
-    ("scaling.max_read_age", "10s"),
-    ("scaling.retry", "5s"),
-    ("scale_out.step", "1"),
-    ("scale_out.alert_lifetime", "5m"),
-    ("scale_out.max_unready", "3 or 50%"),
-    ("scale_out.capacity_pause", "5m"),
-    ("scale_out.capacity_pause_max", "30m"),
-    ("scale_in.step", "1"),
-    ("scale_in.alert_lifetime", "3m"),
-    ("scale_in.stabilisation", "2m"),
-    ("scale_in.warm_up", "2m"),
-    ("drain.enabled", "true"),
-    ("drain.port", "8080"),
-    ("drain.timeout", "30s"),
-    ("drain.poll", "2s"),
-    ("discovery.file", "/srv/service-discovery/config.json"),
-    ("discovery.interval", "10s"),
-    ("discovery.confirm_after", "1s"),
-    ("discovery.addresses", "public"),
-    ("discovery.target_port", "9100"),
-    ("alerts.address", "0.0.0.0"),
-    ("alerts.port", "8090"),
-    ("alerts.direction_label", "scale"),
-    ("alerts.hmac_header", "X-Grafana-Alerting-Signature"),
-    ("alerts.body_timeout", "5s"),
-    ("thresholds.up", "0.8"),
-    ("thresholds.down", "0.2"),
-    ("journal.directory", "/var/lib/autoscaler"),
-    ("log.format", "text"),
-];
+macro_rules! readable {
+    ($($type:ty: $kind:pat),* $(,)?) => {
+        $(impl Readable for $type {
+            fn fits(kind: &Kind) -> bool {
+                matches!(kind, $kind)
+            }
+        })*
+    };
+}
+
+readable! {
+    ApiKey: Kind::ApiKey,
+    ApiSecret: Kind::Secret(_),
+    Token: Kind::Secret(_),
+    Endpoint: Kind::Endpoint,
+    PoolId: Kind::Id(_),
+    LoadBalancerId: Kind::Id(_),
+    String: Kind::Text(_),
+    PathBuf: Kind::Path(_),
+    Mode: Kind::Choice(_),
+    AddressKind: Kind::Choice(_),
+    LogFormat: Kind::Choice(_),
+    MaxUnready: Kind::Members,
+    bool: Kind::Flag,
+    f64: Kind::Share,
+    u16: Kind::Port { least: 0 },
+    NonZeroU16: Kind::Port { least: 1 },
+    IpAddr: Kind::IpAddress,
+    HeaderName: Kind::Header,
+}
 
 /// Reads everything; `None` when something was wrong, which the reader knows.
 pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
     // Each part is read before any is given up, so that every mistake is found.
     let client = client(r);
-    let pool = r.required("exoscale.instance_pool", "the id of the instance pool");
-    let load_balancer = r.optional("exoscale.load_balancer", "the id of a load balancer");
+    let pool = r.required("exoscale.instance_pool");
+    let load_balancer = r.optional("exoscale.load_balancer");
     let operation_timeout = r.duration("exoscale.operation_timeout");
     let rules = rules(r);
-    let mode = r.choice::<Mode>("scaling.mode", "a mode such as `on`");
+    let mode = r.required::<Mode>("scaling.mode");
     let drain = drain(r);
     let discovery = discovery(r);
     let alerts = alerts(r);
-    let state_directory = r.required::<PathBuf>("journal.directory", "a folder");
+    let state_directory = r.required::<PathBuf>("journal.directory");
     two_files(r, discovery.as_ref(), state_directory.as_deref());
     let thresholds = thresholds(r, rules.as_ref());
-    let log_format = r.choice("log.format", "`text` or `json`");
+    let log_format = r.required("log.format");
     pinned_inside(r, mode, rules.as_ref());
     let discovery = discovery?;
     Some(Settings {
@@ -128,14 +122,10 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
 }
 
 fn client(r: &mut Reader<'_>) -> Option<ClientConfig> {
-    let key =
-        r.required_guarded::<ApiKey>("exoscale.key", "the API key, or set EXOSCALE_KEY", |text| {
-            text.starts_with("EXO")
-        });
-    let secret =
-        r.required_secret::<ApiSecret>("exoscale.secret", "the API secret, or set EXOSCALE_SECRET");
-    let zone = r.required::<String>("exoscale.zone", "a zone such as at-vie-1");
-    let endpoint = r.guarded::<Endpoint>("exoscale.endpoint", |_| true);
+    let key = r.required::<ApiKey>("exoscale.key");
+    let secret = r.required::<ApiSecret>("exoscale.secret");
+    let zone = r.required::<String>("exoscale.zone");
+    let endpoint = r.optional::<Endpoint>("exoscale.endpoint");
     let budget = r.count("exoscale.calls_per_minute");
     let request_timeout = r.duration("exoscale.request_timeout");
     let endpoint = match endpoint {
@@ -158,7 +148,7 @@ fn client(r: &mut Reader<'_>) -> Option<ClientConfig> {
 fn rules(r: &mut Reader<'_>) -> Option<Rules> {
     let min = r.count("scaling.min_size");
     let max = r.count("scaling.max_size");
-    let window = r.duration("scaling.window");
+    let window = r.duration("scaling.cooldown");
     let fresh = r.duration("scaling.max_read_age");
     let retry = r.duration("scaling.retry");
     let scale_out = scale_out(r);
@@ -180,8 +170,7 @@ fn rules(r: &mut Reader<'_>) -> Option<Rules> {
 fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
     let step = r.count("scale_out.step");
     let signal_ttl = r.duration("scale_out.alert_lifetime");
-    let limit = "a number (3), a share (50%), or the larger of both (3 or 50%)";
-    let max_unready = r.choice("scale_out.max_unready", limit);
+    let max_unready = r.required("scale_out.max_unready");
     let backoff = r.duration("scale_out.capacity_pause");
     let backoff_max = r.duration("scale_out.capacity_pause_max");
     if let (Some(first), Some(longest)) = (backoff, backoff_max)
@@ -215,9 +204,9 @@ fn scale_in(r: &mut Reader<'_>) -> Option<ScaleIn> {
 }
 
 fn drain(r: &mut Reader<'_>) -> Option<Drain> {
-    let enabled = r.required("drain.enabled", "`true` or `false`");
-    let port = r.required::<NonZeroU16>("drain.port", "a port");
-    let token = r.secret("drain.token");
+    let enabled = r.required::<bool>("drain.enabled");
+    let port = r.required::<NonZeroU16>("drain.port");
+    let token = r.optional("drain.token");
     let timeout = r.duration("drain.timeout");
     let poll = r.duration("drain.poll");
     Some(Drain {
@@ -230,11 +219,11 @@ fn drain(r: &mut Reader<'_>) -> Option<Drain> {
 }
 
 fn discovery(r: &mut Reader<'_>) -> Option<Discovery> {
-    let file = r.required("discovery.file", "the path of a file");
+    let file = r.required("discovery.file");
     let interval = r.duration("discovery.interval");
     let confirm_after = r.duration("discovery.confirm_after");
-    let addresses = r.choice("discovery.addresses", "`public`, `private` or `ipv6`");
-    let target_port = r.required::<NonZeroU16>("discovery.target_port", "a port");
+    let addresses = r.required("discovery.addresses");
+    let target_port = r.required::<NonZeroU16>("discovery.target_port");
     let labels = r.table("discovery.labels");
     Some(Discovery {
         file: file?,
@@ -247,10 +236,10 @@ fn discovery(r: &mut Reader<'_>) -> Option<Discovery> {
 }
 
 fn alerts(r: &mut Reader<'_>) -> Option<Alerts> {
-    let address = r.required::<IpAddr>("alerts.address", "an IP address");
-    let port = r.required::<u16>("alerts.port", "a port");
+    let address = r.required::<IpAddr>("alerts.address");
+    let port = r.required::<u16>("alerts.port");
     let authentication = authentication(r);
-    let direction_label = r.required("alerts.direction_label", "the name of a label");
+    let direction_label = r.required("alerts.direction_label");
     let body_timeout = r.duration("alerts.body_timeout");
     Some(Alerts {
         listen: SocketAddr::new(address?, port?),
@@ -261,13 +250,12 @@ fn alerts(r: &mut Reader<'_>) -> Option<Alerts> {
 }
 
 fn authentication(r: &mut Reader<'_>) -> Option<Authentication> {
-    let bearer = r.secret("alerts.token");
-    let user = r.optional::<String>("alerts.user", "a user's name");
-    let password = r.secret::<Token>("alerts.password");
-    let secret = r.secret("alerts.hmac_secret");
-    let header = r.required::<HeaderName>("alerts.hmac_header", "the name of a header");
-    let timestamp_header =
-        r.optional::<HeaderName>("alerts.hmac_timestamp_header", "the name of a header");
+    let bearer = r.optional("alerts.token");
+    let user = r.optional::<String>("alerts.user");
+    let password = r.optional::<Token>("alerts.password");
+    let secret = r.optional("alerts.hmac_secret");
+    let header = r.required::<HeaderName>("alerts.hmac_header");
+    let timestamp_header = r.optional::<HeaderName>("alerts.hmac_timestamp_header");
     let basic = match (user, password) {
         (Some(user), Some(password)) => Some(PasswordLogin { user, password }),
         (None, None) => None,
@@ -300,8 +288,9 @@ fn authentication(r: &mut Reader<'_>) -> Option<Authentication> {
 }
 
 fn thresholds(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Thresholds> {
-    let up = r.required::<f64>("thresholds.up", "a share from 0 to 1")?;
-    let down = r.required::<f64>("thresholds.down", "a share from 0 to 1")?;
+    let up = r.required::<f64>("thresholds.up");
+    let down = r.required::<f64>("thresholds.down");
+    let (up, down) = (up?, down?);
     if !(0.0..=1.0).contains(&up) || !(0.0..=1.0).contains(&down) || down >= up {
         r.problem(
             "thresholds.down",

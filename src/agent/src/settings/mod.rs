@@ -1,33 +1,44 @@
 //! Settings: defaults, then a TOML file, then the environment, then flags; the later wins.
 //!
-//! Every mistake is reported at once, with its key, where the value came from, and what to do.
+//! Every mistake is reported at once, with its key, where the value came from, and what to do. Everything
+//! that is known of a setting stands in one [table].
 
 #[cfg(test)]
 mod any_value;
+mod explain;
 mod keys;
-mod limits;
+mod merged;
+#[cfg(test)]
+mod page;
 mod reader;
+mod setting;
 mod sources;
+mod speed;
+mod table;
 #[cfg(test)]
 mod tests;
 
+pub use explain::{UnknownSetting, explain, explain_all, setting_variables};
 pub use keys::Settings;
-pub use limits::{count_range, time_range};
 pub use reader::{Entry, Problem, Problems};
 pub use sources::Sources;
+pub use speed::{at_speed, default_duration, defaults, file_text};
+pub use table::ALERTS_PORT;
 
 /// Reads and checks all settings; also tells where each came from.
 pub fn load(sources: &Sources) -> Result<(Settings, Vec<Entry>), Problems> {
-    checked(&sources.figment()?)
+    checked(&sources.merged()?)
 }
 
 /// The same for the text of a file alone, called `name` in what is told: nothing else is read.
 pub fn load_text(name: &str, toml: &str) -> Result<(Settings, Vec<Entry>), Problems> {
-    checked(&sources::figment_of(name, toml)?)
+    let mut merged = merged::Merged::defaults();
+    merged.add_file(name, toml)?;
+    checked(&merged.checked()?)
 }
 
-fn checked(figment: &figment::Figment) -> Result<(Settings, Vec<Entry>), Problems> {
-    let mut reader = reader::Reader::new(figment);
+fn checked(merged: &merged::Merged) -> Result<(Settings, Vec<Entry>), Problems> {
+    let mut reader = reader::Reader::new(merged);
     let settings = keys::read(&mut reader);
     let entries = reader.finish()?;
     settings

@@ -8,10 +8,14 @@ use std::{
     time::Duration,
 };
 
-use figment::{Figment, Metadata, value::Value};
+use figment::value::Value;
 use program::{error_chain::with_causes, time_text::time};
 
-use super::limits;
+use super::{
+    merged::Merged,
+    setting::{Kind, Setting, Unset},
+    table::{self, TABLE},
+};
 
 /// One setting in force, as `check-config` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +26,18 @@ pub struct Entry {
     pub value: String,
     /// Where it came from.
     pub source: String,
+    given_as: &'static str,
 }
 
 /// What stands for the value of a secret.
 const REDACTED: &str = "(redacted)";
 
 impl Entry {
+    /// The name it was given by: its key, or one that it had before.
+    pub fn given_as(&self) -> &str {
+        self.given_as
+    }
+
     /// Whether it is a secret that `ps` shows to every user.
     pub fn is_secret_on_command_line(&self) -> bool {
         self.value == REDACTED && self.source.starts_with("flag ")
@@ -65,114 +75,53 @@ impl Display for Problems {
     }
 }
 
-/// Reads values by key.
+/// What a setting of some kinds becomes.
+pub(super) trait Readable: FromStr<Err: Display> {
+    /// Whether a setting of this kind becomes one.
+    fn fits(kind: &Kind) -> bool;
+}
+
+/// Reads values by key. To ask for a key that the table does not have, or for another kind of value than it
+/// says, is a mistake of the program that the first use shows.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
-    figment: &'a Figment,
+    merged: &'a Merged,
     asked: BTreeSet<&'static str>,
     entries: Vec<Entry>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(figment: &'a Figment) -> Self {
+    pub(super) fn new(merged: &'a Merged) -> Self {
         Self {
-            figment,
+            merged,
             asked: BTreeSet::new(),
             entries: Vec::new(),
             problems: Vec::new(),
         }
     }
 
-    /// A value that must be there. `expected` says what is right, for people.
-    pub(super) fn required<T>(&mut self, key: &'static str, expected: &str) -> Option<T>
-    where
-        T: FromStr<Err: Display>,
-    {
-        let found = self.optional(key, expected);
-        self.must_be_found(key, expected, found)
-    }
-
-    /// A secret that must be there.
-    pub(super) fn required_secret<T>(&mut self, key: &'static str, expected: &str) -> Option<T>
-    where
-        T: FromStr<Err: Display>,
-    {
-        let found = self.secret(key);
-        self.must_be_found(key, expected, found)
-    }
-
-    /// A value that is no secret but stands where one may have been put by mistake: an error does
-    /// not repeat it, and it is shown only if it has the form that `is_harmless` knows.
-    pub(super) fn guarded<T>(
-        &mut self,
-        key: &'static str,
-        is_harmless: fn(&str) -> bool,
-    ) -> Option<T>
-    where
-        T: FromStr<Err: Display>,
-    {
-        let found = self.secret(key);
-        if let Some(text) = self.raw(key)
-            && is_harmless(&text)
-            && let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key)
-        {
-            entry.value = text;
-        }
-        found
-    }
-
-    /// Likewise, and it must be there.
-    pub(super) fn required_guarded<T>(
-        &mut self,
-        key: &'static str,
-        expected: &str,
-        is_harmless: fn(&str) -> bool,
-    ) -> Option<T>
-    where
-        T: FromStr<Err: Display>,
-    {
-        let found = self.guarded(key, is_harmless);
-        self.must_be_found(key, expected, found)
-    }
-
-    fn must_be_found<T>(&mut self, key: &str, expected: &str, found: Option<T>) -> Option<T> {
-        if found.is_none() && !self.problems.iter().any(|problem| problem.key == key) {
-            self.problem(key, format!("is missing; set it to {expected}"));
-        }
-        found
+    /// A value that must be there.
+    pub(super) fn required<T: Readable>(&mut self, key: &'static str) -> Option<T> {
+        let setting = self.setting(key, T::fits);
+        assert!(!matches!(setting.unset, Unset::Optional), "{key}");
+        let text = self.must(setting)?;
+        self.parsed(setting, &text)
     }
 
     /// A value that may be absent or empty.
-    pub(super) fn optional<T>(&mut self, key: &'static str, expected: &str) -> Option<T>
-    where
-        T: FromStr<Err: Display>,
-    {
-        let text = self.text(key, false)?;
-        let parsed = text.parse::<T>();
-        parsed
-            .map_err(|error| {
-                let text = shown(&text);
-                self.problem(key, format!("`{text}` is not {expected}: {error}"));
-            })
-            .ok()
+    pub(super) fn optional<T: Readable>(&mut self, key: &'static str) -> Option<T> {
+        let setting = self.setting(key, T::fits);
+        assert!(matches!(setting.unset, Unset::Optional), "{key}");
+        let text = self.text(setting)?;
+        self.parsed(setting, &text)
     }
 
-    /// One of a few words; the error of any other names them.
-    pub(super) fn choice<T>(&mut self, key: &'static str, expected: &str) -> Option<T>
-    where
-        T: FromStr<Err: Display>,
-    {
-        let text = self.must(key, expected)?;
-        text.parse()
-            .map_err(|error| self.problem(key, format!("{error}")))
-            .ok()
-    }
-
-    /// A length of time within its [limits](limits::time_range), written with a unit.
+    /// A length of time within its bounds, written with a unit.
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
-        let range = limits::time_range(key).expect("every time has its limits");
-        let text = self.must(key, "a duration such as 60s")?;
+        let setting = self.setting(key, |kind| kind.time_range().is_some());
+        let range = setting.kind.time_range()?;
+        let text = self.must(setting)?;
         time(&text, &range)
             .map_err(|error| {
                 let (text, error) = (shown(&text), with_causes(&error));
@@ -181,41 +130,56 @@ impl<'a> Reader<'a> {
             .ok()
     }
 
-    /// A number within its [limits](limits::count_range).
+    /// A number within its bounds.
     pub(super) fn count(&mut self, key: &'static str) -> Option<NonZeroU32> {
-        let range = limits::count_range(key).expect("every number has its limits");
-        let expected = format!("a whole number from {} to {}", range.start(), range.end());
-        let text = self.must(key, &expected)?;
+        let setting = self.setting(key, |kind| kind.count_range().is_some());
+        let range = setting.kind.count_range()?;
+        let text = self.must(setting)?;
         let number = text.parse().ok().filter(|number| range.contains(number));
         if number.is_none() {
+            let expected = setting.kind.expected();
             self.problem(key, format!("`{}` is not {expected}", shown(&text)));
         }
         number.and_then(NonZeroU32::new)
     }
 
-    fn must(&mut self, key: &'static str, expected: &str) -> Option<String> {
-        let found = self.text(key, false);
-        self.must_be_found(key, expected, found)
+    fn setting(&mut self, key: &'static str, fits: impl Fn(&Kind) -> bool) -> &'static Setting {
+        let setting = TABLE.iter().find(|setting| setting.key == key);
+        let setting = setting.unwrap_or_else(|| panic!("{key} is not in the table of settings"));
+        assert!(fits(&setting.kind), "{key} is of another kind");
+        self.asked.insert(key);
+        setting
     }
 
-    /// A secret: shown nowhere, not even when it is wrong.
-    pub(super) fn secret<T>(&mut self, key: &'static str) -> Option<T>
-    where
-        T: FromStr<Err: Display>,
-    {
-        let text = self.text(key, true)?;
+    fn must(&mut self, setting: &'static Setting) -> Option<String> {
+        let found = self.text(setting);
+        let key = setting.key;
+        if found.is_none() && !self.problems.iter().any(|problem| problem.key == key) {
+            self.problem(key, format!("is missing; set it to {}", setting.remedy()));
+        }
+        found
+    }
+
+    fn parsed<T: Readable>(&mut self, setting: &Setting, text: &str) -> Option<T> {
+        let problem = |error: T::Err| match setting.kind {
+            // Of what may be a secret the value is not repeated; of a word the error says it.
+            Kind::Secret(_) | Kind::ApiKey | Kind::Endpoint | Kind::Choice(_) | Kind::Members => {
+                error.to_string()
+            }
+            kind => format!("`{}` is not {}: {error}", shown(text), kind.expected()),
+        };
         text.parse()
-            .map_err(|error| self.problem(key, format!("{error}")))
+            .map_err(|error| self.problem(setting.key, problem(error)))
             .ok()
     }
 
     /// A table of texts.
     pub(super) fn table(&mut self, key: &'static str) -> BTreeMap<String, String> {
-        self.asked.insert(key);
-        let value = match self.figment.find_value(key) {
+        let setting = self.setting(key, |kind| matches!(kind, Kind::Table));
+        let value = match self.merged.figment.find_value(key) {
             Ok(Value::Dict(_, dict)) => dict,
             Ok(_) => {
-                self.problem(key, "is no table, such as { team = \"web\" }".to_owned());
+                self.problem(key, format!("is not {}", setting.kind.expected()));
                 return BTreeMap::new();
             }
             Err(_) => return BTreeMap::new(),
@@ -245,21 +209,11 @@ impl<'a> Reader<'a> {
     /// All entries, or all problems, unknown keys among them.
     pub(super) fn finish(mut self) -> Result<Vec<Entry>, Problems> {
         let mut keys = Vec::new();
-        if let Ok(Value::Dict(_, dict)) = self.figment.find_value("") {
-            leaves(&Value::from(dict), "", &self.asked, &mut keys);
+        if let Ok(Value::Dict(_, dict)) = self.merged.figment.find_value("") {
+            leaves(&Value::from(dict), "", &mut keys);
         }
         for key in keys {
-            let near = self
-                .asked
-                .iter()
-                .map(|known| (distance(known, &key), known));
-            // Something that is half different is not what was meant.
-            let near = near.min().filter(|(distance, _)| distance * 2 <= key.len());
-            let hint = near.map_or_else(
-                || "; `autoscaler check-config` lists what can be set".to_owned(),
-                |(_, near)| format!("; did you mean `{near}`?"),
-            );
-            self.problem(&key, format!("unknown setting{hint}"));
+            self.problem(&key, format!("unknown setting{}", table::hint(&key)));
         }
         if self.problems.is_empty() {
             Ok(self.entries)
@@ -268,9 +222,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self, key: &'static str, is_secret: bool) -> Option<String> {
-        self.asked.insert(key);
-        let value = self.figment.find_value(key).ok()?;
+    fn text(&mut self, setting: &Setting) -> Option<String> {
+        let key = setting.key;
+        let value = self.merged.figment.find_value(key).ok()?;
         let Some(text) = scalar(&value) else {
             self.problem(
                 key,
@@ -281,19 +235,15 @@ impl<'a> Reader<'a> {
         if text.is_empty() {
             return None;
         }
-        self.entry(
-            key,
-            if is_secret {
-                REDACTED.to_owned()
-            } else {
-                text.clone()
-            },
-        );
+        let is_harmless = match setting.kind {
+            Kind::Secret(_) => false,
+            // Where the secret was put by mistake, it is not shown either.
+            Kind::ApiKey => text.starts_with("EXO"),
+            _ => true,
+        };
+        let shown = if is_harmless { &text } else { REDACTED };
+        self.entry(setting.key, shown.to_owned());
         Some(text)
-    }
-
-    fn raw(&self, key: &str) -> Option<String> {
-        scalar(&self.figment.find_value(key).ok()?)
     }
 
     fn entry(&mut self, key: &'static str, value: String) {
@@ -301,16 +251,18 @@ impl<'a> Reader<'a> {
             key: key.to_owned(),
             value,
             source: self.source(key),
+            given_as: self.merged.former_name_of(key).unwrap_or(key),
         });
     }
 
     fn source(&self, key: &str) -> String {
-        let describe = |metadata: &Metadata| match &metadata.source {
-            Some(source) => format!("{} {source}", metadata.name),
-            None => metadata.name.to_string(),
-        };
-        let metadata = self.figment.find_metadata(key);
-        metadata.map_or_else(|| "not set".to_owned(), describe)
+        self.merged.source(key)
+    }
+
+    /// The keys that were asked for.
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> &BTreeSet<&'static str> {
+        &self.asked
     }
 }
 
@@ -342,35 +294,19 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// The keys of all values that nobody asked for.
-fn leaves(value: &Value, path: &str, asked: &BTreeSet<&'static str>, found: &mut Vec<String>) {
-    if asked.contains(path) {
+/// The keys of all values that are no settings.
+fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+    if TABLE.iter().any(|setting| setting.key == path) {
         return;
     }
     match value {
         Value::Dict(_, dict) if !dict.is_empty() => {
             for (name, inner) in dict {
                 let dot = if path.is_empty() { "" } else { "." };
-                leaves(inner, &format!("{path}{dot}{name}"), asked, found);
+                leaves(inner, &format!("{path}{dot}{name}"), found);
             }
         }
         _ if path.is_empty() => {}
         _ => found.push(path.to_owned()),
     }
-}
-
-/// The number of single-letter changes between two keys.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

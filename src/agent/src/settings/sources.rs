@@ -2,16 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use figment::{
-    Figment, Metadata, Profile, Provider,
-    util::nest,
-    value::{Dict, Map, Value},
-};
 use program::error_chain::with_causes;
 
 use super::{
-    keys::DEFAULTS,
-    reader::{Problem, Problems, shown},
+    merged::{Merged, Single},
+    reader::{Problem, Problems},
+    table::TABLE,
 };
 
 /// Our own variables: `AUTOSCALER_SCALING__MAX_SIZE` is `scaling.max_size`.
@@ -19,22 +15,6 @@ const PREFIX: &str = "AUTOSCALER_";
 /// Variables with our prefix that are no settings: the file's name, the log filter, and a switch of
 /// the tests.
 const NOT_SETTINGS: [&str; 3] = ["CONFIG", "LOG", "REQUIRE_PROGRAMS"];
-/// No key has more parts; one that has would only be nested deep.
-const MOST_PARTS: usize = 4;
-
-/// The names of Exoscale's own tools and of the course, with their keys; the later wins.
-const ALIASES: [(&str, &str); 9] = [
-    ("EXOSCALE_API_KEY", "exoscale.key"),
-    ("EXOSCALE_API_SECRET", "exoscale.secret"),
-    ("EXOSCALE_KEY", "exoscale.key"),
-    ("EXOSCALE_SECRET", "exoscale.secret"),
-    ("EXOSCALE_ZONE", "exoscale.zone"),
-    ("EXOSCALE_API_ENDPOINT", "exoscale.endpoint"),
-    ("EXOSCALE_INSTANCEPOOL_ID", "exoscale.instance_pool"),
-    ("TARGET_PORT", "discovery.target_port"),
-    ("LISTEN_PORT", "alerts.port"),
-];
-
 /// The sources besides the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -59,22 +39,22 @@ impl Sources {
     }
 
     /// All sources, merged.
-    pub(super) fn figment(&self) -> Result<Figment, Problems> {
-        let mut figment = defaults();
+    pub(super) fn merged(&self) -> Result<Merged, Problems> {
+        let mut merged = Merged::defaults();
         if let Some(path) = &self.file {
             let text = read(path)?;
-            figment = figment.merge(Document::parse(&path.display().to_string(), &text)?);
+            merged.add_file(&path.display().to_string(), &text)?;
         }
         let mut mistakes = Vec::new();
         for single in self.singles() {
             if single.is_nested_well() {
-                figment = figment.merge(single);
+                merged.add(single);
             } else {
                 mistakes.push(single.unknown());
             }
         }
         if mistakes.is_empty() {
-            Ok(figment)
+            merged.checked()
         } else {
             Err(Problems(mistakes))
         }
@@ -89,9 +69,12 @@ impl Sources {
         let variable = |name: &str, key: &str, value: &str| {
             Single::new(&format!("variable {name}"), key, value)
         };
-        let aliases = ALIASES.iter().flat_map(move |(alias, key)| {
-            let given = variables().filter(move |(name, _)| name == alias);
-            given.map(move |(name, value)| variable(name, key, value))
+        let others = TABLE.iter().flat_map(move |setting| {
+            let names = setting.variables.iter();
+            names.flat_map(move |other| {
+                let given = variables().filter(move |(name, _)| name == other);
+                given.map(move |(name, value)| variable(name, setting.key, value))
+            })
         });
         let own = variables().filter_map(move |(name, value)| {
             let path = name.strip_prefix(PREFIX)?;
@@ -101,20 +84,8 @@ impl Sources {
         let flags = self.flags.iter();
         let flags =
             flags.map(|(flag, key, value)| Single::new(&format!("flag {flag}"), key, value));
-        aliases.chain(own).chain(flags)
+        others.chain(own).chain(flags)
     }
-}
-
-fn defaults() -> Figment {
-    let singles = DEFAULTS.iter();
-    singles.fold(Figment::new(), |figment, (key, value)| {
-        figment.merge(Single::new("default", key, value))
-    })
-}
-
-/// The defaults, and over them the text of a TOML file.
-pub(super) fn figment_of(name: &str, text: &str) -> Result<Figment, Problems> {
-    Ok(defaults().merge(Document::parse(name, text)?))
 }
 
 fn read(path: &Path) -> Result<String, Problems> {
@@ -131,80 +102,4 @@ fn read(path: &Path) -> Result<String, Problems> {
         Err(error) => Err(with_causes(&error)),
     };
     text.map_err(|message| Problems(vec![problem(message)]))
-}
-
-/// A TOML file that was read.
-struct Document {
-    name: String,
-    dict: Dict,
-}
-
-impl Document {
-    /// An error does not quote the file: a line of it may hold a secret.
-    fn parse(name: &str, text: &str) -> Result<Self, Problems> {
-        let dict = toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start));
-            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-            let message = error.message().replace('\n', "; ");
-            Problems(vec![Problem {
-                key: name.to_owned(),
-                source: "the file of settings".to_owned(),
-                message: format!("is not TOML at line {line}: {message}"),
-            }])
-        })?;
-        let name = name.to_owned();
-        Ok(Self { name, dict })
-    }
-}
-
-impl Provider for Document {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(format!("file {}", self.name))
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Ok(Map::from([(Profile::Default, self.dict.clone())]))
-    }
-}
-
-/// One value. It stays text, so that a secret of digits does not become a number.
-struct Single {
-    source: String,
-    key: String,
-    value: String,
-}
-
-impl Single {
-    fn new(source: &str, key: &str, value: &str) -> Self {
-        Self {
-            source: source.to_owned(),
-            key: key.to_owned(),
-            value: value.to_owned(),
-        }
-    }
-
-    fn is_nested_well(&self) -> bool {
-        let parts = self.key.split('.');
-        parts.clone().count() <= MOST_PARTS && parts.into_iter().all(|part| !part.is_empty())
-    }
-
-    fn unknown(&self) -> Problem {
-        Problem {
-            key: shown(&self.key),
-            source: shown(&self.source),
-            message: "unknown setting; `autoscaler check-config` lists what can be set".to_owned(),
-        }
-    }
-}
-
-impl Provider for Single {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(self.source.clone())
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let nested = nest(&self.key, Value::from(self.value.clone()));
-        let dict = nested.into_dict().unwrap_or_default();
-        Ok(Map::from([(Profile::Default, dict)]))
-    }
 }

@@ -1,6 +1,7 @@
 //! What users rely on: which source wins, and what a mistake is answered with.
 
 mod files;
+mod table;
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -181,7 +182,7 @@ fn an_empty_variable_is_one_that_is_not_set() {
     let given = Given::new()
         .file("[scaling]\nmax_size = 4\n")
         .variable("AUTOSCALER_SCALING__MAX_SIZE", "")
-        .variable("AUTOSCALER_SCALING__WINDOW", " ");
+        .variable("AUTOSCALER_SCALING__COOLDOWN", " ");
     let rules = given.settings().agent.rules;
     assert_eq!(
         (rules.bounds.max().0, rules.window),
@@ -192,7 +193,7 @@ fn an_empty_variable_is_one_that_is_not_set() {
 #[test]
 fn an_empty_flag_takes_the_default_away_and_says_so() {
     for key in [
-        "scaling.window",
+        "scaling.cooldown",
         "scaling.max_size",
         "scaling.mode",
         "log.format",
@@ -258,7 +259,9 @@ fn what_may_be_a_misplaced_secret_is_not_shown_either() {
 #[test]
 fn every_mistake_is_told_at_once_with_its_source() {
     let given = Given::new()
-        .file("[scaling]\nmin_size = 5\nmax_size = 2\nwindow = \"soon\"\n[alerts]\nport = 99999\n")
+        .file(
+            "[scaling]\nmin_size = 5\nmax_size = 2\ncooldown = \"soon\"\n[alerts]\nport = 99999\n",
+        )
         .variable("AUTOSCALER_DRAIN__ENABLED", "perhaps")
         .variable("EXOSCALE_INSTANCEPOOL_ID", "web")
         .flag("thresholds.up", "80")
@@ -267,9 +270,9 @@ fn every_mistake_is_told_at_once_with_its_source() {
     let expected = [
         ("scaling.min_size", "agent.toml", "5 is larger than"),
         (
-            "scaling.window",
+            "scaling.cooldown",
             "agent.toml",
-            "`soon` is not a duration such as 60s or 5m: ",
+            "`soon` is not a duration (for example 60s): ",
         ),
         ("alerts.port", "agent.toml", "`99999` is not a port"),
         (
@@ -318,7 +321,7 @@ fn nothing_set_says_what_must_be() {
 fn unknown_keys_are_refused_with_what_was_meant() {
     for (key, meant) in [
         ("scaling.maxsize", "scaling.max_size"),
-        ("scaling.windw", "scaling.window"),
+        ("scaling.cooldwn", "scaling.cooldown"),
         ("alert.token", "alerts.token"),
         ("discovery.intervall", "discovery.interval"),
     ] {

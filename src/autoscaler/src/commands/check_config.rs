@@ -16,7 +16,10 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     };
     let (keys, values) = (width(|e| &e.key), width(|e| &e.value));
     let mut text = String::new();
-    for Entry { key, value, source } in &entries {
+    for Entry {
+        key, value, source, ..
+    } in &entries
+    {
         writeln!(text, "{key:keys$}  {value:values$}  {source}")?;
     }
     let alerts = &settings.agent.alerts;

@@ -82,7 +82,7 @@ async fn a_quota_is_not_run_against_again_and_again() {
     };
     let stage = Stage::of(config, 2).await;
     let agent = stage
-        .start(Wishes::default().set("scaling.window", "1s"))
+        .start(Wishes::default().set("scaling.cooldown", "1s"))
         .await;
     agent.alert("up").await;
     agent.until_decided("failed", "no_capacity").await;
@@ -98,7 +98,7 @@ async fn a_quota_is_not_run_against_again_and_again() {
     .await;
     drop(agent);
     let agent = stage
-        .restart(Wishes::default().set("scaling.window", "1s"))
+        .restart(Wishes::default().set("scaling.cooldown", "1s"))
         .await;
     agent.alert("up").await;
     agent.until_decided("refused", "capacity_backoff").await;
@@ -295,7 +295,7 @@ async fn growth_that_brings_no_member_stops_is_said_and_can_be_taken_back() {
             .faults()
             .add(Fault::edit("get-instance-pool", 1_000_000, state_is));
         let agent = stage
-            .start(Wishes::default().set("scaling.window", "1s"))
+            .start(Wishes::default().set("scaling.cooldown", "1s"))
             .await;
         if state == "running" {
             until_said(&agent, "up", "refused", "unready").await;
@@ -349,7 +349,7 @@ async fn growth_that_never_becomes_healthy_stops() {
         .faults()
         .add(Fault::edit("get-load-balancer", 1_000_000, status));
     let agent = stage
-        .start(Wishes::default().set("scaling.window", "1s"))
+        .start(Wishes::default().set("scaling.cooldown", "1s"))
         .await;
     until_said(&agent, "up", "refused", "unready").await;
     assert_eq!(stage.pool().size, 3, "{}", agent.log());

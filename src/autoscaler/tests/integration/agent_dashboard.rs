@@ -129,7 +129,7 @@ async fn health_is_red_while_blind_or_refused_and_green_again() {
     let stage = Stage::with_pool(1).await;
     // The pool is read once a window, and only a read shows that reads work again.
     let agent = stage
-        .start(Wishes::default().set("scaling.window", "1s"))
+        .start(Wishes::default().set("scaling.cooldown", "1s"))
         .await;
     let health = until_health(&agent, 200).await;
     assert_eq!(health["healthy"], true);
@@ -166,7 +166,7 @@ async fn health_is_red_while_blind_or_refused_and_green_again() {
 async fn a_key_that_may_not_write_is_red_until_a_write_succeeds() {
     let stage = Stage::with_pool(1).await;
     let agent = stage
-        .start(Wishes::default().set("scaling.window", "1s"))
+        .start(Wishes::default().set("scaling.cooldown", "1s"))
         .await;
     stage.cloud.faults().set(vec![Fault {
         status: Some(403),
@@ -205,7 +205,7 @@ async fn until_asked_for(agent: &Agent, direction: &str, outcome: &str) {
 async fn the_size_of_a_pool_that_cannot_be_read_is_not_shown_as_current() {
     let stage = Stage::with_pool(2).await;
     let agent = stage
-        .start(Wishes::default().set("scaling.window", "1s"))
+        .start(Wishes::default().set("scaling.cooldown", "1s"))
         .await;
     let current = |status: &Value| status["pool"]["current"].as_bool();
     let until_current = async |wanted: bool| {

@@ -82,7 +82,7 @@ async fn live(stage: &Stage, wishes: Wishes) -> BTreeSet<String> {
             .await;
     }
     let wishes = wishes
-        .set("scaling.window", "1s")
+        .set("scaling.cooldown", "1s")
         .set("drain.enabled", "true")
         .set("drain.timeout", "1s")
         .set("drain.port", port);

@@ -137,7 +137,7 @@ impl Stage {
         format!(
             "[exoscale]\nendpoint = {:?}\ninstance_pool = \"{pool}\"\nload_balancer = \"{balancer}\"\n\
              request_timeout = \"2s\"\ncalls_per_minute = 6000\n\
-             [scaling]\nwindow = \"60s\"\nretry = \"100ms\"\n\
+             [scaling]\ncooldown = \"60s\"\nretry = \"100ms\"\n\
              [scale_in]\nstabilisation = \"0s\"\nwarm_up = \"0s\"\n\
              [drain]\nenabled = false\npoll = \"50ms\"\n\
              [discovery]\nfile = {}\ninterval = \"100ms\"\nconfirm_after = \"20ms\"\n\

@@ -37,7 +37,7 @@ fn read_until(path: &Path, end: &AtomicBool) -> (u64, u64) {
 async fn every_read_finds_a_whole_document() {
     let stage = Stage::with_pool(1).await;
     let wishes = Wishes::default()
-        .set("scaling.window", "1s")
+        .set("scaling.cooldown", "1s")
         .set("scaling.max_size", "4")
         .set("discovery.labels.team", "web");
     let mut agent = stage.start(wishes).await;
@@ -130,7 +130,7 @@ async fn a_file_that_somebody_spoilt_or_removed_is_made_again() {
 async fn a_folder_that_cannot_be_written_keeps_the_old_file() {
     let stage = Stage::with_pool(2).await;
     let agent = stage
-        .start(Wishes::default().set("scaling.window", "1s"))
+        .start(Wishes::default().set("scaling.cooldown", "1s"))
         .await;
     let before = stage.until_targets(2).await;
     // A folder in the place of the temporary file makes each write fail, for root, too.
@@ -180,7 +180,7 @@ async fn a_full_or_read_only_disk_keeps_the_old_file_until_it_has_room() {
     let folder = stage.discovery_file().parent().unwrap().to_owned();
     fs::create_dir(&folder).unwrap();
     let mount = format!("mount -t tmpfs -o size=64k tmpfs {:?}", folder.display());
-    let wishes = Wishes::default().set("scaling.window", "1s");
+    let wishes = Wishes::default().set("scaling.cooldown", "1s");
     let Some(agent) = stage.restart_with_mounts(wishes, &mount).await else {
         return;
     };

@@ -14,7 +14,7 @@ const WINDOW: Duration = Duration::from_secs(4);
 const NOISE: Duration = Duration::from_secs(1);
 
 fn wishes() -> Wishes {
-    Wishes::default().set("scaling.window", "4s")
+    Wishes::default().set("scaling.cooldown", "4s")
 }
 
 async fn until_writes(stage: &Stage, count: u64) -> Instant {
@@ -219,7 +219,7 @@ async fn the_journal_counts_from_the_boot_and_not_by_the_wall_clock() {
 async fn with_a_journal_whose_window_is_over_it_acts_at_once() {
     let stage = Stage::with_pool(1).await;
     let agent = stage
-        .start(Wishes::default().set("scaling.window", "1h"))
+        .start(Wishes::default().set("scaling.cooldown", "1h"))
         .await;
     agent.alert("up").await;
     stage.until_size(2).await;

@@ -39,7 +39,7 @@ fn a_file_is_read_the_same_as_text_alone() {
     assert_eq!(settings.agent.rules.bounds.max(), Size(4));
     let entry = entries.iter().find(|entry| entry.key == "scaling.max_size");
     assert_eq!(entry.unwrap().source, "file agent");
-    let problems = load_text("agent", "[scaling]\nwindow = \"0s\"").unwrap_err();
+    let problems = load_text("agent", "[scaling]\ncooldown = \"0s\"").unwrap_err();
     assert_eq!(problems.0.len(), 4, "{problems}");
 }
 

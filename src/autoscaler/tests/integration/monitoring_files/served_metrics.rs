@@ -151,7 +151,7 @@ async fn agents_metrics() -> String {
         .env("EXOSCALE_KEY", cloud.key().as_str())
         .env("EXOSCALE_SECRET", secret)
         .env("EXOSCALE_INSTANCEPOOL_ID", stack.pool.to_string())
-        .env("AUTOSCALER_SCALING__WINDOW", "1s")
+        .env("AUTOSCALER_SCALING__COOLDOWN", "1s")
         .env(
             "AUTOSCALER_DISCOVERY__FILE",
             folder.path().join("config.json"),
