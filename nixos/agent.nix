@@ -27,7 +27,7 @@ in
         scaling.max_size = 5;
       };
       description = ''
-        Its settings; `autoscaler check-config` lists them. Everyone can read them, so secrets belong into
+        Its settings; `autoscaler check-config --explain` lists them. Everyone can read them, so secrets belong into
         `settingsFile` or `environmentFile`.
       '';
     };

@@ -339,7 +339,7 @@ variable "operator_webhook" {
 }
 
 variable "agent_settings" {
-  description = "Further settings of the agent by section and key, such as { scale_in = { stabilisation = \"5m\" } }; `autoscaler check-config` lists them."
+  description = "Further settings of the agent by section and key, such as { scale_in = { stabilisation = \"5m\" } }; `autoscaler check-config --explain` lists them."
   type        = map(map(string))
   default     = {}
   nullable    = false

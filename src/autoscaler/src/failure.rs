@@ -2,7 +2,7 @@
 
 use std::{error::Error, process::ExitCode};
 
-use agent::settings::Problems;
+use agent::settings::{Problems, UnknownSetting};
 use demo::story::StoryError;
 use exoscale::{config::ConfigError, secret::CredentialError};
 use instance_data::DocumentError;
@@ -23,6 +23,7 @@ pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
 
 fn is_mistake(error: &(dyn Error + 'static)) -> bool {
     error.is::<Problems>()
+        || error.is::<UnknownSetting>()
         || error.is::<Usage>()
         || error.is::<StoryError>()
         || error.is::<CredentialError>()

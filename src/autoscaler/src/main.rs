@@ -33,11 +33,11 @@ enum Command {
     /// Show the whole loop on this machine: load rises, the pool grows; load falls, it shrinks.
     Demo(::demo::Options),
     /// Run the agent: take alerts in, scale the pool, keep the service discovery file.
-    #[command(after_help = config_args::HELP)]
+    #[command(after_help = config_args::help())]
     Agent(config_args::ConfigArgs),
-    /// Print the settings in force and where each comes from, or everything that is wrong with them.
-    #[command(after_help = config_args::HELP)]
-    CheckConfig(config_args::ConfigArgs),
+    /// Print the effective settings and where each comes from, or everything that is wrong with them.
+    #[command(after_help = config_args::help())]
+    CheckConfig(check_config::CheckConfigArgs),
     /// Run the deliberately slow web application that the pool's members serve.
     SlowApp(::slow_app::Options),
     /// Serve Exoscale's API on this machine, with processes as instances.

@@ -139,7 +139,7 @@ impl Document {
     ///
     /// # Errors
     /// [`DocumentError::OtherRole`].
-    pub fn check_role(&self, wanted: Role) -> Result<(), DocumentError> {
+    pub(crate) fn check_role(&self, wanted: Role) -> Result<(), DocumentError> {
         let found = self.role();
         if found == wanted {
             return Ok(());

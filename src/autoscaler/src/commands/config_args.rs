@@ -2,19 +2,27 @@
 
 use std::path::PathBuf;
 
-use agent::settings::{Entry, Problems, Settings, Sources, load};
+use agent::settings::{Entry, Problems, Settings, Sources, load, setting_variables};
 use clap::Args;
 
 /// How settings are given, for the end of the help.
-pub(crate) const HELP: &str = "\
-Settings: flags win over the environment, the environment over the file, the file over the defaults.
-Each has a key, such as scaling.max_size: in the file it is max_size under [scaling], in the environment
-AUTOSCALER_SCALING__MAX_SIZE=5, as a flag --set scaling.max_size=5. The course's names are taken too:
-EXOSCALE_KEY, EXOSCALE_SECRET, EXOSCALE_ZONE, EXOSCALE_INSTANCEPOOL_ID, TARGET_PORT, LISTEN_PORT.
+pub(crate) fn help() -> String {
+    let aliases = setting_variables().collect::<Vec<_>>().join(", ");
+    format!(
+        "\
+Settings: flags win over the environment, the environment over the file, the file over defaults.
+Each has a key, such as scaling.max_size: in the file it is max_size under [scaling],
+in the environment AUTOSCALER_SCALING__MAX_SIZE=5, as a flag --set scaling.max_size=5.
+These aliases are accepted in the environment:
+{aliases}.
 
-  autoscaler check-config                       list every key, its value and where it comes from
-  autoscaler agent --config agent.toml          run with a file
-  autoscaler agent --mode recommend             decide and record, and change nothing";
+  autoscaler check-config                 effective settings and where each comes from
+  autoscaler check-config --explain       every key and what it is for
+  autoscaler check-config --explain KEY   kind, default, bounds and variables of one
+  autoscaler agent --config agent.toml    run with a file
+  autoscaler agent --mode recommend       decide and record, and change nothing"
+    )
+}
 
 /// Flags that give settings.
 #[derive(Debug, Args)]

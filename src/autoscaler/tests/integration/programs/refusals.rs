@@ -97,8 +97,13 @@ async fn the_agent_and_the_demo_name_what_keeps_them_from_starting() {
         (2, "agent", "exoscale.key: is missing"),
         (2, "check-config", "exoscale.key: is missing"),
         (2, "check-config --config /nowhere", "no file /nowhere"),
+        (
+            2,
+            "check-config --explain scaling.max_sise",
+            "unknown setting `scaling.max_sise`; did you mean `scaling.max_size`?",
+        ),
         (2, "agent --sett x=1", "--sett"),
-        (2, "agent --set scaling.window=HUGEs", "longer than 1day"),
+        (2, "agent --set scaling.cooldown=HUGEs", "longer than 1day"),
         (2, "demo --report FILE/report", "--report"),
         (
             2,
@@ -113,6 +118,25 @@ async fn the_agent_and_the_demo_name_what_keeps_them_from_starting() {
         ),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn settings_are_explained_where_none_is_right() {
+    let explained = async |arguments: &[&str]| {
+        let mut command = program();
+        command.arg("check-config").args(arguments);
+        let output = command.env("AUTOSCALER_CONFIG", "/nowhere").output();
+        let output = output.await.expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("it is text")
+    };
+    let one = explained(&["--explain", "scaling.window"]).await;
+    assert!(one.starts_with("scaling.cooldown\n"), "{one}");
+    let list = explained(&["--explain"]).await;
+    assert!(list.lines().count() > 40 && list.contains("scaling.cooldown"));
+    assert_eq!(explained(&["--explain", "all"]).await, list);
+    let ignored = ["--explain", "--set", "scaling.max_size=none"];
+    assert_eq!(explained(&ignored).await, list);
 }
 
 #[tokio::test]
