@@ -1,5 +1,6 @@
 //! Who is told of an alert, and when.
 
+use agent::settings::ALERTS_PORT;
 use serde_json::{Value, json};
 
 use super::files;
@@ -23,7 +24,7 @@ fn the_agent_is_told_with_a_token_and_not_of_the_end() {
     assert_eq!(
         agent["settings"],
         json!({
-            "url": "http://127.0.0.1:8090/webhook",
+            "url": format!("http://127.0.0.1:{ALERTS_PORT}/webhook"),
             "httpMethod": "POST",
             "authorization_scheme": "Bearer",
             "authorization_credentials": "$__file{/run/credentials/grafana.service/alerts-token}",
