@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use exoscale::{ids::AntiAffinityGroupId, models::Operation};
 
-use super::{
-    cloud::{Cloud, State},
-    references,
-    refusal::Refusal,
-};
+use super::{cloud::Cloud, references, refusal::Refusal};
 
 /// The path under which the API serves them.
 pub(crate) const KIND: &str = "anti-affinity-group";
@@ -44,7 +40,7 @@ pub(crate) fn create(
         description,
     };
     state.anti_affinity_groups.insert(id, group);
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
 /// `DELETE /anti-affinity-group/{id}`; not while something names it.
@@ -57,11 +53,5 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: AntiAffinityGroupId) -> Result<Oper
         return Err(Refusal::Conflict(format!("{KIND} {id} is used by {user}")));
     }
     state.anti_affinity_groups.remove(&id);
-    Ok(settled(cloud, &mut state, id))
-}
-
-fn settled(cloud: &Arc<Cloud>, state: &mut State, id: AntiAffinityGroupId) -> Operation {
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
-    operation
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }

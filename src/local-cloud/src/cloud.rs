@@ -1,11 +1,6 @@
 //! What all parts of a local cloud share: its state, its clock, its tasks.
 
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use exoscale::{
     ids::{
@@ -16,20 +11,22 @@ use exoscale::{
     secret::{ApiKey, ApiSecret},
 };
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{runtime::Handle, sync::Notify, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use super::{
     addresses::AddressRange,
     anti_affinity::AntiAffinityGroup,
-    balancers::Balancer,
     config::LocalCloudConfig,
     faults::Faults,
     iam::{AccessKey, Role},
     instances::Instance,
     intercept::Intercept,
-    operations::{Failure, Operations},
-    pools::Pool,
+    load_balancers::LoadBalancer,
+    operations::{OperationFailure, Operations},
+    pools::InstancePool,
     private_networks::PrivateNetwork,
     security_groups::SecurityGroup,
     ssh_keys::SshKey,
@@ -39,9 +36,9 @@ use super::{
 /// All resources. Changed under one lock that is never held across an await.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    pub(crate) pools: BTreeMap<PoolId, Pool>,
+    pub(crate) pools: BTreeMap<PoolId, InstancePool>,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
-    pub(crate) balancers: BTreeMap<LoadBalancerId, Balancer>,
+    pub(crate) load_balancers: BTreeMap<LoadBalancerId, LoadBalancer>,
     pub(crate) security_groups: BTreeMap<SecurityGroupId, SecurityGroup>,
     pub(crate) anti_affinity_groups: BTreeMap<AntiAffinityGroupId, AntiAffinityGroup>,
     pub(crate) private_networks: BTreeMap<PrivateNetworkId, PrivateNetwork>,
@@ -79,13 +76,11 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(crate) fn addresses(&self) -> MutexGuard<'_, AddressRange> {
-        self.addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.addresses.lock()
     }
 
     /// Runs a task that [`super::LocalCloud::stop`] waits for.
@@ -115,13 +110,46 @@ impl Cloud {
         self.at_speed(self.config.operation_time)
     }
 
-    /// Ends an operation when its time is over and all of `awaited` have happened; `apply` does
-    /// what only shows at the end.
-    pub(crate) fn settle(
+    /// The operation of a change that was made at once: it ends well when its time is over.
+    pub(crate) fn complete(self: &Arc<Self>, state: &mut State, kind: &str, id: Uuid) -> Operation {
+        self.complete_after(state, kind, id, Vec::new(), |_| Ok(()))
+    }
+
+    /// The operation of a change that shows later: when its time is over and all of `awaited` have
+    /// happened, `apply` finds the resource again, changes it, and says how the operation ended.
+    pub(crate) fn complete_after(
+        self: &Arc<Self>,
+        state: &mut State,
+        kind: &str,
+        id: Uuid,
+        awaited: Vec<CancellationToken>,
+        apply: impl FnOnce(&mut State) -> Result<(), OperationFailure> + Send + 'static,
+    ) -> Operation {
+        let operation = state.operations.begin(kind, id);
+        self.finish_after(operation.id, awaited, apply);
+        operation
+    }
+
+    /// As [`Self::complete`], for a resource that has a name and no id. The operation's reference
+    /// must have one all the same.
+    pub(crate) fn complete_named(
+        self: &Arc<Self>,
+        state: &mut State,
+        kind: &str,
+        name: &str,
+    ) -> Operation {
+        let (link, command) = (format!("/v2/{kind}/{name}"), format!("get-{kind}"));
+        let operation = state.operations.begin_at(Uuid::new_v4(), link, command);
+        self.finish_after(operation.id, Vec::new(), |_| Ok(()));
+        operation
+    }
+
+    /// Ends an operation that has begun, as [`Self::complete_after`] does.
+    pub(crate) fn finish_after(
         self: &Arc<Self>,
         operation: OperationId,
         awaited: Vec<CancellationToken>,
-        apply: impl FnOnce(&mut State) -> Result<(), Failure> + Send + 'static,
+        apply: impl FnOnce(&mut State) -> Result<(), OperationFailure> + Send + 'static,
     ) {
         let cloud = Arc::clone(self);
         self.spawn(async move {
@@ -143,7 +171,12 @@ impl Cloud {
     }
 
     /// Ends an operation now.
-    pub(crate) fn finish(&self, state: &mut State, id: OperationId, outcome: Result<(), Failure>) {
+    pub(crate) fn finish(
+        &self,
+        state: &mut State,
+        id: OperationId,
+        outcome: Result<(), OperationFailure>,
+    ) {
         state.operations.finish(id, outcome);
         self.finished.notify_waiters();
     }
@@ -162,21 +195,17 @@ impl Cloud {
 
     /// Counts a call.
     pub(crate) fn count(&self, operation: &'static str) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        *calls.entry(operation).or_default() += 1;
+        *self.calls.lock().entry(operation).or_default() += 1;
     }
 
     pub(crate) fn calls(&self) -> BTreeMap<&'static str, u64> {
-        self.calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.calls.lock().clone()
     }
 }
 
 /// An operation's end when something else came first.
-pub(crate) fn interrupted(message: &str) -> Failure {
-    Failure {
+pub(crate) fn interrupted(message: &str) -> OperationFailure {
+    OperationFailure {
         reason: "interrupted".into(),
         message: message.to_owned(),
     }

@@ -14,11 +14,11 @@ use exoscale::{
 
 use super::{
     addresses::AddressRange,
-    balancer::{Balancer, Untested},
     catalog::{self, ZONES},
     error::Error,
     forwarding::Forwarding,
     runner::{InstanceCommand, InstanceRunner, NoProcess, ProcessRunner},
+    traffic::{NoTraffic, TrafficForwarder},
 };
 
 /// The longest time that can be set. Divided by the lowest speed it still is a time.
@@ -57,7 +57,7 @@ pub struct LocalCloudConfig {
     /// What instances are made of.
     pub runner: Arc<dyn InstanceRunner>,
     /// What forwards a load balancer's traffic.
-    pub balancer: Arc<dyn Balancer>,
+    pub forwarder: Arc<dyn TrafficForwarder>,
     /// The API key of the account's owner; random when absent.
     pub key: Option<ApiKey>,
     /// Its secret; random when absent.
@@ -68,7 +68,7 @@ impl LocalCloudConfig {
     /// A cloud whose instances are only answers: no processes and no traffic, health checks taken
     /// as passed by each member that runs.
     pub fn without_processes() -> Self {
-        Self::with(Arc::new(NoProcess), Arc::new(Untested))
+        Self::with(Arc::new(NoProcess), Arc::new(NoTraffic))
     }
 
     /// A cloud whose instances run `command`, behind load balancers that forward.
@@ -76,8 +76,8 @@ impl LocalCloudConfig {
         Self::with(Arc::new(ProcessRunner::new(command)), Arc::new(Forwarding))
     }
 
-    /// The defaults, with instances from `runner` and traffic through `balancer`.
-    pub fn with(runner: Arc<dyn InstanceRunner>, balancer: Arc<dyn Balancer>) -> Self {
+    /// The defaults, with instances from `runner` and traffic through `forwarder`.
+    pub fn with(runner: Arc<dyn InstanceRunner>, forwarder: Arc<dyn TrafficForwarder>) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             intercept: None,
@@ -88,7 +88,7 @@ impl LocalCloudConfig {
             stop_grace: Duration::from_secs(25),
             instance_quota: 20,
             runner,
-            balancer,
+            forwarder,
             key: None,
             secret: None,
         }

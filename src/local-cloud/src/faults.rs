@@ -1,10 +1,8 @@
 //! Misbehaviour on request: makes the next calls of an operation go wrong in a chosen way.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::edits::Edit;
@@ -115,7 +113,7 @@ pub struct Faults {
 impl Faults {
     /// Replaces all faults.
     pub fn set(&self, faults: Vec<Fault>) {
-        let mut left = self.lock();
+        let mut left = self.left.lock();
         *left = faults;
         left.retain(|fault| fault.count > 0);
     }
@@ -123,23 +121,23 @@ impl Faults {
     /// Adds one fault after those that are there.
     pub fn add(&self, fault: Fault) {
         if fault.count > 0 {
-            self.lock().push(fault);
+            self.left.lock().push(fault);
         }
     }
 
     /// What is left.
     pub fn left(&self) -> Vec<Fault> {
-        self.lock().clone()
+        self.left.lock().clone()
     }
 
     /// Removes all faults.
     pub fn clear(&self) {
-        self.lock().clear();
+        self.left.lock().clear();
     }
 
     /// Uses up one count of the first fault that fits.
     pub(crate) fn take(&self, operation: &str) -> Option<Fault> {
-        let mut left = self.lock();
+        let mut left = self.left.lock();
         let position = left
             .iter()
             .position(|fault| fault.operation == operation || fault.operation == "*")?;
@@ -150,10 +148,6 @@ impl Faults {
             left.remove(position);
         }
         Some(taken)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

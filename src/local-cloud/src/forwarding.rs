@@ -1,32 +1,29 @@
 //! Load balancer services that really forward: the rest of the local cloud's view of [`super::nlb`].
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use parking_lot::Mutex;
 use program::error_chain::with_causes;
 use tokio::sync::watch;
 
 use super::{
-    balancer::{Balancer, BalancerError, RunningService, ServiceSpec, ServiceStats},
     nlb::{
         self, Health, HealthCheckConfig, HealthCheckMode, NlbError, ServiceConfig, ServiceHandle,
     },
+    traffic::{RunningService, ServiceSpec, ServiceStats, TrafficError, TrafficForwarder},
 };
 
 /// Forwards TCP connections between real sockets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Forwarding;
 
-impl Balancer for Forwarding {
+impl TrafficForwarder for Forwarding {
     fn start(
         &self,
         spec: ServiceSpec,
         targets: watch::Receiver<Vec<SocketAddr>>,
-    ) -> BoxFuture<'static, Result<Arc<dyn RunningService>, BalancerError>> {
+    ) -> BoxFuture<'static, Result<Arc<dyn RunningService>, TrafficError>> {
         async move {
             let handle = nlb::Service::start(config_of(&spec), targets).await?;
             let service: Arc<dyn RunningService> = Arc::new(Forwarder {
@@ -39,7 +36,7 @@ impl Balancer for Forwarding {
     }
 }
 
-impl From<NlbError> for BalancerError {
+impl From<NlbError> for TrafficError {
     fn from(error: NlbError) -> Self {
         match error {
             NlbError::PermissionDenied { address } => Self::NotAllowed(address),
@@ -57,7 +54,7 @@ struct Forwarder {
 
 impl Forwarder {
     fn with<T: Default>(&self, read: impl FnOnce(&ServiceHandle) -> T) -> T {
-        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = self.handle.lock();
         handle.as_ref().map(read).unwrap_or_default()
     }
 }
@@ -85,7 +82,7 @@ impl RunningService for Forwarder {
         }
     }
 
-    fn update(&self, spec: ServiceSpec) -> Result<(), BalancerError> {
+    fn update(&self, spec: ServiceSpec) -> Result<(), TrafficError> {
         // It may listen above the port that was asked for.
         let config = config_of(&ServiceSpec {
             listen: self.listen,
@@ -97,11 +94,7 @@ impl RunningService for Forwarder {
     }
 
     fn stop(&self) -> BoxFuture<'static, ()> {
-        let handle = self
-            .handle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let handle = self.handle.lock().take();
         async move {
             if let Some(handle) = handle {
                 handle.stop().await;

@@ -19,14 +19,16 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    balancers,
     cloud::{Cloud, State, now},
-    pools,
+    load_balancers, pools,
     refusal::Refusal,
     runner::InstanceSpec,
     standalone::Standalone,
     templates,
 };
+
+/// The path under which the API serves instances.
+pub(crate) const KIND: &str = "instance";
 
 /// An instance that lived at least this long (at speed 1) did not "die at once": its replacement
 /// is not delayed further.
@@ -179,7 +181,7 @@ pub(crate) fn make_leave(state: &mut State, id: InstanceId) -> Option<Cancellati
 pub(crate) fn delete(cloud: &Arc<Cloud>, id: InstanceId) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     let instance = state.instances.get(&id);
-    let instance = instance.ok_or_else(|| Refusal::not_found("instance", id))?;
+    let instance = instance.ok_or_else(|| Refusal::not_found(KIND, id))?;
     if instance
         .standalone
         .as_ref()
@@ -192,11 +194,9 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: InstanceId) -> Result<Operation, Re
     let pool = instance.pool;
     let gone: Vec<_> = make_leave(&mut state, id).into_iter().collect();
     if let Some(pool) = pool {
-        balancers::publish_targets(&state, pool);
+        load_balancers::publish_targets(&state, pool);
     }
-    let operation = state.operations.begin("instance", id.0);
-    cloud.settle(operation.id, gone, |_| Ok(()));
-    Ok(operation)
+    Ok(cloud.complete_after(&mut state, KIND, id.0, gone, |_| Ok(())))
 }
 
 /// `POST` and `DELETE /reverse-dns/instance/{id}`.
@@ -207,14 +207,12 @@ pub(crate) fn set_reverse_dns(
 ) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     let instance = state.instances.get_mut(&id);
-    let instance = instance.ok_or_else(|| Refusal::not_found("instance", id))?;
+    let instance = instance.ok_or_else(|| Refusal::not_found(KIND, id))?;
     if name.is_none() && instance.reverse_dns.is_none() {
         return Err(Refusal::not_found("reverse-dns record of instance", id));
     }
     instance.reverse_dns = name;
-    let operation = state.operations.begin("reverse-dns/instance", id.0);
-    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
-    Ok(operation)
+    Ok(cloud.complete(&mut state, "reverse-dns/instance", id.0))
 }
 
 /// How long an instance may take to stop. Who stops the whole cloud waits for it.
@@ -282,7 +280,7 @@ impl Life {
                 instance.state = InstanceState::Running;
             }
         }
-        balancers::publish_targets(&state, self.pool);
+        load_balancers::publish_targets(&state, self.pool);
         drop(state);
         tracing::info!(instance = %self.spec.name, ip = %self.spec.ip, pid, "instance runs");
     }
@@ -330,7 +328,7 @@ impl Life {
         if wanted && !self.cloud.stopping.is_cancelled() {
             pools::fill(&self.cloud, &mut state, self.pool);
         }
-        balancers::publish_targets(&state, self.pool);
+        load_balancers::publish_targets(&state, self.pool);
     }
 }
 

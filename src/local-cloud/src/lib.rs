@@ -7,8 +7,7 @@
 mod addresses;
 mod anti_affinity;
 mod api;
-pub mod balancer;
-mod balancers;
+
 pub mod catalog;
 mod cloud;
 mod config;
@@ -20,6 +19,8 @@ mod forwarding;
 mod iam;
 mod instances;
 mod intercept;
+mod load_balancer_services;
+mod load_balancers;
 pub mod nlb;
 mod operations;
 mod options;
@@ -29,7 +30,6 @@ mod references;
 mod refusal;
 pub mod runner;
 mod security_groups;
-mod services;
 mod shortage;
 mod ssh_keys;
 mod stack;
@@ -37,15 +37,14 @@ mod standalone;
 mod standalone_life;
 mod status;
 mod templates;
+pub mod traffic;
 
-use std::{
-    net::TcpListener,
-    sync::{Arc, Mutex},
-};
+use std::{net::TcpListener, sync::Arc};
 
 use actix_web::dev::ServerHandle;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use exoscale::secret::{ApiKey, ApiSecret};
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -65,7 +64,7 @@ pub use pools::Resize;
 pub use refusal::Refusal;
 pub use stack::Stack;
 pub use status::{
-    BalancerStatus, MemberStatus, PoolStatus, ProxyStatus, ServerHealth, ServiceStatus, Status,
+    LoadBalancerStatus, MemberStatus, PoolStatus, ProxyStatus, ServerHealth, ServiceStatus, Status,
 };
 
 /// A running local cloud. Dropping it ends everything without waiting; [`LocalCloud::stop`] waits.
@@ -158,7 +157,10 @@ impl LocalCloud {
         self.server.stop(true).await;
         let services: Vec<_> = {
             let mut state = self.cloud.state();
-            let services = state.balancers.values_mut().flat_map(|b| &mut b.services);
+            let services = state
+                .load_balancers
+                .values_mut()
+                .flat_map(|b| &mut b.services);
             services
                 .filter_map(|service| service.running.take())
                 .collect()

@@ -16,7 +16,7 @@ const KEPT: usize = 10_000;
 
 /// Why an operation failed: a word from the API's list, and a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct OperationFailure {
     pub(crate) reason: Cow<'static, str>,
     pub(crate) message: String,
 }
@@ -58,7 +58,7 @@ impl Operations {
     }
 
     /// Ends an operation.
-    pub(crate) fn finish(&mut self, id: OperationId, outcome: Result<(), Failure>) {
+    pub(crate) fn finish(&mut self, id: OperationId, outcome: Result<(), OperationFailure>) {
         let Some(operation) = self.by_id.get_mut(&id) else {
             return;
         };
@@ -90,7 +90,7 @@ mod tests {
 
         operations.finish(
             id,
-            Err(Failure {
+            Err(OperationFailure {
                 reason: "interrupted".into(),
                 message: "deleted meanwhile".to_owned(),
             }),

@@ -22,9 +22,9 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    balancers,
     cloud::{Cloud, State, interrupted},
     instances::{self, InstanceSettings},
+    load_balancers,
     refusal::Refusal,
 };
 
@@ -33,7 +33,7 @@ const KIND: &str = "instance-pool";
 
 /// An instance pool.
 #[derive(Debug)]
-pub(crate) struct Pool {
+pub(crate) struct InstancePool {
     pub(crate) id: PoolId,
     pub(crate) name: String,
     pub(crate) description: Option<String>,
@@ -59,7 +59,7 @@ pub struct Resize {
     pub to: u32,
 }
 
-impl Pool {
+impl InstancePool {
     fn resize(&mut self, to: u32) {
         let from = std::mem::replace(&mut self.size, to);
         if from != to {
@@ -101,7 +101,7 @@ pub(crate) fn create(cloud: &Arc<Cloud>, new: NewPool) -> Result<Operation, Refu
     let id = PoolId::random();
     state.pools.insert(
         id,
-        Pool {
+        InstancePool {
             id,
             name: new.name,
             description: new.description,
@@ -115,7 +115,7 @@ pub(crate) fn create(cloud: &Arc<Cloud>, new: NewPool) -> Result<Operation, Refu
         },
     );
     fill(cloud, &mut state, id);
-    Ok(settle_to_rest(cloud, &mut state, id, Vec::new()))
+    Ok(complete_at_rest(cloud, &mut state, id, Vec::new()))
 }
 
 /// `PUT /instance-pool/{id}:scale`.
@@ -138,7 +138,7 @@ pub(crate) fn scale(cloud: &Arc<Cloud>, id: PoolId, size: u32) -> Result<Operati
         let victims = victims(&state, id, surplus);
         gone = remove_members(&mut state, id, &victims);
     }
-    Ok(settle_to_rest(cloud, &mut state, id, gone))
+    Ok(complete_at_rest(cloud, &mut state, id, gone))
 }
 
 /// `PUT /instance-pool/{id}:evict`.
@@ -166,7 +166,7 @@ pub(crate) fn evict(
     pool.resize(pool.size.saturating_sub(evicted));
     pool.state = PoolState::ScalingDown;
     let gone = remove_members(&mut state, id, victims);
-    Ok(settle_to_rest(cloud, &mut state, id, gone))
+    Ok(complete_at_rest(cloud, &mut state, id, gone))
 }
 
 /// `PUT /instance-pool/{id}` and the reset of a field: `change` edits the settings, which new
@@ -174,7 +174,7 @@ pub(crate) fn evict(
 pub(crate) fn update(
     cloud: &Arc<Cloud>,
     id: PoolId,
-    change: impl FnOnce(&mut Pool, &mut InstanceSettings),
+    change: impl FnOnce(&mut InstancePool, &mut InstanceSettings),
 ) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     let pool = changeable(&mut state, id)?;
@@ -182,7 +182,7 @@ pub(crate) fn update(
     change(pool, &mut settings);
     pool.settings = Arc::new(settings);
     pool.state = PoolState::Updating;
-    Ok(settle_to_rest(cloud, &mut state, id, Vec::new()))
+    Ok(complete_at_rest(cloud, &mut state, id, Vec::new()))
 }
 
 /// `DELETE /instance-pool/{id}`.
@@ -195,7 +195,7 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: PoolId) -> Result<Operation, Refusa
     if pool.state == PoolState::Destroying {
         return Err(busy(pool));
     }
-    if let Some(balancer) = balancers::user_of(&state, id) {
+    if let Some(balancer) = load_balancers::user_of(&state, id) {
         return Err(Refusal::Locked {
             operation: "destroyInstancePool",
             id: id.to_string(),
@@ -207,8 +207,7 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: PoolId) -> Result<Operation, Refusa
         pool.state = PoolState::Destroying;
     }
     let gone = remove_members(&mut state, id, &members);
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, gone, move |state| {
+    let operation = cloud.complete_after(&mut state, KIND, id.0, gone, move |state| {
         state.pools.remove(&id);
         Ok(())
     });
@@ -257,7 +256,7 @@ fn to_usize(size: u32) -> usize {
 }
 
 /// The pool, when it may be changed.
-fn changeable(state: &mut State, id: PoolId) -> Result<&mut Pool, Refusal> {
+fn changeable(state: &mut State, id: PoolId) -> Result<&mut InstancePool, Refusal> {
     let pool = state
         .pools
         .get_mut(&id)
@@ -269,7 +268,7 @@ fn changeable(state: &mut State, id: PoolId) -> Result<&mut Pool, Refusal> {
     }
 }
 
-fn busy(pool: &Pool) -> Refusal {
+fn busy(pool: &InstancePool) -> Refusal {
     let state = serde_json::to_value(&pool.state).unwrap_or_default();
     Refusal::Conflict(format!(
         "instance-pool {} is {}: another change is in progress",
@@ -328,19 +327,18 @@ fn remove_members(state: &mut State, id: PoolId, victims: &[InstanceId]) -> Vec<
         .iter()
         .filter_map(|victim| instances::make_leave(state, *victim))
         .collect();
-    balancers::publish_targets(state, id);
+    load_balancers::publish_targets(state, id);
     gone
 }
 
 /// The operation of a change after which the pool is at rest again.
-fn settle_to_rest(
+fn complete_at_rest(
     cloud: &Arc<Cloud>,
     state: &mut State,
     id: PoolId,
     gone: Vec<CancellationToken>,
 ) -> Operation {
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, gone, move |state| {
+    cloud.complete_after(state, KIND, id.0, gone, move |state| {
         let is_complete = missing(state, id) == 0;
         match state.pools.get_mut(&id) {
             Some(pool) if pool.state != PoolState::Destroying => {
@@ -352,6 +350,5 @@ fn settle_to_rest(
             }
             _ => Err(interrupted("the instance pool was deleted meanwhile")),
         }
-    });
-    operation
+    })
 }

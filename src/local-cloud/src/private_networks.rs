@@ -40,7 +40,7 @@ pub(crate) fn create(cloud: &Arc<Cloud>, network: PrivateNetwork) -> Operation {
     let mut state = cloud.state();
     let id = network.id;
     state.private_networks.insert(id, network);
-    settled(cloud, &mut state, id)
+    cloud.complete(&mut state, KIND, id.0)
 }
 
 /// `DELETE /private-network/{id}`; not while something names it.
@@ -53,7 +53,7 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: PrivateNetworkId) -> Result<Operati
         return Err(Refusal::Conflict(format!("{KIND} {id} is used by {user}")));
     }
     state.private_networks.remove(&id);
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
 /// The networks that an instance is in.
@@ -80,10 +80,4 @@ pub(crate) fn leases(state: &State, network: &PrivateNetwork) -> Vec<Lease> {
             instance_id: Some(instance.id),
         })
         .collect()
-}
-
-fn settled(cloud: &Arc<Cloud>, state: &mut State, id: PrivateNetworkId) -> Operation {
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
-    operation
 }

@@ -29,13 +29,13 @@ pub(crate) struct SecurityGroup {
     pub(crate) description: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) external_sources: Vec<String>,
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) rules: Vec<SecurityGroupRule>,
 }
 
 /// One rule, as the API shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) struct Rule {
+pub(crate) struct SecurityGroupRule {
     pub(crate) id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<String>,
@@ -86,7 +86,7 @@ pub(crate) fn create(
         rules: Vec::new(),
     };
     state.security_groups.insert(id, group);
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
 /// `DELETE /security-group/{id}`; not while something names it.
@@ -107,7 +107,7 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: SecurityGroupId) -> Result<Operatio
         )));
     }
     state.security_groups.remove(&id);
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
 /// `POST /security-group/{id}/rules`. The operation refers to the group; clients find the new rule
@@ -115,14 +115,14 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: SecurityGroupId) -> Result<Operatio
 pub(crate) fn add_rule(
     cloud: &Arc<Cloud>,
     id: SecurityGroupId,
-    mut rule: Rule,
+    mut rule: SecurityGroupRule,
     source: Option<SecurityGroupId>,
 ) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     rule.security_group = source.map(|source| named(&state, source)).transpose()?;
     let group = find(&mut state, id)?;
-    let same = |other: &&Rule| {
-        Rule {
+    let same = |other: &&SecurityGroupRule| {
+        SecurityGroupRule {
             id: rule.id,
             ..(*other).clone()
         } == rule
@@ -134,7 +134,7 @@ pub(crate) fn add_rule(
         )));
     }
     group.rules.push(rule);
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
 /// `DELETE /security-group/{id}/rules/{rule-id}`.
@@ -150,7 +150,7 @@ pub(crate) fn delete_rule(
     if group.rules.len() == before {
         return Err(Refusal::not_found("security-group rule", rule));
     }
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
 /// `PUT /security-group/{id}:add-source` and `:remove-source`; each may be repeated.
@@ -161,7 +161,7 @@ pub(crate) fn change_sources(
 ) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     change(&mut find(&mut state, id)?.external_sources);
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
 /// `PUT /security-group/{id}:attach` and `:detach`, for instances of no pool.
@@ -186,7 +186,7 @@ pub(crate) fn change_membership(
             return Err(Refusal::not_found("security-group of the instance", id));
         }
     }
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
 fn find(state: &mut State, id: SecurityGroupId) -> Result<&mut SecurityGroup, Refusal> {
@@ -204,10 +204,4 @@ fn named(state: &State, id: SecurityGroupId) -> Result<Source, Refusal> {
         name: group.name.clone(),
         visibility: "private",
     })
-}
-
-fn settled(cloud: &Arc<Cloud>, state: &mut State, id: SecurityGroupId) -> Operation {
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
-    operation
 }

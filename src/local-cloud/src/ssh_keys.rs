@@ -9,9 +9,11 @@ use base64::{
 use exoscale::models::Operation;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
 use super::{cloud::Cloud, refusal::Refusal};
+
+/// The path under which the API serves them.
+pub(crate) const KIND: &str = "ssh-key";
 
 /// A registered key, as the API shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -36,7 +38,7 @@ pub(crate) fn register(
     let mut state = cloud.state();
     if state.ssh_keys.contains_key(name) {
         return Err(Refusal::Conflict(format!(
-            "there is an ssh-key {name:?} already"
+            "there is an {KIND} {name:?} already"
         )));
     }
     let key = SshKey {
@@ -44,28 +46,16 @@ pub(crate) fn register(
         fingerprint,
     };
     state.ssh_keys.insert(name.to_owned(), key);
-    Ok(settled(cloud, &mut state.operations, name))
+    Ok(cloud.complete_named(&mut state, KIND, name))
 }
 
 /// `DELETE /ssh-key/{name}`. Instances that were made with it keep it.
 pub(crate) fn delete(cloud: &Arc<Cloud>, name: &str) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     if state.ssh_keys.remove(name).is_none() {
-        return Err(Refusal::not_found("ssh-key", name));
+        return Err(Refusal::not_found(KIND, name));
     }
-    Ok(settled(cloud, &mut state.operations, name))
-}
-
-/// Keys have names only; the operation's reference must have an id all the same.
-fn settled(
-    cloud: &Arc<Cloud>,
-    operations: &mut super::operations::Operations,
-    name: &str,
-) -> Operation {
-    let link = format!("/v2/ssh-key/{name}");
-    let operation = operations.begin_at(Uuid::new_v4(), link, "get-ssh-key".to_owned());
-    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
-    operation
+    Ok(cloud.complete_named(&mut state, KIND, name))
 }
 
 /// RFC 4253, section 6.6: the data begins with the kind's length and name, which the line repeats.

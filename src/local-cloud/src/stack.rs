@@ -9,13 +9,14 @@ use exoscale::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    LocalCloud, balancers,
+    LocalCloud,
     catalog::{INSTANCE_TYPES, TEMPLATES},
     error::Error,
     instances::InstanceSettings,
+    load_balancer_services::{self, ServiceSettings},
+    load_balancers,
     nlb::Strategy,
     pools::{self, NewPool},
-    services::{self, ServiceSettings},
 };
 
 /// What [`LocalCloud::create_stack`] made.
@@ -70,7 +71,7 @@ impl LocalCloud {
         };
         let pool = self.ended(pools::create(&self.cloud, pool)?).await?;
         let balancer =
-            balancers::create(&self.cloud, "slow-app".to_owned(), None, BTreeMap::new())?;
+            load_balancers::create(&self.cloud, "slow-app".to_owned(), None, BTreeMap::new())?;
         let stack = Stack {
             pool: PoolId(pool),
             balancer: LoadBalancerId(self.ended(balancer).await?),
@@ -90,7 +91,8 @@ impl LocalCloud {
                 retries: 2,
             },
         };
-        let service = services::add(&self.cloud, stack.balancer, stack.pool, settings)?;
+        let service =
+            load_balancer_services::add(&self.cloud, stack.balancer, stack.pool, settings)?;
         self.ended(service).await?;
         Ok(stack)
     }

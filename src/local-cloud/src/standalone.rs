@@ -12,16 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cloud::{Cloud, State, interrupted, now},
-    instances::{Instance, InstanceSettings},
-    operations::Failure,
+    instances::{Instance, InstanceSettings, KIND},
+    operations::OperationFailure,
     pools,
     refusal::Refusal,
     standalone_life::Life,
     templates,
 };
-
-/// The path under which the API serves instances.
-pub(crate) const KIND: &str = "instance";
 
 /// Whether an instance is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,16 +87,9 @@ pub(crate) fn create(cloud: &Arc<Cloud>, new: NewInstance) -> Result<Operation, 
     };
     state.instances.insert(id, instance);
     cloud.spawn(Life::new(Arc::clone(cloud), id, ip, leave, wanted).run());
-    let operation = state.operations.begin(KIND, id.0);
     let awaited = if new.start { vec![running] } else { Vec::new() };
-    settle(
-        cloud,
-        id,
-        &operation,
-        awaited,
-        new.start.then_some(InstanceState::Running),
-    );
-    Ok(operation)
+    let then = new.start.then_some(InstanceState::Running);
+    Ok(complete_in(cloud, &mut state, id, awaited, then))
 }
 
 /// `PUT /instance/{id}` and others that change what it is, not whether it runs. `needs_stop` is
@@ -118,9 +108,7 @@ pub(crate) fn update(
         )));
     }
     change(instance)?;
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
-    Ok(operation)
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
 /// The settings, for a change that is made at once.
@@ -178,25 +166,23 @@ fn switch(
         }
         own.power.send_replace(wanted);
     }
-    let operation = state.operations.begin(KIND, id.0);
-    settle(cloud, id, &operation, awaited, then);
-    Ok(operation)
+    Ok(complete_in(cloud, &mut state, id, awaited, then))
 }
 
-/// Ends the operation when all of `awaited` have happened; well, if the instance then is in `state`.
-fn settle(
+/// The operation ends when all of `awaited` have happened; well, if the instance then is as wanted.
+fn complete_in(
     cloud: &Arc<Cloud>,
+    state: &mut State,
     id: InstanceId,
-    operation: &Operation,
     awaited: Vec<CancellationToken>,
     then: Option<InstanceState>,
-) {
-    cloud.settle(operation.id, awaited, move |state| {
+) -> Operation {
+    cloud.complete_after(state, KIND, id.0, awaited, move |state| {
         let Some(instance) = state.instances.get(&id) else {
             return Err(interrupted("the instance was deleted meanwhile"));
         };
         match then {
-            Some(wanted) if instance.state != wanted => Err(Failure {
+            Some(wanted) if instance.state != wanted => Err(OperationFailure {
                 reason: "fault".into(),
                 message: format!(
                     "instance {} did not start; the local cloud's log says why",
@@ -205,7 +191,7 @@ fn settle(
             }),
             _ => Ok(()),
         }
-    });
+    })
 }
 
 fn find(state: &mut State, id: InstanceId) -> Result<&mut Instance, Refusal> {

@@ -13,14 +13,14 @@ use exoscale::{
 use serde::Serialize;
 
 use super::{
-    balancer::{RunningService, ServiceStats},
-    balancers::Balancer,
     catalog::TEMPLATES,
     cloud::{Cloud, State},
     faults::Fault,
     instances::Instance,
-    pools::{Pool, Resize},
-    services::Service,
+    load_balancer_services::LoadBalancerService,
+    load_balancers::LoadBalancer,
+    pools::{InstancePool, Resize},
+    traffic::{RunningService, ServiceStats},
 };
 
 /// Everything at one moment.
@@ -33,7 +33,7 @@ pub struct Status {
     pub pools: Vec<PoolStatus>,
     /// Instances of no pool.
     pub instances: Vec<MemberStatus>,
-    pub balancers: Vec<BalancerStatus>,
+    pub balancers: Vec<LoadBalancerStatus>,
     /// How many there are of everything else that was made over the API, per kind as its path
     /// names it.
     pub others: BTreeMap<&'static str, usize>,
@@ -87,7 +87,7 @@ pub struct MemberStatus {
 /// A load balancer.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
-pub struct BalancerStatus {
+pub struct LoadBalancerStatus {
     pub id: LoadBalancerId,
     pub name: String,
     pub ip: Ipv4Addr,
@@ -140,7 +140,11 @@ impl Status {
                 ca_file: intercept.ca_file().to_owned(),
                 refused: intercept.refused(),
             }),
-            balancers: state.balancers.values().map(BalancerStatus::of).collect(),
+            balancers: state
+                .load_balancers
+                .values()
+                .map(LoadBalancerStatus::of)
+                .collect(),
             calls: cloud.calls(),
             faults: cloud.faults.left(),
         }
@@ -148,7 +152,7 @@ impl Status {
 }
 
 impl PoolStatus {
-    fn of(pool: &Pool, state: &State) -> Self {
+    fn of(pool: &InstancePool, state: &State) -> Self {
         let members = pool.members.iter().filter_map(|id| state.instances.get(id));
         Self {
             id: pool.id,
@@ -191,8 +195,8 @@ fn others(state: &State) -> BTreeMap<&'static str, usize> {
     ])
 }
 
-impl BalancerStatus {
-    fn of(balancer: &Balancer) -> Self {
+impl LoadBalancerStatus {
+    fn of(balancer: &LoadBalancer) -> Self {
         Self {
             id: balancer.id,
             name: balancer.name.clone(),
@@ -203,7 +207,7 @@ impl BalancerStatus {
 }
 
 impl ServiceStatus {
-    fn of(service: &Service) -> Self {
+    fn of(service: &LoadBalancerService) -> Self {
         let running = service.running.as_deref();
         Self {
             id: service.id,
@@ -217,7 +221,7 @@ impl ServiceStatus {
 }
 
 /// The verdicts on a service's servers.
-pub(crate) fn server_health(service: &Service) -> Vec<ServerHealth> {
+pub(crate) fn server_health(service: &LoadBalancerService) -> Vec<ServerHealth> {
     let statuses = service.running.as_deref().map(RunningService::statuses);
     statuses
         .unwrap_or_default()

@@ -51,12 +51,10 @@ pub(crate) fn name(state: &State, id: TemplateId) -> String {
 pub(crate) fn register(cloud: &Arc<Cloud>, template: OfferedTemplate) -> Operation {
     let mut state = cloud.state();
     let id = template.core.id;
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, Vec::new(), move |state| {
+    cloud.complete_after(&mut state, KIND, id.0, Vec::new(), move |state| {
         state.templates.0.insert(id, template);
         Ok(())
-    });
-    operation
+    })
 }
 
 /// `DELETE /template/{id}`. Instances that were made from it go on.
@@ -68,7 +66,5 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: TemplateId) -> Result<Operation, Re
         return Err(Refusal::Forbidden(format!("{KIND} {id} is Exoscale's own")));
     }
     state.templates.0.remove(&id);
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
-    Ok(operation)
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }

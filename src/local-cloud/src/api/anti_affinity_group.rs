@@ -41,7 +41,7 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct AntiAffinityGroupView<'a> {
     id: AntiAffinityGroupId,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +49,7 @@ struct Document<'a> {
     instances: Vec<InstanceRef>,
 }
 
-impl<'a> Document<'a> {
+impl<'a> AntiAffinityGroupView<'a> {
     fn of(group: &'a AntiAffinityGroup, state: &State) -> Self {
         let reference = json!({ "id": group.id });
         let members = state.instances.values().filter(|instance| {
@@ -71,7 +71,9 @@ impl<'a> Document<'a> {
 fn list(call: &Call<'_>) -> Value {
     let state = call.cloud.state();
     let groups = state.anti_affinity_groups.values();
-    let groups: Vec<_> = groups.map(|group| Document::of(group, &state)).collect();
+    let groups: Vec<_> = groups
+        .map(|group| AntiAffinityGroupView::of(group, &state))
+        .collect();
     json!({ "anti-affinity-groups": groups })
 }
 
@@ -80,7 +82,7 @@ fn get(call: &Call<'_>) -> Answer {
     let state = call.cloud.state();
     let group = state.anti_affinity_groups.get(&id);
     let group = group.ok_or_else(|| Refusal::not_found(KIND, id))?;
-    Ok(json!(Document::of(group, &state)))
+    Ok(json!(AntiAffinityGroupView::of(group, &state)))
 }
 
 fn create(call: &Call<'_>) -> Answer {

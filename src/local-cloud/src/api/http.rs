@@ -32,7 +32,7 @@ use super::{
         faults::{Fault, FaultKind},
         iam,
         intercept::zone_of,
-        operations::Failure,
+        operations::OperationFailure,
         refusal::Refusal,
     },
     local,
@@ -233,7 +233,7 @@ fn failing_operation(call: &Call<'_>, route: &Route, fault: &Fault) -> Operation
     let operation = state
         .operations
         .begin_at(id, link, route.operation.to_owned());
-    let failure = Failure {
+    let failure = OperationFailure {
         reason: fault
             .reason
             .clone()
@@ -241,7 +241,7 @@ fn failing_operation(call: &Call<'_>, route: &Route, fault: &Fault) -> Operation
         message: fault.message.clone().unwrap_or_else(|| AS_ASKED.to_owned()),
     };
     call.cloud
-        .settle(operation.id, Vec::new(), |_| Err(failure));
+        .finish_after(operation.id, Vec::new(), |_| Err(failure));
     operation
 }
 

@@ -49,7 +49,7 @@ const FURTHER: [&str; 4] = [
 /// What both the list and the single answer show.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Document<'a> {
+struct InstanceView<'a> {
     #[serde(flatten)]
     core: models::Instance,
     instance_type: Option<&'static catalog::OfferedType>,
@@ -69,7 +69,7 @@ struct Detail<'a> {
     user_data: Option<&'a str>,
 }
 
-impl<'a> Document<'a> {
+impl<'a> InstanceView<'a> {
     fn of(instance: &'a Instance) -> Self {
         let settings = &instance.settings;
         let mut shared = settings.further.clone();
@@ -127,7 +127,7 @@ fn get(call: &Call<'_>) -> Answer {
         .instances
         .get(&id)
         .ok_or_else(|| Refusal::not_found("instance", id))?;
-    Ok(json!(Document::with_detail(instance)))
+    Ok(json!(InstanceView::with_detail(instance)))
 }
 
 fn list(call: &Call<'_>) -> Answer {
@@ -158,7 +158,7 @@ fn list(call: &Call<'_>) -> Answer {
         .instances
         .values()
         .filter(fits)
-        .map(Document::of)
+        .map(InstanceView::of)
         .collect();
     Ok(json!({ "instances": instances }))
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{
     super::{
         instances::InstanceSettings,
-        pools::{self, NewPool, Pool},
+        pools::{self, InstancePool, NewPool},
         references,
         refusal::Refusal,
     },
@@ -116,7 +116,7 @@ const RESETTABLE: [&str; 10] = [
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Document<'a> {
+struct InstancePoolView<'a> {
     #[serde(flatten)]
     core: models::InstancePool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,8 +133,8 @@ struct Document<'a> {
     further: &'a Map<String, Value>,
 }
 
-impl<'a> Document<'a> {
-    fn of(pool: &'a Pool) -> Self {
+impl<'a> InstancePoolView<'a> {
+    fn of(pool: &'a InstancePool) -> Self {
         let settings = &pool.settings;
         Self {
             core: models::InstancePool {
@@ -167,7 +167,7 @@ impl<'a> Document<'a> {
 
 fn list(call: &Call<'_>) -> Value {
     let state = call.cloud.state();
-    let pools: Vec<_> = state.pools.values().map(Document::of).collect();
+    let pools: Vec<_> = state.pools.values().map(InstancePoolView::of).collect();
     json!({ "instance-pools": pools })
 }
 
@@ -178,7 +178,7 @@ fn get(call: &Call<'_>) -> Answer {
         .pools
         .get(&id)
         .ok_or_else(|| Refusal::not_found("instance-pool", id))?;
-    Ok(json!(Document::of(pool)))
+    Ok(json!(InstancePoolView::of(pool)))
 }
 
 fn create(call: &Call<'_>) -> Answer {

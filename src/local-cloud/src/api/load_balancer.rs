@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        balancers::{self, Balancer, Phase},
+        load_balancers::{self, LoadBalancer, Phase},
         refusal::Refusal,
     },
     load_balancer_service as service,
@@ -44,7 +44,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: "DELETE",
         path: "/load-balancer/{id}",
         operation: "delete-load-balancer",
-        handler: |call| Ok(json!(balancers::delete(call.cloud, call.id("id")?)?)),
+        handler: |call| Ok(json!(load_balancers::delete(call.cloud, call.id("id")?)?)),
     },
     Route {
         method: "DELETE",
@@ -58,7 +58,7 @@ const FIELDS: [&str; 3] = ["name", "description", "labels"];
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Document<'a> {
+struct LoadBalancerView<'a> {
     id: LoadBalancerId,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,12 +66,12 @@ struct Document<'a> {
     state: Phase,
     created_at: jiff::Timestamp,
     ip: std::net::Ipv4Addr,
-    services: Vec<service::Document<'a>>,
+    services: Vec<service::ServiceView<'a>>,
     labels: &'a BTreeMap<String, String>,
 }
 
-impl<'a> Document<'a> {
-    fn of(balancer: &'a Balancer) -> Self {
+impl<'a> LoadBalancerView<'a> {
+    fn of(balancer: &'a LoadBalancer) -> Self {
         Self {
             id: balancer.id,
             name: &balancer.name,
@@ -82,7 +82,7 @@ impl<'a> Document<'a> {
             services: balancer
                 .services
                 .iter()
-                .map(service::Document::of)
+                .map(service::ServiceView::of)
                 .collect(),
             labels: &balancer.labels,
         }
@@ -91,7 +91,11 @@ impl<'a> Document<'a> {
 
 fn list(call: &Call<'_>) -> Value {
     let state = call.cloud.state();
-    let balancers: Vec<_> = state.balancers.values().map(Document::of).collect();
+    let balancers: Vec<_> = state
+        .load_balancers
+        .values()
+        .map(LoadBalancerView::of)
+        .collect();
     json!({ "load-balancers": balancers })
 }
 
@@ -99,15 +103,15 @@ fn get(call: &Call<'_>) -> Answer {
     let id = call.id("id")?;
     let state = call.cloud.state();
     let balancer = state
-        .balancers
+        .load_balancers
         .get(&id)
         .ok_or_else(|| Refusal::not_found("load-balancer", id))?;
-    Ok(json!(Document::of(balancer)))
+    Ok(json!(LoadBalancerView::of(balancer)))
 }
 
 fn create(call: &Call<'_>) -> Answer {
     let fields = call.fields(&FIELDS)?;
-    let operation = balancers::create(
+    let operation = load_balancers::create(
         call.cloud,
         fields.require("name", fields.text("name", 1..=255)?)?,
         fields.text("description", 0..=255)?,
@@ -121,7 +125,7 @@ fn update(call: &Call<'_>) -> Answer {
     let name = fields.text("name", 1..=255)?;
     let description = fields.text("description", 0..=255)?;
     let labels = fields.labels("labels")?;
-    let operation = balancers::update(call.cloud, call.id("id")?, |balancer| {
+    let operation = load_balancers::update(call.cloud, call.id("id")?, |balancer| {
         if let Some(name) = name {
             balancer.name = name;
         }
@@ -143,7 +147,7 @@ fn reset(call: &Call<'_>) -> Answer {
             "must be one of description, labels",
         ));
     }
-    let operation = balancers::update(call.cloud, call.id("id")?, |balancer| {
+    let operation = load_balancers::update(call.cloud, call.id("id")?, |balancer| {
         if field == "labels" {
             balancer.labels.clear();
         } else {

@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::{
     super::{
-        balancers::Phase,
+        load_balancer_services::{self, LoadBalancerService, ServiceSettings},
+        load_balancers::Phase,
         nlb::Strategy,
         refusal::Refusal,
-        services::{self, Service, ServiceSettings},
         status,
     },
     body::Fields,
@@ -68,7 +68,7 @@ const STRATEGIES: [(&str, Strategy); 3] = [
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct Document<'a> {
+pub(super) struct ServiceView<'a> {
     id: ServiceId,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,8 +83,8 @@ pub(super) struct Document<'a> {
     healthcheck_status: Vec<ServerStatus>,
 }
 
-impl<'a> Document<'a> {
-    pub(super) fn of(service: &'a Service) -> Self {
+impl<'a> ServiceView<'a> {
+    pub(super) fn of(service: &'a LoadBalancerService) -> Self {
         let settings = &service.settings;
         let verdict = |health: status::ServerHealth| ServerStatus {
             public_ip: match health.server.ip() {
@@ -131,7 +131,7 @@ fn add(call: &Call<'_>) -> Answer {
         target_port: fields.require("target-port", fields.port("target-port")?)?,
         healthcheck: fields.require("healthcheck", healthcheck(&fields, None)?)?,
     };
-    Ok(json!(services::add(
+    Ok(json!(load_balancer_services::add(
         call.cloud,
         call.id("id")?,
         pool,
@@ -143,12 +143,12 @@ fn get(call: &Call<'_>) -> Answer {
     let (id, service) = ids(call)?;
     let state = call.cloud.state();
     let balancer = state
-        .balancers
+        .load_balancers
         .get(&id)
         .ok_or_else(|| Refusal::not_found("load-balancer", id))?;
     let found = balancer.services.iter().find(|entry| entry.id == service);
     let found = found.ok_or_else(|| Refusal::not_found("load-balancer service", service))?;
-    Ok(json!(Document::of(found)))
+    Ok(json!(ServiceView::of(found)))
 }
 
 fn update(call: &Call<'_>) -> Answer {
@@ -169,12 +169,16 @@ fn update(call: &Call<'_>) -> Answer {
     if let Some(changed) = healthcheck(&fields, Some(&settings.healthcheck))? {
         settings.healthcheck = changed;
     }
-    Ok(json!(services::update(call.cloud, id, service, settings)?))
+    Ok(json!(load_balancer_services::update(
+        call.cloud, id, service, settings
+    )?))
 }
 
 fn delete(call: &Call<'_>) -> Answer {
     let (id, service) = ids(call)?;
-    Ok(json!(services::delete(call.cloud, id, service)?))
+    Ok(json!(load_balancer_services::delete(
+        call.cloud, id, service
+    )?))
 }
 
 fn ids(call: &Call<'_>) -> Result<(LoadBalancerId, ServiceId), Refusal> {
@@ -188,7 +192,7 @@ fn current_settings(
 ) -> Result<ServiceSettings, Refusal> {
     let state = call.cloud.state();
     let balancer = state
-        .balancers
+        .load_balancers
         .get(&id)
         .ok_or_else(|| Refusal::not_found("load-balancer", id))?;
     let found = balancer.services.iter().find(|entry| entry.id == service);

@@ -46,7 +46,7 @@ pub(super) const ROUTES: &[Route] = &[
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Document<'a> {
+struct PrivateNetworkView<'a> {
     id: PrivateNetworkId,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ struct Document<'a> {
     leases: Vec<Lease>,
 }
 
-impl<'a> Document<'a> {
+impl<'a> PrivateNetworkView<'a> {
     fn of(network: &'a PrivateNetwork, state: &State) -> Self {
         Self {
             id: network.id,
@@ -75,7 +75,7 @@ fn list(call: &Call<'_>) -> Value {
     let state = call.cloud.state();
     let networks = state.private_networks.values();
     let networks: Vec<_> = networks
-        .map(|network| Document::of(network, &state))
+        .map(|network| PrivateNetworkView::of(network, &state))
         .collect();
     json!({ "private-networks": networks })
 }
@@ -85,7 +85,7 @@ fn get(call: &Call<'_>) -> Answer {
     let state = call.cloud.state();
     let network = state.private_networks.get(&id);
     let network = network.ok_or_else(|| Refusal::not_found(KIND, id))?;
-    Ok(json!(Document::of(network, &state)))
+    Ok(json!(PrivateNetworkView::of(network, &state)))
 }
 
 fn create(call: &Call<'_>) -> Answer {

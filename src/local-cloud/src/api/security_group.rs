@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     super::{
         refusal::Refusal,
-        security_groups::{self, KIND, Rule},
+        security_groups::{self, KIND, SecurityGroupRule},
     },
     body::{Fields, Form},
     route::{Answer, Call, Route},
@@ -121,7 +121,7 @@ fn add_rule(call: &Call<'_>) -> Answer {
     let direction = fields.one_of("flow-direction", &["ingress", "egress"])?;
     let protocol = fields.one_of("protocol", &PROTOCOLS)?;
     let description = fields.text("description", 0..=255)?;
-    let rule = Rule {
+    let rule = SecurityGroupRule {
         id: Uuid::new_v4(),
         description: description.filter(|text| !text.is_empty()),
         flow_direction: fields.require("flow-direction", direction)?,
@@ -147,7 +147,7 @@ fn add_rule(call: &Call<'_>) -> Answer {
 }
 
 /// Which fields a rule must have depends on its protocol.
-fn check(rule: &Rule) -> Result<(), Refusal> {
+fn check(rule: &SecurityGroupRule) -> Result<(), Refusal> {
     if ["tcp", "udp"].contains(&rule.protocol) {
         let (Some(first), Some(last)) = (rule.start_port, rule.end_port) else {
             let problem = format!("and end-port are needed for {}", rule.protocol);

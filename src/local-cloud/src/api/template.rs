@@ -48,13 +48,13 @@ pub(super) const ROUTES: &[Route] = &[
 const SIZE: u64 = 10 << 30;
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct TemplateView<'a> {
     #[serde(flatten)]
     template: &'a OfferedTemplate,
     zones: [&'a str; 1],
 }
 
-impl<'a> Document<'a> {
+impl<'a> TemplateView<'a> {
     fn of(template: &'a OfferedTemplate, call: &Call<'a>) -> Self {
         let zones = [call.cloud.config.zone.as_str()];
         Self { template, zones }
@@ -73,7 +73,9 @@ fn list(call: &Call<'_>) -> Answer {
     };
     let state = call.cloud.state();
     let found = state.templates.all().filter(fits);
-    let found: Vec<_> = found.map(|template| Document::of(template, call)).collect();
+    let found: Vec<_> = found
+        .map(|template| TemplateView::of(template, call))
+        .collect();
     Ok(json!({ "templates": found }))
 }
 
@@ -82,7 +84,7 @@ fn get(call: &Call<'_>) -> Answer {
     let state = call.cloud.state();
     let template = state.templates.get(id);
     let template = template.ok_or_else(|| Refusal::not_found(KIND, id))?;
-    Ok(json!(Document::of(template, call)))
+    Ok(json!(TemplateView::of(template, call)))
 }
 
 /// The image is not downloaded, so its checksum is taken as told.

@@ -12,7 +12,6 @@ use exoscale::{
 };
 use serde::Serialize;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::{
     cloud::{Cloud, State},
@@ -23,6 +22,9 @@ use policy::Policy;
 
 /// The path under which the API serves roles.
 pub(crate) const ROLE: &str = "iam-role";
+
+/// The path under which the API serves keys.
+pub(crate) const KEY: &str = "api-key";
 
 /// A role, as the API shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -70,7 +72,7 @@ pub(crate) fn create_role(
     }
     let id = role.id;
     state.roles.insert(id, role);
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, ROLE, id.0))
 }
 
 /// `PUT /iam-role/{id}` and `PUT /iam-role/{id}:policy`.
@@ -82,7 +84,7 @@ pub(crate) fn update_role(
     let mut state = cloud.state();
     let role = state.roles.get_mut(&id);
     change(role.ok_or_else(|| Refusal::not_found(ROLE, id))?)?;
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, ROLE, id.0))
 }
 
 /// `DELETE /iam-role/{id}`; not while a key has it.
@@ -97,7 +99,7 @@ pub(crate) fn delete_role(cloud: &Arc<Cloud>, id: RoleId) -> Result<Operation, R
         )));
     }
     state.roles.remove(&id);
-    Ok(settled(cloud, &mut state, id))
+    Ok(cloud.complete(&mut state, ROLE, id.0))
 }
 
 /// `POST /api-key`. It answers the key itself, once, and no operation.
@@ -127,14 +129,9 @@ pub(crate) fn create_key(
 pub(crate) fn delete_key(cloud: &Arc<Cloud>, key: &str) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     if state.access_keys.remove(key).is_none() {
-        return Err(Refusal::not_found("api-key", key));
+        return Err(Refusal::not_found(KEY, key));
     }
-    // A key is named by itself; the operation's reference must have an id all the same.
-    let link = format!("/v2/api-key/{key}");
-    let operations = &mut state.operations;
-    let operation = operations.begin_at(Uuid::new_v4(), link, "get-api-key".to_owned());
-    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
-    Ok(operation)
+    Ok(cloud.complete_named(&mut state, KEY, key))
 }
 
 /// The secret of a key, the cloud's own or one made over the API.
@@ -158,10 +155,4 @@ pub(crate) fn authorise(state: &State, key: &str, operation: &str) -> Result<(),
     Err(Refusal::Forbidden(format!(
         "the role of api-key {key} does not allow {operation}"
     )))
-}
-
-fn settled(cloud: &Arc<Cloud>, state: &mut State, id: RoleId) -> Operation {
-    let operation = state.operations.begin(ROLE, id.0);
-    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
-    operation
 }

@@ -13,29 +13,29 @@ use super::expression::Expression;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Policy {
-    default_service_strategy: Strategy,
-    services: BTreeMap<String, Service>,
+    default_service_strategy: Effect,
+    services: BTreeMap<String, ServicePolicy>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Strategy {
+enum Effect {
     Allow,
     Deny,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Service {
+struct ServicePolicy {
     #[serde(rename = "type")]
-    kind: Kind,
+    kind: ServicePolicyKind,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    rules: Vec<Rule>,
+    rules: Vec<PolicyRule>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+enum ServicePolicyKind {
     Allow,
     Deny,
     Rules,
@@ -43,8 +43,8 @@ enum Kind {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Rule {
-    action: Strategy,
+struct PolicyRule {
+    action: Effect,
     expression: Expression,
     /// Kept and answered; object storage has them, and nothing that is served here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ impl Default for Policy {
     /// What a role has when none was given: everything.
     fn default() -> Self {
         Self {
-            default_service_strategy: Strategy::Allow,
+            default_service_strategy: Effect::Allow,
             services: BTreeMap::new(),
         }
     }
@@ -65,15 +65,15 @@ impl Policy {
     /// Whether it allows an operation of the API.
     pub(crate) fn allows(&self, operation: &str) -> bool {
         let Some(service) = self.services.get(class_of(operation)) else {
-            return self.default_service_strategy == Strategy::Allow;
+            return self.default_service_strategy == Effect::Allow;
         };
         match service.kind {
-            Kind::Allow => true,
-            Kind::Deny => false,
-            Kind::Rules => {
+            ServicePolicyKind::Allow => true,
+            ServicePolicyKind::Deny => false,
+            ServicePolicyKind::Rules => {
                 let mut rules = service.rules.iter();
                 let first = rules.find(|rule| rule.expression.is_true_of(operation));
-                first.is_some_and(|rule| rule.action == Strategy::Allow)
+                first.is_some_and(|rule| rule.action == Effect::Allow)
             }
         }
     }

@@ -11,7 +11,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Strategy, balance::Balancer, stats::Counter};
+use super::{Strategy, selection::Selection, stats::Counter};
 
 /// Whether a member takes new connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,7 +72,7 @@ pub(super) struct Roster {
     members: Vec<Arc<Member>>,
     /// Members that left the list. Their connections, open or being made, keep them alive.
     leaving: Vec<Weak<Member>>,
-    balancer: Balancer,
+    selection: Selection,
 }
 
 impl Roster {
@@ -84,7 +84,7 @@ impl Roster {
         let addresses: Vec<SocketAddr> = members.iter().map(|member| member.address).collect();
         Self {
             strategy,
-            balancer: Balancer::new(strategy, &addresses),
+            selection: Selection::new(strategy, &addresses),
             members,
             leaving,
         }
@@ -138,7 +138,7 @@ impl Roster {
             let member = &self.members[index];
             member.health() == Health::Success && !tried.contains(&member.address)
         };
-        self.balancer
+        self.selection
             .pick(client, turn, usable)
             .map(|index| &self.members[index])
     }

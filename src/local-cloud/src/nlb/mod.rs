@@ -1,4 +1,4 @@
-//! One service of a Network Load Balancer: a TCP (layer 4) balancer with Exoscale's strategies and health checks.
+//! One service of a Network Load Selection: a TCP (layer 4) balancer with Exoscale's strategies and health checks.
 //!
 //! It forwards connections between real sockets and knows nothing of the API, of pools or of instances: the members
 //! come in through a [`tokio::sync::watch`] channel. It never looks into what it forwards.
@@ -8,7 +8,6 @@
 //! balancer passes packets on, so that members see the client's address; this one ends the connection and opens
 //! another, so that members see the balancer's.
 
-mod balance;
 mod config;
 mod connection;
 mod error;
@@ -18,6 +17,7 @@ mod maglev;
 mod member;
 mod probe;
 mod relay;
+mod selection;
 mod service;
 mod stats;
 

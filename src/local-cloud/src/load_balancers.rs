@@ -1,4 +1,4 @@
-//! Load balancers, and who their targets are. Their services are in [`super::services`].
+//! Load balancers, and who their targets are. Their services are in [`super::load_balancer_services`].
 
 use std::{
     collections::BTreeMap,
@@ -15,8 +15,8 @@ use serde::Serialize;
 
 use super::{
     cloud::{Cloud, State, now},
+    load_balancer_services::LoadBalancerService,
     refusal::Refusal,
-    services::Service,
 };
 
 /// The path under which the API serves load balancers.
@@ -35,7 +35,7 @@ pub(crate) enum Phase {
 
 /// A load balancer.
 #[derive(Debug)]
-pub(crate) struct Balancer {
+pub(crate) struct LoadBalancer {
     pub(crate) id: LoadBalancerId,
     pub(crate) name: String,
     pub(crate) description: Option<String>,
@@ -43,7 +43,7 @@ pub(crate) struct Balancer {
     pub(crate) phase: Phase,
     pub(crate) created_at: Timestamp,
     pub(crate) ip: Ipv4Addr,
-    pub(crate) services: Vec<Service>,
+    pub(crate) services: Vec<LoadBalancerService>,
 }
 
 /// `POST /load-balancer`.
@@ -58,9 +58,9 @@ pub(crate) fn create(
     })?;
     let mut state = cloud.state();
     let id = LoadBalancerId::random();
-    state.balancers.insert(
+    state.load_balancers.insert(
         id,
-        Balancer {
+        LoadBalancer {
             id,
             name,
             description,
@@ -71,9 +71,8 @@ pub(crate) fn create(
             services: Vec::new(),
         },
     );
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, Vec::new(), move |state| {
-        if let Some(balancer) = state.balancers.get_mut(&id) {
+    let operation = cloud.complete_after(&mut state, KIND, id.0, Vec::new(), move |state| {
+        if let Some(balancer) = state.load_balancers.get_mut(&id) {
             balancer.phase = Phase::Running;
         }
         Ok(())
@@ -85,13 +84,11 @@ pub(crate) fn create(
 pub(crate) fn update(
     cloud: &Arc<Cloud>,
     id: LoadBalancerId,
-    change: impl FnOnce(&mut Balancer),
+    change: impl FnOnce(&mut LoadBalancer),
 ) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     change(changeable(&mut state, id)?);
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, Vec::new(), |_| Ok(()));
-    Ok(operation)
+    Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
 /// `DELETE /load-balancer/{id}`, with its services.
@@ -105,13 +102,12 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: LoadBalancerId) -> Result<Operation
         .filter_map(|s| s.running)
         .collect();
     let ip = balancer.ip;
-    let operation = state.operations.begin(KIND, id.0);
     for service in stopping {
         cloud.spawn(async move { service.stop().await });
     }
     let owner = Arc::clone(cloud);
-    cloud.settle(operation.id, Vec::new(), move |state| {
-        state.balancers.remove(&id);
+    let operation = cloud.complete_after(&mut state, KIND, id.0, Vec::new(), move |state| {
+        state.load_balancers.remove(&id);
         owner.addresses().release(ip);
         Ok(())
     });
@@ -121,7 +117,7 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: LoadBalancerId) -> Result<Operation
 /// Tells the services that forward to a pool who its members are now.
 pub(crate) fn publish_targets(state: &State, pool: PoolId) {
     let services = state
-        .balancers
+        .load_balancers
         .values()
         .flat_map(|balancer| &balancer.services);
     for service in services.filter(|service| service.pool == pool) {
@@ -136,9 +132,10 @@ pub(crate) fn publish_targets(state: &State, pool: PoolId) {
 
 /// The balancer that forwards to a pool, if there is one.
 pub(crate) fn user_of(state: &State, pool: PoolId) -> Option<LoadBalancerId> {
-    let uses = |balancer: &&Balancer| balancer.services.iter().any(|service| service.pool == pool);
+    let uses =
+        |balancer: &&LoadBalancer| balancer.services.iter().any(|service| service.pool == pool);
     state
-        .balancers
+        .load_balancers
         .values()
         .find(uses)
         .map(|balancer| balancer.id)
@@ -158,9 +155,12 @@ pub(crate) fn targets_of(state: &State, pool: PoolId, port: u16) -> Vec<SocketAd
         .collect()
 }
 
-pub(crate) fn changeable(state: &mut State, id: LoadBalancerId) -> Result<&mut Balancer, Refusal> {
+pub(crate) fn changeable(
+    state: &mut State,
+    id: LoadBalancerId,
+) -> Result<&mut LoadBalancer, Refusal> {
     let balancer = state
-        .balancers
+        .load_balancers
         .get_mut(&id)
         .ok_or_else(|| Refusal::not_found(KIND, id))?;
     if balancer.phase == Phase::Running {

@@ -12,12 +12,12 @@ use exoscale::{
 use tokio::sync::watch;
 
 use super::{
-    balancer::{BalancerError, RunningService, ServiceSpec},
-    balancers::{Balancer, KIND, Phase, changeable, publish_targets, targets_of},
     cloud::{Cloud, State, interrupted},
+    load_balancers::{KIND, LoadBalancer, Phase, changeable, publish_targets, targets_of},
     nlb::Strategy,
-    operations::Failure,
+    operations::OperationFailure,
     refusal::Refusal,
+    traffic::{RunningService, ServiceSpec, TrafficError},
 };
 
 /// Added to a port that only root may bind.
@@ -36,7 +36,7 @@ pub(crate) struct ServiceSettings {
 
 /// A service: one forwarded port.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub(crate) struct LoadBalancerService {
     pub(crate) id: ServiceId,
     pub(crate) pool: PoolId,
     pub(crate) settings: ServiceSettings,
@@ -66,7 +66,7 @@ pub(crate) fn add(
     let (sender, receiver) = watch::channel(targets);
     let service = ServiceId::random();
     let spec = spec_of(cloud, balancer.ip, &settings);
-    balancer.services.push(Service {
+    balancer.services.push(LoadBalancerService {
         id: service,
         pool,
         settings,
@@ -95,7 +95,7 @@ pub(crate) fn update(
     if entry.settings.port == settings.port
         && let Some(running) = &entry.running
     {
-        let refuse = |error: BalancerError| Refusal::invalid("healthcheck", error.to_string());
+        let refuse = |error: TrafficError| Refusal::invalid("healthcheck", error.to_string());
         running.update(spec.clone()).map_err(refuse)?;
     }
     let moved = entry.settings.port != settings.port;
@@ -108,7 +108,7 @@ pub(crate) fn update(
     publish_targets(&state, pool);
     let operation = state.operations.begin(KIND, id.0);
     if kept {
-        settle_service(cloud, id, service, &operation);
+        finish_service(cloud, id, service, &operation);
     } else {
         if let Some(previous) = previous {
             cloud.spawn(async move { previous.stop().await });
@@ -130,9 +130,8 @@ pub(crate) fn delete(
     if let Some(running) = entry.running.take() {
         cloud.spawn(async move { running.stop().await });
     }
-    let operation = state.operations.begin(KIND, id.0);
-    cloud.settle(operation.id, Vec::new(), move |state| {
-        if let Some(balancer) = state.balancers.get_mut(&id) {
+    let operation = cloud.complete_after(&mut state, KIND, id.0, Vec::new(), move |state| {
+        if let Some(balancer) = state.load_balancers.get_mut(&id) {
             balancer.services.retain(|entry| entry.id != service);
         }
         Ok(())
@@ -149,7 +148,10 @@ fn spec_of(cloud: &Cloud, ip: Ipv4Addr, settings: &ServiceSettings) -> ServiceSp
     }
 }
 
-fn changeable_service(balancer: &mut Balancer, id: ServiceId) -> Result<&mut Service, Refusal> {
+fn changeable_service(
+    balancer: &mut LoadBalancer,
+    id: ServiceId,
+) -> Result<&mut LoadBalancerService, Refusal> {
     let service = balancer
         .services
         .iter_mut()
@@ -165,7 +167,7 @@ fn changeable_service(balancer: &mut Balancer, id: ServiceId) -> Result<&mut Ser
 
 /// A name and a port can be used once per balancer.
 fn check_unique(
-    balancer: &Balancer,
+    balancer: &LoadBalancer,
     this: Option<ServiceId>,
     settings: &ServiceSettings,
 ) -> Result<(), Refusal> {
@@ -211,7 +213,7 @@ fn start(
                 }
                 // Deleted or stopped meanwhile: it must not go on.
                 match adopt(&owner, id, service, running) {
-                    None => settle_service(&owner, id, service, &operation),
+                    None => finish_service(&owner, id, service, &operation),
                     Some(orphan) => {
                         orphan.stop().await;
                         let outcome = Err(interrupted("the service was deleted meanwhile"));
@@ -226,7 +228,7 @@ fn start(
                     entry.phase = Phase::Error;
                 }
                 let message = format!("cannot serve on {wanted}: {error}");
-                let failure = Failure { reason: "unavailable".into(), message };
+                let failure = OperationFailure { reason: "unavailable".into(), message };
                 owner.finish(&mut state, operation.id, Err(failure));
             }
         }
@@ -256,18 +258,18 @@ async fn listen(
     cloud: &Cloud,
     spec: ServiceSpec,
     targets: watch::Receiver<Vec<SocketAddr>>,
-) -> Result<Arc<dyn RunningService>, BalancerError> {
+) -> Result<Arc<dyn RunningService>, TrafficError> {
     let first = cloud
         .config
-        .balancer
+        .forwarder
         .start(spec.clone(), targets.clone())
         .await;
     match (first, spec.listen.port().checked_add(UNPRIVILEGED_OFFSET)) {
-        (Err(BalancerError::NotAllowed(_)), Some(port)) => {
+        (Err(TrafficError::NotAllowed(_)), Some(port)) => {
             let listen = SocketAddr::new(spec.listen.ip(), port);
             cloud
                 .config
-                .balancer
+                .forwarder
                 .start(ServiceSpec { listen, ..spec }, targets)
                 .await
         }
@@ -275,13 +277,13 @@ async fn listen(
     }
 }
 
-fn settle_service(
+fn finish_service(
     cloud: &Arc<Cloud>,
     id: LoadBalancerId,
     service: ServiceId,
     operation: &Operation,
 ) {
-    cloud.settle(operation.id, Vec::new(), move |state| {
+    cloud.finish_after(operation.id, Vec::new(), move |state| {
         if let Some(entry) = find_service(state, id, service) {
             entry.phase = Phase::Running;
         }
@@ -289,8 +291,12 @@ fn settle_service(
     });
 }
 
-fn find_service(state: &mut State, id: LoadBalancerId, service: ServiceId) -> Option<&mut Service> {
-    let balancer = state.balancers.get_mut(&id)?;
+fn find_service(
+    state: &mut State,
+    id: LoadBalancerId,
+    service: ServiceId,
+) -> Option<&mut LoadBalancerService> {
+    let balancer = state.load_balancers.get_mut(&id)?;
     balancer
         .services
         .iter_mut()

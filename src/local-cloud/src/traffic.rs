@@ -1,13 +1,10 @@
 //! What forwards a load balancer's traffic, as the rest of the local cloud sees it.
 
-use std::{
-    fmt,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use exoscale::models::HealthCheck;
 use futures_util::{FutureExt as _, future, future::BoxFuture};
+use parking_lot::Mutex;
 use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -29,7 +26,7 @@ pub struct ServiceSpec {
 
 /// Why a service does not forward.
 #[derive(Debug, Error)]
-pub enum BalancerError {
+pub enum TrafficError {
     /// The port needs rights that this process does not have (below 1024 without root).
     #[error("not allowed to listen on {0}")]
     NotAllowed(SocketAddr),
@@ -54,13 +51,13 @@ pub struct ServiceStats {
 }
 
 /// Forwards traffic.
-pub trait Balancer: fmt::Debug + Send + Sync + 'static {
+pub trait TrafficForwarder: fmt::Debug + Send + Sync + 'static {
     /// Starts to forward to `targets`, which may change at any time; called within a tokio runtime.
     fn start(
         &self,
         spec: ServiceSpec,
         targets: watch::Receiver<Vec<SocketAddr>>,
-    ) -> BoxFuture<'static, Result<Arc<dyn RunningService>, BalancerError>>;
+    ) -> BoxFuture<'static, Result<Arc<dyn RunningService>, TrafficError>>;
 }
 
 /// A service that forwards.
@@ -78,7 +75,7 @@ pub trait RunningService: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The change cannot work; the service then goes on unchanged.
-    fn update(&self, spec: ServiceSpec) -> Result<(), BalancerError>;
+    fn update(&self, spec: ServiceSpec) -> Result<(), TrafficError>;
 
     /// Stops listening and lets connections end.
     fn stop(&self) -> BoxFuture<'static, ()>;
@@ -87,15 +84,15 @@ pub trait RunningService: fmt::Debug + Send + Sync {
 /// Forwards nothing and checks nothing: each target counts as healthy. For instances that are only
 /// answers and so could not be asked.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Untested;
+pub struct NoTraffic;
 
-impl Balancer for Untested {
+impl TrafficForwarder for NoTraffic {
     fn start(
         &self,
         _spec: ServiceSpec,
         targets: watch::Receiver<Vec<SocketAddr>>,
-    ) -> BoxFuture<'static, Result<Arc<dyn RunningService>, BalancerError>> {
-        let service: Arc<dyn RunningService> = Arc::new(UntestedService {
+    ) -> BoxFuture<'static, Result<Arc<dyn RunningService>, TrafficError>> {
+        let service: Arc<dyn RunningService> = Arc::new(NoTrafficService {
             targets: Mutex::new(targets),
         });
         future::ready(Ok(service)).boxed()
@@ -103,17 +100,17 @@ impl Balancer for Untested {
 }
 
 #[derive(Debug)]
-struct UntestedService {
+struct NoTrafficService {
     targets: Mutex<watch::Receiver<Vec<SocketAddr>>>,
 }
 
-impl RunningService for UntestedService {
+impl RunningService for NoTrafficService {
     fn listen(&self) -> Option<SocketAddr> {
         None
     }
 
     fn statuses(&self) -> Vec<(SocketAddr, bool)> {
-        let targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        let targets = self.targets.lock();
         targets
             .borrow()
             .iter()
@@ -125,7 +122,7 @@ impl RunningService for UntestedService {
         ServiceStats::default()
     }
 
-    fn update(&self, _spec: ServiceSpec) -> Result<(), BalancerError> {
+    fn update(&self, _spec: ServiceSpec) -> Result<(), TrafficError> {
         Ok(())
     }
 

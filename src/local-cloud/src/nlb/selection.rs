@@ -12,13 +12,13 @@ use super::{
 
 /// A strategy prepared for one list of members.
 #[derive(Debug)]
-pub(super) enum Balancer {
+pub(super) enum Selection {
     RoundRobin { members: usize },
     SourceHash { by_address: Vec<usize> },
     MaglevHash { table: MaglevTable },
 }
 
-impl Balancer {
+impl Selection {
     pub(super) fn new(strategy: Strategy, members: &[SocketAddr]) -> Self {
         match strategy {
             Strategy::RoundRobin => Self::RoundRobin {
@@ -108,11 +108,11 @@ mod tests {
 
     #[test]
     fn round_robin_gives_a_failed_members_turns_to_all_others_alike() {
-        let balancer = Balancer::new(Strategy::RoundRobin, &members(4));
+        let selection = Selection::new(Strategy::RoundRobin, &members(4));
         let turn = AtomicUsize::new(0);
         let mut taken = [0; 4];
         for _ in 0..300 {
-            taken[balancer
+            taken[selection
                 .pick(client(1, 1), &turn, |index| index != 1)
                 .expect("three are usable")] += 1;
         }
@@ -121,12 +121,12 @@ mod tests {
 
     #[test]
     fn source_hash_spreads_the_clients_of_a_failed_member() {
-        let balancer = Balancer::new(Strategy::SourceHash, &members(4));
+        let selection = Selection::new(Strategy::SourceHash, &members(4));
         let turn = AtomicUsize::new(0);
         let mut moved_to = [0; 4];
         for last in 0..=255 {
-            if balancer.pick(client(last, 1), &turn, |_| true) == Some(0) {
-                moved_to[balancer
+            if selection.pick(client(last, 1), &turn, |_| true) == Some(0) {
+                moved_to[selection
                     .pick(client(last, 1), &turn, |index| index != 0)
                     .expect("three are usable")] += 1;
             }
@@ -142,20 +142,20 @@ mod tests {
         fn a_usable_member_is_picked_whenever_there_is_one(
             strategy in any_strategy(), usable in prop::collection::vec(any::<bool>(), 0..12), last in any::<u8>(), port in any::<u16>(), turn in any::<usize>(),
         ) {
-            let balancer = Balancer::new(strategy, &members(usable.len()));
-            let picked = balancer.pick(client(last, port), &AtomicUsize::new(turn), |index| usable[index]);
+            let selection = Selection::new(strategy, &members(usable.len()));
+            let picked = selection.pick(client(last, port), &AtomicUsize::new(turn), |index| usable[index]);
             prop_assert_eq!(picked.is_some(), usable.contains(&true));
             prop_assert!(picked.is_none_or(|index| usable[index]));
         }
 
         #[test]
         fn source_hash_ignores_the_port_and_others_failures(last in any::<u8>(), ports in any::<[u16; 2]>(), failed in 0_usize..7) {
-            let balancer = Balancer::new(Strategy::SourceHash, &members(7));
+            let selection = Selection::new(Strategy::SourceHash, &members(7));
             let turn = AtomicUsize::new(0);
-            let home = balancer.pick(client(last, ports[0]), &turn, |_| true);
-            prop_assert_eq!(home, balancer.pick(client(last, ports[1]), &turn, |_| true));
+            let home = selection.pick(client(last, ports[0]), &turn, |_| true);
+            prop_assert_eq!(home, selection.pick(client(last, ports[1]), &turn, |_| true));
             if home != Some(failed) {
-                prop_assert_eq!(home, balancer.pick(client(last, ports[0]), &turn, |index| index != failed));
+                prop_assert_eq!(home, selection.pick(client(last, ports[0]), &turn, |index| index != failed));
             }
         }
     }
