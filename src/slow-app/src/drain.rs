@@ -2,10 +2,10 @@
 
 use std::{
     net::IpAddr,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
 use super::DrainToken;
@@ -38,7 +38,7 @@ impl Drain {
     }
 
     fn set_at(&self, now: Instant, on: bool) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if !matches!(*state, State::Stopping) {
             *state = if on { State::AskedAt(now) } else { State::Off };
         }
@@ -46,7 +46,7 @@ impl Drain {
 
     /// The process has been told to end.
     pub(super) fn stop(&self) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Stopping;
+        *self.state.lock() = State::Stopping;
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -54,7 +54,7 @@ impl Drain {
     }
 
     fn is_on_at(&self, now: Instant) -> bool {
-        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+        match *self.state.lock() {
             State::Off => false,
             State::AskedAt(asked) => now.saturating_duration_since(asked) < self.lease,
             State::Stopping => true,

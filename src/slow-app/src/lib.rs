@@ -16,7 +16,9 @@ mod routes;
 mod server;
 mod virtual_cpu;
 
+use options::{DrainToken, InstanceId};
+
 pub use config::check;
 pub use error::Error;
 pub use lifecycle::run;
-pub use options::{CpuQuota, DrainToken, InstanceId, Options};
+pub use options::{CpuQuota, Options};

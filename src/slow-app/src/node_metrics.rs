@@ -3,10 +3,11 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use parking_lot::Mutex;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
@@ -103,12 +104,12 @@ pub(super) struct LoadAverage(Mutex<f64>);
 
 impl LoadAverage {
     fn one_minute(&self) -> f64 {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     fn sample(&self, runnable: usize) {
         let keep = (-LOAD_INTERVAL.as_secs_f64() / 60.0).exp();
-        let mut average = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut average = self.0.lock();
         *average = *average * keep + runnable as f64 * (1.0 - keep);
     }
 

@@ -31,18 +31,18 @@ pub struct Options {
         value_name = "ADDR",
         default_value = "0.0.0.0:8080"
     )]
-    pub listen: SocketAddr,
+    pub(super) listen: SocketAddr,
 
     /// Address and port for metrics in node-exporter's form (`node_cpu_seconds_total`, ...)
     ///
     /// They describe the one virtual machine that this process imitates: with --cpu-quota, the share of the quota in
     /// use; without, the worker threads. Not for real machines: run node-exporter there.
     #[arg(long, env = "SLOW_APP_NODE_METRICS", value_name = "ADDR")]
-    pub node_metrics: Option<SocketAddr>,
+    pub(super) node_metrics: Option<SocketAddr>,
 
     /// Name of this instance, sent with every response as `x-instance` [default: the host's name]
     #[arg(long, env = "SLOW_APP_INSTANCE_ID", value_name = "ID")]
-    pub instance_id: Option<InstanceId>,
+    pub(super) instance_id: Option<InstanceId>,
 
     /// CPU time of a request in milliseconds, where it does not say otherwise (`/?ms=20`)
     #[arg(
@@ -52,7 +52,7 @@ pub struct Options {
         default_value_t = 100,
         value_parser = clap::value_parser!(u64).range(WORK_MS)
     )]
-    pub work_ms: u64,
+    pub(super) work_ms: u64,
 
     /// The most CPU time that a request may ask for in milliseconds
     #[arg(
@@ -62,7 +62,7 @@ pub struct Options {
         default_value_t = 10_000,
         value_parser = clap::value_parser!(u64).range(WORK_MS)
     )]
-    pub max_ms: u64,
+    pub(super) max_ms: u64,
 
     /// How long `GET /load` keeps every CPU busy, in seconds of wall time
     #[arg(
@@ -71,11 +71,11 @@ pub struct Options {
         value_name = "SECONDS",
         default_value_t = 10.0
     )]
-    pub load_seconds: f64,
+    pub(super) load_seconds: f64,
 
     /// Worker threads for CPU work [default: one per CPU; one with --cpu-quota]
     #[arg(long, env = "SLOW_APP_WORKERS", value_name = "COUNT", value_parser = |text: &str| count(text, &WORKERS))]
-    pub workers: Option<usize>,
+    pub(super) workers: Option<usize>,
 
     /// Requests that may wait for a worker; further ones are answered 503 with `Retry-After: 1`
     #[arg(
@@ -85,14 +85,14 @@ pub struct Options {
         default_value_t = 256,
         value_parser = |text: &str| count(text, &QUEUE)
     )]
-    pub queue_limit: usize,
+    pub(super) queue_limit: usize,
 
     /// Limit all CPU work to this fraction of one core, from 0.001 to 1
     ///
     /// The process then behaves like a machine with one slow CPU: at 0.25, work of 20 ms takes 80 ms, and there is
     /// capacity for 0.25 CPU-seconds a second. So many instances fit on one laptop.
     #[arg(long, env = "SLOW_APP_CPU_QUOTA", value_name = "FRACTION")]
-    pub cpu_quota: Option<CpuQuota>,
+    pub(super) cpu_quota: Option<CpuQuota>,
 
     /// Secret for `POST` and `DELETE /drain`, sent as `Authorization: Bearer TOKEN`
     ///
@@ -104,30 +104,30 @@ pub struct Options {
         value_name = "TOKEN",
         hide_env_values = true
     )]
-    pub drain_token: Option<DrainToken>,
+    pub(super) drain_token: Option<DrainToken>,
 
     /// A drain ends by itself when nobody has asked for it again for this long
     ///
     /// So that an instance does not stay out of service for long when the one who drained it is gone. The agent asks
     /// again every two seconds (drain.poll).
     #[arg(long, env = "SLOW_APP_DRAIN_LEASE", value_name = "DURATION", default_value = "1m", value_parser = time_within(SHORTEST_LEASE..=DAY))]
-    pub drain_lease: Duration,
+    pub(super) drain_lease: Duration,
 
     /// After SIGTERM or Ctrl-C, how long to go on serving at most, such as `20s`
     ///
     /// /health answers 503 meanwhile, so that a load balancer sends new requests elsewhere. A second signal ends at once.
     #[arg(long, env = "SLOW_APP_GRACE", value_name = "DURATION", default_value = "20s", value_parser = time_within(Duration::ZERO..=HOUR))]
-    pub grace: Duration,
+    pub(super) grace: Duration,
 
     /// The grace time ends early once nothing is in flight and no request has come in for this long
     #[arg(long, env = "SLOW_APP_QUIET", value_name = "DURATION", default_value = "1s", value_parser = time_within(Duration::ZERO..=HOUR))]
-    pub quiet: Duration,
+    pub(super) quiet: Duration,
 
     /// End at once when standard input reaches its end, as it does when the parent process dies, however it dies
     ///
     /// The parent must give this process a pipe as standard input and keep its end open.
     #[arg(long, env = "SLOW_APP_EXIT_WITH_PARENT", value_parser = BoolishValueParser::new())]
-    pub exit_with_parent: bool,
+    pub(super) exit_with_parent: bool,
 }
 
 fn count(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
@@ -150,7 +150,7 @@ impl CpuQuota {
     const LEAST: f64 = 0.001;
 
     /// All of one core.
-    pub const FULL: Self = Self(1.0);
+    pub(super) const FULL: Self = Self(1.0);
 
     /// The fraction.
     pub fn fraction(self) -> f64 {
@@ -171,11 +171,10 @@ impl FromStr for CpuQuota {
 
 /// The name of an instance: visible ASCII, so that it can be an HTTP header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstanceId(String);
+pub(super) struct InstanceId(String);
 
 impl InstanceId {
-    /// The name.
-    pub fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -194,7 +193,7 @@ impl FromStr for InstanceId {
 
 /// The secret that authorises draining. Never shown, so it is checked after parsing: a parser's error would quote it.
 #[derive(Clone)]
-pub struct DrainToken(String);
+pub(super) struct DrainToken(String);
 
 impl DrainToken {
     /// The secret's bytes, for comparison only.

@@ -4,13 +4,14 @@ use std::{
     collections::VecDeque,
     io,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use super::{
@@ -128,7 +129,7 @@ impl Pool {
         count: usize,
     ) -> Result<Vec<oneshot::Receiver<Done>>, QueueFull> {
         let submitted = Instant::now();
-        let mut queue = self.shared.queue();
+        let mut queue = self.shared.queue.lock();
         // A worker that has nothing to do takes a job out at once, so its job does not count as waiting.
         let idle_workers = self.shared.workers - queue.busy_workers;
         if queue.jobs.len() + count > self.shared.limit + idle_workers {
@@ -185,7 +186,7 @@ impl Pool {
     /// Gives up all work, at once.
     pub(super) fn close(&self) {
         // Set under the lock: a worker that has looked but does not wait yet would miss the wake-up.
-        let mut queue = self.shared.queue();
+        let mut queue = self.shared.queue.lock();
         self.shared.closed.store(true, Ordering::Relaxed);
         queue.jobs.clear();
         drop(queue);
@@ -197,7 +198,7 @@ impl Pool {
 
     /// Jobs being worked on or waiting: what a kernel calls runnable.
     pub(super) fn runnable(&self) -> usize {
-        let queue = self.shared.queue();
+        let queue = self.shared.queue.lock();
         queue.jobs.len() + queue.busy_workers
     }
 }
@@ -213,10 +214,6 @@ impl Drop for Pool {
 }
 
 impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
@@ -234,19 +231,16 @@ impl Shared {
     }
 
     fn wait_for_job(&self) -> Option<Job> {
-        let mut queue = self
-            .work_came
-            .wait_while(self.queue(), |queue| {
-                queue.jobs.is_empty() && !self.closed()
-            })
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.queue.lock();
+        self.work_came
+            .wait_while(&mut queue, |queue| queue.jobs.is_empty() && !self.closed());
         let job = queue.jobs.pop_front()?;
         queue.busy_workers += 1;
         Some(job)
     }
 
     fn next_job_or_idle(&self) -> Option<Job> {
-        let mut queue = self.queue();
+        let mut queue = self.queue.lock();
         let job = queue.jobs.pop_front();
         if job.is_none() {
             queue.busy_workers -= 1;

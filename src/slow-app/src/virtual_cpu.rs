@@ -1,12 +1,11 @@
 //! One CPU of the machine that this process imitates: what it may burn (the quota), and what it did with its time.
 
 use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 use super::CpuQuota;
 
@@ -62,7 +61,7 @@ impl VirtualCpu {
 
     /// A thread takes up work.
     pub(super) fn begin(&self, now: Instant) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.threads_at_work == 0 {
             state.busy_since = now;
             state.paid_until = state.paid_until.max(now);
@@ -72,7 +71,7 @@ impl VirtualCpu {
 
     /// A thread has run out of work.
     pub(super) fn end(&self, now: Instant) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.threads_at_work -= 1;
         if state.threads_at_work == 0 {
             let busy = now.saturating_duration_since(state.busy_since);
@@ -88,7 +87,7 @@ impl VirtualCpu {
 
     /// Charges a slice of CPU time to the quota and says when it is paid: the thread must not go on before.
     pub(super) fn charge(&self, slice: Duration, now: Instant) -> Instant {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let oldest = now.checked_sub(CREDIT + slice).unwrap_or(state.since);
         state.paid_until = state.paid_until.max(oldest) + slice.div_f64(self.quota.fraction());
         state.paid_until
@@ -100,7 +99,7 @@ impl VirtualCpu {
 
     /// How the time up to `now` was spent, work in progress included.
     pub(super) fn usage(&self, now: Instant) -> Usage {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let user = self.burnt().div_f64(self.quota.fraction());
         let mut busy = state.busy_before;
         if state.threads_at_work > 0 {
@@ -115,10 +114,6 @@ impl VirtualCpu {
                 .saturating_duration_since(state.since)
                 .saturating_sub(busy),
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
