@@ -6,7 +6,7 @@ use exoscale::{
     catalog::{InstanceType, Template, Visibility},
     ids::{InstanceTypeId, TemplateId},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
 /// Exoscale's zones (<https://www.exoscale.com/datacenters/>).
@@ -31,17 +31,24 @@ pub struct OfferedTemplate {
     #[serde(flatten)]
     pub core: Template,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    pub boot_mode: String,
+    pub(crate) description: Option<String>,
+    pub(crate) boot_mode: BootMode,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub default_user: Option<String>,
-    pub ssh_key_enabled: bool,
-    pub password_enabled: bool,
+    pub(crate) default_user: Option<String>,
+    pub(crate) ssh_key_enabled: bool,
+    pub(crate) password_enabled: bool,
     /// MD5, and where it was loaded from: of registered templates only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub checksum: Option<String>,
+    pub(crate) checksum: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BootMode {
+    Legacy,
+    Uefi,
 }
 
 const GIB: u64 = 1 << 30;
@@ -143,7 +150,7 @@ fn template(id: Uuid, name: &str, description: &str, visibility: Visibility) -> 
             size: 10 * GIB,
         },
         description: Some(description.to_owned()),
-        boot_mode: "uefi".to_owned(),
+        boot_mode: BootMode::Uefi,
         default_user: Some("root".to_owned()),
         ssh_key_enabled: true,
         password_enabled: false,

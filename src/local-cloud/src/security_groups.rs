@@ -1,9 +1,9 @@
 //! Security groups and their rules. They are kept and answered; no packet is filtered here.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use exoscale::{ids::SecurityGroupId, models::Operation};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -39,8 +39,8 @@ pub(crate) struct SecurityGroupRule {
     pub(crate) id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<String>,
-    pub(crate) flow_direction: &'static str,
-    pub(crate) protocol: &'static str,
+    pub(crate) flow_direction: FlowDirection,
+    pub(crate) protocol: Protocol,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) start_port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,6 +51,33 @@ pub(crate) struct SecurityGroupRule {
     pub(crate) network: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) security_group: Option<Source>,
+}
+
+/// Which traffic a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FlowDirection {
+    Ingress,
+    Egress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Protocol {
+    Tcp,
+    Udp,
+    Icmp,
+    Icmpv6,
+    Ah,
+    Esp,
+    Gre,
+    Ipip,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// The group whose instances a rule lets in.

@@ -1,7 +1,7 @@
 //! `/anti-affinity-group`.
 
 use exoscale::{ids::AntiAffinityGroupId, models::InstanceRef};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
         cloud::State,
         refusal::Refusal,
     },
+    field::{Description, Name},
     route::{Answer, Call, Route},
 };
 
@@ -39,6 +40,14 @@ pub(super) const ROUTES: &[Route] = &[
         handler: |call| Ok(json!(anti_affinity::delete(call.cloud, call.id("id")?)?)),
     },
 ];
+
+/// `create-anti-affinity-group`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateAntiAffinityGroup {
+    name: Name,
+    description: Option<Description>,
+}
 
 #[derive(Serialize)]
 struct AntiAffinityGroupView<'a> {
@@ -86,8 +95,10 @@ fn get(call: &Call<'_>) -> Answer {
 }
 
 fn create(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&["name", "description"])?;
-    let name = fields.require("name", fields.text("name", 1..=255)?)?;
-    let description = fields.text("description", 0..=255)?;
-    Ok(json!(anti_affinity::create(call.cloud, name, description)?))
+    let body: CreateAntiAffinityGroup = call.body()?;
+    Ok(json!(anti_affinity::create(
+        call.cloud,
+        body.name.0,
+        Description::text(body.description)
+    )?))
 }

@@ -1,5 +1,7 @@
 //! `/api-key`.
 
+use exoscale::ids::RoleId;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -7,6 +9,7 @@ use super::{
         iam::{self, AccessKey},
         refusal::Refusal,
     },
+    field::{Id, Name, Text},
     route::{Answer, Call, Route},
 };
 
@@ -18,7 +21,7 @@ pub(super) const ROUTES: &[Route] = &[
         handler: |call| {
             let state = call.cloud.state();
             let keys = state.access_keys.iter();
-            let keys: Vec<_> = keys.map(|(key, entry)| document(key, entry)).collect();
+            let keys: Vec<_> = keys.map(|(key, entry)| view(key, entry)).collect();
             Ok(json!({ "api-keys": keys }))
         },
     },
@@ -42,7 +45,15 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-fn document(key: &str, entry: &AccessKey) -> Value {
+/// `create-api-key`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct CreateKey {
+    name: Name,
+    role_id: Id<RoleId>,
+}
+
+fn view(key: &str, entry: &AccessKey) -> Value {
     json!({ "name": entry.name, "key": key, "role-id": entry.role })
 }
 
@@ -51,13 +62,12 @@ fn get(call: &Call<'_>) -> Answer {
     let state = call.cloud.state();
     let entry = state.access_keys.get(key);
     let entry = entry.ok_or_else(|| Refusal::not_found("api-key", key))?;
-    Ok(document(key, entry))
+    Ok(view(key, entry))
 }
 
 fn create(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&["name", "role-id"])?;
-    let name = fields.require("name", fields.text("name", 1..=255)?)?;
-    let role = fields.require("role-id", fields.id("role-id")?)?;
+    let body: CreateKey = call.body()?;
+    let (Text(name), Id(role)) = (body.name, body.role_id);
     let (key, secret) = iam::create_key(call.cloud, name.clone(), role)?;
     Ok(json!({
         "name": name,

@@ -1,13 +1,15 @@
 //! `/iam-role`.
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::{
     super::{
-        iam::{self, ROLE, Role, policy::Policy},
+        iam::{self, Permission, ROLE, Role, policy::Policy},
         refusal::Refusal,
     },
-    body::{Fields, Form},
+    body::{Change, Object},
+    field::{Description, Labels, Name, Size, UNBOUNDED, Word},
     route::{Answer, Call, Route},
 };
 
@@ -53,14 +55,30 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-/// The fields that a creation and an update share.
-const FIELDS: [&str; 5] = [
-    "description",
-    "labels",
-    "permissions",
-    "max-session-ttl",
-    "assume-role-policy",
-];
+/// `create-iam-role`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct CreateRole {
+    name: Name,
+    description: Option<Description>,
+    editable: Option<bool>,
+    labels: Option<Labels>,
+    permissions: Option<Vec<Word<Permission>>>,
+    max_session_ttl: Option<Size<0, UNBOUNDED>>,
+    assume_role_policy: Option<Map<String, Value>>,
+    policy: Option<Object<Policy>>,
+}
+
+/// `update-iam-role`. What it does not name stays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+struct UpdateRole {
+    description: Change<Description>,
+    labels: Option<Labels>,
+    permissions: Option<Vec<Word<Permission>>>,
+    max_session_ttl: Option<Size<0, UNBOUNDED>>,
+    assume_role_policy: Option<Map<String, Value>>,
+}
 
 fn get(call: &Call<'_>) -> Answer {
     let id = call.id("id")?;
@@ -70,47 +88,45 @@ fn get(call: &Call<'_>) -> Answer {
 }
 
 fn create(call: &Call<'_>) -> Answer {
-    let known: Vec<_> = FIELDS
-        .into_iter()
-        .chain(["name", "editable", "policy"])
-        .collect();
-    let fields = call.fields(&known)?;
-    let name = fields.require("name", fields.text("name", 1..=255)?)?;
-    let editable = fields.boolean("editable")?.unwrap_or(true);
-    let given = fields.kept("policy", Form::Object)?;
-    let policy = given.map(policy).transpose()?.unwrap_or_default();
-    let changes = Changes::read(&fields)?;
-    let operation = iam::create_role(call.cloud, |id| {
-        let mut role = Role {
-            id,
-            name,
-            description: None,
-            editable,
-            labels: std::collections::BTreeMap::new(),
-            permissions: Vec::new(),
-            max_session_ttl: None,
-            assume_role_policy: None,
-            policy,
-        };
-        changes.apply(&mut role);
-        role
+    let body: CreateRole = call.body()?;
+    let operation = iam::create_role(call.cloud, |id| Role {
+        id,
+        name: body.name.0,
+        description: Description::text(body.description),
+        editable: body.editable.unwrap_or(true),
+        labels: body.labels.unwrap_or_default().0,
+        permissions: permissions(body.permissions.unwrap_or_default()),
+        max_session_ttl: body.max_session_ttl.map(|ttl| ttl.0),
+        assume_role_policy: body.assume_role_policy.map(Value::Object),
+        policy: body.policy.map(|policy| policy.0).unwrap_or_default(),
     })?;
     Ok(json!(operation))
 }
 
 fn update(call: &Call<'_>) -> Answer {
-    let changes = Changes::read(&call.fields(&FIELDS)?)?;
+    let body: UpdateRole = call.body()?;
     let operation = iam::update_role(call.cloud, call.id("id")?, |role| {
-        changes.apply(role);
+        body.description
+            .apply(&mut role.description, |description| description.0);
+        if let Some(Labels(labels)) = body.labels {
+            role.labels = labels;
+        }
+        if let Some(words) = body.permissions {
+            role.permissions = permissions(words);
+        }
+        if let Some(ttl) = body.max_session_ttl {
+            role.max_session_ttl = Some(ttl.0);
+        }
+        if let Some(policy) = body.assume_role_policy {
+            role.assume_role_policy = Some(Value::Object(policy));
+        }
         Ok(())
     })?;
     Ok(json!(operation))
 }
 
 fn update_policy(call: &Call<'_>) -> Answer {
-    let body = serde_json::from_slice(call.body);
-    let body = body.map_err(|error| Refusal::invalid("body", format!("is not JSON: {error}")))?;
-    let policy = policy(body)?;
+    let policy: Policy = call.body()?;
     let operation = iam::update_role(call.cloud, call.id("id")?, |role| {
         if !role.editable {
             return Err(Refusal::Forbidden(format!(
@@ -124,51 +140,6 @@ fn update_policy(call: &Call<'_>) -> Answer {
     Ok(json!(operation))
 }
 
-fn policy(value: Value) -> Result<Policy, Refusal> {
-    serde_json::from_value(value).map_err(|error| Refusal::invalid("policy", error.to_string()))
-}
-
-/// What an update changes; the rest stays.
-struct Changes {
-    described: bool,
-    description: Option<String>,
-    labels: Option<std::collections::BTreeMap<String, String>>,
-    permissions: Option<Vec<String>>,
-    max_session_ttl: Option<u32>,
-    assume_role_policy: Option<Value>,
-}
-
-impl Changes {
-    fn read(fields: &Fields) -> Result<Self, Refusal> {
-        let description = fields.text("description", 0..=255)?;
-        let description = description.filter(|text| !text.is_empty());
-        Ok(Self {
-            described: fields.has("description"),
-            description,
-            labels: fields.labels("labels")?,
-            permissions: fields.words(
-                "permissions",
-                &[
-                    "bypass-governance-retention",
-                    "reset-iam-organization-policy",
-                ],
-            )?,
-            max_session_ttl: fields.integer("max-session-ttl", 0..=u32::MAX)?,
-            assume_role_policy: fields.kept("assume-role-policy", Form::Object)?,
-        })
-    }
-
-    fn apply(self, role: &mut Role) {
-        if self.described {
-            role.description = self.description;
-        }
-        if let Some(labels) = self.labels {
-            role.labels = labels;
-        }
-        if let Some(permissions) = self.permissions {
-            role.permissions = permissions;
-        }
-        role.max_session_ttl = self.max_session_ttl.or(role.max_session_ttl);
-        role.assume_role_policy = self.assume_role_policy.or(role.assume_role_policy.take());
-    }
+fn permissions(words: Vec<Word<Permission>>) -> Vec<Permission> {
+    words.into_iter().map(|word| word.0).collect()
 }

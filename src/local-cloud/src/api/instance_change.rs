@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use exoscale::ids::{InstanceTypeId, TemplateId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::{
     super::{
@@ -11,8 +13,9 @@ use super::{
         refusal::Refusal,
         standalone::{self, NewInstance},
     },
-    body::Form,
-    machine::{disk_size, further, instance_type, template, user_data},
+    body::{Change, kept},
+    field::{Labels, Name, Objects, Reference, Text, Word},
+    machine::{DiskSize, PublicIpAssignment, UserData, instance_type, template},
     route::{Answer, Call, Route},
 };
 
@@ -79,75 +82,117 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-/// Fields that are kept and answered, and have no effect here.
-const FURTHER: [(&str, Form); 10] = [
-    ("anti-affinity-groups", Form::Objects),
-    ("application-consistent-snapshot-enabled", Form::Boolean),
-    ("deploy-target", Form::Object),
-    ("ipv6-enabled", Form::Boolean),
-    ("public-ip-assignment", PUBLIC_IP),
-    ("secureboot-enabled", Form::Boolean),
-    ("security-groups", Form::Objects),
-    ("ssh-key", Form::Object),
-    ("ssh-keys", Form::Objects),
-    ("tpm-enabled", Form::Boolean),
-];
+/// `create-instance`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct CreateInstance {
+    #[serde(skip_serializing)]
+    name: Option<Name>,
+    #[serde(skip_serializing)]
+    instance_type: Reference<InstanceTypeId>,
+    #[serde(skip_serializing)]
+    template: Reference<TemplateId>,
+    #[serde(skip_serializing)]
+    disk_size: DiskSize,
+    #[serde(skip_serializing)]
+    user_data: Option<UserData>,
+    #[serde(skip_serializing)]
+    labels: Option<Labels>,
+    #[serde(skip_serializing)]
+    auto_start: Option<bool>,
+    // Kept and answered, without effect here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anti_affinity_groups: Option<Objects>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_consistent_snapshot_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deploy_target: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ipv6_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_ip_assignment: Option<Word<PublicIpAssignment>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secureboot_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    security_groups: Option<Objects>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh_key: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh_keys: Option<Objects>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tpm_enabled: Option<bool>,
+}
 
-const PUBLIC_IP: Form = Form::Word(&["inet4", "dual", "none"]);
+/// `update-instance`: settings that can be changed while it runs; a boot reads its user-data.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+struct UpdateInstance {
+    #[serde(skip_serializing)]
+    name: Option<Name>,
+    #[serde(skip_serializing)]
+    user_data: Change<UserData>,
+    #[serde(skip_serializing)]
+    labels: Option<Labels>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_ip_assignment: Option<Word<PublicIpAssignment>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_consistent_snapshot_enabled: Option<bool>,
+}
+
+/// `start-instance`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+struct StartInstance {
+    rescue_profile: Change<Value>,
+}
+
+/// `scale-instance`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct ScaleInstance {
+    instance_type: Reference<InstanceTypeId>,
+}
+
+/// `resize-instance-disk`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct ResizeDisk {
+    disk_size: DiskSize,
+}
 
 fn create(call: &Call<'_>) -> Answer {
-    let own = [
-        "name",
-        "instance-type",
-        "template",
-        "disk-size",
-        "user-data",
-        "labels",
-        "auto-start",
-    ];
-    let known: Vec<_> = own
-        .into_iter()
-        .chain(FURTHER.map(|(name, _)| name))
-        .collect();
-    let fields = call.fields(&known)?;
-    let mut further = further(&fields, &FURTHER)?;
+    let body: CreateInstance = call.body()?;
+    let mut further = kept(&body);
     references::normalise(&mut further, &call.cloud.state())?;
     let new = NewInstance {
-        name: fields.text("name", 1..=255)?,
-        start: fields.boolean("auto-start")?.unwrap_or(true),
+        name: body.name.map(|name| name.0),
+        start: body.auto_start.unwrap_or(true),
         settings: InstanceSettings {
-            instance_type: fields.require("instance-type", instance_type(&fields)?)?,
-            template: fields.require("template", template(call, &fields)?)?,
-            disk_size: fields.require("disk-size", disk_size(&fields)?)?,
+            instance_type: instance_type(body.instance_type)?,
+            template: template(call, body.template)?,
+            disk_size: body.disk_size.0,
             instance_prefix: None,
-            user_data: user_data(&fields)?,
-            labels: fields.labels("labels")?.unwrap_or_default(),
+            user_data: body.user_data.map(|data| data.0),
+            labels: body.labels.unwrap_or_default().0,
             further,
         },
     };
     Ok(json!(standalone::create(call.cloud, new)?))
 }
 
-/// Changes settings that can be changed while it runs; a boot reads its user-data.
 fn update(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&[
-        "name",
-        "user-data",
-        "labels",
-        "public-ip-assignment",
-        "application-consistent-snapshot-enabled",
-    ])?;
-    let name = fields.text("name", 1..=255)?;
-    let data = user_data(&fields)?;
-    let labels = fields.labels("labels")?;
-    let further = further(&fields, &FURTHER)?;
+    let body: UpdateInstance = call.body()?;
+    let further = kept(&body);
     change(call, false, |instance| {
-        instance.name = name.unwrap_or_else(|| instance.name.clone());
-        let settings = Arc::make_mut(&mut instance.settings);
-        settings.labels = labels.unwrap_or_else(|| settings.labels.clone());
-        if fields.has("user-data") {
-            settings.user_data = data;
+        if let Some(Text(name)) = body.name {
+            instance.name = name;
         }
+        let settings = Arc::make_mut(&mut instance.settings);
+        if let Some(Labels(labels)) = body.labels {
+            settings.labels = labels;
+        }
+        body.user_data
+            .apply(&mut settings.user_data, |data| Some(data.0));
         settings.further.extend(further);
         Ok(())
     })
@@ -165,8 +210,8 @@ fn reset(call: &Call<'_>) -> Answer {
 
 fn start(call: &Call<'_>) -> Answer {
     if !call.body.is_empty() {
-        let fields = call.fields(&["rescue-profile"])?;
-        if fields.has("rescue-profile") {
+        let body: StartInstance = call.body()?;
+        if !body.rescue_profile.is_keep() {
             return Err(Refusal::Unsupported(
                 "a start with a rescue-profile".to_owned(),
             ));
@@ -176,8 +221,7 @@ fn start(call: &Call<'_>) -> Answer {
 }
 
 fn scale(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&["instance-type"])?;
-    let kind = fields.require("instance-type", instance_type(&fields)?)?;
+    let kind = instance_type(call.body::<ScaleInstance>()?.instance_type)?;
     change(call, true, |instance| {
         Arc::make_mut(&mut instance.settings).instance_type = kind;
         Ok(())
@@ -185,8 +229,7 @@ fn scale(call: &Call<'_>) -> Answer {
 }
 
 fn resize_disk(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&["disk-size"])?;
-    let size = fields.require("disk-size", disk_size(&fields)?)?;
+    let size = call.body::<ResizeDisk>()?.disk_size.0;
     change(call, true, |instance| {
         let settings = Arc::make_mut(&mut instance.settings);
         if size < settings.disk_size {

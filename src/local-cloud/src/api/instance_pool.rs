@@ -1,10 +1,10 @@
 //! `/instance-pool`.
 
 use exoscale::{
-    ids::InstanceId,
+    ids::{InstanceId, InstanceTypeId, TemplateId},
     models::{self, InstanceRef, InstanceTypeRef, TemplateRef},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -14,8 +14,11 @@ use super::{
         references,
         refusal::Refusal,
     },
-    body::Form,
-    machine::{description, disk_size, further, instance_type, template, user_data},
+    body::{Change, kept},
+    field::{
+        Description, Ids, Labels, Name, Objects, Reference, Size, Text, UNBOUNDED, Whole, Word,
+    },
+    machine::{DiskSize, PublicIpAssignment, UserData, instance_type, template},
     route::{Answer, Call, Route},
 };
 
@@ -70,35 +73,111 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-/// The fields that a creation and an update share.
-const FIELDS: [&str; 8] = [
-    "name",
-    "description",
-    "instance-type",
-    "template",
-    "disk-size",
-    "instance-prefix",
-    "user-data",
-    "labels",
-];
+/// `create-instance-pool`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct CreatePool {
+    #[serde(skip_serializing)]
+    name: Name,
+    #[serde(skip_serializing)]
+    size: Size<1, UNBOUNDED>,
+    #[serde(skip_serializing)]
+    instance_type: Reference<InstanceTypeId>,
+    #[serde(skip_serializing)]
+    template: Reference<TemplateId>,
+    #[serde(skip_serializing)]
+    disk_size: DiskSize,
+    #[serde(skip_serializing)]
+    description: Option<Description>,
+    #[serde(skip_serializing)]
+    instance_prefix: Option<Text<1, 30>>,
+    #[serde(skip_serializing)]
+    user_data: Option<UserData>,
+    #[serde(skip_serializing)]
+    labels: Option<Labels>,
+    // Kept and answered, without effect here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anti_affinity_groups: Option<Objects>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_consistent_snapshot_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deploy_target: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elastic_ips: Option<Objects>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ipv6_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_available: Option<Whole<u64, 0, { u64::MAX }>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_networks: Option<Objects>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_ip_assignment: Option<Word<PublicIpAssignment>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    security_groups: Option<Objects>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh_key: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh_keys: Option<Objects>,
+}
 
-/// Fields that are kept and answered, and have no effect here.
-const FURTHER: [(&str, Form); 11] = [
-    ("anti-affinity-groups", Form::Objects),
-    ("application-consistent-snapshot-enabled", Form::Boolean),
-    ("deploy-target", Form::Object),
-    ("elastic-ips", Form::Objects),
-    ("ipv6-enabled", Form::Boolean),
-    ("min-available", Form::Count),
-    ("private-networks", Form::Objects),
-    (
-        "public-ip-assignment",
-        Form::Word(&["inet4", "dual", "none"]),
-    ),
-    ("security-groups", Form::Objects),
-    ("ssh-key", Form::Object),
-    ("ssh-keys", Form::Objects),
-];
+/// `update-instance-pool`. A null clears what may be absent.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub(super) struct UpdatePool {
+    #[serde(skip_serializing)]
+    name: Option<Name>,
+    #[serde(skip_serializing)]
+    instance_type: Option<Reference<InstanceTypeId>>,
+    #[serde(skip_serializing)]
+    template: Option<Reference<TemplateId>>,
+    #[serde(skip_serializing)]
+    disk_size: Option<DiskSize>,
+    #[serde(skip_serializing)]
+    description: Change<Description>,
+    #[serde(skip_serializing)]
+    instance_prefix: Change<Text<1, 30>>,
+    #[serde(skip_serializing)]
+    user_data: Change<UserData>,
+    #[serde(skip_serializing)]
+    labels: Option<Labels>,
+    // Kept and answered, without effect here.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    anti_affinity_groups: Change<Objects>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    application_consistent_snapshot_enabled: Change<bool>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    deploy_target: Change<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    elastic_ips: Change<Objects>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    ipv6_enabled: Change<bool>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    min_available: Change<Whole<u64, 0, { u64::MAX }>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    private_networks: Change<Objects>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    public_ip_assignment: Change<Word<PublicIpAssignment>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    security_groups: Change<Objects>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    ssh_key: Change<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    ssh_keys: Change<Objects>,
+}
+
+/// `scale-instance-pool`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScalePool {
+    size: Size<0, UNBOUNDED>,
+}
+
+/// `evict-instance-pool-members`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EvictMembers {
+    instances: Ids<InstanceId>,
+}
 
 /// What `reset-instance-pool-field` may reset.
 const RESETTABLE: [&str; 10] = [
@@ -182,13 +261,8 @@ fn get(call: &Call<'_>) -> Answer {
 }
 
 fn create(call: &Call<'_>) -> Answer {
-    let known: Vec<_> = FIELDS
-        .into_iter()
-        .chain(["size"])
-        .chain(FURTHER.map(|(name, _)| name))
-        .collect();
-    let fields = call.fields(&known)?;
-    let mut further = further(&fields, &FURTHER)?;
+    let body: CreatePool = call.body()?;
+    let mut further = kept(&body);
     references::normalise(&mut further, &call.cloud.state())?;
     further
         .entry("public-ip-assignment")
@@ -197,16 +271,16 @@ fn create(call: &Call<'_>) -> Answer {
         .entry("ipv6-enabled")
         .or_insert_with(|| json!(false));
     let new = NewPool {
-        name: fields.require("name", fields.text("name", 1..=255)?)?,
-        description: description(&fields)?,
-        size: fields.require("size", fields.integer("size", 1..=u32::MAX)?)?,
+        name: body.name.0,
+        description: Description::text(body.description),
+        size: body.size.0,
         settings: InstanceSettings {
-            instance_type: fields.require("instance-type", instance_type(&fields)?)?,
-            template: fields.require("template", template(call, &fields)?)?,
-            disk_size: fields.require("disk-size", disk_size(&fields)?)?,
-            instance_prefix: fields.text("instance-prefix", 1..=30)?,
-            user_data: user_data(&fields)?,
-            labels: fields.labels("labels")?.unwrap_or_default(),
+            instance_type: instance_type(body.instance_type)?,
+            template: template(call, body.template)?,
+            disk_size: body.disk_size.0,
+            instance_prefix: body.instance_prefix.map(|prefix| prefix.0),
+            user_data: body.user_data.map(|data| data.0),
+            labels: body.labels.unwrap_or_default().0,
             further,
         },
     };
@@ -214,39 +288,31 @@ fn create(call: &Call<'_>) -> Answer {
 }
 
 fn update(call: &Call<'_>) -> Answer {
-    let known: Vec<_> = FIELDS
-        .into_iter()
-        .chain(FURTHER.map(|(name, _)| name))
-        .collect();
-    let fields = call.fields(&known)?;
-    let name = fields.text("name", 1..=255)?;
-    let instance_type = instance_type(&fields)?;
-    let template = template(call, &fields)?;
-    let disk_size = disk_size(&fields)?;
-    let description = description(&fields)?;
-    let prefix = fields.text("instance-prefix", 1..=30)?;
-    let user_data = user_data(&fields)?;
-    let labels = fields.labels("labels")?;
-    let mut further = further(&fields, &FURTHER)?;
+    let body: UpdatePool = call.body()?;
+    let mut further = kept(&body);
+    let named: Vec<_> = further.keys().cloned().collect();
+    further.retain(|_, value| !value.is_null());
     references::normalise(&mut further, &call.cloud.state())?;
+    let instance_type = body.instance_type.map(instance_type).transpose()?;
+    let template = body.template.map(|id| template(call, id)).transpose()?;
     let operation = pools::update(call.cloud, call.id("id")?, |pool, settings| {
-        pool.name = name.unwrap_or_else(|| pool.name.clone());
+        if let Some(Text(name)) = body.name {
+            pool.name = name;
+        }
+        if let Some(Labels(labels)) = body.labels {
+            settings.labels = labels;
+        }
         settings.instance_type = instance_type.unwrap_or(settings.instance_type);
         settings.template = template.unwrap_or(settings.template);
-        settings.disk_size = disk_size.unwrap_or(settings.disk_size);
-        settings.labels = labels.unwrap_or_else(|| settings.labels.clone());
-        // A null clears what may be absent.
-        if fields.has("description") {
-            pool.description = description;
-        }
-        if fields.has("instance-prefix") {
-            settings.instance_prefix = prefix;
-        }
-        if fields.has("user-data") {
-            settings.user_data = user_data;
-        }
-        for (name, _) in FURTHER.iter().filter(|(name, _)| fields.has(name)) {
-            settings.further.remove(*name);
+        settings.disk_size = body.disk_size.map_or(settings.disk_size, |size| size.0);
+        body.description
+            .apply(&mut pool.description, |description| description.0);
+        body.instance_prefix
+            .apply(&mut settings.instance_prefix, |prefix| Some(prefix.0));
+        body.user_data
+            .apply(&mut settings.user_data, |data| Some(data.0));
+        for name in &named {
+            settings.further.remove(name);
         }
         settings.further.extend(further);
     })?;
@@ -254,14 +320,16 @@ fn update(call: &Call<'_>) -> Answer {
 }
 
 fn scale(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&["size"])?;
-    let size = fields.require("size", fields.integer("size", 0..=u32::MAX)?)?;
-    Ok(json!(pools::scale(call.cloud, call.id("id")?, size)?))
+    let body: ScalePool = call.body()?;
+    Ok(json!(pools::scale(
+        call.cloud,
+        call.id("id")?,
+        body.size.0
+    )?))
 }
 
 fn evict(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&["instances"])?;
-    let victims: Vec<InstanceId> = fields.require("instances", fields.ids("instances")?)?;
+    let Ids(victims) = call.body::<EvictMembers>()?.instances;
     if victims.is_empty() {
         return Err(Refusal::invalid(
             "instances",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use exoscale::ids::LoadBalancerId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -11,6 +11,8 @@ use super::{
         load_balancers::{self, LoadBalancer, Phase},
         refusal::Refusal,
     },
+    body::Change,
+    field::{Description, Labels, Name, Text},
     load_balancer_service as service,
     route::{Answer, Call, Route},
 };
@@ -54,7 +56,23 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-const FIELDS: [&str; 3] = ["name", "description", "labels"];
+/// `create-load-balancer`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateLoadBalancer {
+    name: Name,
+    description: Option<Description>,
+    labels: Option<Labels>,
+}
+
+/// `update-load-balancer`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct UpdateLoadBalancer {
+    name: Option<Name>,
+    description: Change<Description>,
+    labels: Option<Labels>,
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -110,31 +128,27 @@ fn get(call: &Call<'_>) -> Answer {
 }
 
 fn create(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&FIELDS)?;
+    let body: CreateLoadBalancer = call.body()?;
     let operation = load_balancers::create(
         call.cloud,
-        fields.require("name", fields.text("name", 1..=255)?)?,
-        fields.text("description", 0..=255)?,
-        fields.labels("labels")?.unwrap_or_default(),
+        body.name.0,
+        Description::text(body.description),
+        body.labels.unwrap_or_default().0,
     )?;
     Ok(json!(operation))
 }
 
 fn update(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&FIELDS)?;
-    let name = fields.text("name", 1..=255)?;
-    let description = fields.text("description", 0..=255)?;
-    let labels = fields.labels("labels")?;
+    let body: UpdateLoadBalancer = call.body()?;
     let operation = load_balancers::update(call.cloud, call.id("id")?, |balancer| {
-        if let Some(name) = name {
+        if let Some(Text(name)) = body.name {
             balancer.name = name;
         }
-        if fields.has("description") {
-            balancer.description = description;
-        }
-        if let Some(labels) = labels {
+        if let Some(Labels(labels)) = body.labels {
             balancer.labels = labels;
         }
+        body.description
+            .apply(&mut balancer.description, |description| description.0);
     })?;
     Ok(json!(operation))
 }

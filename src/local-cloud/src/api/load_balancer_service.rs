@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use exoscale::{
-    ids::{LoadBalancerId, ServiceId},
+    ids::{LoadBalancerId, PoolId, ServiceId},
     models::{HealthCheck, PoolRef, ServerStatus},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::json;
 
 use super::{
@@ -17,7 +17,8 @@ use super::{
         refusal::Refusal,
         status,
     },
-    body::Fields,
+    body::{Change, Object},
+    field::{Description, Name, Port, Reference, Size, Text, Word},
     route::{Answer, Call, Route},
 };
 
@@ -48,23 +49,61 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-/// Fields that a creation and an update share.
-const FIELDS: [&str; 7] = [
-    "name",
-    "description",
-    "protocol",
-    "strategy",
-    "port",
-    "target-port",
-    "healthcheck",
-];
+/// `add-service-to-load-balancer`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct AddService {
+    name: Name,
+    description: Option<Description>,
+    instance_pool: Reference<PoolId>,
+    protocol: Word<Protocol>,
+    strategy: Word<Strategy>,
+    port: Port,
+    target_port: Port,
+    healthcheck: Object<HealthCheckBody>,
+}
 
-/// The strategies, as the API spells them.
-const STRATEGIES: [(&str, Strategy); 3] = [
-    ("round-robin", Strategy::RoundRobin),
-    ("source-hash", Strategy::SourceHash),
-    ("maglev-hash", Strategy::MaglevHash),
-];
+/// `update-load-balancer-service`. What it does not name stays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+struct UpdateService {
+    name: Option<Text<0, 255>>,
+    description: Change<Description>,
+    protocol: Option<Word<Protocol>>,
+    strategy: Option<Word<Strategy>>,
+    port: Option<Port>,
+    target_port: Option<Port>,
+    healthcheck: Option<Object<HealthCheckBody>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Protocol {
+    Tcp,
+    Udp,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct HealthCheckBody {
+    mode: Option<Word<HealthCheckKind>>,
+    port: Option<Port>,
+    uri: Option<Text<1, 255>>,
+    interval: Option<Size<5, 300>>,
+    timeout: Option<Size<2, 60>>,
+    retries: Option<Size<1, 20>>,
+    /// For mode `https` only, which is not served.
+    #[serde(rename = "tls-sni")]
+    _tls_sni: Option<IgnoredAny>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum HealthCheckKind {
+    Tcp,
+    Http,
+    Https,
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -75,7 +114,7 @@ pub(super) struct ServiceView<'a> {
     description: Option<&'a str>,
     state: Phase,
     protocol: &'static str,
-    strategy: &'static str,
+    strategy: Strategy,
     port: u16,
     target_port: u16,
     instance_pool: PoolRef,
@@ -99,11 +138,7 @@ impl<'a> ServiceView<'a> {
             description: settings.description.as_deref(),
             state: service.phase,
             protocol: "tcp",
-            strategy: STRATEGIES
-                .iter()
-                .find(|(_, strategy)| *strategy == settings.strategy)
-                .map(|(name, _)| *name)
-                .unwrap_or_default(),
+            strategy: settings.strategy,
             port: settings.port,
             target_port: settings.target_port,
             instance_pool: PoolRef { id: service.pool },
@@ -117,19 +152,16 @@ impl<'a> ServiceView<'a> {
 }
 
 fn add(call: &Call<'_>) -> Answer {
-    let known: Vec<_> = FIELDS.into_iter().chain(["instance-pool"]).collect();
-    let fields = call.fields(&known)?;
-    let name = fields.require("name", fields.text("name", 1..=255)?)?;
-    let pool = fields.require("instance-pool", fields.reference("instance-pool")?)?;
-    let protocol = protocol(&fields)?;
-    fields.require("protocol", protocol)?;
+    let body: AddService = call.body()?;
+    check_protocol(body.protocol)?;
+    let Reference(pool) = body.instance_pool;
     let settings = ServiceSettings {
-        name,
-        description: fields.text("description", 0..=255)?,
-        strategy: fields.require("strategy", strategy(&fields)?)?,
-        port: fields.require("port", fields.port("port")?)?,
-        target_port: fields.require("target-port", fields.port("target-port")?)?,
-        healthcheck: fields.require("healthcheck", healthcheck(&fields, None)?)?,
+        name: body.name.0,
+        description: Description::text(body.description),
+        strategy: body.strategy.0,
+        port: body.port.0,
+        target_port: body.target_port.0,
+        healthcheck: health_check(body.healthcheck, None)?,
     };
     Ok(json!(load_balancer_services::add(
         call.cloud,
@@ -152,22 +184,22 @@ fn get(call: &Call<'_>) -> Answer {
 }
 
 fn update(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&FIELDS)?;
+    let body: UpdateService = call.body()?;
     let (id, service) = ids(call)?;
-    protocol(&fields)?;
+    body.protocol.map(check_protocol).transpose()?;
     let mut settings = current_settings(call, id, service)?;
-    settings.name = fields
-        .text("name", 0..=255)?
-        .filter(|n| !n.is_empty())
-        .unwrap_or(settings.name);
-    if fields.has("description") {
-        settings.description = fields.text("description", 0..=255)?;
+    if let Some(Text(name)) = body.name.filter(|name| !name.0.is_empty()) {
+        settings.name = name;
     }
-    settings.strategy = strategy(&fields)?.unwrap_or(settings.strategy);
-    settings.port = fields.port("port")?.unwrap_or(settings.port);
-    settings.target_port = fields.port("target-port")?.unwrap_or(settings.target_port);
-    if let Some(changed) = healthcheck(&fields, Some(&settings.healthcheck))? {
-        settings.healthcheck = changed;
+    body.description
+        .apply(&mut settings.description, |description| description.0);
+    settings.strategy = body
+        .strategy
+        .map_or(settings.strategy, |strategy| strategy.0);
+    settings.port = body.port.map_or(settings.port, |port| port.0);
+    settings.target_port = body.target_port.map_or(settings.target_port, |port| port.0);
+    if let Some(changes) = body.healthcheck {
+        settings.healthcheck = health_check(changes, Some(&settings.healthcheck))?;
     }
     Ok(json!(load_balancer_services::update(
         call.cloud, id, service, settings
@@ -202,63 +234,62 @@ fn current_settings(
 }
 
 /// UDP is part of the API and not forwarded here: refused instead of pretended.
-fn protocol(fields: &Fields) -> Result<Option<()>, Refusal> {
-    match fields.one_of("protocol", &["tcp", "udp"])? {
-        Some("udp") => Err(Refusal::Unsupported(
+fn check_protocol(Word(protocol): Word<Protocol>) -> Result<(), Refusal> {
+    match protocol {
+        Protocol::Tcp => Ok(()),
+        Protocol::Udp => Err(Refusal::Unsupported(
             "load balancer services with protocol udp".to_owned(),
         )),
-        other => Ok(other.map(|_| ())),
     }
-}
-
-fn strategy(fields: &Fields) -> Result<Option<Strategy>, Refusal> {
-    let name = fields.one_of("strategy", &STRATEGIES.map(|(name, _)| name))?;
-    let found = STRATEGIES.iter().find(|(known, _)| Some(*known) == name);
-    Ok(found.map(|(_, strategy)| *strategy))
 }
 
 /// The health check. What an update does not name stays; what a creation does not name takes the
 /// defaults of Exoscale's `exo` CLI (interval 10 s, timeout 5 s, 1 retry).
-fn healthcheck(
-    fields: &Fields,
+fn health_check(
+    Object(body): Object<HealthCheckBody>,
     current: Option<&HealthCheck>,
-) -> Result<Option<HealthCheck>, Refusal> {
-    let Some(check) = fields.object("healthcheck")? else {
-        return Ok(None);
+) -> Result<HealthCheck, Refusal> {
+    let missing = |field: &str| Refusal::invalid(format!("healthcheck.{field}"), "is missing");
+    let mode = match body.mode {
+        Some(Word(HealthCheckKind::Tcp)) => "tcp".to_owned(),
+        Some(Word(HealthCheckKind::Http)) => "http".to_owned(),
+        Some(Word(HealthCheckKind::Https)) => {
+            return Err(Refusal::Unsupported(
+                "health checks with mode https".to_owned(),
+            ));
+        }
+        None => current
+            .map(|current| current.mode.clone())
+            .ok_or_else(|| missing("mode"))?,
     };
-    let mode = check.one_of("mode", &["tcp", "http", "https"])?;
-    let mode = check
-        .require("mode", mode.or(current.map(|c| c.mode.as_str())))?
-        .to_owned();
-    if mode == "https" {
-        return Err(Refusal::Unsupported(
-            "health checks with mode https".to_owned(),
-        ));
-    }
-    let port = check.port("port")?.or(current.map(|c| c.port));
-    let uri = check
-        .text("uri", 1..=255)?
-        .or_else(|| current.and_then(|c| c.uri.clone()));
-    let interval = check
-        .integer("interval", 5..=300)?
-        .or(current.map(|c| c.interval));
-    let timeout = check
-        .integer("timeout", 2..=60)?
-        .or(current.map(|c| c.timeout));
-    let retries = check
-        .integer("retries", 1..=20)?
-        .or(current.map(|c| c.retries));
+    let port = body.port.map(|port| port.0).or(current.map(|c| c.port));
+    let uri = body.uri.map(|uri| uri.0);
+    let uri = uri.or_else(|| current.and_then(|current| current.uri.clone()));
+    let size =
+        |given: Option<u32>, current: Option<u32>, default| given.or(current).unwrap_or(default);
     let found = HealthCheck {
-        port: check.require("port", port)?,
+        port: port.ok_or_else(|| missing("port"))?,
         uri: if mode == "tcp" {
             None
         } else {
-            Some(check.require("uri", uri)?)
+            Some(uri.ok_or_else(|| missing("uri"))?)
         },
         mode,
-        interval: interval.unwrap_or(10),
-        timeout: timeout.unwrap_or(5),
-        retries: retries.unwrap_or(1),
+        interval: size(
+            body.interval.map(|interval| interval.0),
+            current.map(|c| c.interval),
+            10,
+        ),
+        timeout: size(
+            body.timeout.map(|timeout| timeout.0),
+            current.map(|c| c.timeout),
+            5,
+        ),
+        retries: size(
+            body.retries.map(|retries| retries.0),
+            current.map(|c| c.retries),
+            1,
+        ),
     };
     if found.timeout > found.interval {
         let problem = format!("must be at most the interval of {} s", found.interval);
@@ -267,5 +298,5 @@ fn healthcheck(
     if found.uri.as_ref().is_some_and(|uri| !uri.starts_with('/')) {
         return Err(Refusal::invalid("healthcheck.uri", "must begin with /"));
     }
-    Ok(Some(found))
+    Ok(found)
 }

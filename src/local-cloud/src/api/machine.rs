@@ -2,69 +2,55 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use exoscale::ids::{InstanceTypeId, TemplateId};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
 
 use super::{
     super::{catalog, refusal::Refusal},
-    body::{Fields, Form},
+    field::{Reference, Size, Text},
     route::Call,
 };
 
-/// An empty description is none: an answer must have at least one character.
-pub(super) fn description(fields: &Fields) -> Result<Option<String>, Refusal> {
-    Ok(fields
-        .text("description", 0..=255)?
-        .filter(|text| !text.is_empty()))
-}
-
 /// GiB.
-pub(super) fn disk_size(fields: &Fields) -> Result<Option<u32>, Refusal> {
-    fields.integer("disk-size", 10..=51_200)
-}
-
-/// One that is offered.
-pub(super) fn instance_type(fields: &Fields) -> Result<Option<InstanceTypeId>, Refusal> {
-    let id = fields.reference("instance-type")?;
-    if id.is_some_and(|id| catalog::instance_type(id).is_none()) {
-        return Err(Refusal::invalid(
-            "instance-type.id",
-            "no such instance-type",
-        ));
-    }
-    Ok(id)
-}
-
-/// One that is there.
-pub(super) fn template(call: &Call<'_>, fields: &Fields) -> Result<Option<TemplateId>, Refusal> {
-    let id = fields.reference("template")?;
-    if id.is_some_and(|id| call.cloud.state().templates.get(id).is_none()) {
-        return Err(Refusal::invalid("template.id", "no such template"));
-    }
-    Ok(id)
-}
+pub(super) type DiskSize = Size<10, 51_200>;
 
 /// Base64, at most 32 KiB of it.
-pub(super) fn user_data(fields: &Fields) -> Result<Option<String>, Refusal> {
-    let text = fields.text("user-data", 1..=32_768)?;
-    if text
-        .as_ref()
-        .is_some_and(|text| BASE64_STANDARD.decode(text).is_err())
-    {
-        return Err(Refusal::invalid("user-data", "must be base64"));
-    }
-    Ok(text)
-}
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Text<1, 32_768>")]
+pub(super) struct UserData(pub(super) String);
 
-/// Fields that are kept and answered, and have no effect here.
-pub(super) fn further(
-    fields: &Fields,
-    known: &[(&str, Form)],
-) -> Result<Map<String, Value>, Refusal> {
-    let mut kept = Map::new();
-    for (name, form) in known {
-        if let Some(value) = fields.kept(name, *form)? {
-            kept.insert((*name).to_owned(), value);
+impl TryFrom<Text<1, 32_768>> for UserData {
+    type Error = &'static str;
+
+    fn try_from(Text(text): Text<1, 32_768>) -> Result<Self, &'static str> {
+        match BASE64_STANDARD.decode(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(_) => Err("must be base64"),
         }
     }
-    Ok(kept)
+}
+
+/// Which public addresses an instance gets.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PublicIpAssignment {
+    Inet4,
+    Dual,
+    None,
+}
+
+/// An instance type that is offered.
+pub(super) fn instance_type(
+    Reference(id): Reference<InstanceTypeId>,
+) -> Result<InstanceTypeId, Refusal> {
+    let offered = catalog::instance_type(id).map(|_| id);
+    offered.ok_or_else(|| Refusal::invalid("instance-type.id", "no such instance-type"))
+}
+
+/// A template that is there.
+pub(super) fn template(
+    call: &Call<'_>,
+    Reference(id): Reference<TemplateId>,
+) -> Result<TemplateId, Refusal> {
+    let found = call.cloud.state().templates.get(id).map(|_| id);
+    found.ok_or_else(|| Refusal::invalid("template.id", "no such template"))
 }

@@ -5,6 +5,7 @@
 mod anti_affinity_group;
 mod api_key;
 mod body;
+mod field;
 mod http;
 mod iam_role;
 mod instance;
@@ -59,15 +60,12 @@ pub fn operations_served() -> impl Iterator<Item = &'static str> {
     routes().map(|route| route.operation)
 }
 
-/// Reads a body by fields of every kind, and does nothing about it.
+/// Reads a body as each type that has fields of its own kind, and does nothing about it.
 pub(super) fn read_body(bytes: &[u8]) {
-    let known = ["healthcheck", "ipv6-enabled", "labels", "port", "template"];
-    let Ok(fields) = body::Fields::parse(bytes, &known) else {
-        return;
-    };
-    let _ = fields.object("healthcheck");
-    let _ = fields.boolean("ipv6-enabled");
-    let _ = fields.labels("labels");
-    let _ = fields.port("port");
-    let _ = fields.reference::<exoscale::ids::TemplateId>("template");
+    let _ = body::read::<iam_role::CreateRole>(bytes);
+    let _ = body::read::<instance_pool::UpdatePool>(bytes);
+    let _ = body::read::<load_balancer_service::AddService>(bytes);
+    let _ = body::read::<private_network::CreatePrivateNetwork>(bytes);
+    let _ = body::read::<security_group::AddRule>(bytes);
+    let _ = body::read::<template::RegisterTemplate>(bytes);
 }

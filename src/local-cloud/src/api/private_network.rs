@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use exoscale::{ids::PrivateNetworkId, private_networks::Lease};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -12,8 +12,8 @@ use super::{
         private_networks::{self, KIND, PrivateNetwork},
         refusal::Refusal,
     },
-    body::{Fields, Form},
-    machine::{description, further},
+    body::kept,
+    field::{Address, Description, Labels, Name},
     route::{Answer, Call, Route},
 };
 
@@ -43,6 +43,27 @@ pub(super) const ROUTES: &[Route] = &[
         handler: |call| Ok(json!(private_networks::delete(call.cloud, call.id("id")?)?)),
     },
 ];
+
+/// `create-private-network`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct CreatePrivateNetwork {
+    #[serde(skip_serializing)]
+    name: Name,
+    #[serde(skip_serializing)]
+    description: Option<Description>,
+    #[serde(skip_serializing)]
+    start_ip: Option<Address>,
+    // Kept and answered, without effect here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_ip: Option<Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    netmask: Option<Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<Labels>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<Map<String, Value>>,
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -89,41 +110,13 @@ fn get(call: &Call<'_>) -> Answer {
 }
 
 fn create(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&[
-        "name",
-        "description",
-        "start-ip",
-        "end-ip",
-        "netmask",
-        "labels",
-        "options",
-    ])?;
-    let name = fields.require("name", fields.text("name", 1..=255)?)?;
-    let start_ip = address(&fields, "start-ip")?;
-    let mut kept = further(&fields, &[("options", Form::Object)])?;
-    for field in ["end-ip", "netmask"] {
-        if let Some(address) = address(&fields, field)? {
-            kept.insert(field.to_owned(), json!(address));
-        }
-    }
-    if let Some(labels) = fields.labels("labels")? {
-        kept.insert("labels".to_owned(), json!(labels));
-    }
+    let body: CreatePrivateNetwork = call.body()?;
     let network = PrivateNetwork {
         id: PrivateNetworkId::random(),
-        name,
-        description: description(&fields)?,
-        start_ip,
-        further: kept,
+        further: kept(&body),
+        name: body.name.0,
+        description: Description::text(body.description),
+        start_ip: body.start_ip.map(|address| address.0),
     };
     Ok(json!(private_networks::create(call.cloud, network)))
-}
-
-fn address(fields: &Fields, name: &str) -> Result<Option<Ipv4Addr>, Refusal> {
-    let Some(text) = fields.text(name, 7..=15)? else {
-        return Ok(None);
-    };
-    let address = text.parse();
-    let refuse = |_| Refusal::invalid(name, format!("{text:?} is no IPv4 address"));
-    address.map(Some).map_err(refuse)
 }

@@ -1,10 +1,12 @@
 //! `/reverse-dns/instance`.
 
 use exoscale::ids::InstanceId;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     super::{instances, refusal::Refusal},
+    field::Text,
     route::{Answer, Call, Route},
 };
 
@@ -43,9 +45,15 @@ fn get(call: &Call<'_>) -> Answer {
     Ok(json!({ "domain-name": name }))
 }
 
+/// `update-reverse-dns-instance`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct UpdateReverseDns {
+    domain_name: Text<1, 253>,
+}
+
 fn update(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&["domain-name"])?;
-    let name = fields.require("domain-name", fields.text("domain-name", 1..=253)?)?;
+    let Text(name) = call.body::<UpdateReverseDns>()?.domain_name;
     let id = call.id("id")?;
     Ok(json!(instances::set_reverse_dns(
         call.cloud,

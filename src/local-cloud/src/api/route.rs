@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, str::FromStr, sync::Arc};
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
     super::{cloud::Cloud, refusal::Refusal},
-    body::Fields,
+    body,
 };
 
 /// One operation of the API.
@@ -75,9 +76,9 @@ impl Call<'_> {
         }
     }
 
-    /// The body, which must be a JSON object with no other fields than `known`.
-    pub(super) fn fields(&self, known: &[&str]) -> Result<Fields, Refusal> {
-        Fields::parse(self.body, known)
+    /// The body, which must be a JSON object.
+    pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        body::read(self.body)
     }
 }
 

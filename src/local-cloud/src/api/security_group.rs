@@ -1,16 +1,16 @@
 //! `/security-group`.
 
-use std::{net::IpAddr, str::FromStr};
-
-use serde_json::json;
+use exoscale::ids::{InstanceId, SecurityGroupId};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
     super::{
         refusal::Refusal,
-        security_groups::{self, KIND, SecurityGroupRule},
+        security_groups::{self, FlowDirection, KIND, Protocol, SecurityGroupRule},
     },
-    body::{Fields, Form},
+    field::{Description, Name, Network, Port, Reference, Word},
     route::{Answer, Call, Route},
 };
 
@@ -77,7 +77,41 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-const PROTOCOLS: [&str; 8] = ["tcp", "udp", "icmp", "icmpv6", "ah", "esp", "gre", "ipip"];
+/// `create-security-group`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateSecurityGroup {
+    name: Name,
+    description: Option<Description>,
+}
+
+/// `add-rule-to-security-group`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct AddRule {
+    flow_direction: Word<FlowDirection>,
+    protocol: Word<Protocol>,
+    description: Option<Description>,
+    network: Option<Network>,
+    security_group: Option<Reference<SecurityGroupId>>,
+    icmp: Option<Map<String, Value>>,
+    start_port: Option<Port>,
+    end_port: Option<Port>,
+}
+
+/// `add-external-source-to-security-group`, and its removal.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExternalSource {
+    cidr: Network,
+}
+
+/// `attach-instance-to-security-group` and `detach-instance-from-security-group`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Membership {
+    instance: Reference<InstanceId>,
+}
 
 /// Exoscale's own groups ("public") are not served.
 fn list(call: &Call<'_>) -> Answer {
@@ -96,44 +130,29 @@ fn get(call: &Call<'_>) -> Answer {
 }
 
 fn create(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&["name", "description"])?;
-    let name = fields.require("name", fields.text("name", 1..=255)?)?;
-    let description = fields.text("description", 0..=255)?;
-    let description = description.filter(|text| !text.is_empty());
+    let body: CreateSecurityGroup = call.body()?;
     Ok(json!(security_groups::create(
         call.cloud,
-        name,
-        description
+        body.name.0,
+        Description::text(body.description)
     )?))
 }
 
 fn add_rule(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&[
-        "flow-direction",
-        "description",
-        "network",
-        "security-group",
-        "protocol",
-        "icmp",
-        "start-port",
-        "end-port",
-    ])?;
-    let direction = fields.one_of("flow-direction", &["ingress", "egress"])?;
-    let protocol = fields.one_of("protocol", &PROTOCOLS)?;
-    let description = fields.text("description", 0..=255)?;
+    let body: AddRule = call.body()?;
     let rule = SecurityGroupRule {
         id: Uuid::new_v4(),
-        description: description.filter(|text| !text.is_empty()),
-        flow_direction: fields.require("flow-direction", direction)?,
-        protocol: fields.require("protocol", protocol)?,
-        start_port: fields.port("start-port")?,
-        end_port: fields.port("end-port")?,
-        icmp: fields.kept("icmp", Form::Object)?,
-        network: network(&fields, "network")?,
+        description: Description::text(body.description),
+        flow_direction: body.flow_direction.0,
+        protocol: body.protocol.0,
+        start_port: body.start_port.map(|port| port.0),
+        end_port: body.end_port.map(|port| port.0),
+        icmp: body.icmp.map(Value::Object),
+        network: body.network.map(|network| network.0),
         security_group: None,
     };
     check(&rule)?;
-    let source = fields.reference("security-group")?;
+    let source = body.security_group.map(|group| group.0);
     if source.is_some() == rule.network.is_some() {
         let problem = "give either a network or a security-group";
         return Err(Refusal::invalid("network", problem));
@@ -148,7 +167,7 @@ fn add_rule(call: &Call<'_>) -> Answer {
 
 /// Which fields a rule must have depends on its protocol.
 fn check(rule: &SecurityGroupRule) -> Result<(), Refusal> {
-    if ["tcp", "udp"].contains(&rule.protocol) {
+    if matches!(rule.protocol, Protocol::Tcp | Protocol::Udp) {
         let (Some(first), Some(last)) = (rule.start_port, rule.end_port) else {
             let problem = format!("and end-port are needed for {}", rule.protocol);
             return Err(Refusal::invalid("start-port", problem));
@@ -166,40 +185,13 @@ fn check(rule: &SecurityGroupRule) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A network such as `10.0.0.0/8`, or nothing.
-fn network(fields: &Fields, name: &str) -> Result<Option<String>, Refusal> {
-    let text = fields.text(name, 1..=64)?;
-    if text.as_deref().is_some_and(|text| !is_network(text)) {
-        return Err(Refusal::invalid(
-            name,
-            "must be a network such as 10.0.0.0/8",
-        ));
-    }
-    Ok(text)
-}
-
-fn is_network(text: &str) -> bool {
-    let Some((address, length)) = text.split_once('/') else {
-        return false;
-    };
-    let Ok(length) = u8::from_str(length) else {
-        return false;
-    };
-    match address.parse() {
-        Ok(IpAddr::V4(_)) => length <= 32,
-        Ok(IpAddr::V6(_)) => length <= 128,
-        Err(_) => false,
-    }
-}
-
 fn delete_rule(call: &Call<'_>) -> Answer {
     let (id, rule) = (call.id("id")?, call.id("rule-id")?);
     Ok(json!(security_groups::delete_rule(call.cloud, id, rule)?))
 }
 
 fn sources(call: &Call<'_>, add: bool) -> Answer {
-    let fields = call.fields(&["cidr"])?;
-    let cidr = fields.require("cidr", network(&fields, "cidr")?)?;
+    let Network(cidr) = call.body::<ExternalSource>()?.cidr;
     let operation = security_groups::change_sources(call.cloud, call.id("id")?, |sources| {
         sources.retain(|source| *source != cidr);
         if add {
@@ -210,8 +202,7 @@ fn sources(call: &Call<'_>, add: bool) -> Answer {
 }
 
 fn membership(call: &Call<'_>, attach: bool) -> Answer {
-    let fields = call.fields(&["instance"])?;
-    let instance = fields.require("instance", fields.reference("instance")?)?;
+    let Reference(instance) = call.body::<Membership>()?.instance;
     let id = call.id("id")?;
     let operation = security_groups::change_membership(call.cloud, id, instance, attach)?;
     Ok(json!(operation))

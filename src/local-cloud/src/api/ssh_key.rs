@@ -1,9 +1,11 @@
 //! `/ssh-key`.
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     super::{refusal::Refusal, ssh_keys},
+    field::{Name, Text},
     route::{Answer, Call, Route},
 };
 
@@ -37,11 +39,21 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
+/// `register-ssh-key`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RegisterKey {
+    name: Name,
+    public_key: Text<1, 16_384>,
+}
+
 fn register(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&["name", "public-key"])?;
-    let name = fields.require("name", fields.text("name", 1..=255)?)?;
-    let key = fields.require("public-key", fields.text("public-key", 1..=16_384)?)?;
-    Ok(json!(ssh_keys::register(call.cloud, &name, &key)?))
+    let body: RegisterKey = call.body()?;
+    Ok(json!(ssh_keys::register(
+        call.cloud,
+        &body.name.0,
+        &body.public_key.0
+    )?))
 }
 
 fn get(call: &Call<'_>) -> Answer {

@@ -4,7 +4,7 @@ use exoscale::{
     catalog::{Template, Visibility},
     ids::TemplateId,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
@@ -12,10 +12,13 @@ use super::{
         refusal::Refusal,
         templates::{self, KIND},
     },
-    body::Form,
+    field::{Description, Name, Text, Whole, Word},
     route::{Answer, Call, Route},
 };
-use crate::{catalog::OfferedTemplate, cloud::now};
+use crate::{
+    catalog::{BootMode, OfferedTemplate},
+    cloud::now,
+};
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -46,6 +49,53 @@ pub(super) const ROUTES: &[Route] = &[
 
 /// What an image of this project takes at least; the API's size of a template is that of its disk.
 const SIZE: u64 = 10 << 30;
+
+/// `register-template`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RegisterTemplate {
+    name: Name,
+    description: Option<Description>,
+    url: Url,
+    checksum: Md5,
+    ssh_key_enabled: bool,
+    password_enabled: bool,
+    boot_mode: Option<Word<BootMode>>,
+    default_user: Option<Name>,
+    size: Option<Whole<u64, 0, { u64::MAX }>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Text<1, 2048>")]
+struct Url(String);
+
+impl TryFrom<Text<1, 2048>> for Url {
+    type Error = &'static str;
+
+    fn try_from(Text(text): Text<1, 2048>) -> Result<Self, &'static str> {
+        if text.starts_with("https://") || text.starts_with("http://") {
+            Ok(Self(text))
+        } else {
+            Err("must begin with https:// or http://")
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Md5(String);
+
+impl TryFrom<String> for Md5 {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self(text))
+        } else {
+            Err("must be an MD5 sum: 32 hexadecimal digits")
+        }
+    }
+}
 
 #[derive(Serialize)]
 struct TemplateView<'a> {
@@ -89,51 +139,23 @@ fn get(call: &Call<'_>) -> Answer {
 
 /// The image is not downloaded, so its checksum is taken as told.
 fn register(call: &Call<'_>) -> Answer {
-    let fields = call.fields(&[
-        "name",
-        "description",
-        "url",
-        "checksum",
-        "ssh-key-enabled",
-        "password-enabled",
-        "boot-mode",
-        "default-user",
-        "size",
-    ])?;
-    let checksum = fields.require("checksum", fields.text("checksum", 1..=255)?)?;
-    if checksum.len() != 32 || !checksum.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Refusal::invalid(
-            "checksum",
-            "must be an MD5 sum: 32 hexadecimal digits",
-        ));
-    }
-    let url = fields.require("url", fields.text("url", 1..=2048)?)?;
-    if !url.starts_with("https://") && !url.starts_with("http://") {
-        return Err(Refusal::invalid(
-            "url",
-            "must begin with https:// or http://",
-        ));
-    }
-    let ssh_key_enabled = fields.boolean("ssh-key-enabled")?;
-    let password_enabled = fields.boolean("password-enabled")?;
-    let size = fields.kept("size", Form::Count)?;
-    let boot_mode = fields.one_of("boot-mode", &["legacy", "uefi"])?;
+    let body: RegisterTemplate = call.body()?;
     let template = OfferedTemplate {
         core: Template {
             id: TemplateId::random(),
-            name: fields.require("name", fields.text("name", 1..=255)?)?,
+            name: body.name.0,
             visibility: Visibility::Private.as_str().to_owned(),
             family: None,
             created_at: Some(now()),
-            size: size.and_then(|size| size.as_u64()).unwrap_or(SIZE),
+            size: body.size.map_or(SIZE, |size| size.0),
         },
-        description: fields.text("description", 0..=255)?,
-        boot_mode: boot_mode.unwrap_or("legacy").to_owned(),
-        default_user: fields.text("default-user", 1..=255)?,
-        ssh_key_enabled: fields.require("ssh-key-enabled", ssh_key_enabled)?,
-        password_enabled: fields.require("password-enabled", password_enabled)?,
-        checksum: Some(checksum),
-        url: Some(url),
+        description: Description::text(body.description),
+        boot_mode: body.boot_mode.map_or(BootMode::Legacy, |mode| mode.0),
+        default_user: body.default_user.map(|user| user.0),
+        ssh_key_enabled: body.ssh_key_enabled,
+        password_enabled: body.password_enabled,
+        checksum: Some(body.checksum.0),
+        url: Some(body.url.0),
     };
     Ok(json!(templates::register(call.cloud, template)))
 }

@@ -10,7 +10,7 @@ use exoscale::{
     models::Operation,
     secret::{ApiKey, ApiSecret},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -36,12 +36,20 @@ pub(crate) struct Role {
     pub(crate) description: Option<String>,
     pub(crate) editable: bool,
     pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) permissions: Vec<String>,
+    pub(crate) permissions: Vec<Permission>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_session_ttl: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) assume_role_policy: Option<Value>,
     pub(crate) policy: Policy,
+}
+
+/// What a role may do besides its policy. Kept and answered; nothing that is served here needs one.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Permission {
+    BypassGovernanceRetention,
+    ResetIamOrganizationPolicy,
 }
 
 /// A key that was made over the API.

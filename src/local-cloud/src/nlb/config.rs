@@ -2,12 +2,15 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use super::NlbError;
 
 /// How a member is chosen for a new connection.
 ///
 /// Source: <https://community.exoscale.com/product/networking/nlb/operation/loadbalancer-strategies>.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     /// Each healthy member in turn.
     #[default]

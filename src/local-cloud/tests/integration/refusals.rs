@@ -40,6 +40,11 @@ async fn a_wrong_pool_is_refused_with_the_field_that_is_wrong() {
             "instance-type: must be an object",
         ),
         (
+            "/instance-type",
+            json!([unknown]),
+            "instance-type: must be an object",
+        ),
+        (
             "/disk-size",
             json!(9),
             "disk-size: must be a whole number from 10 to 51200",
@@ -137,6 +142,21 @@ async fn a_wrong_service_is_refused_with_the_field_that_is_wrong() {
             "/healthcheck/mode",
             json!("icmp"),
             "healthcheck.mode: must be one of",
+        ),
+        (
+            "/healthcheck/intervall",
+            json!(10),
+            "healthcheck.intervall: is not a field",
+        ),
+        (
+            "/healthcheck",
+            json!(["http", 8080, "/health", 10, 5, 1, null]),
+            "healthcheck: must be an object",
+        ),
+        (
+            "/strategy",
+            json!({ "round-robin": null }),
+            "strategy: must be a string",
         ),
         ("/healthcheck", Value::Null, "healthcheck: is missing"),
         (
