@@ -71,7 +71,7 @@ fn programs() -> Option<PathBuf> {
         None
     };
     let path = env::var_os("PATH").unwrap_or_default();
-    if !env::split_paths(&path).any(|folder| folder.join("../../terraform").is_file()) {
+    if !env::split_paths(&path).any(|folder| folder.join("terraform").is_file()) {
         return skip("there is no `terraform` on PATH");
     }
     let named = env::var_os("AUTOSCALER_TERRAFORM_PROVIDER").map(PathBuf::from);
