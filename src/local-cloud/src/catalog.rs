@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
 /// Exoscale's zones (<https://www.exoscale.com/datacenters/>).
-pub const ZONES: [&str; 8] = [
+pub(crate) const ZONES: [&str; 8] = [
     "ch-gva-2", "ch-dk-2", "de-fra-1", "de-muc-1", "at-vie-1", "at-vie-2", "bg-sof-1", "hr-zag-1",
 ];
 
@@ -20,7 +20,7 @@ pub const ZONES: [&str; 8] = [
 pub struct OfferedType {
     #[serde(flatten)]
     pub core: InstanceType,
-    pub zones: &'static [&'static str],
+    pub(crate) zones: &'static [&'static str],
 }
 
 /// A template, as `GET /template/{id}` answers it but for the zones.
@@ -159,12 +159,10 @@ fn template(id: Uuid, name: &str, description: &str, visibility: Visibility) -> 
     }
 }
 
-/// The zone with this name.
 pub(crate) fn zone(name: &str) -> Option<&'static str> {
     ZONES.into_iter().find(|zone| *zone == name)
 }
 
-/// The instance type with this id.
-pub fn instance_type(id: InstanceTypeId) -> Option<&'static OfferedType> {
+pub(crate) fn instance_type(id: InstanceTypeId) -> Option<&'static OfferedType> {
     INSTANCE_TYPES.iter().find(|offered| offered.core.id == id)
 }

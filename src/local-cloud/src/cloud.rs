@@ -170,7 +170,6 @@ impl Cloud {
         });
     }
 
-    /// Ends an operation now.
     pub(crate) fn finish(
         &self,
         state: &mut State,
@@ -193,7 +192,6 @@ impl Cloud {
         }
     }
 
-    /// Counts a call.
     pub(crate) fn count(&self, operation: &'static str) {
         *self.calls.lock().entry(operation).or_default() += 1;
     }

@@ -98,7 +98,6 @@ impl Fault {
         }
     }
 
-    /// The delay asked for.
     pub(crate) fn delay(&self) -> Option<Duration> {
         self.delay_ms.map(Duration::from_millis)
     }

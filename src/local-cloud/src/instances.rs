@@ -230,7 +230,6 @@ fn delay_after(operation_time: Duration, early_deaths: u32) -> Duration {
     operation_time * 2_u32.pow(early_deaths.min(MAX_DOUBLINGS))
 }
 
-/// The life of one instance.
 struct Life {
     cloud: Arc<Cloud>,
     pool: PoolId,

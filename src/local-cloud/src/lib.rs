@@ -37,7 +37,7 @@ mod standalone;
 mod standalone_life;
 mod status;
 mod templates;
-pub mod traffic;
+mod traffic;
 
 use std::{net::TcpListener, sync::Arc};
 
@@ -58,14 +58,9 @@ pub use edits::Edit;
 pub use error::Error;
 pub use faults::{Fault, FaultKind, Faults};
 pub use forwarding::Forwarding;
-pub use intercept::AuthorityError;
 pub use options::{Options, serve};
-pub use pools::Resize;
-pub use refusal::Refusal;
 pub use stack::Stack;
-pub use status::{
-    LoadBalancerStatus, MemberStatus, PoolStatus, ProxyStatus, ServerHealth, ServiceStatus, Status,
-};
+pub use status::{MemberStatus, PoolStatus, ServerHealth, Status};
 
 /// A running local cloud. Dropping it ends everything without waiting; [`LocalCloud::stop`] waits.
 #[derive(Debug)]
@@ -122,13 +117,6 @@ impl LocalCloud {
     /// The API's address, `http://127.0.0.1:PORT/v2`: what `EXOSCALE_API_ENDPOINT` takes.
     pub fn endpoint(&self) -> String {
         format!("{}/v2", self.cloud.origin)
-    }
-
-    /// The variables that lead programs which know Exoscale's own addresses only to this cloud;
-    /// empty unless [`LocalCloudConfig::intercept`] is set.
-    pub fn proxy_environment(&self) -> Vec<(&'static str, String)> {
-        let intercept = self.cloud.intercept.as_ref();
-        intercept.map(Intercept::environment).unwrap_or_default()
     }
 
     /// The API key.

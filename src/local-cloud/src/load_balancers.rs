@@ -33,7 +33,6 @@ pub(crate) enum Phase {
     Error,
 }
 
-/// A load balancer.
 #[derive(Debug)]
 pub(crate) struct LoadBalancer {
     pub(crate) id: LoadBalancerId,

@@ -72,7 +72,6 @@ impl Operations {
         }
     }
 
-    /// An operation as it stands.
     pub(crate) fn get(&self, id: OperationId) -> Option<&Operation> {
         self.by_id.get(&id)
     }

@@ -31,7 +31,6 @@ use super::{
 /// The path under which the API serves pools.
 const KIND: &str = "instance-pool";
 
-/// An instance pool.
 #[derive(Debug)]
 pub(crate) struct InstancePool {
     pub(crate) id: PoolId,

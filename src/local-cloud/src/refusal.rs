@@ -58,20 +58,18 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// A wrong field.
-    pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Invalid {
             field: field.into(),
             problem: problem.into(),
         }
     }
 
-    /// An absent resource.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "identifiers are small and copied"
     )]
-    pub fn not_found(what: &'static str, id: impl ToString) -> Self {
+    pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound {
             what,
             id: id.to_string(),
@@ -79,7 +77,7 @@ impl Refusal {
     }
 
     /// The HTTP status of the answer.
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         match self {
             Self::Invalid { .. } => 400,
             Self::Forbidden(_) | Self::Quota { .. } | Self::Locked { .. } => 403,

@@ -14,7 +14,6 @@ use super::{
 /// The path under which the API serves them.
 pub(crate) const KIND: &str = "template";
 
-/// The templates of one local cloud.
 #[derive(Debug)]
 pub(crate) struct Templates(BTreeMap<TemplateId, OfferedTemplate>);
 

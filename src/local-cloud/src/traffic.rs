@@ -84,7 +84,7 @@ pub trait RunningService: fmt::Debug + Send + Sync {
 /// Forwards nothing and checks nothing: each target counts as healthy. For instances that are only
 /// answers and so could not be asked.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoTraffic;
+pub(crate) struct NoTraffic;
 
 impl TrafficForwarder for NoTraffic {
     fn start(

@@ -35,6 +35,7 @@ pub fn unhurried(config: LocalCloudConfig) -> LocalCloudConfig {
     }
 }
 
+/// An answer of the API or of `/_local`, whatever its status.
 pub struct Reply {
     pub status: StatusCode,
     pub headers: header::HeaderMap,
@@ -42,6 +43,7 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// What an error says.
     pub fn message(&self) -> &str {
         self.body["message"]
             .as_str()
@@ -60,6 +62,7 @@ impl Reply {
     }
 }
 
+/// A local cloud of one test, and the client that calls it.
 pub struct Api {
     pub cloud: LocalCloud,
     pub http: reqwest::Client,
@@ -85,6 +88,7 @@ impl Api {
         Self::start(unhurried(LocalCloudConfig::without_processes())).await
     }
 
+    /// A request signed with the key of the account's owner.
     pub fn request(&self, method: &Method, path: &str, body: &[u8]) -> reqwest::RequestBuilder {
         self.request_as(self.cloud.key(), self.cloud.secret(), method, path, body)
     }
@@ -116,6 +120,7 @@ impl Api {
             .body(body.to_vec())
     }
 
+    /// Sends such a request and reads the answer.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         read(self.request(&method, path, body.as_bytes())).await
@@ -195,6 +200,7 @@ impl Api {
     }
 }
 
+/// Sends a request that a test made up itself.
 pub async fn read(request: reqwest::RequestBuilder) -> Reply {
     let response = request.send().await.expect("an answer");
     Reply {
@@ -204,6 +210,7 @@ pub async fn read(request: reqwest::RequestBuilder) -> Reply {
     }
 }
 
+/// What `create-instance-pool` takes, with every kind of field.
 pub fn new_pool(size: u32) -> Value {
     json!({
         "name": "test",
@@ -218,6 +225,7 @@ pub fn new_pool(size: u32) -> Value {
     })
 }
 
+/// What `add-service-to-load-balancer` takes.
 pub fn new_service(pool: PoolId) -> Value {
     json!({
         "name": "http",

@@ -110,7 +110,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Word<T> {
     }
 }
 
-/// An identifier.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String", bound = "T: FromStr")]
 pub(super) struct Id<T>(pub(super) T);
@@ -185,7 +184,6 @@ impl<'de> Deserialize<'de> for Objects {
     }
 }
 
-/// An IPv4 address.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub(super) struct Address(pub(super) Ipv4Addr);

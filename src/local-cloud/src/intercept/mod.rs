@@ -16,14 +16,13 @@ use std::{
     },
 };
 
+use program::scratch_folder::ScratchFolder;
 use tokio_rustls::TlsAcceptor;
 
-pub(super) use connect::zone_of;
-
-pub use authority::AuthorityError;
-use program::scratch_folder::ScratchFolder;
-
 use super::{cloud::Cloud, error::Error};
+
+pub(super) use authority::AuthorityError;
+pub(super) use connect::zone_of;
 
 /// The proxy's address, its authority's file, and what it refused.
 #[derive(Debug)]

@@ -62,7 +62,7 @@ pub trait RunningInstance: Send {
 
 /// Instances that only exist in the API's answers: for pools of a thousand members.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoProcess;
+pub(crate) struct NoProcess;
 
 impl InstanceRunner for NoProcess {
     fn ports(&self, _template: &str) -> Vec<u16> {

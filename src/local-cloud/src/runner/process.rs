@@ -27,7 +27,6 @@ const INHERITED: [&str; 5] = [
 /// when its standard input is closed: that is how it ends with this process, however that dies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceCommand {
-    /// The program.
     pub program: PathBuf,
     /// Its arguments, with placeholders.
     pub arguments: Vec<String>,
@@ -71,7 +70,7 @@ impl InstanceCommand {
 
     /// The same after the boot that reads the instance's user-data; `autoscaler` does the boot.
     #[must_use]
-    pub fn after_boot(self, autoscaler: PathBuf) -> Self {
+    pub(crate) fn after_boot(self, autoscaler: PathBuf) -> Self {
         let boot = ["local-instance", "slow-app", "--ip", "{ip}", "--"].map(str::to_owned);
         let program = self.program.display().to_string();
         Self {
@@ -86,7 +85,7 @@ impl InstanceCommand {
     }
 
     /// The agent and what watches CPU for it, set up by the instance's user-data.
-    pub fn monitoring(autoscaler: PathBuf, speed: f64) -> Self {
+    pub(crate) fn monitoring(autoscaler: PathBuf, speed: f64) -> Self {
         let speed = speed.to_string();
         let arguments = [
             "local-instance",
@@ -159,7 +158,7 @@ impl ProcessRunner {
 
     /// Runs `command` instead where the template's name begins with `image`.
     #[must_use]
-    pub fn with_image(mut self, image: &str, command: InstanceCommand) -> Self {
+    pub(crate) fn with_image(mut self, image: &str, command: InstanceCommand) -> Self {
         self.images.push((image.to_owned(), command));
         self
     }

@@ -22,9 +22,9 @@ async fn start() -> Api {
 
 async fn start_through_the_proxy() -> Api {
     let mut api = start().await;
-    let pem = fs::read(variable(&api, "SSL_CERT_FILE")).unwrap();
+    let pem = fs::read(ca_file(&api)).unwrap();
     api.http = reqwest::Client::builder()
-        .proxy(Proxy::https(variable(&api, "HTTPS_PROXY")).unwrap())
+        .proxy(Proxy::https(proxy_url(&api)).unwrap())
         .tls_certs_only([Certificate::from_pem(&pem).unwrap()])
         .build()
         .unwrap();
@@ -42,17 +42,17 @@ async fn in_zone(api: &Api, zone: &str, method: Method, path: &str, body: Option
     read(RequestBuilder::from_parts(client, request)).await
 }
 
-fn variable(api: &Api, name: &str) -> String {
-    let mut variables = api.cloud.proxy_environment().into_iter();
-    variables
-        .find(|(key, _)| *key == name)
-        .expect("it is set")
-        .1
+fn proxy_url(api: &Api) -> String {
+    api.cloud.status().proxy.expect("it stands in").url
+}
+
+fn ca_file(api: &Api) -> PathBuf {
+    api.cloud.status().proxy.expect("it stands in").ca_file
 }
 
 /// What a proxy that is asked for a tunnel answers.
 async fn connect(api: &Api, request: &str) -> String {
-    let proxy = variable(api, "HTTPS_PROXY");
+    let proxy = proxy_url(api);
     let mut stream = TcpStream::connect(proxy.trim_start_matches("http://"))
         .await
         .unwrap();
@@ -159,7 +159,7 @@ async fn every_other_host_is_refused() {
 #[tokio::test]
 async fn its_authority_is_its_owners_and_goes_with_it() {
     let api = start().await;
-    let file = PathBuf::from(variable(&api, "SSL_CERT_FILE"));
+    let file = ca_file(&api);
     let folder = file.parent().unwrap();
     let mode = fs::metadata(folder).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);

@@ -1,24 +1,29 @@
 //! Load balancers, as a client sees them over HTTP.
 
-use exoscale::models::PoolState;
+use exoscale::{ids::PoolId, models::PoolState};
 use serde_json::json;
 use test_support::{Api, new_service};
 
-#[tokio::test]
-async fn a_load_balancer_serves_a_pool_and_protects_it_from_deletion() {
-    let api = Api::without_processes().await;
-    let pool = api.pool(2).await;
+/// A load balancer with a service before `pool`, by its id.
+async fn balancer_before(api: &Api, pool: PoolId) -> String {
     let created = api.post("/load-balancer", json!({ "name": "front" })).await;
     let balancer = api.done(created).await;
-    let path = format!("/load-balancer/{balancer}");
-    let added = api
-        .post(&format!("{path}/service"), new_service(pool))
-        .await;
+    let services = format!("/load-balancer/{balancer}/service");
+    let added = api.post(&services, new_service(pool)).await;
     assert_eq!(
         api.done(added).await,
         balancer,
         "the operation is about the balancer"
     );
+    balancer
+}
+
+#[tokio::test]
+async fn a_load_balancer_serves_a_pool_and_protects_it_from_deletion() {
+    let api = Api::without_processes().await;
+    let pool = api.pool(2).await;
+    let balancer = balancer_before(&api, pool).await;
+    let path = format!("/load-balancer/{balancer}");
     api.until("two running members", |status| {
         status.balancers[0].services[0].servers.len() == 2
     })
@@ -63,7 +68,17 @@ async fn a_load_balancer_serves_a_pool_and_protects_it_from_deletion() {
         &format!("is forbidden - reason: Locked by NLB {balancer}"),
     );
 
-    let service = format!("{path}/service/{}", service["id"].as_str().unwrap());
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_can_be_changed_and_with_its_end_the_pool_is_free() {
+    let api = Api::without_processes().await;
+    let pool = api.pool(1).await;
+    let path = format!("/load-balancer/{}", balancer_before(&api, pool).await);
+    let document = api.get(&path).await.body;
+    let service = document["services"][0]["id"].as_str().unwrap();
+    let service = format!("{path}/service/{service}");
     let updated = api
         .put(
             &service,

@@ -1,11 +1,11 @@
 //! The local cloud over HTTP, its load balancer over TCP.
 
 mod account;
-mod balancers;
 mod client;
 mod exo_command;
 mod faults;
 mod intercept;
+mod load_balancers;
 mod nlb_balancing;
 mod nlb_forwarding;
 mod nlb_health;
