@@ -42,6 +42,11 @@ let
       );
     };
   withTests = workspace // {
+    cargoArtifacts = testDependencies;
+    # Nothing builds upon a check.
+    doInstallCargoArtifacts = false;
+    # Building sets SSL_CERT_FILE to a file that does not exist, with which no HTTPS client starts: cacert replaces it.
+    nativeBuildInputs = prometheus ++ [ pkgs.cacert ];
     src = sources [
       ../ARCHITECTURE.md
       ../docs/settings.md
@@ -54,14 +59,39 @@ let
     ];
   };
 
-  # Compiled once, for the programs, clippy and the tests.
-  cargoArtifacts = craneLib.buildDepsOnly workspace;
+  # Without the crates that serve tests, whose dependencies and features no program needs.
+  buildPrograms = "cargoWithProfile build --locked --package autoscaler --package slow-app --package loadtest";
+
+  # Other people's crates, compiled once for all programs.
+  dependencies = craneLib.buildDepsOnly (
+    workspace
+    // {
+      buildPhaseCargoCommand = buildPrograms;
+      doCheck = false;
+    }
+  );
+
+  # And what clippy and the tests need beyond that, so that a program is built without it.
+  testDependencies = craneLib.mkCargoDerivation (
+    workspace
+    // {
+      src = craneLib.mkDummySrc workspace;
+      cargoVendorDir = craneLib.vendorCargoDeps workspace;
+      cargoArtifacts = dependencies;
+      pnameSuffix = "-test-deps";
+      buildPhaseCargoCommand = ''
+        cargoWithProfile check --locked --workspace --all-targets
+        cargoWithProfile test --locked --workspace --no-run
+      '';
+    }
+  );
 
   programs = craneLib.buildPackage (
     workspace
     // {
-      inherit cargoArtifacts;
-      cargoExtraArgs = "--locked --workspace --bins";
+      cargoArtifacts = dependencies;
+      cargoBuildCommand = buildPrograms;
+      cargoExtraArgs = "";
       # The tests are a check of their own.
       doCheck = false;
     }
@@ -78,6 +108,13 @@ let
         platforms = lib.platforms.linux;
       };
     } "install -D -t $out/bin ${programs}/bin/${name}";
+
+  # The text of our services' units.
+  units = pkgs.linkFarm "units" (
+    lib.mapAttrs' (
+      name: text: lib.nameValuePair "${name}.service" (pkgs.writeText "${name}.service" text)
+    ) (import ./units.nix configurations)
+  );
 
   # Exoscale's instances have x86-64 CPUs.
   hasImages = system == "x86_64-linux";
@@ -145,6 +182,15 @@ in
     );
   }
   // lib.optionalAttrs hasImages {
+    # No check: systemd-analyze wants /run/systemd, which the sandbox of a build does not have.
+    check-units = app (
+      pkgs.writeShellApplication {
+        name = "check-units";
+        meta.description = "Has systemd rate the rights of the services' units, as the images have them";
+        runtimeInputs = [ pkgs.systemd ];
+        text = "AUTOSCALER_REQUIRE_PROGRAMS=1 exec sh ${../scripts/check-units.sh} ${units}";
+      }
+    );
     publish-images = app (
       pkgs.writeShellApplication {
         name = "publish-images";
@@ -164,27 +210,16 @@ in
     clippy = craneLib.cargoClippy (
       withTests
       // {
-        inherit cargoArtifacts;
         cargoClippyExtraArgs = "--workspace --all-targets -- --deny warnings";
       }
     );
-    formatting = craneLib.cargoFmt withTests;
-    tests = craneLib.cargoTest (
-      withTests
-      // {
-        inherit cargoArtifacts;
-        cargoTestExtraArgs = "--workspace";
-        nativeBuildInputs = prometheus;
-      }
-    );
+    formatting = craneLib.cargoFmt (workspace // { cargoExtraArgs = "--all"; });
+    tests = craneLib.cargoTest (withTests // { cargoTestExtraArgs = "--workspace"; });
     # Prometheus' configuration, the alert rules and the dashboards. Here promtool must not be missing.
     monitoring-files = craneLib.cargoTest (
       withTests
       // {
-        inherit cargoArtifacts;
-        pnameSuffix = "-monitoring-files";
         cargoTestExtraArgs = "--package autoscaler --test integration monitoring_files";
-        nativeBuildInputs = prometheus;
         AUTOSCALER_REQUIRE_PROGRAMS = "1";
       }
     );
@@ -208,15 +243,6 @@ in
           statix check .
           touch $out
         '';
-    # As scripts/check-units.sh does with nixos/units, but of the very configuration.
-    units = pkgs.runCommand "units" { nativeBuildInputs = [ pkgs.systemd ]; } ''
-      mkdir units
-      ${lib.concatMapAttrsStringSep "\n" (
-        name: text: "cp ${pkgs.writeText "${name}.service" text} units/${name}.service"
-      ) (import ./units.nix configurations)}
-      AUTOSCALER_REQUIRE_PROGRAMS=1 bash ${../scripts/check-units.sh} units
-      touch $out
-    '';
   }
   // import ./tests { inherit self pkgs hasImages; };
 
