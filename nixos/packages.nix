@@ -97,17 +97,31 @@ let
     }
   );
 
-  # One program of it, so that an image holds no other.
+  # One program of it, so that an image holds no other; with its completions and manual, which it writes itself.
   program =
     name: description:
-    pkgs.runCommand "${name}-${workspace.version}" {
-      meta = {
-        inherit description;
-        license = lib.licenses.asl20;
-        mainProgram = name;
-        platforms = lib.platforms.linux;
-      };
-    } "install -D -t $out/bin ${programs}/bin/${name}";
+    pkgs.runCommand "${name}-${workspace.version}"
+      {
+        nativeBuildInputs = [ pkgs.installShellFiles ];
+        meta = {
+          inherit description;
+          license = lib.licenses.asl20;
+          mainProgram = name;
+          platforms = lib.platforms.linux;
+        };
+      }
+      ''
+        install -D -t $out/bin ${programs}/bin/${name}
+        ${lib.optionalString (pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform) ''
+          for shell in bash fish zsh; do
+            $out/bin/${name} completions $shell >${name}.$shell
+          done
+          installShellCompletion ${name}.{bash,fish,zsh}
+          mkdir manual
+          $out/bin/${name} man manual
+          installManPage manual/*
+        ''}
+      '';
 
   # The text of our services' units.
   units = pkgs.linkFarm "units" (
