@@ -23,7 +23,7 @@ let
     src = sources [ ];
   };
 
-  # Only what the compiler reads, so that editing Terraform files or a README builds nothing anew.
+  # Only what the compiler reads, so that editing Terraform files or a README rebuilds nothing.
   sources =
     more:
     lib.fileset.toSource {

@@ -8,7 +8,7 @@
 #   NIXPKGS  a nixpkgs tree; without it nothing is evaluated
 #   CRANE    a crane tree, as flake.lock names it; needed with NIXPKGS
 #
-# --update-units writes nixos/units/ anew from the evaluation, which is otherwise only compared with it.
+# --update-units rewrites nixos/units/ from the evaluation, which is otherwise only compared with it.
 # With AUTOSCALER_REQUIRE_PROGRAMS set, a missing nix-instantiate, deadnix or nixfmt is a failure.
 set -eu
 cd "$(dirname "$0")/.."
@@ -80,10 +80,10 @@ done
 if [ -n "$update_units" ]; then
   mkdir -p nixos/units
   cp "$folder"/*.service nixos/units/
-  echo "check-nix: nixos/units/ is written anew"
+  echo "check-nix: nixos/units/ is rewritten"
 elif diff -ru nixos/units "$folder"; then
   echo "check-nix: nixos/units/ is what the modules make"
 else
-  echo "check-nix: nixos/units/ differs; scripts/check-nix.sh --update-units writes it anew" >&2
+  echo "check-nix: nixos/units/ differs; scripts/check-nix.sh --update-units rewrites it" >&2
   exit 1
 fi
