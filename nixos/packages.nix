@@ -227,7 +227,13 @@ in
         cargoClippyExtraArgs = "--workspace --all-targets -- --deny warnings";
       }
     );
-    formatting = craneLib.cargoFmt (workspace // { cargoExtraArgs = "--all"; });
+    formatting = craneLib.cargoFmt (
+      workspace
+      // {
+        src = sources [ (lib.fileset.maybeMissing ../rustfmt.toml) ];
+        cargoExtraArgs = "--all";
+      }
+    );
     tests = craneLib.cargoTest (withTests // { cargoTestExtraArgs = "--workspace"; });
     # Prometheus' configuration, the alert rules and the dashboards. Here promtool must not be missing.
     monitoring-files = craneLib.cargoTest (
@@ -262,11 +268,14 @@ in
 
   devShells.default = craneLib.devShell {
     packages = prometheus ++ [
+      pkgs.cargo-deny
       pkgs.deadnix
       pkgs.exoscale-cli
+      pkgs.go
       pkgs.grafana
       pkgs.nixfmt
       pkgs.rust-analyzer
+      pkgs.shellcheck
       pkgs.statix
       terraform
     ];
