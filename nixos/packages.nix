@@ -189,7 +189,7 @@ in
     demo = app (
       pkgs.writeShellApplication {
         name = "demo";
-        meta.description = "The whole loop on this machine, with a real Prometheus";
+        meta.description = "The complete autoscaling loop on this machine, with a real Prometheus";
         runtimeInputs = prometheus ++ [ packages.agent ];
         text = ''exec autoscaler demo "$@"'';
       }

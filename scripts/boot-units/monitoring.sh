@@ -50,7 +50,7 @@ checks() {
 
   holds "nobody scales without the token" is "$(status_of --request POST $agent/up)" 401
   holds "an alert is taken" up
-  # After a boot nothing may happen for one window, since the journal is not kept over it.
+  # After a boot nothing may happen for one cooldown, since the journal is not kept over it.
   holds "and the pool grows" await 100 has_size 2
   holds "the discovery file follows" await 30 has_targets 2
 
@@ -58,10 +58,10 @@ checks() {
   kill -KILL "$pid"
   holds "killed, it comes back" await 30 another_pid autoscaler "$pid"
   holds "and is healthy" await 30 healthy
-  holds "an alert within the window is taken" up
+  holds "an alert within the cooldown is taken" up
   sleep 10
-  holds "and does nothing: the journal has kept the window" has_size 2
-  holds "until the window is over" await 90 has_size 3
+  holds "and does nothing: the journal has kept the cooldown" has_size 2
+  holds "until the cooldown is over" await 90 has_size 3
 
   pid=$(main_pid autoscaler)
   kill -STOP "$pid"
