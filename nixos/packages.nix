@@ -220,7 +220,7 @@ in
   };
 
   checks = {
-    inherit (packages) agent;
+    inherit (packages) agent loadtest slow-app;
     clippy = craneLib.cargoClippy (
       withTests
       // {
