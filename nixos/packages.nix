@@ -35,7 +35,7 @@ let
           ../clippy.toml
           ../src
           ../fuzz/entries
-          ../loadtest
+          (lib.fileset.fileFilter (file: !file.hasExt "md") ../loadtest)
           ./prometheus.yml
         ]
         ++ more
