@@ -189,7 +189,7 @@ fn random_secret() -> ApiSecret {
     text.parse().expect("base64 is a valid secret")
 }
 
-/// Reads bytes as each of the documents that a client may send, whatever they are. For fuzzing.
+/// Reads bytes as each kind of input that a client may send, whatever they are. For fuzzing.
 pub fn read_anything(bytes: &[u8]) {
     intercept::read_request(bytes);
     api::read_body(bytes);

@@ -269,7 +269,7 @@ fn no_answer() -> HttpResponse {
 
 fn respond(answer: Answer) -> HttpResponse {
     match answer {
-        Ok(document) => HttpResponse::Ok().json(document),
+        Ok(body) => HttpResponse::Ok().json(body),
         Err(refusal) => refuse(&refusal),
     }
 }

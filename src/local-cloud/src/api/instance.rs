@@ -103,19 +103,19 @@ impl<'a> InstanceView<'a> {
     }
 
     fn with_detail(instance: &'a Instance) -> Self {
-        let mut document = Self::of(instance);
+        let mut view = Self::of(instance);
         let groups = instance
             .settings
             .further
             .get_key_value(anti_affinity::FIELD);
         let groups = groups.map(|(name, value)| (name.clone(), value.clone()));
-        document.shared.extend(groups);
+        view.shared.extend(groups);
         Self {
             detail: Some(Detail {
                 disk_size: instance.settings.disk_size,
                 user_data: instance.settings.user_data.as_deref(),
             }),
-            ..document
+            ..view
         }
     }
 }

@@ -263,10 +263,11 @@ fn health_check(
             .ok_or_else(|| missing("mode"))?,
     };
     let port = body.port.map(|port| port.0).or(current.map(|c| c.port));
+    let interval = body.interval.map(|seconds| seconds.0);
+    let timeout = body.timeout.map(|seconds| seconds.0);
+    let retries = body.retries.map(|count| count.0);
     let uri = body.uri.map(|uri| uri.0);
     let uri = uri.or_else(|| current.and_then(|current| current.uri.clone()));
-    let size =
-        |given: Option<u32>, current: Option<u32>, default| given.or(current).unwrap_or(default);
     let found = HealthCheck {
         port: port.ok_or_else(|| missing("port"))?,
         uri: if mode == "tcp" {
@@ -275,21 +276,9 @@ fn health_check(
             Some(uri.ok_or_else(|| missing("uri"))?)
         },
         mode,
-        interval: size(
-            body.interval.map(|interval| interval.0),
-            current.map(|c| c.interval),
-            10,
-        ),
-        timeout: size(
-            body.timeout.map(|timeout| timeout.0),
-            current.map(|c| c.timeout),
-            5,
-        ),
-        retries: size(
-            body.retries.map(|retries| retries.0),
-            current.map(|c| c.retries),
-            1,
-        ),
+        interval: interval.or(current.map(|c| c.interval)).unwrap_or(10),
+        timeout: timeout.or(current.map(|c| c.timeout)).unwrap_or(5),
+        retries: retries.or(current.map(|c| c.retries)).unwrap_or(1),
     };
     if found.timeout > found.interval {
         let problem = format!("must be at most the interval of {} s", found.interval);

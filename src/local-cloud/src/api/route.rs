@@ -21,7 +21,7 @@ pub(super) struct Route {
     pub(super) handler: fn(&Call<'_>) -> Answer,
 }
 
-/// What a handler answers: a document with status 200, or a refusal.
+/// What a handler answers: a body with status 200, or a refusal.
 pub(super) type Answer = Result<Value, Refusal>;
 
 /// A call, as a handler sees it.

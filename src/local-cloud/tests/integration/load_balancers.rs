@@ -82,7 +82,7 @@ async fn a_service_can_be_changed_and_with_its_end_the_pool_is_free() {
     let updated = api
         .put(
             &service,
-            json!({ "healthcheck": { "interval": 20 }, "port": 81 }),
+            json!({ "healthcheck": { "interval": 20, "tls-sni": "x" }, "port": 81 }),
         )
         .await;
     api.done(updated).await;
