@@ -10,7 +10,7 @@ use exoscale::{config::Endpoint, secret::ApiKey};
 use instance_data::{Document, FetchError, InstanceDataError};
 use local_cloud::nlb::NlbError;
 use local_instance::LocalInstanceError;
-use program::{die_with_parent::LeashError, error_chain::with_causes};
+use program::{die_with_parent::DieWithParentError, error_chain::with_causes};
 use rule_evaluator::{prometheus::PrometheusError, source::SourceError};
 use whole_file::{FileError, Kind};
 
@@ -75,7 +75,7 @@ fn representatives() -> Vec<Box<dyn Error>> {
             denied(),
         ))),
         Box::new(SourceError::Http(http())),
-        Box::new(LeashError::Signal(denied())),
+        Box::new(DieWithParentError::Signal(denied())),
         Box::new(slow_app::Error::Listen {
             flag: "--listen",
             address,

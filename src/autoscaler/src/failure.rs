@@ -3,7 +3,7 @@
 use std::{error::Error, process::ExitCode};
 
 use agent::settings::{Problems, UnknownSetting};
-use demo::story::StoryError;
+use demo::scenario::ScenarioError;
 use exoscale::{config::ConfigError, secret::CredentialError};
 use instance_data::DocumentError;
 use local_instance::LocalInstanceError;
@@ -25,7 +25,7 @@ fn is_mistake(error: &(dyn Error + 'static)) -> bool {
     error.is::<Problems>()
         || error.is::<UnknownSetting>()
         || error.is::<Usage>()
-        || error.is::<StoryError>()
+        || error.is::<ScenarioError>()
         || error.is::<CredentialError>()
         || matches!(
             error.downcast_ref(),

@@ -6,11 +6,11 @@ mod commands;
 #[cfg(test)]
 mod error_tests;
 mod failure;
-mod output;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use ::program::packaging::Packaging;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use commands::{
     agent, check_config, config_args, instance_data, local_cloud, local_instance, slow_app,
@@ -22,7 +22,7 @@ use failure::failure;
 ///
 /// Try it: `autoscaler demo` runs the whole loop here, with no account and nothing to install.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true)]
+#[command(name = "autoscaler", version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -47,13 +47,15 @@ enum Command {
     InstanceData(::instance_data::Options),
     /// Register an image as a private template, or remove it; each may be repeated.
     Template(template::Options),
+    #[command(flatten)]
+    Packaging(Packaging),
     /// Be an instance of the local cloud, set up by its user-data (used by `local-cloud`).
     #[command(hide = true)]
     LocalInstance(::local_instance::Options),
     /// Become another program that ends when process PARENT does (used by `demo`).
     #[command(hide = true)]
-    Leash {
-        /// The process that holds the leash.
+    DieWithParent {
+        /// The process to die with.
         parent: u32,
         /// The program and its arguments.
         #[arg(last = true, required = true)]
@@ -70,10 +72,13 @@ fn main() -> ExitCode {
         Command::LocalCloud(options) => local_cloud::run(options),
         Command::InstanceData(options) => instance_data::run(&options),
         Command::Template(options) => template::run(options),
+        Command::Packaging(packaging) => packaging.run(Cli::command()).map_err(Into::into),
         Command::LocalInstance(options) => local_instance::run(options),
-        Command::Leash { parent, program } => ::program::die_with_parent::leash(parent, &program)
-            .map(|never| match never {})
-            .map_err(Into::into),
+        Command::DieWithParent { parent, program } => {
+            ::program::die_with_parent::run(parent, &program)
+                .map(|never| match never {})
+                .map_err(Into::into)
+        }
     };
     result.map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
 }

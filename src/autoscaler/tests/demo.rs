@@ -1,4 +1,4 @@
-//! The whole system as a user runs it: `autoscaler demo`, with its own watcher and with Prometheus.
+//! The whole system as a user runs it: `autoscaler demo`, with the built-in rule evaluator and with Prometheus.
 
 use std::{
     io::Read as _,
@@ -149,7 +149,7 @@ fn check_report(report: &Value) {
 async fn the_pool_grows_and_shrinks_and_nothing_is_lost() {
     let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
-    let demo = Demo::start(folder.path(), &["--plain", "--watcher", "built-in"]);
+    let demo = Demo::start(folder.path(), &["--plain", "--cpu-source", "built-in"]);
     let (status, said) = demo.end().await;
     if was_not_judged(&said) {
         assert_eq!(status.code(), Some(3), "{said}");
@@ -185,7 +185,7 @@ async fn prometheus_follows_the_pool_through_the_discovery_file() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = [
         "--plain",
-        "--watcher",
+        "--cpu-source",
         "prometheus",
         "--min-size",
         "2",
@@ -327,7 +327,7 @@ async fn a_reader_that_is_gone_does_not_end_the_demo() {
     let folder = tempfile::tempdir().unwrap();
     let Demo {
         mut child, lines, ..
-    } = Demo::start(folder.path(), &["--plain", "--watcher", "built-in"]);
+    } = Demo::start(folder.path(), &["--plain", "--cpu-source", "built-in"]);
     drop(lines);
     agent_is_ready(folder.path()).await;
     let log = folder.path().join("demo.log");
@@ -364,7 +364,7 @@ async fn a_terminal_that_cannot_draw_gets_lines() {
         .open(name.to_str().unwrap())
         .unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
-        .args(["demo", "--watcher", "built-in", "--report"])
+        .args(["demo", "--cpu-source", "built-in", "--report"])
         .arg(folder.path())
         .env("TERM", "dumb")
         .stdin(side.try_clone().unwrap())

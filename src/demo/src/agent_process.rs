@@ -22,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::story::Speed;
+use super::scenario::Speed;
 
 /// How long it may take to be ready, and to stop (guarantee G13).
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -126,7 +126,7 @@ impl AgentSetup<'_> {
 }
 
 impl AgentProcess {
-    /// Starts the agent and waits until it is ready. Call it on the main thread (see [`leash`]).
+    /// Starts the agent and waits until it is ready. Call it on the main thread (see [`die_with_parent`]).
     pub(super) async fn start(setup: &AgentSetup<'_>) -> Result<Self, AgentError> {
         let config = setup.folder.join("agent.toml");
         fs::write(&config, setup.settings()).map_err(AgentError::Start)?;

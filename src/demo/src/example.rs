@@ -8,7 +8,7 @@ use policy::thresholds;
 use super::{
     machine::MachineTime,
     report::Totals,
-    story::{Lasts, Speed, Story},
+    scenario::{Lasts, Scenario, Speed},
     timeline::{
         Action, AlertChange, AlertEvent, DecisionLine, Direction, MemberSample, MemberState,
         PhaseStart, RunSettings, Sample, Timeline,
@@ -18,7 +18,7 @@ use super::{
 /// Requests per second one instance of the model serves.
 const CAPACITY: f64 = 10.0;
 const TICK: Duration = Duration::from_millis(250);
-/// Times of the model, in ticks: boot, the watcher's rate window, its pending time, the agent's window.
+/// Times of the model, in ticks: boot, the rule evaluator's rate window, its pending time, the agent's window.
 const BOOT: u32 = 16;
 const RATE_WINDOW: usize = 24;
 const PENDING: u32 = 16;
@@ -26,14 +26,14 @@ const WINDOW: u32 = 24;
 
 /// A fast run with a pool of one to five instances in which everything went well.
 pub(super) fn example_run() -> Timeline {
-    let story =
-        Story::new(CAPACITY, Speed::Fast, 1, 5).unwrap_or_else(|error| unreachable!("{error}"));
-    let mut model = Model::new(&story);
-    for (number, phase) in story.phases().iter().enumerate() {
+    let scenario =
+        Scenario::new(CAPACITY, Speed::Fast, 1, 5).unwrap_or_else(|error| unreachable!("{error}"));
+    let mut model = Model::new(&scenario);
+    for (number, phase) in scenario.phases().iter().enumerate() {
         model.run.phases.push(PhaseStart {
             at: model.now(),
             label: phase.label.clone(),
-            first_step: number == story.first_step(),
+            first_step: number == scenario.first_step(),
         });
         let ends = model.now() + phase.lasts.at_most();
         let until_minimum = matches!(phase.lasts, Lasts::UntilMinimum { .. });
@@ -82,15 +82,15 @@ struct Model {
 }
 
 impl Model {
-    fn new(story: &Story) -> Self {
+    fn new(scenario: &Scenario) -> Self {
         let settings = RunSettings {
             speed: Speed::Fast,
             min_size: 1,
-            max_size: story.peak_need() + 1,
+            max_size: scenario.peak_need() + 1,
             window: TICK * WINDOW,
             upper_threshold: thresholds::UP,
             lower_threshold: thresholds::DOWN,
-            watcher: "built-in".to_owned(),
+            cpu_source: "built-in".to_owned(),
         };
         let mut model = Self {
             run: Timeline::new(settings),

@@ -1,6 +1,7 @@
-//! The demo: the whole autoscaling loop on one machine, told as a story with a figure and a verdict at its end.
+//! The demo: the whole autoscaling loop on one machine, told as a scenario with a figure and a verdict at its end.
 
 mod agent_process;
+mod environment;
 #[cfg(test)]
 mod example;
 pub mod lines;
@@ -9,10 +10,9 @@ mod options;
 mod recorder;
 pub mod report;
 mod run;
+pub mod scenario;
 pub mod screen;
 mod show;
-mod stage;
-pub mod story;
 pub mod summary;
 pub mod timeline;
 pub mod timeline_svg;

@@ -11,12 +11,12 @@ use clap::{Args, ValueEnum};
 use program::telemetry;
 use rule_evaluator::prometheus::find_on_path;
 
-use super::story::Speed;
+use super::scenario::Speed;
 
 /// Show the whole loop on this machine: load rises, the pool grows; load falls, the pool shrinks.
 ///
 /// Starts a local cloud (Exoscale's API, with processes as instances behind a real load balancer), the
-/// agent, a watcher of the CPU and an open-loop load. Needs no account, no root and nothing installed.
+/// agent, a rule evaluator and an open-loop load. Needs no account, no root and nothing installed.
 ///
 /// Passes only if the pool grew to at least 3, came back to its minimum, never changed twice in a window,
 /// and no request failed. A run that does not pass is not judged when this machine was too busy for it:
@@ -37,7 +37,7 @@ Exit codes:
   4    the report or the figure could not be written
   130  stopped before the end")]
 pub struct Options {
-    /// How fast the story is told.
+    /// How fast the scenario runs.
     #[arg(long, value_enum, default_value_t = Speed::Fast)]
     pub(super) speed: Speed,
     /// The smallest size of the pool.
@@ -46,9 +46,9 @@ pub struct Options {
     /// The largest size of the pool; at least two more than the smallest.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(3..=16))]
     pub(super) max_size: u32,
-    /// Who watches the CPU.
-    #[arg(long, value_enum, default_value_t = WatcherChoice::Auto)]
-    pub(super) watcher: WatcherChoice,
+    /// Where CPU use comes from.
+    #[arg(long, alias = "watcher", value_enum, default_value_t = CpuSource::Auto)]
+    pub(super) cpu_source: CpuSource,
     /// The folder of the report.
     #[arg(long, value_name = "DIR", default_value = "demo-report")]
     pub(super) report: PathBuf,
@@ -90,8 +90,8 @@ impl Options {
             }
         }
         ensure!(
-            self.watcher != WatcherChoice::Prometheus || find_on_path("prometheus").is_some(),
-            "--watcher prometheus: there is no `prometheus` on PATH"
+            self.cpu_source != CpuSource::Prometheus || find_on_path("prometheus").is_some(),
+            "--cpu-source prometheus: there is no `prometheus` on PATH"
         );
         Ok(())
     }
@@ -99,10 +99,10 @@ impl Options {
 
 /// Who watches the CPU and sends the alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum WatcherChoice {
-    /// Prometheus when it is on PATH, else the demo's own watcher.
+pub(super) enum CpuSource {
+    /// Prometheus when it is on PATH, else the built-in rule evaluator.
     Auto,
-    /// The demo's own watcher, which scrapes and computes by itself.
+    /// the built-in rule evaluator, which scrapes and computes by itself.
     BuiltIn,
     /// Prometheus scrapes and computes; it must be on PATH.
     Prometheus,

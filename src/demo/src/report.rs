@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     machine::MachineTime,
-    story::Speed,
+    scenario::Speed,
     timeline::{Direction, Timeline},
     verdict::{Outcome, Verdict, min_gap},
 };
@@ -80,8 +80,9 @@ pub struct Report {
     pub p99_ms: Option<f64>,
     /// Calls the agent made to the cloud's API.
     pub api_calls: u64,
-    /// Who watched the CPU.
-    pub watcher: String,
+    /// Where CPU use came from.
+    #[serde(rename = "watcher")]
+    pub cpu_source: String,
     /// How long the run took.
     pub duration_s: f64,
     /// The instances' CPU time in seconds: what they had, and what this machine did not give.
@@ -125,7 +126,7 @@ impl Report {
             p50_ms: totals.p50_ms,
             p99_ms: totals.p99_ms,
             api_calls: totals.api_calls,
-            watcher: run.settings.watcher.clone(),
+            cpu_source: run.settings.cpu_source.clone(),
             duration_s: seconds(run.end()),
             machine: totals.machine,
             passed: verdict.passed(),

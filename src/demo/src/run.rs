@@ -1,4 +1,4 @@
-//! Tells the story: plays the load, watches, writes down, and judges.
+//! Tells the scenario: plays the load, watches, writes down, and judges.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use tokio::{
 };
 
 use super::{
+    environment::{CPU_QUOTA, Environment, asked_to_stop},
     machine::MachineMeter,
     options::Options,
     recorder::Recorder,
     report::{Report, Totals},
+    scenario::{Lasts, Scenario},
     screen::ScreenEvent,
     show::{Show, complain, say},
-    stage::{CPU_QUOTA, Stage, asked_to_stop},
-    story::{Lasts, Story},
     summary,
     timeline::Timeline,
     timeline_svg,
@@ -57,34 +57,44 @@ pub struct Ended {
 /// Runs the demo; `None` when somebody stopped it. Call it on the main thread, inside an actix `System`.
 pub async fn run(options: Options) -> Result<Option<Ended>, DemoError> {
     let capacity = CPU_QUOTA / WORK.as_secs_f64();
-    let story = Story::new(capacity, options.speed, options.min_size, options.max_size);
-    let story = story.map_err(|error| DemoError::Options(error.into()))?;
+    let scenario = Scenario::new(capacity, options.speed, options.min_size, options.max_size);
+    let scenario = scenario.map_err(|error| DemoError::Options(error.into()))?;
     options.check().map_err(DemoError::Options)?;
-    let mut stage = tokio::select! {
-        stage = Stage::set(&options) => stage?,
+    let mut environment = tokio::select! {
+        environment = Environment::set(&options) => environment?,
         asked = asked_to_stop() => {
             asked?;
             return Ok(None);
         }
     };
-    let told = stage.tell(&options, &story).await;
+    let told = environment.tell(&options, &scenario).await;
     if let (Ok(Some(_)), true) = (&told, options.keep) {
-        stage.keep().await?;
+        environment.keep().await?;
     }
-    stage.clear().await?;
+    environment.clear().await?;
     Ok(told?)
 }
 
-impl Stage {
+impl Environment {
     /// Plays the load and writes down what happens; `None` when somebody stopped it.
-    async fn tell(&mut self, options: &Options, story: &Story) -> anyhow::Result<Option<Ended>> {
-        let load = self.start_load(options, story).await?;
+    async fn tell(
+        &mut self,
+        options: &Options,
+        scenario: &Scenario,
+    ) -> anyhow::Result<Option<Ended>> {
+        let load = self.start_load(options, scenario).await?;
         let mut recorder = Recorder::new(self.settings(options));
         let mut meter = MachineMeter::start(self.client.clone());
         let mut show = Show::open(options);
         let mut progress = load.progress();
         let stopped = self
-            .follow(story, &mut recorder, &mut meter, &mut show, &mut progress)
+            .follow(
+                scenario,
+                &mut recorder,
+                &mut meter,
+                &mut show,
+                &mut progress,
+            )
             .await?;
         load.stop();
         show.note("The load has ended; its last requests are awaited.");
@@ -116,7 +126,7 @@ impl Stage {
     /// stop.
     async fn follow(
         &mut self,
-        story: &Story,
+        scenario: &Scenario,
         recorder: &mut Recorder,
         meter: &mut MachineMeter,
         show: &mut Show,
@@ -125,7 +135,7 @@ impl Stage {
         let mut stop = std::pin::pin!(asked_to_stop());
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut phases = story.phases().iter().enumerate();
+        let mut phases = scenario.phases().iter().enumerate();
         let mut phase_ends = Duration::ZERO;
         let mut is_quiet = false;
         loop {
@@ -146,11 +156,11 @@ impl Stage {
                 let Some((number, phase)) = phases.next() else {
                     return Ok(false);
                 };
-                recorder.phase(&phase.label, number == story.first_step());
+                recorder.phase(&phase.label, number == scenario.first_step());
                 phase_ends += phase.lasts.at_most();
                 is_quiet = matches!(phase.lasts, Lasts::UntilMinimum { .. });
             }
-            let readings = self.watcher.readings.borrow().clone();
+            let readings = self.rule_evaluator.readings.borrow().clone();
             let status = self.cloud.status();
             recorder.sample(&status, &readings, &progress.borrow_and_update());
             recorder.alerts(&readings);
@@ -166,10 +176,13 @@ impl Stage {
         }
     }
 
-    async fn start_load(&self, options: &Options, story: &Story) -> anyhow::Result<Run> {
-        let mut stages = story.phases().iter().map(|p| (p.lasts.at_most(), p.rate));
+    async fn start_load(&self, options: &Options, scenario: &Scenario) -> anyhow::Result<Run> {
+        let mut stages = scenario
+            .phases()
+            .iter()
+            .map(|p| (p.lasts.at_most(), p.rate));
         let Some((time, rate)) = stages.next() else {
-            bail!("a story without phases")
+            bail!("a scenario without phases")
         };
         let profile = stages.fold(Profile::hold(rate, time), |profile, (time, rate)| {
             profile.then(Profile::hold(rate, time))

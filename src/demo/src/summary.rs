@@ -18,7 +18,7 @@ pub fn summary(report: &Report, agent_resident: Option<u64>) -> String {
         "speed",
         format!("{}, {} in all", report.speed, duration(report.duration_s)),
     );
-    row("watcher", report.watcher.clone());
+    row("CPU source", report.cpu_source.clone());
     row("pool", pool(report));
     row(
         "first scale-out",

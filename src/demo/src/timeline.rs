@@ -4,7 +4,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::story::Speed;
+use super::scenario::Speed;
 pub use policy::Direction;
 pub use rule_evaluator::AlertChange;
 
@@ -59,7 +59,7 @@ pub struct Sample {
     pub p50_ms: Option<f64>,
     /// 99th percentile of the same.
     pub p99_ms: Option<f64>,
-    /// The pool's average CPU use from 0 to 1, as the watcher sees it; `None` while it is not known.
+    /// The pool's average CPU use from 0 to 1, as the rule evaluator sees it; `None` while it is not known.
     pub cpu: Option<f64>,
     /// The members that exist.
     pub members: Vec<MemberSample>,
@@ -91,7 +91,7 @@ pub struct Action {
     pub reason: String,
 }
 
-/// A rule of the watcher began to fire, or ceased to.
+/// A rule of the rule evaluator began to fire, or ceased to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertEvent {
     /// Time since the start of the run.
@@ -118,7 +118,7 @@ pub struct DecisionLine {
 pub struct PhaseStart {
     /// Time since the start of the run.
     pub at: Duration,
-    /// The phase's label, as in [`super::story::Phase::label`].
+    /// The phase's label, as in [`super::scenario::Phase::label`].
     pub label: String,
     /// Whether this phase is the first that needs a bigger pool: times to the first scale-out count from here.
     pub first_step: bool,
@@ -127,7 +127,7 @@ pub struct PhaseStart {
 /// What was set before the run began.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunSettings {
-    /// How fast the story is told.
+    /// How fast the scenario is told.
     pub speed: Speed,
     /// The pool's least size.
     pub min_size: u32,
@@ -140,7 +140,7 @@ pub struct RunSettings {
     /// Average CPU use below which the pool shrinks, from 0 to 1.
     pub lower_threshold: f64,
     /// Who watches the CPU, such as `built-in` or `Prometheus`.
-    pub watcher: String,
+    pub cpu_source: String,
 }
 
 /// The record of a run. Each list is in order of time.

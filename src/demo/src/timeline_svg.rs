@@ -106,7 +106,7 @@ fn open(canvas: &mut Canvas, run: &Timeline, height: f64) {
         r#"<title id="title">{}</title>"#,
         escape(&title(run))
     ));
-    let story: Vec<String> = run
+    let scenario: Vec<String> = run
         .actions
         .iter()
         .map(|action| {
@@ -119,7 +119,7 @@ fn open(canvas: &mut Canvas, run: &Timeline, height: f64) {
         .collect();
     canvas.raw(format_args!(
         r#"<desc id="description">{}</desc>"#,
-        escape(&story.join("; "))
+        escape(&scenario.join("; "))
     ));
     canvas.raw(format_args!(
         "<style>\n{}</style>",
@@ -147,12 +147,12 @@ fn titles(canvas: &mut Canvas, run: &Timeline, totals: &Totals) {
         count => format!("{} failed", thousands(count)),
     };
     let subtitle = format!(
-        "{} requests, {failed} · {} changes of size, at most one in {} · speed {} · watcher: {}",
+        "{} requests, {failed} · {} changes of size, at most one in {} · speed {} · CPU source: {}",
         thousands(totals.requests),
         run.actions.len(),
         window(settings.window),
         settings.speed,
-        settings.watcher
+        settings.cpu_source
     );
     canvas.text("subtitle", (LEFT, 50.0), Anchor::Start, &subtitle);
 }
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn hostile_names_and_empty_runs_still_make_a_figure() {
         let mut run = example_run();
-        "<x> & \"y\"".clone_into(&mut run.settings.watcher);
+        "<x> & \"y\"".clone_into(&mut run.settings.cpu_source);
         "a<b".clone_into(&mut run.phases[1].label);
         let svg = timeline_svg(&run, &example_totals());
         assert!(svg.contains("&lt;x&gt; &amp; &quot;y&quot;") && svg.contains("a&lt;b"));

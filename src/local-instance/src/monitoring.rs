@@ -1,5 +1,5 @@
 //! The monitoring instance: the real agent with the settings of its user-data, and what watches CPU
-//! for it: a real Prometheus where one is installed, with the demo's watcher in Grafana's place.
+//! for it: a real Prometheus where one is installed, with the rule evaluator in Grafana's place.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use agent::settings::{self, ALERTS_PORT, Sources};
 use instance_data::{Document, InstanceDataError, Monitoring, Role};
 use program::{die_with_parent, scratch_folder::ScratchFolder};
 use rule_evaluator::{
-    PrometheusProgram, RuleSettings, WatcherHandle,
+    PrometheusProgram, RuleEvaluator, RuleSettings,
     prometheus::{PrometheusServer, find_on_path},
     webhook::{BearerToken, WebhookSettings},
 };
@@ -65,7 +65,7 @@ pub(super) async fn run(options: Options) -> Result<(), LocalInstanceError> {
     }
 }
 
-/// Call it on the main thread (see [`leash`]).
+/// Call it on the main thread (see [`die_with_parent`]).
 fn start_agent(options: &Options, folder: &Path) -> Result<Child, LocalInstanceError> {
     let own = std::env::current_exe();
     let own = own.map_err(|source| LocalInstanceError::System {
@@ -133,7 +133,7 @@ async fn watch(
     options: &Options,
     folder: &Path,
     document: &Monitoring,
-) -> Result<(WatcherHandle, Option<PrometheusServer>), LocalInstanceError> {
+) -> Result<(RuleEvaluator, Option<PrometheusServer>), LocalInstanceError> {
     let thresholds = &document.settings().agent.thresholds;
     let divisor = options.speed.clamp(1.0, MAX_DIVISOR).round() as u32;
     let rules = RuleSettings {

@@ -1,7 +1,7 @@
 //! Runs a program so that it dies with the process that started it, even when that one is killed with SIGKILL.
 //!
 //! The parent-death signal must be asked for by the child itself, so the demo starts its own binary, which asks and
-//! then becomes the wanted program: `autoscaler leash PARENT -- PROGRAM ARGS…`.
+//! then becomes the wanted program: `autoscaler die-with-parent PARENT -- PROGRAM ARGS…`.
 
 use std::{
     convert::Infallible,
@@ -13,20 +13,20 @@ use std::{
 
 use thiserror::Error;
 
-/// Why the program could not be started on a leash.
+/// Why the program could not be started so.
 #[derive(Debug, Error)]
-pub enum LeashError {
+pub enum DieWithParentError {
     /// No program was named.
-    #[error("leash: name the program to run after `--`")]
+    #[error("die-with-parent: name the program to run after `--`")]
     NoProgram,
-    /// The process that should hold the leash is gone already.
-    #[error("leash: the process {0} that started this one is gone")]
+    /// The parent is gone already.
+    #[error("die-with-parent: the process {0} that started this one is gone")]
     Orphan(u32),
     /// The kernel refused the parent-death signal.
-    #[error("leash: cannot ask for a signal at the parent's death")]
+    #[error("die-with-parent: cannot ask for a signal at the parent's death")]
     Signal(#[source] io::Error),
     /// The program could not be executed.
-    #[error("leash: cannot run {}", program.display())]
+    #[error("die-with-parent: cannot run {}", program.display())]
     Exec {
         /// The program.
         program: OsString,
@@ -36,14 +36,14 @@ pub enum LeashError {
     },
 }
 
-/// The arguments that make `binary` (this program) run another on a leash held by the calling process.
+/// The arguments that make `binary` (this program) run another that dies with the calling process.
 ///
 /// The kernel counts the death of the *thread* that started the child (prctl(2), `PR_SET_PDEATHSIG`): start it from
 /// one that lives as long as the process, such as the main thread.
 pub fn command_line(binary: &OsStr) -> Vec<OsString> {
     vec![
         binary.to_owned(),
-        "leash".into(),
+        "die-with-parent".into(),
         std::process::id().to_string().into(),
         "--".into(),
     ]
@@ -52,15 +52,15 @@ pub fn command_line(binary: &OsStr) -> Vec<OsString> {
 /// Becomes the program `args[0]`, which the kernel will send SIGTERM when the process `parent` dies.
 ///
 /// Returns only if that failed.
-pub fn leash(parent: u32, args: &[OsString]) -> Result<Infallible, LeashError> {
-    let (program, rest) = args.split_first().ok_or(LeashError::NoProgram)?;
-    ask_for_signal().map_err(LeashError::Signal)?;
+pub fn run(parent: u32, args: &[OsString]) -> Result<Infallible, DieWithParentError> {
+    let (program, rest) = args.split_first().ok_or(DieWithParentError::NoProgram)?;
+    ask_for_signal().map_err(DieWithParentError::Signal)?;
     // Had the parent died before the line above, no signal would ever come.
     if std::os::unix::process::parent_id() != parent {
-        return Err(LeashError::Orphan(parent));
+        return Err(DieWithParentError::Orphan(parent));
     }
     let source = Command::new(program).args(rest).exec();
-    Err(LeashError::Exec {
+    Err(DieWithParentError::Exec {
         program: program.clone(),
         source,
     })
@@ -85,7 +85,10 @@ mod tests {
     #[test]
     fn refusals_name_their_cause() {
         let parent = std::os::unix::process::parent_id();
-        assert!(matches!(leash(parent, &[]), Err(LeashError::NoProgram)));
+        assert!(matches!(
+            run(parent, &[]),
+            Err(DieWithParentError::NoProgram)
+        ));
     }
 
     #[test]
@@ -94,7 +97,7 @@ mod tests {
         let own = std::process::id().to_string();
         assert_eq!(
             line,
-            ["/bin/autoscaler", "leash", own.as_str(), "--"].map(OsString::from)
+            ["/bin/autoscaler", "die-with-parent", own.as_str(), "--"].map(OsString::from)
         );
     }
 }

@@ -6,6 +6,8 @@ pub mod error_chain;
 pub mod failure;
 pub mod file_limit;
 pub mod listen;
+pub mod output;
+pub mod packaging;
 pub mod parent;
 pub mod scratch_folder;
 pub mod signals;

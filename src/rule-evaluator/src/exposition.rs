@@ -1,4 +1,4 @@
-//! Reads the metrics the watcher needs out of a node exporter's answer.
+//! Reads the metrics the rule evaluator needs out of a node exporter's answer.
 //!
 //! Form: Prometheus' text exposition format, version 0.0.4. Lines that are not understood are skipped, as are values
 //! that are not finite: a broken line must not pass for a reading of zero.

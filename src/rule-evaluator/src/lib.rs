@@ -1,5 +1,5 @@
-//! The demo's own small watcher, for where Grafana is not installed: it reads CPU use from a source, evaluates the two
-//! alert rules, and posts the webhook Grafana would post. It never talks to the cloud and never decides on a size.
+//! Stands in where Grafana is not installed: it reads CPU use from a source, evaluates the two alert
+//! rules, and posts the webhook Grafana would post. It never talks to the cloud and never decides on a size.
 
 pub mod exposition;
 pub mod observation;
@@ -73,7 +73,7 @@ impl RuleSettings {
         }
     }
 
-    /// How the watcher's own scrapes of the targets in this file fit these rules.
+    /// How the rule evaluator's own scrapes of the targets in this file fit these rules.
     pub fn scrapes(&self, targets: PathBuf) -> ScrapeSettings {
         ScrapeSettings {
             targets,
@@ -98,8 +98,8 @@ impl RuleSettings {
     }
 }
 
-/// A client for the watcher's requests. No proxy: the demo may be started from a shell whose proxy is the local cloud,
-/// and everything the watcher asks is on loopback.
+/// A client for the rule evaluator's requests. No proxy: the demo may be started from a shell whose proxy is the local cloud,
+/// and everything the rule evaluator asks is on loopback.
 pub fn http_client() -> reqwest::Result<reqwest::Client> {
     // Plain HTTP needs no CA certificates, so that a host that has none will do.
     reqwest::Client::builder()
@@ -128,7 +128,7 @@ pub struct RuleChange {
     pub change: AlertChange,
 }
 
-/// What the watcher knew after its latest evaluation.
+/// What the rule evaluator knew after its latest evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Readings {
     /// Every target.
@@ -147,9 +147,9 @@ pub struct Readings {
     pub problem: Option<String>,
 }
 
-/// A running watcher; it stops when this is dropped.
+/// A running rule evaluator; it stops when this is dropped.
 #[derive(Debug)]
-pub struct WatcherHandle {
+pub struct RuleEvaluator {
     /// What its source is called.
     pub name: &'static str,
     /// The latest readings.
@@ -159,7 +159,7 @@ pub struct WatcherHandle {
 
 /// Evaluates the rules over a source.
 #[derive(Debug)]
-pub struct Watcher<S> {
+pub struct Evaluation<S> {
     settings: RuleSettings,
     source: S,
     webhook: Webhook,
@@ -168,19 +168,19 @@ pub struct Watcher<S> {
     readings: Readings,
 }
 
-impl<S: Source> Watcher<S> {
-    /// Begins to watch, within a tokio runtime.
+impl<S: Source> Evaluation<S> {
+    /// Begins, within a tokio runtime.
     pub fn start(
         settings: RuleSettings,
         source: S,
         webhook: WebhookSettings,
         client: reqwest::Client,
-    ) -> WatcherHandle {
+    ) -> RuleEvaluator {
         let (sender, readings) = watch::channel(Readings::default());
         let name = source.name();
         let rules = [Direction::Up, Direction::Down]
             .map(|direction| Rule::new(direction, settings.pending_for, settings.repeat));
-        let watcher = Self {
+        let evaluation = Self {
             settings,
             source,
             webhook: Webhook::new(webhook, client),
@@ -188,8 +188,8 @@ impl<S: Source> Watcher<S> {
             rules,
             readings: Readings::default(),
         };
-        let task = AbortOnDropHandle::new(tokio::spawn(watcher.run(sender)));
-        WatcherHandle {
+        let task = AbortOnDropHandle::new(tokio::spawn(evaluation.run(sender)));
+        RuleEvaluator {
             name,
             readings,
             _task: task,

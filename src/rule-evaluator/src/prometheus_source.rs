@@ -1,4 +1,4 @@
-//! A source that asks a Prometheus server, with queries that means what the watcher's own arithmetic means.
+//! A source that asks a Prometheus server, with queries that means what the rule evaluator's own arithmetic means.
 
 use std::{collections::HashMap, time::Duration};
 

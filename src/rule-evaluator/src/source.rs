@@ -1,4 +1,4 @@
-//! Where the watcher learns the members' CPU use: its own scrapes, or a Prometheus that scrapes.
+//! Where the rule evaluator learns the members' CPU use: its own scrapes, or a Prometheus that scrapes.
 
 use std::{future::Future, path::PathBuf};
 

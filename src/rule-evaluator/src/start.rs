@@ -1,11 +1,11 @@
-//! Starts a watcher with its source: a Prometheus server where there is one, else scrapes of its own.
+//! Starts a rule evaluator with its source: a Prometheus server where there is one, else scrapes of its own.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use program::die_with_parent;
 
 use super::{
-    RuleSettings, Watcher, WatcherHandle,
+    Evaluation, RuleEvaluator, RuleSettings,
     prometheus::{PrometheusError, PrometheusServer, PrometheusSettings},
     prometheus_source::PrometheusSource,
     scraper::ScrapeSource,
@@ -27,18 +27,18 @@ pub struct PrometheusProgram {
     pub folder: PathBuf,
 }
 
-/// Begins to watch the members of the discovery file `targets`. A Prometheus server does the scraping where
-/// there is one. Call it on the main thread (see [`leash`]).
+/// Begins to evaluate the rules over the members of the discovery file `targets`. A Prometheus server does the scraping where
+/// there is one. Call it on the main thread (see [`die_with_parent`]).
 pub async fn start(
     rules: RuleSettings,
     prometheus: Option<PrometheusProgram>,
     targets: PathBuf,
     webhook: WebhookSettings,
     client: reqwest::Client,
-) -> Result<(WatcherHandle, Option<PrometheusServer>), PrometheusError> {
+) -> Result<(RuleEvaluator, Option<PrometheusServer>), PrometheusError> {
     let Some(prometheus) = prometheus else {
         let source = ScrapeSource::start(rules.scrapes(targets), client.clone());
-        return Ok((Watcher::start(rules, source, webhook, client), None));
+        return Ok((Evaluation::start(rules, source, webhook, client), None));
     };
     let own = std::env::current_exe().map_err(PrometheusError::Prepare)?;
     let settings = PrometheusSettings {
@@ -53,5 +53,8 @@ pub async fn start(
     let server = PrometheusServer::start(&settings, &client).await?;
     let window = rules.rate_window;
     let source = PrometheusSource::new(&server.url(), client.clone(), window, QUERY_WITHIN);
-    Ok((Watcher::start(rules, source, webhook, client), Some(server)))
+    Ok((
+        Evaluation::start(rules, source, webhook, client),
+        Some(server),
+    ))
 }

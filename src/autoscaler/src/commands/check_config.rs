@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::config_args::ConfigArgs;
-use crate::output;
+use program::output;
 
 /// What `--explain` without a key, or with this one, asks for.
 const ALL: &str = "all";

@@ -12,7 +12,9 @@ use exoscale::{
 };
 use program::time_text::{DAY, SECOND, time_within};
 
-use crate::{failure::Usage, output};
+use program::output;
+
+use crate::failure::Usage;
 
 /// Register an image as a private template, or remove it.
 ///

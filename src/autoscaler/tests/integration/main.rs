@@ -18,6 +18,7 @@ mod g16_no_secret_is_shown;
 mod instance_data;
 mod local_cloud_processes;
 mod monitoring_files;
+mod packaging;
 mod programs;
 mod restart_keeps_the_window;
 mod scale_in_drains_its_victim;

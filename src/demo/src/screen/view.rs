@@ -74,7 +74,10 @@ impl View<'_> {
             format!("  {}  ", clock(self.elapsed)).into(),
             phase.to_owned().bold().fg(BLUE),
         ]);
-        let right = format!("speed {} · watcher {} ", settings.speed, settings.watcher);
+        let right = format!(
+            "speed {} · CPU source {} ",
+            settings.speed, settings.cpu_source
+        );
         split(frame, area, left, Line::from(right).fg(GREY));
     }
 
@@ -251,7 +254,7 @@ mod tests {
                     "Autoscaler demo",
                     "00:59",
                     "step 3 · 29.0 req/s",
-                    "speed fast · watcher built-in",
+                    "speed fast · CPU source built-in",
                     "127.0.10.1",
                     "healthy",
                     "starting",

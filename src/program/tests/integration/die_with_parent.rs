@@ -1,4 +1,4 @@
-//! A program on a leash dies with the process that started it, even when that one gets no chance to clean up.
+//! A program that was started so dies with the process that started it, even when that one gets no chance to clean up.
 
 use std::{
     env,
@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use program::die_with_parent::{LeashError, leash};
+use program::die_with_parent::{DieWithParentError, run};
 
-const ROLE: &str = "AUTOSCALER_TEST_LEASH_ROLE";
+const ROLE: &str = "AUTOSCALER_TEST_PARENT_ROLE";
 
 /// This test program again, with only this test and in another role.
 fn again(role: &str) -> Command {
@@ -19,7 +19,7 @@ fn again(role: &str) -> Command {
     command
         .args([
             "--exact",
-            "die_with_parent::the_leashed_program_dies_with_its_killed_parent",
+            "die_with_parent::the_program_dies_with_its_killed_parent",
             "--nocapture",
         ])
         .env(ROLE, role)
@@ -28,7 +28,7 @@ fn again(role: &str) -> Command {
 }
 
 #[test]
-fn the_leashed_program_dies_with_its_killed_parent() {
+fn the_program_dies_with_its_killed_parent() {
     match env::var(ROLE).as_deref() {
         Ok("holder") => {
             let mut child = again(&std::process::id().to_string())
@@ -38,8 +38,8 @@ fn the_leashed_program_dies_with_its_killed_parent() {
         }
         Ok(parent) => {
             let parent = parent.parse().expect("a process id");
-            let program = ["/bin/sh", "-c", "echo leashed; exec sleep 600"].map(OsString::from);
-            let error = leash(parent, &program).expect_err("it only returns when it failed");
+            let program = ["/bin/sh", "-c", "echo started; exec sleep 600"].map(OsString::from);
+            let error = run(parent, &program).expect_err("it only returns when it failed");
             panic!("{error}");
         }
         Err(_) => check(),
@@ -55,20 +55,20 @@ fn check() {
     let (sender, events) = mpsc::channel();
     let reader = std::thread::spawn(move || {
         let mut line = String::new();
-        while line.trim() != "leashed" {
+        while line.trim() != "started" {
             line.clear();
             assert!(
                 output.read_line(&mut line).expect("a line") > 0,
-                "it ended before it was leashed"
+                "it ended before it had started"
             );
         }
-        sender.send("leashed").expect("the test waits");
+        sender.send("started").expect("the test waits");
         // The end comes when the last process that holds the other side is gone.
         output.read_to_end(&mut Vec::new()).expect("the rest");
         sender.send("gone").expect("the test waits");
     });
     let patience = Duration::from_secs(30);
-    assert_eq!(events.recv_timeout(patience), Ok("leashed"));
+    assert_eq!(events.recv_timeout(patience), Ok("started"));
     holder.kill().expect("it is our child");
     holder.wait().expect("it is our child");
     assert_eq!(events.recv_timeout(patience), Ok("gone"));
@@ -76,8 +76,11 @@ fn check() {
 }
 
 #[test]
-fn a_process_that_is_not_the_parent_cannot_hold_the_leash() {
+fn a_process_that_is_not_the_parent_cannot_be_died_with() {
     // Refused before anything is executed, so this process goes on.
-    let error = leash(u32::MAX, &["/bin/true".into()]).expect_err("it is not our parent");
-    assert!(matches!(error, LeashError::Orphan(u32::MAX)), "{error}");
+    let error = run(u32::MAX, &["/bin/true".into()]).expect_err("it is not our parent");
+    assert!(
+        matches!(error, DieWithParentError::Orphan(u32::MAX)),
+        "{error}"
+    );
 }

@@ -1,4 +1,4 @@
-//! The demo's watcher on the wire: real exporters, a real webhook, and the discovery file between them.
+//! The rule evaluator on the wire: real exporters, a real webhook, and the discovery file between them.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,7 +8,7 @@ use std::{
 
 use policy::Direction;
 use rule_evaluator::{
-    AlertChange, Readings, RuleSettings, Watcher, WatcherHandle, http_client,
+    AlertChange, Evaluation, Readings, RuleEvaluator, RuleSettings, http_client,
     scraper::ScrapeSource,
     webhook::{BearerToken, WebhookSettings},
 };
@@ -123,7 +123,7 @@ impl Setup {
         self.folder.path().join("config.json")
     }
 
-    fn watch(&self) -> WatcherHandle {
+    fn start(&self) -> RuleEvaluator {
         let settings = fast();
         let client = http_client().expect("a client");
         let scrape = settings.scrapes(self.targets());
@@ -132,7 +132,7 @@ impl Setup {
             token: Some(BearerToken::new("t0ken")),
             timeout: Duration::from_secs(5),
         };
-        Watcher::start(
+        Evaluation::start(
             settings,
             ScrapeSource::start(scrape, client.clone()),
             webhook,
@@ -158,24 +158,24 @@ impl Setup {
 }
 
 async fn until(
-    watcher: &mut WatcherHandle,
+    evaluator: &mut RuleEvaluator,
     what: &str,
     holds: impl FnMut(&Readings) -> bool,
 ) -> Readings {
-    let wait = watcher.readings.wait_for(holds);
+    let wait = evaluator.readings.wait_for(holds);
     match tokio::time::timeout(Duration::from_secs(30), wait).await {
-        Ok(readings) => readings.expect("the watcher runs").clone(),
+        Ok(readings) => readings.expect("the rule evaluator runs").clone(),
         Err(error) => panic!("waited in vain for: {what} ({error})"),
     }
 }
 
-async fn evaluations(watcher: &mut WatcherHandle, count: usize) {
+async fn evaluations(evaluator: &mut RuleEvaluator, count: usize) {
     for _ in 0..count {
         let changed =
-            tokio::time::timeout(Duration::from_secs(30), watcher.readings.changed()).await;
+            tokio::time::timeout(Duration::from_secs(30), evaluator.readings.changed()).await;
         changed
-            .expect("the watcher evaluates")
-            .expect("the watcher runs");
+            .expect("the rule evaluator evaluates")
+            .expect("the rule evaluator runs");
     }
 }
 
@@ -195,9 +195,9 @@ async fn a_load_that_rises_and_falls_is_told_up_then_down_with_reminders() {
     let exporter = Exporter::new(0.95);
     let (_server, target) = exporter.serve().await;
     write_targets(&setup.targets(), &[&target]);
-    let mut watcher = setup.watch();
+    let mut evaluator = setup.start();
 
-    let high = until(&mut watcher, "two messages up", |readings| {
+    let high = until(&mut evaluator, "two messages up", |readings| {
         readings.messages_delivered >= 2
     })
     .await;
@@ -210,7 +210,7 @@ async fn a_load_that_rises_and_falls_is_told_up_then_down_with_reminders() {
     );
 
     exporter.set_busy(0.02);
-    let low = until(&mut watcher, "the rule down fires", |readings| {
+    let low = until(&mut evaluator, "the rule down fires", |readings| {
         readings.firing == [Direction::Down]
     })
     .await;
@@ -245,8 +245,8 @@ async fn a_message_that_was_refused_is_sent_again_at_the_next_evaluation() {
     setup.answer(200, None).await;
     let (_server, target) = Exporter::new(1.0).serve().await;
     write_targets(&setup.targets(), &[&target]);
-    let mut watcher = setup.watch();
-    let refused = until(&mut watcher, "a refusal", |readings| {
+    let mut evaluator = setup.start();
+    let refused = until(&mut evaluator, "a refusal", |readings| {
         readings.problem.is_some() && !readings.firing.is_empty()
     });
     assert!(
@@ -255,7 +255,7 @@ async fn a_message_that_was_refused_is_sent_again_at_the_next_evaluation() {
             .problem
             .is_some_and(|problem| problem.contains("503"))
     );
-    until(&mut watcher, "a delivered message", |readings| {
+    until(&mut evaluator, "a delivered message", |readings| {
         readings.messages_delivered >= 1
     })
     .await;
@@ -273,14 +273,14 @@ async fn idle_members_do_not_let_the_pool_shrink_while_another_is_silent() {
         .mount(&silent)
         .await;
     write_targets(&setup.targets(), &[&idle, &silent.address().to_string()]);
-    let mut watcher = setup.watch();
+    let mut evaluator = setup.start();
 
-    until(&mut watcher, "an average", |readings| {
+    until(&mut evaluator, "an average", |readings| {
         readings.average.is_some()
     })
     .await;
-    evaluations(&mut watcher, 12).await;
-    let readings = watcher.readings.borrow_and_update().clone();
+    evaluations(&mut evaluator, 12).await;
+    let readings = evaluator.readings.borrow_and_update().clone();
     assert_eq!(readings.observation.members.len(), 2);
     assert!(
         readings.changes.is_empty() && readings.pending.is_empty(),
@@ -290,7 +290,7 @@ async fn idle_members_do_not_let_the_pool_shrink_while_another_is_silent() {
 
     // With the silent one gone from the file the rest is the whole pool.
     write_targets(&setup.targets(), &[&idle]);
-    until(&mut watcher, "the rule down fires", |readings| {
+    until(&mut evaluator, "the rule down fires", |readings| {
         readings.firing == [Direction::Down]
     })
     .await;
@@ -300,8 +300,8 @@ async fn idle_members_do_not_let_the_pool_shrink_while_another_is_silent() {
 async fn a_broken_file_is_no_reason_to_forget_the_members() {
     let setup = Setup::new().await;
     setup.answer(200, None).await;
-    let mut watcher = setup.watch();
-    let blind = until(&mut watcher, "a problem", |readings| {
+    let mut evaluator = setup.start();
+    let blind = until(&mut evaluator, "a problem", |readings| {
         readings.problem.is_some()
     })
     .await;
@@ -309,13 +309,13 @@ async fn a_broken_file_is_no_reason_to_forget_the_members() {
 
     let (_server, target) = Exporter::new(0.5).serve().await;
     write_targets(&setup.targets(), &[&target]);
-    until(&mut watcher, "a reading", |readings| {
+    until(&mut evaluator, "a reading", |readings| {
         readings.average.is_some()
     })
     .await;
     std::fs::write(setup.targets(), "[{\"targets\": [").expect("the file is writable");
-    evaluations(&mut watcher, 5).await;
-    let readings = watcher.readings.borrow_and_update().clone();
+    evaluations(&mut evaluator, 5).await;
+    let readings = evaluator.readings.borrow_and_update().clone();
     assert_eq!(readings.observation.members.len(), 1);
     assert!(readings.average.is_some());
 }

@@ -1,4 +1,4 @@
-//! The demo's watcher over a real Prometheus server, where one is installed.
+//! The rule evaluator over a real Prometheus server, where one is installed.
 
 use std::{
     net::SocketAddr,
@@ -117,7 +117,7 @@ async fn prometheus_reads_the_discovery_file_and_answers_the_same_questions() {
     let own = own.average().expect("there is a reading");
     assert!(
         (average - own).abs() < 0.1,
-        "Prometheus says {average}, the watcher {own}"
+        "Prometheus says {average}, the rule evaluator {own}"
     );
 
     let run_folder = folder.path().join("prometheus");

@@ -65,7 +65,7 @@ fn every_expression_means_the_same_by_cpu_use() {
 }
 
 #[test]
-fn the_figures_are_those_of_the_demos_watcher() {
+fn the_figures_are_those_of_the_rule_evaluator() {
     let service = RuleSettings::service();
     let high = files::rule("pool-cpu-high");
     let low = files::rule("pool-cpu-low");

@@ -110,7 +110,7 @@ async fn the_agent_and_the_demo_name_what_keeps_them_from_starting() {
             "demo --min-size 2 --max-size 3 --report FILE.d",
             "--max-size",
         ),
-        (1, "leash 1 -- /nowhere", "leash: "),
+        (1, "die-with-parent 1 -- /nowhere", "die-with-parent: "),
         (
             2,
             "template remove --name x --checksum d41d8cd98f00b204e9800998ecf8427e",

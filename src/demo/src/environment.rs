@@ -15,7 +15,7 @@ use local_cloud::{
 };
 use program::scratch_folder::ScratchFolder;
 use rule_evaluator::{
-    PrometheusProgram, RuleSettings, WatcherHandle, http_client,
+    PrometheusProgram, RuleEvaluator, RuleSettings, http_client,
     prometheus::{PrometheusServer, find_on_path},
     webhook::{BearerToken, WebhookSettings},
 };
@@ -27,7 +27,7 @@ use tokio::{
 use super::{
     agent_process::{AgentProcess, AgentSetup},
     machine::is_too_busy_to_start,
-    options::{Options, WatcherChoice},
+    options::{CpuSource, Options},
     run::DemoError,
     show::say,
     timeline::RunSettings,
@@ -39,10 +39,10 @@ pub(super) const CPU_QUOTA: f64 = 0.25;
 const FIRST_MEMBERS_WITHIN: Duration = Duration::from_secs(240);
 
 /// Everything that runs.
-pub(super) struct Stage {
+pub(super) struct Environment {
     pub(super) cloud: LocalCloud,
     pub(super) agent: AgentProcess,
-    pub(super) watcher: WatcherHandle,
+    pub(super) rule_evaluator: RuleEvaluator,
     prometheus: Option<PrometheusServer>,
     pub(super) client: reqwest::Client,
     pub(super) entrance: SocketAddr,
@@ -50,7 +50,7 @@ pub(super) struct Stage {
     _folder: ScratchFolder,
 }
 
-impl Stage {
+impl Environment {
     /// Starts everything and waits until it serves.
     pub(super) async fn set(options: &Options) -> Result<Self, DemoError> {
         let client = http_client().context("cannot make HTTP requests")?;
@@ -97,13 +97,13 @@ impl Stage {
             timeout: Duration::from_secs(5),
         };
         let targets = setup.discovery_file();
-        let (watcher, prometheus) =
-            start_watcher(options, folder.path(), &targets, webhook, &client).await?;
-        say(&format!("CPU is watched by {}.", watcher.name));
+        let (rule_evaluator, prometheus) =
+            start_rule_evaluator(options, folder.path(), &targets, webhook, &client).await?;
+        say(&format!("CPU source: {}.", rule_evaluator.name));
         Ok(Self {
             cloud,
             agent,
-            watcher,
+            rule_evaluator,
             prometheus,
             client,
             entrance,
@@ -122,7 +122,7 @@ impl Stage {
             window: options.speed.scale(cooldown),
             upper_threshold: rules.upper_threshold,
             lower_threshold: rules.lower_threshold,
-            watcher: self.watcher.name.to_owned(),
+            cpu_source: self.rule_evaluator.name.to_owned(),
         }
     }
 
@@ -138,9 +138,9 @@ impl Stage {
         asked_to_stop().await
     }
 
-    /// Stops everything, the watcher first, so that nothing is scaled while it goes.
+    /// Stops everything, the rule evaluator first, so that nothing is scaled while it goes.
     pub(super) async fn clear(self) -> anyhow::Result<()> {
-        drop(self.watcher);
+        drop(self.rule_evaluator);
         let status = self.agent.stop().await?;
         if let Some(prometheus) = self.prometheus {
             prometheus.stop().await?;
@@ -205,20 +205,20 @@ async fn first_members(cloud: &LocalCloud, options: &Options) -> anyhow::Result<
         .with_context(|| format!("the first members did not serve within {limit:?}"))
 }
 
-async fn start_watcher(
+async fn start_rule_evaluator(
     options: &Options,
     folder: &Path,
     targets: &Path,
     webhook: WebhookSettings,
     client: &reqwest::Client,
-) -> anyhow::Result<(WatcherHandle, Option<PrometheusServer>)> {
+) -> anyhow::Result<(RuleEvaluator, Option<PrometheusServer>)> {
     let rules = RuleSettings::service().divided_by(options.speed.divisor());
-    let program = match options.watcher {
-        WatcherChoice::BuiltIn => None,
-        WatcherChoice::Auto => find_on_path("prometheus"),
-        WatcherChoice::Prometheus => Some(
+    let program = match options.cpu_source {
+        CpuSource::BuiltIn => None,
+        CpuSource::Auto => find_on_path("prometheus"),
+        CpuSource::Prometheus => Some(
             find_on_path("prometheus")
-                .context("--watcher prometheus: there is no `prometheus` on PATH")?,
+                .context("--cpu-source prometheus: there is no `prometheus` on PATH")?,
         ),
     };
     let prometheus = program.map(|program| PrometheusProgram {

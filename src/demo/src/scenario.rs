@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How fast the story is told.
+/// How fast the scenario is told.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum,
 )]
@@ -79,13 +79,13 @@ pub struct Phase {
 
 /// The load of a whole run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Story {
+pub struct Scenario {
     phases: Vec<Phase>,
 }
 
-/// Why there is no story for these figures.
+/// Why there is no scenario for these figures.
 #[derive(Debug, Error, PartialEq)]
-pub enum StoryError {
+pub enum ScenarioError {
     /// The pool could not grow by two.
     #[error(
         "the demo grows the pool by at least two instances, so --max-size must be at least {least} (it is {max_size}, with a minimum of {min_size})"
@@ -122,20 +122,20 @@ const WARM_UP_TIME: Duration = Duration::from_secs(80);
 /// Per instance to remove: a window, the rate and pending times of the alert, and a drain, with a margin of two.
 const SHRINK_TIME: Duration = Duration::from_secs(360);
 
-impl Story {
+impl Scenario {
     /// The load for a pool of these bounds whose instances serve `capacity` requests per second each.
     pub fn new(
         capacity: f64,
         speed: Speed,
         min_size: u32,
         max_size: u32,
-    ) -> Result<Self, StoryError> {
+    ) -> Result<Self, ScenarioError> {
         if !capacity.is_finite() || capacity <= 0.0 {
-            return Err(StoryError::Capacity(capacity));
+            return Err(ScenarioError::Capacity(capacity));
         }
         let least = min_size.saturating_add(2);
         if max_size < least {
-            return Err(StoryError::NoRoom {
+            return Err(ScenarioError::NoRoom {
                 min_size,
                 max_size,
                 least,
@@ -199,7 +199,7 @@ impl Story {
             .unwrap_or_default()
     }
 
-    /// The longest the whole story can take.
+    /// The longest the whole scenario can take.
     pub fn at_most(&self) -> Duration {
         self.phases.iter().map(|phase| phase.lasts.at_most()).sum()
     }
@@ -211,8 +211,8 @@ mod tests {
 
     use super::*;
 
-    fn rates(story: &Story) -> Vec<f64> {
-        story
+    fn rates(scenario: &Scenario) -> Vec<f64> {
+        scenario
             .phases()
             .iter()
             .map(|phase| (phase.rate * 100.0).round() / 100.0)
@@ -221,11 +221,11 @@ mod tests {
 
     #[test]
     fn a_pool_of_one_to_five_is_told_in_three_steps() {
-        let story = Story::new(10.0, Speed::Fast, 1, 5).expect("there is room");
-        assert_eq!(rates(&story), [3.0, 11.5, 21.5, 29.0, 1.0]);
-        let needs: Vec<_> = story.phases().iter().map(|phase| phase.need).collect();
+        let scenario = Scenario::new(10.0, Speed::Fast, 1, 5).expect("there is room");
+        assert_eq!(rates(&scenario), [3.0, 11.5, 21.5, 29.0, 1.0]);
+        let needs: Vec<_> = scenario.phases().iter().map(|phase| phase.need).collect();
         assert_eq!(needs, [1, 2, 3, 4, 1]);
-        let labels: Vec<_> = story
+        let labels: Vec<_> = scenario
             .phases()
             .iter()
             .map(|phase| phase.label.as_str())
@@ -240,20 +240,23 @@ mod tests {
                 "quiet · 1.0 req/s"
             ]
         );
-        assert_eq!(story.phases()[0].lasts, Lasts::For(Duration::from_secs(8)));
+        assert_eq!(
+            scenario.phases()[0].lasts,
+            Lasts::For(Duration::from_secs(8))
+        );
         assert!(
-            story.at_most() < Duration::from_secs(180),
+            scenario.at_most() < Duration::from_secs(180),
             "{:?}",
-            story.at_most()
+            scenario.at_most()
         );
     }
 
     #[test]
     fn a_smaller_pool_has_fewer_steps_and_the_smallest_is_refused() {
-        let story = Story::new(10.0, Speed::Fast, 1, 3).expect("there is room");
-        assert_eq!(rates(&story), [3.0, 11.5, 21.5, 1.0]);
-        assert_eq!(story.peak_need(), 3);
-        let refused = Story::new(10.0, Speed::Fast, 1, 2).expect_err("there is no room");
+        let scenario = Scenario::new(10.0, Speed::Fast, 1, 3).expect("there is room");
+        assert_eq!(rates(&scenario), [3.0, 11.5, 21.5, 1.0]);
+        assert_eq!(scenario.peak_need(), 3);
+        let refused = Scenario::new(10.0, Speed::Fast, 1, 2).expect_err("there is no room");
         assert!(
             refused
                 .to_string()
@@ -264,8 +267,8 @@ mod tests {
 
     #[test]
     fn real_speed_takes_ten_times_as_long() {
-        let fast = Story::new(10.0, Speed::Fast, 1, 5).expect("there is room");
-        let real = Story::new(10.0, Speed::Real, 1, 5).expect("there is room");
+        let fast = Scenario::new(10.0, Speed::Fast, 1, 5).expect("there is room");
+        let real = Scenario::new(10.0, Speed::Real, 1, 5).expect("there is room");
         assert_eq!(fast.at_most() * 10, real.at_most());
     }
 
@@ -273,8 +276,8 @@ mod tests {
     fn a_capacity_that_is_no_rate_is_refused() {
         for capacity in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(matches!(
-                Story::new(capacity, Speed::Fast, 1, 5),
-                Err(StoryError::Capacity(_))
+                Scenario::new(capacity, Speed::Fast, 1, 5),
+                Err(ScenarioError::Capacity(_))
             ));
         }
     }
@@ -285,10 +288,10 @@ mod tests {
             capacity in 0.1_f64..1e4, min_size in 1_u32..6, room in 2_u32..12,
         ) {
             let max_size = min_size + room;
-            let story = Story::new(capacity, Speed::Fast, min_size, max_size).expect("there is room");
-            prop_assert!(story.peak_need() <= max_size);
-            prop_assert!(story.peak_need() >= min_size + 2);
-            let phases = story.phases();
+            let scenario = Scenario::new(capacity, Speed::Fast, min_size, max_size).expect("there is room");
+            prop_assert!(scenario.peak_need() <= max_size);
+            prop_assert!(scenario.peak_need() >= min_size + 2);
+            let phases = scenario.phases();
             // The upper and lower thresholds of the rules.
             let least = capacity * f64::from(min_size);
             prop_assert!(phases[0].rate > 0.2 * least && phases[0].rate < 0.8 * least);
