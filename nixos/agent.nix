@@ -84,7 +84,7 @@ in
         LoadCredential = lib.mkIf (cfg.settingsFile != null) [ "agent.toml:${cfg.settingsFile}" ];
         EnvironmentFile = lib.mkIf (cfg.environmentFile != null) cfg.environmentFile;
 
-        # It withholds the sign of life while one of its actors hangs, and ends when one has died.
+        # It withholds the watchdog ping while one of its actors hangs, and ends when one has died.
         WatchdogSec = "60s";
         Restart = "always";
         RestartSec = "1s";

@@ -11,9 +11,8 @@
 use ::policy::Direction;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use agent::{
-    alert_intake::{Alert, Authentication, Hmac, PasswordLogin, classify_body},
-    config::Token,
-    settings,
+    Token, settings,
+    webhook_receiver::{Alert, Authentication, Hmac, PasswordLogin, classify_body},
 };
 use exoscale::{
     secret::ApiSecret,

@@ -8,20 +8,19 @@ use tokio::time::Instant;
 
 /// Tells the time since the agent started.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     start: Instant,
 }
 
 impl Clock {
     /// A clock whose [`Moment::START`] is now.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             start: Instant::now(),
         }
     }
 
-    /// Now.
-    pub fn now(self) -> Moment {
+    pub(crate) fn now(self) -> Moment {
         Moment::at(self.start.elapsed())
     }
 }
@@ -31,18 +30,18 @@ impl Clock {
 /// The agent's stands still while the machine is suspended, the machine's does not. So what they show
 /// is compared each time it is needed, never remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// By the agent's clock.
-    pub now: Moment,
+    pub(crate) now: Moment,
     /// Time since the machine booted, suspension included: the one clock that both goes on across a
     /// restart of the agent and does not jump.
-    pub since_boot: Duration,
+    pub(crate) since_boot: Duration,
 }
 
 impl Reading {
     /// Reads both.
-    pub fn take(clock: Clock) -> Self {
-        // In this order: a suspension in between makes a window longer, not shorter.
+    pub(crate) fn take(clock: Clock) -> Self {
+        // In this order: a suspension in between makes a cooldown longer, not shorter.
         let now = clock.now();
         Self {
             now,
@@ -51,7 +50,7 @@ impl Reading {
     }
 
     /// A moment of the agent's clock in milliseconds since the boot.
-    pub fn to_boot(self, moment: Moment) -> u64 {
+    pub(crate) fn to_boot(self, moment: Moment) -> u64 {
         let ahead = moment.since(self.now);
         let behind = self.now.since(moment);
         let since_boot = self.since_boot.saturating_add(ahead).saturating_sub(behind);
@@ -60,7 +59,7 @@ impl Reading {
 
     /// The moment of the agent's clock that is so many milliseconds after the boot; one before the
     /// agent's start becomes the start.
-    pub fn to_moment(self, millis: u64) -> Moment {
+    pub(crate) fn to_moment(self, millis: u64) -> Moment {
         let since_boot = Duration::from_millis(millis);
         let ahead = since_boot.saturating_sub(self.since_boot);
         let behind = self.since_boot.saturating_sub(since_boot);
@@ -77,7 +76,7 @@ fn since_boot() -> Duration {
 }
 
 /// Which boot that is; `None` where the system does not say.
-pub fn boot_id() -> Option<String> {
+pub(crate) fn boot_id() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())
 }
@@ -109,9 +108,9 @@ mod tests {
         assert_eq!(reading.to_moment(999_000), Moment::START);
     }
 
-    /// An hour's suspension: the agent's clock stood still. A window that ends in 50 s still does.
+    /// An hour's suspension: the agent's clock stood still. A cooldown that ends in 50 s still does.
     #[test]
-    fn what_is_left_of_a_window_stays_after_a_suspension() {
+    fn what_is_left_of_a_cooldown_stays_after_a_suspension() {
         let before = reading(100, 1_100);
         let after = reading(110, 1_110 + 3_600);
         assert_eq!(before.to_boot(at(160)), 1_160_000);

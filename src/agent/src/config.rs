@@ -2,25 +2,15 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use exoscale::{
-    ClientConfig,
-    ids::{LoadBalancerId, PoolId},
-};
 use policy::{Mode, Rules};
 
-use super::alert_intake::Authentication;
+use super::{target::TargetConfig, webhook_receiver::Authentication};
 
 /// Everything an agent needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How to reach the API.
-    pub client: ClientConfig,
-    /// The pool to scale.
-    pub pool: PoolId,
-    /// The load balancer before it, which knows which members are healthy.
-    pub load_balancer: Option<LoadBalancerId>,
-    /// How long an operation of the API may take.
-    pub operation_timeout: Duration,
+    /// What to scale.
+    pub target: TargetConfig,
     /// How to decide.
     pub rules: Rules,
     /// What may be done.

@@ -16,25 +16,23 @@ use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, MailboxError, Recipient,
     WrapFuture as _,
 };
-use exoscale::{
-    ClientError, ErrorKind,
-    models::{Instance, InstanceState},
-};
+use policy::{Member, ReadFailure};
 use program::error_chain::with_causes;
 use tokio::time::sleep;
+use whole_file::FileError;
 
 use super::{
-    config::{AddressKind, Discovery as Settings},
-    file_sd::{self, FileError, TargetGroup},
+    config::Discovery as Settings,
+    file_sd::{self, TargetGroup},
     messages::{ListMembers, Ping},
     read_model::ReadModel,
+    target::TargetError,
 };
 
 type Addresses = BTreeSet<IpAddr>;
 
-/// The actor.
 #[derive(Debug)]
-pub struct Discovery {
+pub(crate) struct Discovery {
     settings: Settings,
     cloud: Recipient<ListMembers>,
     read_model: Arc<ReadModel>,
@@ -43,12 +41,12 @@ pub struct Discovery {
     /// Running members without an address, as last counted.
     unreachable: usize,
     /// Why the members could not be listed, as last said: what lasts is said once.
-    failure: Option<Discriminant<ErrorKind>>,
+    failure: Option<Discriminant<ReadFailure>>,
 }
 
 /// Why there is no list of the members.
-enum Failure {
-    Api(ClientError),
+enum ListFailure {
+    Target(TargetError),
     Gone(MailboxError),
 }
 
@@ -62,7 +60,7 @@ struct Listed {
 
 impl Discovery {
     /// A discovery that starts from what the file already holds.
-    pub fn new(
+    pub(crate) fn new(
         settings: Settings,
         cloud: Recipient<ListMembers>,
         read_model: Arc<ReadModel>,
@@ -87,30 +85,30 @@ impl Discovery {
         let ended = listed.into_actor(self).map(|listed, discovery, ctx| {
             match listed {
                 Ok(listed) => return discovery.end_round(listed, ctx),
-                Err(Failure::Api(error)) => discovery.note_failure(&error),
-                Err(Failure::Gone(error)) => tracing::error!(%error, "Cloud actor is gone."),
+                Err(ListFailure::Target(error)) => discovery.note_failure(&error),
+                Err(ListFailure::Gone(error)) => tracing::error!(%error, "Cloud actor is gone."),
             }
             discovery.again(ctx);
         });
         ctx.spawn(ended);
     }
 
-    fn note_failure(&mut self, error: &ClientError) {
-        let kind = discriminant(&error.kind);
+    fn note_failure(&mut self, error: &TargetError) {
+        let kind = discriminant(&error.read_failure);
         let is_known = self.failure == Some(kind);
         // A pause is what an earlier failure led to.
-        let follows = self.failure.is_some() && matches!(error.kind, ErrorKind::Paused { .. });
+        let follows = self.failure.is_some() && error.is_paused;
         if is_known || follows {
-            tracing::debug!(%error, "Members still cannot be listed.");
+            tracing::debug!(%error, "Still cannot list instances.");
         } else {
-            tracing::warn!(%error, "Members cannot be listed; the file stays as it is.");
+            tracing::warn!(%error, "Cannot list instances; keeping the last discovery file.");
             self.failure = Some(kind);
         }
     }
 
     fn end_round(&mut self, listed: Listed, ctx: &mut Context<Self>) {
         if self.failure.take().is_some() {
-            tracing::info!("Members are listed again.");
+            tracing::info!("Instances are listed again.");
         }
         self.note_unreachable(listed.unreachable);
         let members = listed.addresses;
@@ -156,8 +154,8 @@ async fn list(
     cloud: Recipient<ListMembers>,
     known: Option<Addresses>,
     settings: Settings,
-) -> Result<Listed, Failure> {
-    let first = list_once(&cloud, settings.addresses).await?;
+) -> Result<Listed, ListFailure> {
+    let first = list_once(&cloud).await?;
     let is_plausible = match &known {
         Some(known) => known.is_subset(&first.addresses),
         None => !first.addresses.is_empty(),
@@ -167,7 +165,7 @@ async fn list(
     }
     let known = known.unwrap_or_default();
     sleep(settings.confirm_after).await;
-    let second = list_once(&cloud, settings.addresses).await?;
+    let second = list_once(&cloud).await?;
     let in_doubt = first.addresses.union(&second.addresses).copied();
     Ok(Listed {
         addresses: in_doubt
@@ -177,33 +175,24 @@ async fn list(
     })
 }
 
-async fn list_once(cloud: &Recipient<ListMembers>, kind: AddressKind) -> Result<Listed, Failure> {
-    let members = cloud.send(ListMembers).await.map_err(Failure::Gone)?;
-    Ok(listed(&members.map_err(Failure::Api)?, kind))
+async fn list_once(cloud: &Recipient<ListMembers>) -> Result<Listed, ListFailure> {
+    let members = cloud.send(ListMembers).await.map_err(ListFailure::Gone)?;
+    Ok(listed(&members.map_err(ListFailure::Target)?))
 }
 
 /// Members that have an address; one that is being made has none yet.
-fn listed(members: &[Instance], kind: AddressKind) -> Listed {
+fn listed(members: &[Member]) -> Listed {
     let mut listed = Listed::default();
     for member in members {
-        match address(member, kind) {
+        match member.address {
             Some(address) => {
                 listed.addresses.insert(address);
             }
-            None if member.state == InstanceState::Running => listed.unreachable += 1,
+            None if member.running => listed.unreachable += 1,
             None => {}
         }
     }
     listed
-}
-
-/// Where a member is found, by this kind of address.
-pub(super) fn address(member: &Instance, kind: AddressKind) -> Option<IpAddr> {
-    match kind {
-        AddressKind::Public => member.public_ip.map(IpAddr::from),
-        AddressKind::Private => member.private_ip.map(IpAddr::from),
-        AddressKind::Ipv6 => member.ipv6_address.map(IpAddr::from),
-    }
 }
 
 /// Writes the file where that is needed.

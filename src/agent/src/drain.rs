@@ -4,15 +4,15 @@
 //! the balancer notices and sends no new connections, and what is in flight ends. Each question
 //! renews the member's drain, which ends by itself when nobody asks any more.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
-
-use exoscale::{
-    Client,
-    ids::LoadBalancerId,
-    models::{HealthStatus, LoadBalancer},
-    plain_http,
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
 };
+
 use futures_util::{StreamExt as _, future::join_all, stream};
+use policy::{Member, MemberId};
+use reqwest::Method;
 use serde::Deserialize;
 use tokio::{
     sync::Mutex,
@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::config::Drain;
+use super::{config::Drain, target::Target};
 
 /// Longest wait for a member's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -33,30 +33,12 @@ const AT_ONCE: usize = 32;
 
 /// Asks members to drain and waits for them to be empty.
 #[derive(Clone, Debug)]
-pub(super) struct Drainer {
+pub(crate) struct Drainer {
     settings: Drain,
     http: reqwest::Client,
-    api: Client,
-    load_balancer: Option<LoadBalancerId>,
+    target: Target,
     /// Whether the drains of an earlier run of the agent were taken back; held while they are.
     leftovers_taken_back: Arc<Mutex<bool>>,
-}
-
-/// Whom the load balancer sends connections to.
-enum Balanced {
-    /// At most these.
-    Only(Vec<IpAddr>),
-    /// It could not be read: perhaps everyone.
-    Unknown,
-}
-
-impl Balanced {
-    fn includes(&self, member: IpAddr) -> bool {
-        match self {
-            Self::Only(members) => members.contains(&member),
-            Self::Unknown => true,
-        }
-    }
 }
 
 /// Answer of `POST /drain`.
@@ -66,31 +48,32 @@ struct Answer {
 }
 
 impl Drainer {
-    pub(super) fn new(
-        settings: Drain,
-        api: Client,
-        load_balancer: Option<LoadBalancerId>,
-    ) -> Result<Self, reqwest::Error> {
-        let http = plain_http::restrict(reqwest::Client::builder())
+    pub(crate) fn new(settings: Drain, target: Target) -> Result<Self, reqwest::Error> {
+        // Members speak plain HTTP close by: no certificate and no proxy has a part in it.
+        let http = reqwest::Client::builder()
+            .tls_certs_only([])
+            .no_proxy()
             .timeout(ANSWER_WITHIN)
             .build()?;
         Ok(Self {
             settings,
             http,
-            api,
-            load_balancer,
+            target,
             leftovers_taken_back: Arc::default(),
         })
     }
 
     /// Drains all of `members`; returns when every one is empty or time is up. After `given_up` it
     /// returns as soon as no question is on its way, so that a later "serve on" is the last word.
-    pub(super) async fn drain(&self, members: &[IpAddr], given_up: &CancellationToken) {
+    pub(crate) async fn drain(&self, members: &[Member], given_up: &CancellationToken) {
+        let members = addresses(members);
         if !self.settings.enabled || members.is_empty() {
             return;
         }
         drop(self.leftovers_taken_back.lock().await);
-        let emptied = timeout(self.settings.timeout, self.until_empty(members, given_up)).await;
+        let until_empty = self.until_empty(members.clone(), given_up);
+        let emptied = timeout(self.settings.timeout, until_empty).await;
+        let members: Vec<IpAddr> = members.into_iter().map(|(_, address)| address).collect();
         match emptied {
             _ if given_up.is_cancelled() => {}
             Ok(true) => tracing::info!(?members, "Members are drained."),
@@ -101,22 +84,31 @@ impl Drainer {
 
     /// Asks again and again until every member is empty or cannot be asked; says whether all are
     /// empty.
-    async fn until_empty(&self, members: &[IpAddr], given_up: &CancellationToken) -> bool {
-        let mut waiting = members.to_vec();
+    async fn until_empty(
+        &self,
+        mut waiting: Vec<(MemberId, IpAddr)>,
+        given_up: &CancellationToken,
+    ) -> bool {
         let mut are_empty = true;
         loop {
             // In this order: a member that gets no connections and then has no requests is empty.
-            let Some(balanced) = given_up.run_until_cancelled(self.balanced()).await else {
+            let Some(served) = given_up.run_until_cancelled(self.target.served()).await else {
                 return false;
             };
-            let answers = join_all(waiting.iter().map(|member| self.ask(*member))).await;
+            if let Err(error) = &served {
+                tracing::debug!(%error, "Load balancer cannot be read while draining.");
+            }
+            // Where it cannot be read, perhaps everyone gets connections.
+            let is_served =
+                |id: &MemberId| served.as_ref().map_or(true, |served| served.contains(id));
+            let answers = join_all(waiting.iter().map(|(_, address)| self.ask(*address))).await;
             let mut left = Vec::new();
-            for (member, answer) in waiting.into_iter().zip(answers) {
+            for ((id, address), answer) in waiting.into_iter().zip(answers) {
                 match answer {
-                    Ok(0) if !balanced.includes(member) => {}
-                    Ok(_) => left.push(member),
+                    Ok(0) if !is_served(&id) => {}
+                    Ok(_) => left.push((id, address)),
                     Err(error) => {
-                        tracing::warn!(%member, %error, "Member cannot be drained.");
+                        tracing::warn!(member = %address, %error, "Member cannot be drained.");
                         are_empty = false;
                     }
                 }
@@ -133,31 +125,18 @@ impl Drainer {
     }
 
     /// Tells members to serve on.
-    pub(super) async fn give_back(&self, members: &[IpAddr]) {
-        if !self.settings.enabled {
-            return;
-        }
-        let told = members.iter().map(async |member| {
-            for attempt in 1..=GIVE_BACK_ATTEMPTS {
-                let request = self.request(reqwest::Method::DELETE, *member);
-                match request.await {
-                    Ok(_) => return,
-                    Err(error) if attempt == GIVE_BACK_ATTEMPTS => {
-                        tracing::warn!(%member, %error, "Member could not be told to serve on.");
-                    }
-                    Err(_) => {}
-                }
+    pub(crate) async fn give_back(&self, members: &[Member]) {
+        if self.settings.enabled {
+            let members = addresses(members);
+            for (member, error) in self.tell_to_serve_on(members, GIVE_BACK_ATTEMPTS).await {
+                tracing::warn!(%member, %error, "Member could not be told to serve on.");
             }
-        });
-        stream::iter(told)
-            .buffer_unordered(AT_ONCE)
-            .collect::<()>()
-            .await;
+        }
     }
 
     /// Takes back what an earlier run of the agent left drained, once and in the background: a run
     /// that was killed could not. Members that know no drain, or do not answer, have none.
-    pub(super) fn give_back_leftovers(&self, members: Vec<IpAddr>) {
+    pub(crate) fn give_back_leftovers(&self, members: &[Member]) {
         if !self.settings.enabled {
             return;
         }
@@ -165,48 +144,53 @@ impl Drainer {
         let Ok(mut is_done) = self.leftovers_taken_back.clone().try_lock_owned() else {
             return;
         };
-        if std::mem::replace(&mut *is_done, true) {
+        if *is_done {
             return;
         }
+        let members = addresses(members);
+        if members.is_empty() {
+            return;
+        }
+        *is_done = true;
         let drainer = self.clone();
         tokio::spawn(async move {
-            let told = members.into_iter().map(async |member| {
-                let request = drainer.request(reqwest::Method::DELETE, member);
-                if let Err(error) = request.await {
-                    tracing::debug!(%member, %error, "Member has no drain to take back.");
-                }
-            });
-            let told = stream::iter(told).buffer_unordered(AT_ONCE);
-            told.collect::<()>().await;
+            for (member, error) in drainer.tell_to_serve_on(members, 1).await {
+                tracing::debug!(%member, %error, "Member has no drain to take back.");
+            }
             drop(is_done);
         });
     }
 
-    /// The members that the load balancer still sends connections to.
-    async fn balanced(&self) -> Balanced {
-        let Some(id) = self.load_balancer else {
-            return Balanced::Only(Vec::new());
-        };
-        match self.api.get_load_balancer(id).await {
-            Ok(balancer) => Balanced::Only(healthy_members(&balancer)),
-            Err(error) => {
-                tracing::debug!(%error, "Load balancer cannot be read while draining.");
-                Balanced::Unknown
+    /// Returns those that could not be told in so many attempts.
+    async fn tell_to_serve_on(
+        &self,
+        members: Vec<(MemberId, IpAddr)>,
+        attempts: u32,
+    ) -> Vec<(IpAddr, reqwest::Error)> {
+        let told = members.into_iter().map(async |(_, address)| {
+            let mut told = self.request(Method::DELETE, address).await;
+            for _ in 1..attempts {
+                if told.is_err() {
+                    told = self.request(Method::DELETE, address).await;
+                }
             }
-        }
+            told.err().map(|error| (address, error))
+        });
+        let failures = stream::iter(told).buffer_unordered(AT_ONCE);
+        failures.filter_map(std::future::ready).collect().await
     }
 
     async fn ask(&self, member: IpAddr) -> Result<u64, reqwest::Error> {
-        let response = self.request(reqwest::Method::POST, member).await?;
+        let response = self.request(Method::POST, member).await?;
         Ok(response.json::<Answer>().await?.in_flight)
     }
 
     async fn request(
         &self,
-        method: reqwest::Method,
+        method: Method,
         member: IpAddr,
     ) -> Result<reqwest::Response, reqwest::Error> {
-        let address = std::net::SocketAddr::new(member, self.settings.port);
+        let address = SocketAddr::new(member, self.settings.port);
         let mut request = self.http.request(method, format!("http://{address}/drain"));
         if let Some(token) = &self.settings.token {
             request = request.bearer_auth(token.expose());
@@ -215,11 +199,10 @@ impl Drainer {
     }
 }
 
-/// Members that some service of the balancer finds healthy.
-fn healthy_members(balancer: &LoadBalancer) -> Vec<IpAddr> {
-    let statuses = balancer.services.iter().flat_map(|s| &s.healthcheck_status);
-    statuses
-        .filter(|status| status.status == HealthStatus::Success)
-        .filter_map(|status| status.public_ip.map(IpAddr::V4))
+/// Members that run, and where to ask them; the others have nobody to ask.
+fn addresses(members: &[Member]) -> Vec<(MemberId, IpAddr)> {
+    let running = members.iter().filter(|member| member.running);
+    running
+        .filter_map(|member| Some((member.id, member.address?)))
         .collect()
 }

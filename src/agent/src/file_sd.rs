@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use whole_file::FileError;
+use whole_file::FileError;
 
 /// Prometheus runs as another user.
 const MODE: u32 = 0o644;
@@ -20,16 +20,16 @@ const READABLE: u32 = 0o444;
 
 /// A group of targets with the same labels. The document is a list of such groups; ours has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TargetGroup {
+pub(crate) struct TargetGroup {
     /// `ADDRESS:PORT` each, `[ADDRESS]:PORT` for IPv6.
-    pub targets: Vec<String>,
+    pub(crate) targets: Vec<String>,
     /// Labels of every target.
     #[serde(default)]
-    pub labels: BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
 }
 
 /// The document for these members.
-pub fn document(
+pub(crate) fn document(
     members: impl IntoIterator<Item = IpAddr>,
     port: u16,
     labels: &BTreeMap<String, String>,
@@ -42,7 +42,7 @@ pub fn document(
 }
 
 /// The addresses of a document's targets; `None` when one of them is no address.
-pub fn addresses(groups: &[TargetGroup]) -> Option<BTreeSet<IpAddr>> {
+pub(crate) fn addresses(groups: &[TargetGroup]) -> Option<BTreeSet<IpAddr>> {
     let targets = groups.iter().flat_map(|group| &group.targets);
     targets
         .map(|target| Some(target.parse::<SocketAddr>().ok()?.ip()))
@@ -50,19 +50,19 @@ pub fn addresses(groups: &[TargetGroup]) -> Option<BTreeSet<IpAddr>> {
 }
 
 /// Finds at the start what would keep the file from being replaced, and removes what a crash left.
-pub fn check(path: &Path) -> Result<(), FileError> {
+pub(crate) fn check(path: &Path) -> Result<(), FileError> {
     whole_file::check(path)
 }
 
 /// Reads the file; `None` when there is none or it is not ours to understand.
-pub fn read(path: &Path) -> Option<Vec<TargetGroup>> {
+pub(crate) fn read(path: &Path) -> Option<Vec<TargetGroup>> {
     let (text, _) = whole_file::read(path).ok()??;
     serde_json::from_slice(&text).ok()
 }
 
 /// Replaces the file, unless it holds just this and everyone can read it. It is looked at each time:
 /// somebody may have changed or removed it.
-pub fn update(path: &Path, groups: &[TargetGroup]) -> Result<(), FileError> {
+pub(crate) fn update(path: &Path, groups: &[TargetGroup]) -> Result<(), FileError> {
     if let Ok(Some((text, mode))) = whole_file::read(path)
         && mode & READABLE == READABLE
         && serde_json::from_slice::<Vec<TargetGroup>>(&text).is_ok_and(|held| held == groups)

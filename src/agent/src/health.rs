@@ -5,18 +5,19 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use exoscale::{ClientError, ErrorKind, calls::ApiCall};
 use policy::Moment;
 use serde::Serialize;
 
+use super::target::{OPERATIONS, TargetError};
+
 /// Whether one part works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub(crate) struct Check {
     /// Which part.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What is wrong; absent when nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
+    pub(crate) problem: Option<String>,
 }
 
 /// A part that is checked, apart from the API's operations.
@@ -62,21 +63,21 @@ impl Part {
     }
 }
 
-/// The operations that the agent calls.
-const OPERATIONS: [ApiCall; 6] = [
-    ApiCall::GetInstancePool,
-    ApiCall::ListInstances,
-    ApiCall::GetLoadBalancer,
-    ApiCall::GetOperation,
-    ApiCall::ScaleInstancePool,
-    ApiCall::EvictInstancePoolMembers,
-];
-
 /// What is wrong, part by part.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     parts: BTreeMap<Part, String>,
-    operations: BTreeMap<ApiCall, Trouble>,
+    operations: BTreeMap<&'static str, Trouble>,
+}
+
+/// What a call's end changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    None,
+    /// Something, but nothing that is not in the log by another line.
+    Untold,
+    Fails,
+    WorksAgain,
 }
 
 /// An operation that has not succeeded since it first failed.
@@ -85,7 +86,9 @@ struct Trouble {
     since: Moment,
     failures: u32,
     /// Whether one of the failures does not pass by itself.
-    needs_somebody: bool,
+    needs_operator: bool,
+    /// Whether one of them was more than a call held back.
+    is_told: bool,
     latest: String,
 }
 
@@ -100,33 +103,46 @@ impl Health {
         is_change
     }
 
-    /// Notes how a call ended; says whether the operation's state changed, which is worth a line.
-    pub(super) fn answered(
+    /// Notes how a call ended; says what of it is worth a line.
+    pub(super) fn call_ended(
         &mut self,
-        call: ApiCall,
-        error: Option<&ClientError>,
+        operation: &'static str,
+        error: Option<&TargetError>,
         now: Moment,
-    ) -> bool {
+    ) -> News {
         let Some(error) = error else {
-            return self.operations.remove(&call).is_some();
+            return match self.operations.remove(operation) {
+                Some(trouble) if trouble.is_told => News::WorksAgain,
+                Some(_) => News::Untold,
+                None => News::None,
+            };
         };
-        let is_first = !self.operations.contains_key(&call);
-        let trouble = self.operations.entry(call).or_insert(Trouble {
+        let trouble = self.operations.entry(operation).or_insert(Trouble {
             since: now,
             failures: 0,
-            needs_somebody: false,
+            needs_operator: false,
+            is_told: false,
             latest: String::new(),
         });
-        let needed_somebody = trouble.needs_somebody;
+        let needed_operator = trouble.needs_operator;
         trouble.failures = trouble.failures.saturating_add(1);
-        trouble.needs_somebody |= needs_somebody(error);
+        trouble.needs_operator |= error.needs_operator;
         trouble.latest = error.to_string();
-        is_first || trouble.needs_somebody != needed_somebody
+        // Another operation was told to wait, and its failure has been told.
+        let is_first = !trouble.is_told && !error.is_paused;
+        trouble.is_told |= is_first;
+        if is_first || trouble.needs_operator != needed_operator {
+            News::Fails
+        } else if trouble.failures == 1 {
+            News::Untold
+        } else {
+            News::None
+        }
     }
 
     /// Whether the operation's last answer was a failure.
-    pub(super) fn fails(&self, call: ApiCall) -> bool {
-        self.operations.contains_key(&call)
+    pub(super) fn fails(&self, operation: &str) -> bool {
+        self.operations.contains_key(operation)
     }
 
     /// Every check. A failure that may pass by itself turns its check red when it has lasted for
@@ -136,11 +152,11 @@ impl Health {
             name: part.name(),
             problem: self.parts.get(part).cloned(),
         });
-        let operations = OPERATIONS.iter().map(|call| {
-            let trouble = self.operations.get(call);
+        let operations = OPERATIONS.into_iter().map(|name| {
+            let trouble = self.operations.get(name);
             let red = trouble.filter(|t| t.is_red(now, patience));
             Check {
-                name: call.id(),
+                name,
                 problem: red.map(|trouble| trouble.text(now)),
             }
         });
@@ -150,7 +166,7 @@ impl Health {
 
 impl Trouble {
     fn is_red(&self, now: Moment, patience: Duration) -> bool {
-        self.needs_somebody || (self.failures > 1 && now.since(self.since) > patience)
+        self.needs_operator || (self.failures > 1 && now.since(self.since) > patience)
     }
 
     fn text(&self, now: Moment) -> String {
@@ -165,15 +181,6 @@ impl Trouble {
     }
 }
 
-/// Whether somebody must do something before the operation can succeed.
-fn needs_somebody(error: &ClientError) -> bool {
-    matches!(
-        error.kind,
-        ErrorKind::Unauthorized { .. } | ErrorKind::NotFound { .. } | ErrorKind::Malformed { .. }
-    ) || error.is_capacity()
-        || matches!(error.kind, ErrorKind::Api { status, .. } if (400..500).contains(&status))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,17 +191,15 @@ mod tests {
         Moment::at(Duration::from_secs(seconds))
     }
 
-    fn error(kind: ErrorKind) -> ClientError {
-        ClientError::for_tests(ApiCall::GetInstancePool, kind)
+    fn passing() -> TargetError {
+        TargetError::passing("no 503")
     }
 
-    fn refused(status: u16) -> ClientError {
-        let message = format!("no {status}");
-        error(match status {
-            401 | 403 => ErrorKind::Unauthorized { status, message },
-            404 => ErrorKind::NotFound { message },
-            _ => ErrorKind::Api { status, message },
-        })
+    fn refused() -> TargetError {
+        TargetError {
+            needs_operator: true,
+            ..TargetError::passing("no 403")
+        }
     }
 
     fn problem(health: &Health, name: &str, now: Moment) -> Option<String> {
@@ -206,45 +211,79 @@ mod tests {
     #[test]
     fn one_operations_success_says_nothing_about_another() {
         let mut health = Health::default();
-        health.answered(ApiCall::ScaleInstancePool, Some(&refused(403)), at(1));
-        health.answered(ApiCall::GetInstancePool, None, at(2));
+        health.call_ended("scale-instance-pool", Some(&refused()), at(1));
+        health.call_ended("get-instance-pool", None, at(2));
         let text = problem(&health, "scale-instance-pool", at(2)).expect("it is red");
         assert!(text.contains("no 403"), "{text}");
         assert_eq!(problem(&health, "get-instance-pool", at(2)), None);
-        health.answered(ApiCall::ScaleInstancePool, None, at(3));
+        health.call_ended("scale-instance-pool", None, at(3));
         assert_eq!(problem(&health, "scale-instance-pool", at(3)), None);
     }
 
     #[test]
     fn the_latest_cause_is_shown_until_a_success() {
         let mut health = Health::default();
-        let call = ApiCall::GetInstancePool;
-        health.answered(call, Some(&refused(401)), at(1));
-        health.answered(call, Some(&refused(503)), at(2));
-        let text = problem(&health, call.id(), at(2)).expect("it stays red");
-        assert!(text.contains("no 503") && !text.contains("401"), "{text}");
+        let call = "get-instance-pool";
+        health.call_ended(call, Some(&refused()), at(1));
+        health.call_ended(call, Some(&passing()), at(2));
+        let text = problem(&health, call, at(2)).expect("it stays red");
+        assert!(text.contains("no 503") && !text.contains("403"), "{text}");
     }
 
     #[test]
     fn what_may_pass_is_red_when_it_lasts() {
         let mut health = Health::default();
-        let call = ApiCall::ListInstances;
-        health.answered(call, Some(&refused(503)), at(0));
-        assert_eq!(problem(&health, call.id(), at(61)), None, "one failure");
-        health.answered(call, Some(&refused(503)), at(30));
-        assert_eq!(problem(&health, call.id(), at(60)), None);
-        assert!(problem(&health, call.id(), at(61)).is_some());
+        let call = "list-instances";
+        health.call_ended(call, Some(&passing()), at(0));
+        assert_eq!(problem(&health, call, at(61)), None, "one failure");
+        health.call_ended(call, Some(&passing()), at(30));
+        assert_eq!(problem(&health, call, at(60)), None);
+        assert!(problem(&health, call, at(61)).is_some());
     }
 
     #[test]
     fn a_change_is_told_once() {
         let mut health = Health::default();
-        let call = ApiCall::GetLoadBalancer;
-        assert!(health.answered(call, Some(&refused(503)), at(0)));
-        assert!(!health.answered(call, Some(&refused(503)), at(1)));
-        assert!(health.answered(call, Some(&refused(403)), at(2)));
-        assert!(!health.answered(call, Some(&refused(403)), at(3)));
-        assert!(health.answered(call, None, at(4)));
-        assert!(!health.answered(call, None, at(5)));
+        let (passing, refused) = (passing(), refused());
+        let mut ended = |error, second| health.call_ended("get-load-balancer", error, at(second));
+        assert_eq!(ended(Some(&passing), 0), News::Fails);
+        assert_eq!(ended(Some(&passing), 1), News::None);
+        assert_eq!(ended(Some(&refused), 2), News::Fails);
+        assert_eq!(ended(Some(&refused), 3), News::None);
+        assert_eq!(ended(None, 4), News::WorksAgain);
+        assert_eq!(ended(None, 5), News::None);
+    }
+
+    #[test]
+    fn a_call_that_an_asked_pause_holds_back_is_no_news() {
+        let mut health = Health::default();
+        let paused = TargetError {
+            is_paused: true,
+            ..passing()
+        };
+        let operation = "list-instances";
+        let told = health.call_ended(operation, Some(&paused), at(0));
+        assert_eq!(told, News::Untold);
+        assert!(health.fails(operation), "what is known is old");
+        assert_eq!(health.call_ended(operation, None, at(5)), News::Untold);
+        health.call_ended(operation, Some(&paused), at(10));
+        let told = health.call_ended(operation, Some(&passing()), at(30));
+        assert_eq!(told, News::Fails);
+        let told = health.call_ended(operation, Some(&paused), at(31));
+        assert_eq!(told, News::None);
+        assert_eq!(health.call_ended(operation, None, at(60)), News::WorksAgain);
+    }
+
+    #[test]
+    fn a_long_pause_is_red() {
+        let mut health = Health::default();
+        let paused = TargetError {
+            is_paused: true,
+            ..passing()
+        };
+        for second in [0, 30, 61] {
+            health.call_ended("list-instances", Some(&paused), at(second));
+        }
+        assert!(problem(&health, "list-instances", at(61)).is_some());
     }
 }

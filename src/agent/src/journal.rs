@@ -15,9 +15,10 @@ use tokio::sync::oneshot;
 use whole_file::{self, FileError};
 
 use self::document::Document;
-pub use self::{
+pub use self::folder::FolderError;
+pub(crate) use self::{
     document::Remembered,
-    folder::{FolderError, JournalFolder, journal_in},
+    folder::{JournalFolder, journal_in},
 };
 use super::{
     clock::{Clock, Reading, boot_id},
@@ -42,13 +43,12 @@ pub enum JournalError {
 /// To the journal: this is the end; what was kept last is how things are.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<(), JournalError>")]
-pub struct Close;
+pub(crate) struct Close;
 
 type Answer = oneshot::Sender<Result<(), JournalError>>;
 
-/// The actor.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     folder: Arc<JournalFolder>,
     boot_id: Option<String>,
     clock: Clock,
@@ -59,16 +59,17 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Reads the journal and takes it over. An "up" alert older than `up_ttl` is left out.
-    pub fn open(
+    /// Reads the journal and takes it over. An "up" alert older than `up_lifetime` is left out.
+    pub(crate) fn open(
         folder: JournalFolder,
         clock: Clock,
-        up_ttl: Duration,
+        up_lifetime: Duration,
         read_model: Arc<ReadModel>,
     ) -> (Self, Remembered) {
         let boot_id = boot_id();
         let reading = Reading::take(clock);
-        let remembered = document::open(&folder.journal(), boot_id.as_deref(), reading, up_ttl);
+        let remembered =
+            document::open(&folder.journal(), boot_id.as_deref(), reading, up_lifetime);
         let journal = Self {
             folder: Arc::new(folder),
             boot_id,
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
     use policy::Moment;
 
-    const TTL: Duration = Duration::from_secs(300);
+    const LIFETIME: Duration = Duration::from_secs(300);
 
     fn virtually<F: Future>(run: F) -> F::Output {
         let runtime = || {
@@ -178,7 +179,8 @@ mod tests {
     async fn open(folder: &Path) -> (Journal, Remembered, Arc<ReadModel>) {
         let folder = JournalFolder::lock(folder).await.unwrap();
         let read_model = ReadModel::for_tests();
-        let (journal, remembered) = Journal::open(folder, Clock::start(), TTL, read_model.clone());
+        let (journal, remembered) =
+            Journal::open(folder, Clock::start(), LIFETIME, read_model.clone());
         (journal, remembered, read_model)
     }
 
@@ -207,7 +209,7 @@ mod tests {
             assert!(matches!(remembered, Remembered::Unclosed(_)));
             let journal = journal.start();
             let memo = Memo {
-                opens: Moment::at(Duration::from_secs(50)),
+                cooldown_ends: Moment::at(Duration::from_secs(50)),
                 ..Memo::default()
             };
             journal.send(SaveMemo(memo)).await.unwrap().unwrap();
@@ -219,7 +221,9 @@ mod tests {
             let Remembered::Memo(found) = remembered else {
                 panic!("{remembered:?}");
             };
-            assert!(found.opens > Moment::START && found.opens <= memo.opens);
+            assert!(
+                found.cooldown_ends > Moment::START && found.cooldown_ends <= memo.cooldown_ends
+            );
         });
     }
 

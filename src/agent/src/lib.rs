@@ -1,30 +1,33 @@
 //! The agent: actors that take alerts in, decide, act, and keep the service discovery file true.
 //!
-//! One file an actor. Actors know each other only as `Recipient<Message>`. Signals come in at
-//! [`alert_intake`], decisions are made by [`policy`] inside [`scaler`], effects go out at
-//! [`cloud`]. What the outside may see of it all is the [`read_model`].
+//! One file an actor. Actors know each other only as `Recipient<Message>`. Alerts come in at
+//! [`webhook_receiver`], decisions are made by [`policy`] inside `scaler`, changes go out at `cloud`,
+//! which has the `target`. What the outside may see of it all is the `read_model`.
 
-pub mod alert_intake;
-pub mod clock;
-pub mod cloud;
-pub mod config;
+mod clock;
+mod cloud;
+mod config;
 pub mod dashboard;
-pub mod discovery;
-pub mod drain;
-pub mod file_sd;
-pub mod health;
-pub mod journal;
-pub mod messages;
-pub mod metrics;
-pub mod read_model;
-pub mod scaler;
+mod discovery;
+mod drain;
+mod file_sd;
+#[cfg(test)]
+mod guarantees;
+mod health;
+mod journal;
+mod messages;
+mod metrics;
+mod read_model;
+mod scaler;
 pub mod settings;
-pub mod signal_inbox;
-pub mod start;
-pub mod throttled_log;
-pub mod view;
-pub mod watchdog;
-mod write;
+mod signal_inbox;
+mod start;
+mod target;
+mod throttled_log;
+mod view;
+mod watchdog;
+pub mod webhook_receiver;
 
-pub use config::Config;
+pub use config::{Config, Token};
+pub use journal::{FolderError, JournalError};
 pub use start::{Agent, StartError};

@@ -5,7 +5,6 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use exoscale::Client;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
@@ -19,10 +18,14 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::read_model::{PoolView, ReadModel, View};
+use super::{
+    read_model::ReadModel,
+    target::Target,
+    view::{PoolView, View},
+};
 
 /// The media type of [`Metrics::encode`]'s text.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Upper bounds in seconds; an alert is to be answered within 0.05 s.
 const WEBHOOK_BUCKETS: [f64; 9] = [
@@ -31,13 +34,13 @@ const WEBHOOK_BUCKETS: [f64; 9] = [
 
 /// How an alert was answered.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub struct AlertLabels {
+pub(crate) struct AlertLabels {
     /// `up`, `down` or `none`.
-    pub direction: &'static str,
+    pub(crate) direction: &'static str,
     /// `accepted`, `ignored` or `refused`.
-    pub outcome: &'static str,
+    pub(crate) outcome: &'static str,
     /// Why it was not accepted; `firing` if it was.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -58,7 +61,7 @@ struct RefusalLabels {
 
 /// What is counted.
 #[derive(Debug)]
-pub struct Counters {
+pub(crate) struct Counters {
     alerts: Family<AlertLabels, Counter>,
     refused: Family<RefusalLabels, Counter>,
     decisions: Family<DecisionLabels, Counter>,
@@ -80,17 +83,17 @@ impl Default for Counters {
 
 impl Counters {
     /// Counts alerts of one kind.
-    pub fn alerts(&self, labels: &AlertLabels, count: u64) {
+    pub(crate) fn alerts(&self, labels: &AlertLabels, count: u64) {
         self.alerts.get_or_create(labels).inc_by(count);
     }
 
     /// Counts a request, or a connection, that the web server did not serve. `reason` must be one of a bounded number.
-    pub fn refused(&self, reason: &'static str) {
+    pub(crate) fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&RefusalLabels { reason }).inc();
     }
 
     /// Counts an answered webhook.
-    pub fn webhook_answered(&self, took: Duration) {
+    pub(crate) fn webhook_answered(&self, took: Duration) {
         self.webhook_duration.observe(took.as_secs_f64());
     }
 
@@ -105,15 +108,14 @@ impl Counters {
     }
 }
 
-/// All metrics of an agent.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
 }
 
 impl Metrics {
     /// Metrics over these sources.
-    pub fn new(read_model: Arc<ReadModel>, api: Client) -> Self {
+    pub(crate) fn new(read_model: Arc<ReadModel>, target: Target) -> Self {
         let mut registry = Registry::default();
         let counters = read_model.counters();
         let agent = registry.sub_registry_with_prefix("autoscaler");
@@ -144,13 +146,12 @@ impl Metrics {
             counters.webhook_duration.clone(),
         );
         agent.register_collector(Box::new(Gauges { read_model }));
-        agent.register_collector(Box::new(ApiCalls { api }));
+        agent.register_collector(Box::new(ApiCalls { target }));
         registry.register_collector(Box::new(Process));
         Self { registry }
     }
 
-    /// The text of a scrape.
-    pub fn encode(&self) -> Result<String, fmt::Error> {
+    pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
         let mut out = String::new();
         text::encode(&mut out, &self.registry)?;
         Ok(out)
@@ -254,18 +255,15 @@ fn encode_pool_state(pool: Option<&PoolView>, encoder: &mut DescriptorEncoder<'_
 
 #[derive(Debug)]
 struct ApiCalls {
-    api: Client,
+    target: Target,
 }
 
 impl Collector for ApiCalls {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Calls of the Exoscale API, by operation and outcome";
         let mut family = encoder.encode_descriptor("api_calls", help, None, MetricType::Counter)?;
-        for entry in self.api.calls() {
-            let labels = [
-                ("operation", entry.call.id()),
-                ("outcome", entry.outcome.id()),
-            ];
+        for entry in self.target.calls() {
+            let labels = [("operation", entry.operation), ("outcome", entry.outcome)];
             ConstCounter::new(entry.count).encode(family.encode_family(&labels)?)?;
         }
         Ok(())

@@ -7,14 +7,10 @@ use std::{
     time::Duration,
 };
 
-use exoscale::{
-    ClientError,
-    calls::ApiCall,
-    models::{Instance, InstancePool},
-};
 use jiff::Timestamp;
 use policy::{
-    Bounds, Condition, Decision, Direction, Failure, Moment, Outcome, Pool, Reason, State, Verdict,
+    ActionFailure, ActionOutcome, Bounds, Condition, Decision, Direction, Moment, Reason, Resize,
+    State, Verdict,
 };
 use tokio::sync::watch;
 
@@ -22,13 +18,10 @@ use super::{
     clock::Clock,
     config::AddressKind,
     file_sd::TargetGroup,
-    health::{Health, Part},
+    health::{Health, News, Part},
     messages::ActionReport,
     metrics::Counters,
-};
-
-pub use super::{
-    health::Check,
+    target::{POOL_READS, PoolReport, TargetError},
     view::{DecisionRecord, MemberView, PoolView, View},
 };
 
@@ -38,12 +31,11 @@ const DECISIONS_KEPT: usize = 200;
 /// A pool that is not at rest for so long needs somebody to look at it.
 const BUSY_TOO_LONG: Duration = Duration::from_secs(15 * 60);
 
-/// The shared read model.
 #[derive(Debug)]
-pub struct ReadModel {
+pub(crate) struct ReadModel {
     clock: Clock,
-    /// The members must have been listed within this time, or the agent is blind.
-    blind_after: Duration,
+    /// The members must have been listed within this time.
+    list_within: Duration,
     inner: Mutex<Inner>,
     counters: Counters,
     version: watch::Sender<u64>,
@@ -64,7 +56,7 @@ struct Inner {
 
 impl ReadModel {
     /// An empty model.
-    pub fn new(clock: Clock, bounds: Bounds, mode: String, blind_after: Duration) -> Self {
+    pub(crate) fn new(clock: Clock, bounds: Bounds, mode: String, list_within: Duration) -> Self {
         let view = View {
             mode,
             min_size: bounds.min().0,
@@ -72,7 +64,7 @@ impl ReadModel {
             pool: None,
             acting: None,
             draining: None,
-            window_opens_in_s: 0.0,
+            cooldown_ends_in_s: 0.0,
             targets: 0,
             discovered_at: None,
             discovery_age: None,
@@ -80,7 +72,7 @@ impl ReadModel {
         };
         Self {
             clock,
-            blind_after,
+            list_within,
             inner: Mutex::new(Inner {
                 view,
                 health: Health::default(),
@@ -108,27 +100,25 @@ impl ReadModel {
         ))
     }
 
-    /// The counters.
-    pub fn counters(&self) -> &Counters {
+    pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
 
     /// Tells of every change, by a number that grows.
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
 
     /// What there is to see now.
-    pub fn view(&self) -> View {
+    pub(crate) fn view(&self) -> View {
         let inner = self.lock();
         let now = self.clock.now();
         let mut view = inner.view.clone();
         view.discovery_age = inner.discovered.map(|at| now.since(at));
         if let Some(pool) = &mut view.pool {
-            let reads = [ApiCall::GetInstancePool, ApiCall::ListInstances];
-            pool.current = !reads.iter().any(|call| inner.health.fails(*call));
+            pool.current = !POOL_READS.iter().any(|name| inner.health.fails(name));
         }
-        view.health = inner.health.checks(now, self.blind_after);
+        view.health = inner.health.checks(now, self.list_within);
         let mut set = |part: Part, problem: String| {
             let name = part.name();
             if let Some(check) = view.health.iter_mut().find(|check| check.name == name) {
@@ -136,9 +126,9 @@ impl ReadModel {
             }
         };
         let age = now.since(inner.discovered.unwrap_or(inner.started));
-        if age > self.blind_after {
+        if age > self.list_within {
             let seconds = age.as_secs_f64();
-            let problem = format!("blind: members were last listed {seconds:.0} s ago");
+            let problem = format!("cannot list instances; last listed {seconds:.0} s ago");
             set(Part::Discovery, problem);
         }
         if let Some((since, state)) = &inner.busy
@@ -152,12 +142,12 @@ impl ReadModel {
     }
 
     /// The decisions kept, oldest first.
-    pub fn decisions(&self) -> Vec<DecisionRecord> {
+    pub(crate) fn decisions(&self) -> Vec<DecisionRecord> {
         self.lock().decisions.iter().cloned().collect()
     }
 
     /// The service discovery document; `None` before the first successful read.
-    pub fn targets(&self) -> Option<Arc<[TargetGroup]>> {
+    pub(crate) fn targets(&self) -> Option<Arc<[TargetGroup]>> {
         self.lock().targets.clone()
     }
 
@@ -201,18 +191,18 @@ impl ReadModel {
         self.changed(inner);
     }
 
-    pub(super) fn action_ended(&self, report: &ActionReport) {
+    pub(super) fn action_ended(&self, resize: Resize, report: &ActionReport) {
         match (report.outcome, &report.detail) {
-            (Outcome::Applied, _) => {
+            (ActionOutcome::Applied, _) => {
                 self.counters.action("applied");
-                tracing::info!("Pool has its new size.");
+                tracing::info!("Pool resized: {resize}.");
             }
-            (Outcome::Failed(Failure::Postponed { reason, retry_in }), detail) => {
+            (ActionOutcome::Failed(ActionFailure::Postponed { reason, retry_in }), detail) => {
                 self.counters.action("postponed");
                 let (reason, detail) = (reason.code(), detail.as_deref().unwrap_or_default());
                 tracing::warn!(reason, ?retry_in, detail, "Pool is not changed yet.");
             }
-            (Outcome::Failed(failure), detail) => {
+            (ActionOutcome::Failed(failure), detail) => {
                 self.counters.action("failed");
                 let detail = detail.as_deref().unwrap_or_default();
                 tracing::error!(?failure, detail, "Pool could not be changed.");
@@ -231,21 +221,21 @@ impl ReadModel {
                 inner.health.set(Part::Members, None);
             }
         }
-        inner.view.window_opens_in_s = state.opens().since(self.clock.now()).as_secs_f64();
+        inner.view.cooldown_ends_in_s = state.cooldown_ends().since(self.clock.now()).as_secs_f64();
         self.changed(inner);
     }
 
-    pub(super) fn pool_read(&self, pool: &Pool, answer: &InstancePool, instances: &[Instance]) {
-        let view = |(member, instance): (&policy::Member, &Instance)| MemberView {
-            id: instance.id.to_string(),
-            name: instance.name.clone(),
-            address: instance.public_ip,
+    pub(super) fn pool_read(&self, report: &PoolReport) {
+        let PoolReport { pool, state, .. } = report;
+        let view = |(member, name): (&policy::Member, &String)| MemberView {
+            id: member.id.0.to_string(),
+            name: name.clone(),
+            address: member.address,
             running: member.running,
             healthy: member.healthy,
             age_s: member.age.map(|age| age.as_secs()),
         };
-        let state = state_name(answer);
-        let degraded = (pool.condition == Condition::Degraded).then(|| degraded(answer));
+        let degraded = (pool.condition == Condition::Degraded).then(|| degraded(report));
         let now = self.clock.now();
         let mut inner = self.lock();
         inner.health.set(Part::Pool, degraded);
@@ -257,11 +247,11 @@ impl ReadModel {
             read_at: Timestamp::now(),
             current: true,
             size: pool.size.0,
-            state,
+            state: state.clone(),
             running: pool.condition == Condition::Running,
             running_members: pool.members.iter().filter(|m| m.running).count() as u32,
             ready_members: pool.ready() as u32,
-            members: pool.members.iter().zip(instances).map(view).collect(),
+            members: pool.members.iter().zip(&report.names).map(view).collect(),
         });
         self.changed(inner);
     }
@@ -275,18 +265,17 @@ impl ReadModel {
         self.changed(inner);
     }
 
-    /// Notes how a call of the API ended.
-    pub(super) fn api_answered<T>(&self, call: ApiCall, answer: &Result<T, ClientError>) {
-        let error = answer.as_ref().err();
+    /// Notes how a call of the provider's API ended.
+    pub(super) fn call_ended(&self, operation: &'static str, error: Option<&TargetError>) {
         let mut inner = self.lock();
-        if !inner.health.answered(call, error, self.clock.now()) {
-            return;
-        }
-        let operation = call.id();
-        if let Some(error) = error {
-            tracing::warn!(operation, %error, "API operation fails.");
-        } else {
-            tracing::info!(operation, "API operation works again.");
+        match (
+            inner.health.call_ended(operation, error, self.clock.now()),
+            error,
+        ) {
+            (News::None, _) => return,
+            (News::Fails, Some(error)) => tracing::warn!(operation, %error, "API operation fails."),
+            (News::WorksAgain, _) => tracing::info!(operation, "API operation works again."),
+            (News::Untold | News::Fails, _) => {}
         }
         self.changed(inner);
     }
@@ -328,69 +317,45 @@ impl ReadModel {
     }
 }
 
-fn state_name(pool: &InstancePool) -> String {
-    let value = serde_json::to_value(&pool.state);
-    let name = value.as_ref().ok().and_then(|value| value.as_str());
-    name.unwrap_or("unknown").to_owned()
-}
-
-fn degraded(pool: &InstancePool) -> String {
+fn degraded(report: &PoolReport) -> String {
     let said = "the provider reports the pool as degraded";
-    match &pool.error_reason {
+    match &report.error_reason {
         Some(reason) => format!("{said}: {reason}"),
         None => said.to_owned(),
     }
 }
 
 fn log(decision: &Decision) {
-    let Decision {
-        verdict,
-        reason,
-        signals,
-        ..
-    } = *decision;
+    let Decision { signals, .. } = *decision;
     let direction = decision.direction.map(Direction::as_str);
     let (from, to) = (decision.from.map(|s| s.0), decision.to.map(|s| s.0));
-    let (verdict, code, why) = (verdict.code(), reason.code(), reason.text());
+    let (verdict, reason) = (decision.verdict.code(), decision.reason.code());
     if decision.verdict == Verdict::Quiet {
-        tracing::debug!(verdict, reason = code, from, "Decided: {why}.");
+        tracing::debug!(verdict, reason, from, "{decision}.");
     } else {
-        tracing::info!(
-            verdict,
-            reason = code,
-            direction,
-            from,
-            to,
-            signals,
-            "Decided: {why}."
-        );
+        tracing::info!(verdict, reason, direction, from, to, signals, "{decision}.");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use exoscale::{ids::PoolId, models::PoolState};
-    use policy::{HealthSource, Size};
+    use policy::{HealthSource, Pool, Size};
 
-    fn found(state: PoolState, condition: Condition) -> (Pool, InstancePool) {
-        let pool = Pool {
-            read_at: Moment::START,
-            size: Size(2),
-            condition,
-            health: HealthSource::None,
-            counted: 2,
-            members: Vec::new(),
-        };
-        let answer = InstancePool {
-            id: PoolId(uuid::Uuid::nil()),
-            name: String::new(),
-            size: 2,
-            state,
+    fn report(state: &str, condition: Condition) -> PoolReport {
+        PoolReport {
+            pool: Pool {
+                read_at: Moment::START,
+                size: Size(2),
+                condition,
+                health: HealthSource::None,
+                counted: 2,
+                members: Vec::new(),
+            },
+            state: state.to_owned(),
             error_reason: None,
-            instances: Vec::new(),
-        };
-        (pool, answer)
+            names: Vec::new(),
+        }
     }
 
     fn problem(model: &ReadModel) -> Option<String> {
@@ -404,21 +369,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pool_that_stays_busy_needs_somebody() {
         let model = ReadModel::for_tests();
-        let see = |state, condition| {
-            let (pool, answer) = found(state, condition);
-            model.pool_read(&pool, &answer, &[]);
-        };
-        see(PoolState::ScalingUp, Condition::Busy);
+        let see = |state, condition| model.pool_read(&report(state, condition));
+        see("scaling-up", Condition::Busy);
         tokio::time::advance(BUSY_TOO_LONG).await;
-        see(PoolState::Updating, Condition::Busy);
+        see("updating", Condition::Busy);
         assert_eq!(problem(&model), None);
         tokio::time::advance(Duration::from_secs(1)).await;
         let text = problem(&model).expect("a quarter of an hour is over");
         assert_eq!(text, "the pool has been updating for 15 min");
-        see(PoolState::Running, Condition::Running);
+        see("running", Condition::Running);
         assert_eq!(problem(&model), None);
         // The next time counts from its own beginning.
-        see(PoolState::ScalingUp, Condition::Busy);
+        see("scaling-up", Condition::Busy);
         assert_eq!(problem(&model), None);
     }
 }

@@ -6,7 +6,9 @@ use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Recipient, ResponseFuture,
     SpawnHandle, WrapFuture as _,
 };
-use policy::{Action, DrainId, Effect, Event, Failure, Member, Memo, Outcome, ReadFailure, State};
+use policy::{
+    Action, ActionFailure, ActionOutcome, DrainId, Effect, Event, Member, Memo, ReadFailure, State,
+};
 use program::error_chain::with_causes;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -23,17 +25,16 @@ use super::{
 
 /// The actors that the scaler needs.
 #[derive(Clone, Debug)]
-pub struct Partners {
-    /// Reads the pool.
-    pub read_pool: Recipient<ReadPool>,
+pub(crate) struct Partners {
+    pub(crate) read_pool: Recipient<ReadPool>,
     /// Empties members of requests.
-    pub drain: Recipient<DrainMembers>,
+    pub(crate) drain: Recipient<DrainMembers>,
     /// Tells members to serve on.
-    pub give_back: Recipient<GiveBack>,
+    pub(crate) give_back: Recipient<GiveBack>,
     /// Changes the pool.
-    pub perform: Recipient<Perform>,
+    pub(crate) perform: Recipient<Perform>,
     /// Keeps what must outlive the process.
-    pub journal: Recipient<SaveMemo>,
+    pub(crate) journal: Recipient<SaveMemo>,
 }
 
 /// A drain under way, and how to end it.
@@ -43,9 +44,8 @@ struct RunningDrain {
     given_up: CancellationToken,
 }
 
-/// The actor.
 #[derive(Debug)]
-pub struct Scaler {
+pub(crate) struct Scaler {
     state: State,
     first_effects: Vec<Effect>,
     clock: Clock,
@@ -53,7 +53,6 @@ pub struct Scaler {
     partners: Partners,
     read_model: Arc<ReadModel>,
     timer: Option<SpawnHandle>,
-    /// The drain under way.
     drain: Option<RunningDrain>,
     /// Orders under way that a stop waits for: memos, drains, members being given back.
     open_orders: u32,
@@ -63,7 +62,7 @@ pub struct Scaler {
 
 impl Scaler {
     /// A scaler with the state and first effects that [`State::restore`] gave.
-    pub fn new(
+    pub(crate) fn new(
         (state, first_effects): (State, Vec<Effect>),
         clock: Clock,
         inbox: Arc<SignalInbox>,
@@ -164,6 +163,7 @@ impl Scaler {
     /// Orders the change once the journal knows of it.
     fn act(&self, action: Action, memo: Memo, ctx: &mut Context<Self>) {
         let partners = self.partners.clone();
+        let resize = action.resize();
         let performed = async move {
             // A failure is reported, and does not hinder: a full disk is no reason not to scale.
             save(partners.journal, memo).await;
@@ -172,8 +172,8 @@ impl Scaler {
                 Err(_) => refused("the cloud actor is gone"),
             }
         };
-        ctx.spawn(performed.into_actor(self).map(|report, scaler, ctx| {
-            scaler.read_model.action_ended(&report);
+        ctx.spawn(performed.into_actor(self).map(move |report, scaler, ctx| {
+            scaler.read_model.action_ended(resize, &report);
             let event = Event::ActionEnded {
                 outcome: report.outcome,
                 written_at: report.written_at,
@@ -231,7 +231,7 @@ async fn save(journal: Recipient<SaveMemo>, memo: Memo) {
 
 fn refused(detail: &str) -> ActionReport {
     ActionReport {
-        outcome: Outcome::Failed(Failure::Refused),
+        outcome: ActionOutcome::Failed(ActionFailure::Refused),
         written_at: None,
         detail: Some(detail.to_owned()),
     }

@@ -13,36 +13,31 @@ use super::messages::SignalsWaiting;
 
 /// Alerts that the scaler has not taken yet.
 #[derive(Debug, Default)]
-pub struct SignalInbox {
+pub(crate) struct SignalInbox {
     waiting: Mutex<Waiting>,
     scaler: OnceLock<Recipient<SignalsWaiting>>,
 }
 
 /// How many alerts wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// Alerts that ask for more members.
-    pub up: u32,
+    pub(crate) up: u32,
     /// Alerts that ask for fewer.
-    pub down: u32,
+    pub(crate) down: u32,
     /// Whether the alert that asks for fewer has resolved since the last of them.
-    pub down_resolved: bool,
+    pub(crate) down_resolved: bool,
 }
 
 impl SignalInbox {
     /// Tells the inbox whom to wake. Once only; later calls change nothing.
-    pub fn connect(&self, scaler: Recipient<SignalsWaiting>) {
+    pub(crate) fn connect(&self, scaler: Recipient<SignalsWaiting>) {
         let _ = self.scaler.set(scaler);
         self.wake();
     }
 
-    /// Leaves an alert and wakes the scaler.
-    pub fn put(&self, direction: Direction) {
-        self.put_many(direction, 1);
-    }
-
     /// Leaves several alerts of one message and wakes the scaler once.
-    pub fn put_many(&self, direction: Direction, alerts: u32) {
+    pub(crate) fn put_many(&self, direction: Direction, alerts: u32) {
         {
             let mut waiting = self.lock();
             let count = match direction {
@@ -58,13 +53,13 @@ impl SignalInbox {
     }
 
     /// Notes that the alert that asks for fewer members has resolved, and wakes the scaler.
-    pub fn withdraw_down(&self) {
+    pub(crate) fn withdraw_down(&self) {
         self.lock().down_resolved = true;
         self.wake();
     }
 
     /// Takes all alerts.
-    pub fn take(&self) -> Waiting {
+    pub(crate) fn take(&self) -> Waiting {
         std::mem::take(&mut *self.lock())
     }
 

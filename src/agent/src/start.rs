@@ -3,7 +3,6 @@
 use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
 use actix::{Actor as _, Addr, Recipient};
-use exoscale::{Client, config::ConfigError};
 use policy::{Effect, State};
 use program::error_chain::with_causes;
 use tokio::time::timeout;
@@ -11,26 +10,28 @@ use tokio_util::sync::CancellationToken;
 use whole_file::{self, FileError};
 
 use super::{
-    alert_intake::IntakeState,
     clock::Clock,
     cloud::Cloud,
     config::Config,
     discovery::Discovery,
+    drain::Drainer,
     file_sd,
     journal::{Close, FolderError, Journal, JournalFolder, Remembered},
     messages::{Finish, Ping},
     read_model::ReadModel,
     scaler::{Partners, Scaler},
     signal_inbox::SignalInbox,
+    target::{ConfigError, Target},
     watchdog::{self, ActorDied},
+    webhook_receiver::ReceiverState,
 };
 
 /// How long an action under way may take to end after a stop was asked for. With the HTTP server's
 /// own end and an exit on a busy machine, this stays under the 10 s of guarantee G13.
 const STOP_WITHIN: Duration = Duration::from_secs(7);
 
-/// Discovery rounds that may fail in a row before the agent calls itself blind.
-const BLIND_AFTER_ROUNDS: u32 = 6;
+/// Discovery rounds that may fail in a row before `/healthz` says so.
+const FAILED_ROUNDS: u32 = 6;
 
 /// Why an agent cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +53,11 @@ pub enum StartError {
 /// A running agent.
 #[derive(Debug)]
 pub struct Agent {
-    /// What it shows.
-    pub read_model: Arc<ReadModel>,
+    pub(crate) read_model: Arc<ReadModel>,
     /// What the web server needs to take alerts in.
-    pub intake: IntakeState,
-    /// The client it uses, for its call counts.
-    pub api: Client,
+    pub(crate) receiver: ReceiverState,
+    /// What it scales, for the counts of its calls.
+    pub(crate) target: Target,
     scaler: Addr<Scaler>,
     journal: Addr<Journal>,
     watched: Vec<(&'static str, Recipient<Ping>)>,
@@ -71,23 +71,24 @@ impl Agent {
         let folder = JournalFolder::lock(&config.state_directory).await?;
         prepare_discovery(&config.discovery.file).map_err(StartError::Discovery)?;
         let clock = Clock::start();
-        let api = Client::new(config.client.clone())?;
         let read_model = Arc::new(ReadModel::new(
             clock,
             config.rules.bounds,
             config.mode.to_string(),
-            config.discovery.interval * BLIND_AFTER_ROUNDS,
+            config.discovery.interval * FAILED_ROUNDS,
         ));
         let stopping = CancellationToken::new();
-        let cloud = Cloud::new(
-            config,
-            api.clone(),
+        let target = Target::new(
+            &config.target,
+            config.discovery.addresses,
             clock,
             read_model.clone(),
             stopping.clone(),
         )?;
-        let up_ttl = config.rules.scale_out.signal_ttl;
-        let (journal, remembered) = Journal::open(folder, clock, up_ttl, read_model.clone());
+        let drainer = Drainer::new(config.drain.clone(), target.clone())?;
+        let cloud = Cloud::new(target.clone(), drainer, read_model.clone());
+        let up_lifetime = config.rules.scale_out.alert_lifetime;
+        let (journal, remembered) = Journal::open(folder, clock, up_lifetime, read_model.clone());
         let state = restore(config, remembered, clock);
 
         let cloud = cloud.start();
@@ -111,7 +112,7 @@ impl Agent {
         inbox.connect(scaler.clone().recipient());
 
         let alerts = &config.alerts;
-        let intake = IntakeState {
+        let receiver = ReceiverState {
             inbox,
             read_model: read_model.clone(),
             authentication: Arc::new(alerts.authentication.clone()),
@@ -126,8 +127,8 @@ impl Agent {
         ];
         Ok(Self {
             read_model,
-            intake,
-            api,
+            receiver,
+            target,
             scaler,
             journal,
             watched,
@@ -148,11 +149,14 @@ impl Agent {
             Ok(Ok(())) => tracing::info!("Stopped; no action is left open."),
             Ok(Err(error)) => {
                 let error = with_causes(error.as_ref());
-                tracing::error!(error, "Stopped; the next start waits a whole window.");
+                tracing::error!(
+                    error,
+                    "Stopped; the next start waits one cooldown before acting."
+                );
             }
             Err(_) => {
                 tracing::warn!(
-                    "Stopped in the middle of an action; the next start waits a whole window."
+                    "Stopped in the middle of an action; the next start waits one cooldown before acting."
                 );
             }
         }
@@ -173,25 +177,23 @@ fn prepare_discovery(file: &Path) -> Result<(), FileError> {
 
 fn restore(config: &Config, remembered: Remembered, clock: Clock) -> (State, Vec<Effect>) {
     let rules = config.rules.clone();
-    let window = rules.window;
+    let wait = rules.cooldown.as_secs_f64();
     let memo = match remembered {
         Remembered::Memo(memo) => Some(memo),
         Remembered::Unclosed(memo) => {
             tracing::warn!(
-                ?window,
-                "The last run did not end in order: one silent window first."
+                "The last run did not end in order: waiting one cooldown ({wait} s) before acting."
             );
             Some(memo)
         }
         Remembered::Nothing => {
-            tracing::info!(?window, "No journal yet: one silent window first.");
+            tracing::info!("First start: waiting one cooldown ({wait} s) before acting.");
             None
         }
         Remembered::Unusable(why) => {
             tracing::warn!(
-                ?window,
                 why,
-                "Journal is not usable: one silent window first."
+                "Journal is not usable: waiting one cooldown ({wait} s) before acting."
             );
             None
         }

@@ -14,7 +14,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 /// Decides which lines are written.
 #[derive(Debug, Default)]
-pub struct ThrottledLog {
+pub(crate) struct ThrottledLog {
     kinds: Mutex<BTreeMap<&'static str, Kind>>,
 }
 
@@ -28,7 +28,7 @@ struct Kind {
 impl ThrottledLog {
     /// Writes a line unless there were too many of its kind. `write` gets the number of lines that were left out since
     /// the last one, if there were any.
-    pub fn line(&self, kind: &'static str, write: impl FnOnce(Option<u64>)) {
+    pub(crate) fn line(&self, kind: &'static str, write: impl FnOnce(Option<u64>)) {
         if let Some(suppressed) = self.admit(kind, Instant::now()) {
             write((suppressed > 0).then_some(suppressed));
         }
@@ -56,7 +56,7 @@ impl ThrottledLog {
 
 /// Who sent a request, as a line names them.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub Option<SocketAddr>);
+pub(crate) struct Peer(pub(crate) Option<SocketAddr>);
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,98 +10,96 @@ use super::health::Check;
 
 /// What there is to see, apart from the decisions.
 #[derive(Clone, Debug, Serialize)]
-pub struct View {
+pub(crate) struct View {
     /// The mode, as in the settings.
-    pub mode: String,
+    pub(crate) mode: String,
     /// Smallest size allowed.
-    pub min_size: u32,
+    pub(crate) min_size: u32,
     /// Largest size allowed.
-    pub max_size: u32,
+    pub(crate) max_size: u32,
     /// The pool as last read.
-    pub pool: Option<PoolView>,
+    pub(crate) pool: Option<PoolView>,
     /// The change being made, such as `2 -> 3`.
-    pub acting: Option<String>,
+    pub(crate) acting: Option<String>,
     /// The scale-in whose members are being drained, such as `3 -> 2`.
-    pub draining: Option<String>,
+    pub(crate) draining: Option<String>,
     /// Seconds until the next action is allowed, as of the last event.
-    pub window_opens_in_s: f64,
+    #[serde(rename = "window_opens_in_s")]
+    pub(crate) cooldown_ends_in_s: f64,
     /// Targets in the service discovery document.
-    pub targets: usize,
+    pub(crate) targets: usize,
     /// When the members were last listed.
-    pub discovered_at: Option<Timestamp>,
+    pub(crate) discovered_at: Option<Timestamp>,
     /// How long ago that is.
     #[serde(skip)]
-    pub discovery_age: Option<Duration>,
+    pub(crate) discovery_age: Option<Duration>,
     /// Whether each part works.
-    pub health: Vec<Check>,
+    pub(crate) health: Vec<Check>,
 }
 
 /// The pool as last read.
 #[derive(Clone, Debug, Serialize)]
-pub struct PoolView {
+pub(crate) struct PoolView {
     /// When the read ended.
-    pub read_at: Timestamp,
+    pub(crate) read_at: Timestamp,
     /// Whether the API's latest answers were these; false while it fails, so that old figures are
     /// not taken for today's.
-    pub current: bool,
+    pub(crate) current: bool,
     /// Members wanted.
-    pub size: u32,
+    pub(crate) size: u32,
     /// What the provider says that the pool is doing.
-    pub state: String,
+    pub(crate) state: String,
     /// Whether the pool is at rest.
-    pub running: bool,
+    pub(crate) running: bool,
     /// Members whose instance runs.
-    pub running_members: u32,
+    pub(crate) running_members: u32,
     /// Members that can serve.
-    pub ready_members: u32,
-    /// The members.
-    pub members: Vec<MemberView>,
+    pub(crate) ready_members: u32,
+    pub(crate) members: Vec<MemberView>,
 }
 
 /// One member as last read.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
-pub struct MemberView {
-    pub id: String,
-    pub name: String,
-    pub address: Option<std::net::Ipv4Addr>,
-    pub running: bool,
-    pub healthy: Option<bool>,
-    pub age_s: Option<u64>,
+pub(crate) struct MemberView {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) address: Option<std::net::IpAddr>,
+    pub(crate) running: bool,
+    pub(crate) healthy: Option<bool>,
+    pub(crate) age_s: Option<u64>,
 }
 
 /// A decision as `/decisions` shows it.
 #[derive(Clone, Debug, Serialize)]
-pub struct DecisionRecord {
+pub(crate) struct DecisionRecord {
     /// Counts up from 1 since the start.
-    pub number: u64,
+    pub(crate) number: u64,
     /// When it was made first.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// When it was made last, the same decision repeated.
-    pub until: Timestamp,
+    pub(crate) until: Timestamp,
     /// How often it was made in a row.
-    pub times: u32,
+    pub(crate) times: u32,
     /// Seconds from the agent's start to `at`.
-    pub at_s: f64,
-    /// What became of the wish.
-    pub verdict: Verdict,
-    /// Why.
-    pub reason: Reason,
+    pub(crate) at_s: f64,
+    /// What became of the request.
+    pub(crate) verdict: Verdict,
+    pub(crate) reason: Reason,
     /// Why, in words.
-    pub text: &'static str,
-    /// The wish.
-    pub direction: Option<Direction>,
+    pub(crate) text: &'static str,
+    pub(crate) direction: Option<Direction>,
     /// Alerts that it stands for.
-    pub signals: u32,
+    pub(crate) signals: u32,
     /// The size that was read.
-    pub from: Option<u32>,
+    pub(crate) from: Option<u32>,
     /// The size asked for.
-    pub to: Option<u32>,
+    pub(crate) to: Option<u32>,
 }
 
 impl View {
     /// Whether every check passes.
-    pub fn is_healthy(&self) -> bool {
+    pub(crate) fn is_healthy(&self) -> bool {
         self.health.iter().all(|check| check.problem.is_none())
     }
 }

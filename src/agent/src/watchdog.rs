@@ -1,7 +1,7 @@
 //! Notices an actor that died or hangs (guarantee G15).
 //!
 //! A dead actor ends the process with an error, so that systemd starts it again; a slow one turns
-//! `/healthz` red and withholds the watchdog sign from systemd.
+//! `/healthz` red and withholds the watchdog ping from systemd.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct ActorDied(&'static str);
 
 /// Asks the actors one after the other for ever; returns only when one has died.
-pub async fn watch(
+pub(crate) async fn watch(
     actors: Vec<(&'static str, Recipient<Ping>)>,
     read_model: Arc<ReadModel>,
 ) -> ActorDied {

@@ -2,10 +2,7 @@
 
 use std::{error::Error, io, net::SocketAddr};
 
-use agent::{
-    StartError,
-    journal::{FolderError, JournalError},
-};
+use agent::{FolderError, JournalError, StartError};
 use exoscale::{config::Endpoint, secret::ApiKey};
 use instance_data::{Document, FetchError, InstanceDataError};
 use local_cloud::nlb::NlbError;

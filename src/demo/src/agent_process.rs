@@ -294,7 +294,7 @@ mod tests {
     fn the_agents_times_are_those_of_the_service_at_the_demos_speed() {
         let folder = Path::new("/tmp/quoted \"folder\" \u{301}\u{1b}");
         let [fast, real] = [Speed::Fast, Speed::Real].map(|speed| settings(speed, folder).agent);
-        assert_eq!(fast.rules.window, real.rules.window / 10);
+        assert_eq!(fast.rules.cooldown, real.rules.cooldown / 10);
         assert_eq!(
             fast.rules.scale_in.warm_up,
             real.rules.scale_in.warm_up / 10
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(fast.drain.timeout, real.drain.timeout);
         assert_eq!(fast.state_directory, folder.join("journal"));
         assert_eq!(fast.rules.bounds.min().0, 2);
-        let budget = |agent: &agent::Config| agent.client.budget_per_minute.unwrap().get();
+        let budget = |agent: &agent::Config| agent.target.client.budget_per_minute.unwrap().get();
         assert_eq!(budget(&fast), 10 * budget(&real));
     }
 }

@@ -214,7 +214,7 @@ mod tests {
             let (settings, _) =
                 settings::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
             let agent = settings.agent;
-            assert_eq!(agent.rules.window, Duration::from_secs(7), "{key}");
+            assert_eq!(agent.rules.cooldown, Duration::from_secs(7), "{key}");
             assert_eq!(agent.discovery.confirm_after, Duration::from_millis(100));
             assert_eq!(agent.drain.timeout, Duration::from_secs(30));
             let listen = SocketAddr::from((options.ip, ALERTS_PORT));

@@ -31,23 +31,23 @@ impl Step<'_> {
 
     fn decide_up(&mut self, pool: &Pool) {
         let Some(resize) = self.resize(pool, Direction::Up) else {
-            return self.refuse_for_a_window(Direction::Up, Reason::AtMax);
+            return self.refuse_for_a_cooldown(Direction::Up, Reason::AtMax);
         };
         let limit = self.state.rules.scale_out.max_unready;
         if pool.unready() >= limit.of(pool.members.len()) {
-            return self.refuse_for_a_window(Direction::Up, Reason::Unready);
+            return self.refuse_for_a_cooldown(Direction::Up, Reason::Unready);
         }
         self.act(Action::ScaleOut(resize), Vec::new());
     }
 
     fn decide_down(&mut self, pool: &Pool) {
         let Some(resize) = self.resize(pool, Direction::Down) else {
-            return self.refuse_for_a_window(Direction::Down, Reason::AtMin);
+            return self.refuse_for_a_cooldown(Direction::Down, Reason::AtMin);
         };
         if pool.missing() > 0 {
             return match self.without_the_missing(pool, resize) {
                 Some(resize) => self.act(Action::GiveUpMissing(resize), Vec::new()),
-                None => self.refuse_for_a_window(Direction::Down, Reason::AtMin),
+                None => self.refuse_for_a_cooldown(Direction::Down, Reason::AtMin),
             };
         }
         self.drain(pool, resize);
@@ -103,8 +103,8 @@ impl Step<'_> {
         let direction = resize.direction();
         let reason = self.reason_for(&action);
         let answers = self.state.consume(direction);
-        let opened = self.state.opens;
-        self.state.opens = self.now + self.state.rules.window;
+        let cooldown_ended = self.state.cooldown_ends;
+        self.state.cooldown_ends = self.now + self.state.rules.cooldown;
         self.state.retry = None;
         self.state.held = None;
         self.state.refused = None;
@@ -115,7 +115,7 @@ impl Step<'_> {
                 resize,
                 victims,
                 answers,
-                opened,
+                cooldown_ended,
             });
         }
         let verdict = if is_ordered {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{latch::Direction, size::Size, time::Moment};
 
-/// What became of a wish.
+/// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -14,9 +14,9 @@ pub enum Verdict {
     Acted,
     /// The change would have been ordered in mode `on`.
     Recommended,
-    /// Not now; the wish stays.
+    /// Not now; the request stays pending.
     Held,
-    /// No; the wish is gone.
+    /// No; the request is gone.
     Refused,
     /// The change was ordered and did not happen, or not surely.
     Failed,
@@ -24,7 +24,7 @@ pub enum Verdict {
     Draining,
     /// The members being drained are given back: the pool does not shrink after all.
     GivenBack,
-    /// There was no wish.
+    /// There was no alert.
     Quiet,
 }
 
@@ -37,8 +37,8 @@ macro_rules! reasons {
         }
 
         impl Reason {
-            /// Every reason.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            #[cfg(test)]
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The code, in `snake_case`.
             pub fn code(self) -> &'static str {
@@ -58,12 +58,12 @@ reasons! {
     LowLoad "low_load" "CPU is low and the pool can shrink",
     Pinned "pinned" "the mode pins the size",
     NoSignal "no_signal" "no alert came",
-    UpWins "up_wins" "an up alert in the same window beats a down alert",
+    UpWins "up_wins" "an up alert in the same cooldown beats a down alert",
     Expired "expired" "the alert grew too old before it could be acted on",
-    AtMax "at_max" "the pool has its maximum size",
-    AtMin "at_min" "the pool has its minimum size",
+    AtMax "at_max" "already at maximum",
+    AtMin "at_min" "already at minimum",
     ScaleInDisabled "scale_in_disabled" "the mode allows no scale-in",
-    Window "window" "the last action is less than one window ago",
+    Cooldown "window" "the last action is less than one cooldown ago",
     Stabilising "stabilising" "an up alert or a scale-out is too recent to shrink",
     WarmingUp "warming_up" "a member is too young to shrink",
     PoolBusy "pool_busy" "the pool is not in state running",
@@ -75,7 +75,7 @@ reasons! {
     StaleRead "stale_read" "reading the pool took too long to act on it",
     Unready "unready" "too many members are missing or cannot serve yet",
     LastReady "last_ready" "no member that serves would be left",
-    CapacityBackoff "capacity_backoff" "the provider had no capacity or quota a short time ago",
+    CapacityPause "capacity_backoff" "the provider had no capacity or quota a short time ago",
     ApiUnavailable "api_unavailable" "the API cannot be reached or fails",
     RateLimited "rate_limited" "the API asks to be left alone for a while",
     BudgetSpent "budget_spent" "the agent's own budget of API calls is spent",
@@ -124,16 +124,53 @@ impl Verdict {
 pub struct Decision {
     /// When it was made.
     pub at: Moment,
-    /// What became of the wish.
+    /// What became of the request.
     pub verdict: Verdict,
     /// Why.
     pub reason: Reason,
-    /// The wish; absent when there was none.
+    /// The request; absent when there was none.
     pub direction: Option<Direction>,
-    /// Alerts that the wish stands for.
+    /// Alerts that the request stands for.
     pub signals: u32,
     /// The size that was read, where the pool was read.
     pub from: Option<Size>,
     /// The size asked for, where one was asked for.
     pub to: Option<Size>,
+}
+
+impl fmt::Display for Decision {
+    /// One sentence without its full stop, as a log has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let action = match self.direction {
+            Some(Direction::Up) => "scale-out",
+            Some(Direction::Down) => "scale-in",
+            None => "action",
+        };
+        let why = self.reason.text();
+        let change = || match (self.from, self.to) {
+            (Some(from), Some(to)) => format!("{action} {from} -> {to}"),
+            _ => action.to_owned(),
+        };
+        let cause = match (self.reason, self.direction) {
+            (Reason::HighLoad | Reason::LowLoad, Some(direction)) => {
+                format!("\"{direction}\" alert")
+            }
+            _ => why.to_owned(),
+        };
+        match self.verdict {
+            Verdict::Acted => write!(f, "{}: {cause}", capitalised(&change())),
+            Verdict::Recommended => write!(f, "Recommended, not ordered: {}: {cause}", change()),
+            Verdict::Draining => write!(f, "Draining before {}: {cause}", change()),
+            Verdict::GivenBack => write!(f, "{} given up: {why}", capitalised(&change())),
+            Verdict::Held => write!(f, "Waiting ({action}): {why}"),
+            Verdict::Refused => write!(f, "Not scaled ({action}): {why}"),
+            Verdict::Failed => write!(f, "{} failed: {why}", capitalised(action)),
+            Verdict::Quiet => f.write_str("No alert"),
+        }
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let (first, rest) = text.split_at(1);
+    first.to_uppercase() + rest
 }

@@ -32,7 +32,7 @@ pub enum Event {
     /// The change that [`Effect::Act`] asked for ended.
     ActionEnded {
         /// What became of it.
-        outcome: Outcome,
+        outcome: ActionOutcome,
         /// When the API had answered the write; `None` when nothing was written.
         written_at: Option<Moment>,
     },
@@ -63,16 +63,16 @@ pub enum ReadFailure {
 
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ActionOutcome {
     /// The pool has the size that was asked for.
     Applied,
     /// It has not, or not surely.
-    Failed(Failure),
+    Failed(ActionFailure),
 }
 
 /// Why a change did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum ActionFailure {
     /// The provider has no capacity or quota left.
     NoCapacity,
     /// The API refused or failed the change.

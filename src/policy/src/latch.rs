@@ -1,4 +1,4 @@
-//! Alerts that wait for the window to open.
+//! Pending requests: alerts that wait for the cooldown to end.
 
 use std::{fmt, time::Duration};
 
@@ -56,7 +56,7 @@ pub struct Pending {
     pub first: Moment,
     /// When the latest one came.
     pub last: Moment,
-    /// How many came; a flood of ten thousand is still one wish.
+    /// How many came; a flood of ten thousand is still one pending request.
     pub count: u32,
 }
 
@@ -70,13 +70,13 @@ impl Pending {
         }
     }
 
-    /// Whether the latest alert is older than `ttl`.
-    pub fn is_expired(self, ttl: Duration, now: Moment) -> bool {
-        now.since(self.last) > ttl
+    /// Whether the latest alert is older than `lifetime`.
+    pub(crate) fn is_expired(self, lifetime: Duration, now: Moment) -> bool {
+        now.since(self.last) > lifetime
     }
 
     /// Counts `count` more alerts, the latest at `now`.
-    pub fn add(slot: &mut Option<Self>, count: u32, now: Moment) {
+    pub(crate) fn add(slot: &mut Option<Self>, count: u32, now: Moment) {
         match slot {
             Some(pending) => {
                 pending.last = now;

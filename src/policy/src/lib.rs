@@ -24,10 +24,10 @@ mod time;
 mod victims;
 
 pub use decision::{Decision, Reason, Verdict};
-pub use event::{Action, DrainId, Effect, Event, Failure, Outcome, ReadFailure};
+pub use event::{Action, ActionFailure, ActionOutcome, DrainId, Effect, Event, ReadFailure};
 pub use latch::{Direction, Pending};
 pub use pool::{Condition, HealthSource, Member, MemberId, Pool};
 pub use rules::{MaxUnready, MaxUnreadyError, Mode, ModeError, Rules, ScaleIn, ScaleOut};
 pub use size::{Bounds, BoundsError, Resize, Size};
-pub use state::{Backoff, Memo, State};
+pub use state::{CapacityPause, Memo, State};
 pub use time::Moment;

@@ -67,7 +67,7 @@ pub struct Member {
 
 impl Member {
     /// Whether it can serve: runs, and no load balancer says otherwise.
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.running && self.healthy != Some(false)
     }
 }
@@ -84,18 +84,18 @@ impl Pool {
     }
 
     /// Members wanted and not there.
-    pub fn missing(&self) -> usize {
+    pub(crate) fn missing(&self) -> usize {
         (self.size.0 as usize).saturating_sub(self.members.len())
     }
 
     /// Whether a member that is wanted and not listed really is missing, and not just left out of a
     /// truncated list: the pool's own count must say so, too. An empty list proves nothing.
-    pub fn is_listed_whole(&self) -> bool {
+    pub(crate) fn is_listed_whole(&self) -> bool {
         self.missing() == 0 || (self.counted == self.members.len() && self.counted > 0)
     }
 
     /// How long until the youngest member is `warm_up` old; zero when all are.
-    pub fn warm_in(&self, warm_up: Duration) -> Duration {
+    pub(crate) fn warm_in(&self, warm_up: Duration) -> Duration {
         let youngest = self.members.iter().filter_map(|m| m.age).min();
         youngest.map_or(Duration::ZERO, |age| warm_up.saturating_sub(age))
     }

@@ -10,7 +10,7 @@ pub struct Rules {
     /// The smallest and largest size.
     pub bounds: Bounds,
     /// At most one action in any such time (guarantee G2).
-    pub window: Duration,
+    pub cooldown: Duration,
     /// How old the pool read under an action may be (guarantee G6).
     pub fresh: Duration,
     /// Pause before the pool is read again when it was not ready for a change.
@@ -27,13 +27,13 @@ pub struct ScaleOut {
     /// Members added by one action.
     pub step: NonZeroU32,
     /// An alert waits this long at most for its action.
-    pub signal_ttl: Duration,
+    pub alert_lifetime: Duration,
     /// No growth while this many members are missing or cannot serve: more would not help.
     pub max_unready: MaxUnready,
     /// First pause after the provider had no capacity or quota; doubles on each repetition.
-    pub backoff: Duration,
+    pub capacity_pause: Duration,
     /// The longest such pause.
-    pub backoff_max: Duration,
+    pub capacity_pause_max: Duration,
 }
 
 /// How many members may be missing or unable to serve before growth stops.
@@ -52,15 +52,6 @@ impl MaxUnready {
     pub fn of(self, members: usize) -> usize {
         let share = members.saturating_mul(self.percent as usize).div_ceil(100);
         self.members.max(share).max(1)
-    }
-}
-
-impl Default for MaxUnready {
-    fn default() -> Self {
-        Self {
-            members: 3,
-            percent: 50,
-        }
     }
 }
 
@@ -116,7 +107,7 @@ pub struct ScaleIn {
     /// Members removed by one action.
     pub step: NonZeroU32,
     /// An alert waits this long at most for its action.
-    pub signal_ttl: Duration,
+    pub alert_lifetime: Duration,
     /// No shrinking for so long after an "up" alert or a scale-out.
     pub stabilisation: Duration,
     /// No shrinking while a member is younger than this: its load is not settled yet.
@@ -124,10 +115,9 @@ pub struct ScaleIn {
 }
 
 /// What the agent may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Scale out and in.
-    #[default]
     On,
     /// Scale out only.
     ScaleOutOnly,
@@ -149,7 +139,7 @@ impl Mode {
 
 /// A text that names no [`Mode`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no mode: write `on`, `scale-out-only`, `recommend` or `pinned=N`")]
+#[error("unknown mode `{0}`: write `on`, `scale-out-only`, `recommend` or `pinned=N`")]
 pub struct ModeError(String);
 
 impl FromStr for Mode {
@@ -178,43 +168,6 @@ impl fmt::Display for Mode {
             Self::ScaleOutOnly => f.write_str("scale-out-only"),
             Self::Recommend => f.write_str("recommend"),
             Self::Pinned(size) => write!(f, "pinned={size}"),
-        }
-    }
-}
-
-impl Default for Rules {
-    /// The course's window of 60 s and conservative practice elsewhere.
-    fn default() -> Self {
-        Self {
-            bounds: Bounds::new(1, 10).expect("1 <= 10"),
-            window: Duration::from_secs(60),
-            fresh: Duration::from_secs(10),
-            retry: Duration::from_secs(5),
-            scale_out: ScaleOut::default(),
-            scale_in: ScaleIn::default(),
-        }
-    }
-}
-
-impl Default for ScaleOut {
-    fn default() -> Self {
-        Self {
-            step: NonZeroU32::MIN,
-            signal_ttl: Duration::from_secs(300),
-            max_unready: MaxUnready::default(),
-            backoff: Duration::from_secs(300),
-            backoff_max: Duration::from_secs(1800),
-        }
-    }
-}
-
-impl Default for ScaleIn {
-    fn default() -> Self {
-        Self {
-            step: NonZeroU32::MIN,
-            signal_ttl: Duration::from_secs(180),
-            stabilisation: Duration::from_secs(120),
-            warm_up: Duration::from_secs(120),
         }
     }
 }

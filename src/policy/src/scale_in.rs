@@ -89,7 +89,7 @@ impl Drain {
 
 impl Step<'_> {
     /// The first decision: chooses victims and has them drained. No size is changed yet, so the
-    /// window is not touched.
+    /// cooldown is not touched.
     pub(crate) fn drain(&mut self, pool: &Pool, resize: Resize) {
         let ids = victims::choose(pool, resize.members());
         let victims = pool.members.iter().filter(|m| ids.contains(&m.id));
@@ -104,7 +104,7 @@ impl Step<'_> {
             },
         };
         if let Some(reason) = drain.objection(pool, &self.state.rules) {
-            return self.refuse_for_a_window(Direction::Down, reason);
+            return self.refuse_for_a_cooldown(Direction::Down, reason);
         }
         if self.state.mode == Mode::Recommend {
             return self.act(evict(&drain), Vec::new());

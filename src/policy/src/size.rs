@@ -2,15 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use super::latch::Direction;
 
 /// A number of pool members.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size(pub u32);
 
 impl fmt::Display for Size {
@@ -106,7 +101,7 @@ impl Resize {
     }
 
     /// Members added or removed.
-    pub fn members(self) -> usize {
+    pub(crate) fn members(self) -> usize {
         self.from.0.abs_diff(self.to.0) as usize
     }
 

@@ -27,19 +27,19 @@ pub struct State {
     pub(crate) down: Option<Pending>,
     pub(crate) phase: Phase,
     /// When the next action is allowed (G2).
-    pub(crate) opens: Moment,
+    pub(crate) cooldown_ends: Moment,
     /// Before this, the pool is not read again.
     pub(crate) retry: Option<Retry>,
     /// The latest "up" alert or scale-out; shrinking waits for it to be old.
     pub(crate) last_up: Moment,
-    pub(crate) backoff: Backoff,
+    pub(crate) capacity_pause: CapacityPause,
     /// What was refused, so that the same request gets the same answer unread for a while.
     pub(crate) refused: Option<Refusal>,
     /// The hold that was recorded last, so that a waiting request is recorded once.
     pub(crate) held: Option<Hold>,
-    /// When a window without alerts ends.
+    /// When the pool is read again for the record.
     pub(crate) review_at: Moment,
-    /// Whether something was recorded in this window.
+    /// Whether something was recorded since the last review.
     pub(crate) recorded: bool,
     pub(crate) pool: Option<Pool>,
     /// When each member listed now was first seen: its age where the provider names none.
@@ -71,19 +71,19 @@ pub(crate) struct Acting {
     /// The alerts that it answers.
     pub(crate) answers: Option<Pending>,
     /// When the next action would be allowed had this one never begun.
-    pub(crate) opened: Moment,
+    pub(crate) cooldown_ended: Moment,
 }
 
 /// The growing pause after the provider had no capacity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Backoff {
+pub struct CapacityPause {
     /// Failures in a row.
     pub failures: u32,
     /// End of the pause.
     pub until: Moment,
 }
 
-impl Backoff {
+impl CapacityPause {
     pub(crate) fn grow(&mut self, first: Duration, longest: Duration, now: Moment) {
         let pause = first
             .saturating_mul(1 << self.failures.min(16))
@@ -97,20 +97,20 @@ impl Backoff {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memo {
     /// When the next action is allowed.
-    pub opens: Moment,
+    pub cooldown_ends: Moment,
     /// Whether a change was being made.
     pub acting: bool,
     /// An accepted scale-up that was not acted on yet.
     pub up: Option<Pending>,
     /// The pause after a lack of capacity.
-    pub backoff: Backoff,
+    pub capacity_pause: CapacityPause,
 }
 
 impl State {
     /// The state after a start at `now`, with what the journal kept (times in the new clock).
     ///
     /// Without a journal, or when the process ended in the middle of a change, nothing is known
-    /// about the last action, so a whole window passes first. Shrinking waits for the
+    /// about the last action, so a whole cooldown passes first. Shrinking waits for the
     /// stabilisation time in any case.
     pub fn restore(
         rules: Rules,
@@ -118,25 +118,29 @@ impl State {
         memo: Option<Memo>,
         now: Moment,
     ) -> (Self, Vec<Effect>) {
-        let whole_window = now + rules.window;
-        let (opens, up, backoff) = match memo {
-            Some(memo) if !memo.acting => (memo.opens.min(whole_window), memo.up, memo.backoff),
-            Some(memo) => (whole_window, memo.up, memo.backoff),
-            None => (whole_window, None, Backoff::default()),
+        let whole_cooldown = now + rules.cooldown;
+        let (cooldown_ends, up, capacity_pause) = match memo {
+            Some(memo) if !memo.acting => (
+                memo.cooldown_ends.min(whole_cooldown),
+                memo.up,
+                memo.capacity_pause,
+            ),
+            Some(memo) => (whole_cooldown, memo.up, memo.capacity_pause),
+            None => (whole_cooldown, None, CapacityPause::default()),
         };
-        let longest_backoff = now + rules.scale_out.backoff_max;
+        let longest_pause = now + rules.scale_out.capacity_pause_max;
         let mut state = Self {
             mode: mode.within(rules.bounds),
             rules,
             up,
             down: None,
             phase: Phase::Idle,
-            opens,
+            cooldown_ends,
             retry: None,
             last_up: now,
-            backoff: Backoff {
-                until: backoff.until.min(longest_backoff),
-                ..backoff
+            capacity_pause: CapacityPause {
+                until: capacity_pause.until.min(longest_pause),
+                ..capacity_pause
             },
             refused: None,
             held: None,
@@ -161,12 +165,12 @@ impl State {
     }
 
     /// What must outlive the process.
-    pub fn memo(&self) -> Memo {
+    pub(crate) fn memo(&self) -> Memo {
         Memo {
-            opens: self.opens,
+            cooldown_ends: self.cooldown_ends,
             acting: matches!(self.phase, Phase::Acting(_)),
             up: self.up,
-            backoff: self.backoff,
+            capacity_pause: self.capacity_pause,
         }
     }
 
@@ -202,8 +206,8 @@ impl State {
     }
 
     /// The pause after a lack of capacity or quota.
-    pub fn backoff(&self) -> Backoff {
-        self.backoff
+    pub fn capacity_pause(&self) -> CapacityPause {
+        self.capacity_pause
     }
 
     /// Whether an alert that asks for more members waits.
@@ -212,8 +216,8 @@ impl State {
     }
 
     /// When the next action is allowed.
-    pub fn opens(&self) -> Moment {
-        self.opens
+    pub fn cooldown_ends(&self) -> Moment {
+        self.cooldown_ends
     }
 
     /// When to give `Event::Woken`; `None` while an answer is awaited.
@@ -253,7 +257,7 @@ impl State {
 
     /// The earliest moment at which a request may be acted on, and what it waits for.
     pub(crate) fn earliest(&self, direction: Direction) -> (Moment, Reason) {
-        let mut latest = (self.opens, Reason::Window);
+        let mut latest = (self.cooldown_ends, Reason::Cooldown);
         let mut wait = |at: Moment, reason: Reason| {
             if at > latest.0 {
                 latest = (at, reason);
@@ -264,7 +268,7 @@ impl State {
         }
         if direction == Direction::Up {
             // Alerts are refused in this pause; a pinned size, which no alert asks for, waits.
-            wait(self.backoff.until, Reason::CapacityBackoff);
+            wait(self.capacity_pause.until, Reason::CapacityPause);
         }
         if direction == Direction::Down && !matches!(self.mode, Mode::Pinned(_)) {
             let rules = &self.rules.scale_in;
@@ -284,16 +288,16 @@ impl State {
         }
     }
 
-    pub(crate) fn ttl(&self, direction: Direction) -> Duration {
+    pub(crate) fn lifetime(&self, direction: Direction) -> Duration {
         match direction {
-            Direction::Up => self.rules.scale_out.signal_ttl,
-            Direction::Down => self.rules.scale_in.signal_ttl,
+            Direction::Up => self.rules.scale_out.alert_lifetime,
+            Direction::Down => self.rules.scale_in.alert_lifetime,
         }
     }
 
     /// The first moment at which `pending` is expired.
     fn expiry(&self, direction: Direction, pending: Pending) -> Moment {
-        pending.last + self.ttl(direction) + Duration::from_millis(1)
+        pending.last + self.lifetime(direction) + Duration::from_millis(1)
     }
 
     /// Takes the alerts of one direction away.

@@ -3,11 +3,11 @@
 use super::{
     answers::{Refusal, Retry},
     decision::{Reason, Verdict},
-    event::{Effect, Event, Failure, Outcome, ReadFailure},
+    event::{ActionFailure, ActionOutcome, Effect, Event, ReadFailure},
     latch::{Direction, Pending},
     pool::Pool,
     rules::Mode,
-    state::{Acting, Backoff, Phase, State},
+    state::{Acting, CapacityPause, Phase, State},
     time::Moment,
 };
 
@@ -70,7 +70,7 @@ impl Step<'_> {
         self.prefer_up();
     }
 
-    /// Up beats down in a window (guarantee G5).
+    /// Up beats down in a cooldown (guarantee G5).
     fn prefer_up(&mut self) {
         if self.state.up.is_some() && self.state.down.is_some() {
             self.refuse(Direction::Down, Reason::UpWins);
@@ -109,12 +109,12 @@ impl Step<'_> {
         }
     }
 
-    /// Ends a window: reads the pool for the record, and notes a window without alerts.
+    /// Once a cooldown: reads the pool for the record, and notes that no alert came.
     fn review(&mut self) {
         if self.now < self.state.review_at || self.state.stopping {
             return;
         }
-        self.state.review_at = self.now + self.state.rules.window;
+        self.state.review_at = self.now + self.state.rules.cooldown;
         if !self.state.recorded {
             self.record(Verdict::Quiet, Reason::NoSignal, None, 0);
         }
@@ -215,9 +215,9 @@ impl Step<'_> {
         for direction in [Direction::Up, Direction::Down] {
             let is_used =
                 direction == Direction::Down && matches!(self.state.phase, Phase::Draining(_));
-            let ttl = self.state.ttl(direction);
+            let lifetime = self.state.lifetime(direction);
             let pending = self.state.slot(direction);
-            if !is_used && pending.is_some_and(|p| p.is_expired(ttl, self.now)) {
+            if !is_used && pending.is_some_and(|p| p.is_expired(lifetime, self.now)) {
                 self.refuse(direction, Reason::Expired);
             }
         }
@@ -232,8 +232,8 @@ impl Step<'_> {
             let reason = match (self.state.mode, direction) {
                 (Mode::Pinned(_), _) => Some(Reason::Pinned),
                 (Mode::ScaleOutOnly, Direction::Down) => Some(Reason::ScaleInDisabled),
-                (_, Direction::Up) if self.now < self.state.backoff.until => {
-                    Some(Reason::CapacityBackoff)
+                (_, Direction::Up) if self.now < self.state.capacity_pause.until => {
+                    Some(Reason::CapacityPause)
                 }
                 _ => None,
             };
@@ -243,7 +243,7 @@ impl Step<'_> {
             {
                 self.refuse_again(refused);
             } else if let Some(reason) = reason {
-                self.refuse_for_a_window(direction, reason);
+                self.refuse_for_a_cooldown(direction, reason);
             }
         }
     }
@@ -262,68 +262,68 @@ impl Step<'_> {
         }
     }
 
-    fn finish(&mut self, outcome: Outcome, written_at: Option<Moment>) {
+    fn finish(&mut self, outcome: ActionOutcome, written_at: Option<Moment>) {
         let Phase::Acting(acting) = &self.state.phase else {
             return;
         };
         let acting = acting.clone();
         self.state.phase = Phase::Idle;
-        let is_unknown = outcome == Outcome::Failed(Failure::Unknown);
-        self.state.opens = match written_at {
+        let is_unknown = outcome == ActionOutcome::Failed(ActionFailure::Unknown);
+        self.state.cooldown_ends = match written_at {
             Some(written_at) => {
-                let next = written_at + self.state.rules.window;
-                self.state.opens.max(next)
+                let next = written_at + self.state.rules.cooldown;
+                self.state.cooldown_ends.max(next)
             }
-            None if is_unknown => self.state.opens,
+            None if is_unknown => self.state.cooldown_ends,
             // What was not written is no action.
-            None => acting.opened,
+            None => acting.cooldown_ended,
         };
         let direction = acting.resize.direction();
         if direction == Direction::Up {
             self.state.last_up = self.state.last_up.max(self.now);
         }
         match outcome {
-            Outcome::Applied if direction == Direction::Up => {
-                self.state.backoff = Backoff::default();
+            ActionOutcome::Applied if direction == Direction::Up => {
+                self.state.capacity_pause = CapacityPause::default();
             }
-            Outcome::Applied => {}
-            Outcome::Failed(failure) => self.fail(failure, &acting, written_at.is_some()),
+            ActionOutcome::Applied => {}
+            ActionOutcome::Failed(failure) => self.fail(failure, &acting, written_at.is_some()),
         }
         self.save();
     }
 
-    fn fail(&mut self, failure: Failure, acting: &Acting, is_written: bool) {
+    fn fail(&mut self, failure: ActionFailure, acting: &Acting, is_written: bool) {
         let direction = acting.resize.direction();
         if !acting.victims.is_empty() {
             // Those that are still there must not stay out of service.
             self.effects.push(Effect::GiveBack(acting.victims.clone()));
         }
         let reason = match failure {
-            Failure::Postponed { reason, retry_in } => {
+            ActionFailure::Postponed { reason, retry_in } => {
                 let at = self.now + retry_in.max(self.state.rules.retry);
                 self.state.retry = Some(Retry { at, reason });
                 self.state.put_back(direction, acting.answers);
                 return self.prefer_up();
             }
-            Failure::NoCapacity if direction == Direction::Up => {
+            ActionFailure::NoCapacity if direction == Direction::Up => {
                 let rules = &self.state.rules.scale_out;
-                let (first, longest) = (rules.backoff, rules.backoff_max);
-                self.state.backoff.grow(first, longest, self.now);
+                let (first, longest) = (rules.capacity_pause, rules.capacity_pause_max);
+                self.state.capacity_pause.grow(first, longest, self.now);
                 Reason::NoCapacity
             }
-            Failure::NoCapacity | Failure::Refused => {
+            ActionFailure::NoCapacity | ActionFailure::Refused => {
                 if !is_written {
-                    // The window stays open, but the same request is not sent again and again.
+                    // No cooldown begins, but the same request is not sent again and again.
                     self.remember_refusal(Refusal {
                         direction,
                         reason: Reason::WriteFailed,
-                        until: self.now + self.state.rules.window,
+                        until: self.now + self.state.rules.cooldown,
                         is_recorded: false,
                     });
                 }
                 Reason::WriteFailed
             }
-            Failure::Unknown => Reason::OutcomeUnknown,
+            ActionFailure::Unknown => Reason::OutcomeUnknown,
         };
         let signals = acting.answers.map_or(0, |pending| pending.count);
         self.record(Verdict::Failed, reason, Some(direction), signals);

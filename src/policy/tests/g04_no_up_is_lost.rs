@@ -17,8 +17,8 @@ proptest! {
             let answered = history.decisions.iter().any(|decision| {
                 let answers = match decision.verdict {
                     Verdict::Acted | Verdict::Recommended => true,
-                    // The same refusal stands for a window, so it may be a little older.
-                    Verdict::Refused => decision.at + rules.window > alert.at,
+                    // The same refusal stands for a cooldown, so it may be a little older.
+                    Verdict::Refused => decision.at + rules.cooldown > alert.at,
                     Verdict::Held
                     | Verdict::Failed
                     | Verdict::Quiet
@@ -37,17 +37,17 @@ proptest! {
         }
     }
 
-    /// Not just answered some day: with nothing but the window in its way, an "up" is acted on when
-    /// the window ends, whatever scale-in was being prepared.
+    /// Not just answered some day: with nothing but the cooldown in its way, an "up" is acted on when
+    /// the cooldown ends, whatever scale-in was being prepared.
     #[test]
-    fn an_up_that_can_be_served_is_served_when_the_window_ends(life in life()) {
+    fn an_up_that_can_be_served_is_served_when_the_cooldown_ends(life in life()) {
         let (rules, history) = live(life);
         let quiet = 3 * Duration::from_secs(60);
         let ups = history.alerts.iter().filter(|a| a.direction == Direction::Up && a.servable);
         for up in ups {
             let made = history.writes.iter().filter(|write| write.taken && write.at <= up.at);
-            let opens = made.map(|write| write.at + rules.window).max().unwrap_or(up.at);
-            let limit = opens.since(up.at) + rules.fresh + rules.retry;
+            let cooldown_ends = made.map(|write| write.at + rules.cooldown).max().unwrap_or(up.at);
+            let limit = cooldown_ends.since(up.at) + rules.fresh + rules.retry;
             let is_near = |at: &&Moment| up.at.since(**at) < quiet && at.since(up.at) < limit;
             if history.trouble.iter().any(|at| is_near(&at)) || up.at.since_start() < quiet {
                 continue;

@@ -1,13 +1,13 @@
-//! G5: when both alerts wait in one window, the pool grows and does not shrink.
+//! G5: when both alerts wait in one cooldown, the pool grows and does not shrink.
 
 use std::time::Duration;
 
-use policy::{Direction, Mode, Rules};
+use policy::{Direction, Mode};
 use proptest::prelude::*;
 
 use super::{
     happening::Happening,
-    lives::{config, life, live},
+    lives::{config, life, live, rules},
     world::World,
 };
 
@@ -39,14 +39,14 @@ proptest! {
     }
 
     #[test]
-    fn any_mixture_in_one_window_is_one_step_up(
+    fn any_mixture_in_one_cooldown_is_one_step_up(
         alerts in proptest::collection::vec((any::<bool>(), 0u64..50), 1..40),
     ) {
         let mut happenings = vec![Happening::Pass(Duration::from_secs(10))];
         for (up, _) in &alerts {
             happenings.push(Happening::Alerts { up: u32::from(*up), down: u32::from(!up) });
         }
-        let history = World::new(Rules::default(), 3).play(&happenings);
+        let history = World::new(rules(), 3).play(&happenings);
         let ups = history.writes.iter().filter(|w| w.direction == Direction::Up).count();
         prop_assert_eq!(ups, usize::from(alerts.iter().any(|(up, _)| *up)));
         if ups == 1 {

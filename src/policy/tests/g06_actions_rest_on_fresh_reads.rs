@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use policy::{
     Condition, Direction, Effect, Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool,
-    Rules, Size, State,
+    Size, State,
 };
 use proptest::prelude::*;
 
-use super::lives::{config, life, live};
+use super::lives::{config, life, live, rules};
 
 /// A read that was under way when the alert came may not know what an operator did meanwhile.
 #[test]
-fn a_read_begun_before_the_wish_decides_nothing() {
+fn a_read_begun_before_the_request_decides_nothing() {
     let at = |ms| Moment::at(Duration::from_millis(ms));
     let pool = |read_at, size| Pool {
         read_at,
@@ -29,12 +29,12 @@ fn a_read_begun_before_the_wish_decides_nothing() {
         }],
     };
     let memo = Some(Memo::default());
-    let (mut state, _) = State::restore(Rules::default(), Mode::On, memo, at(0));
+    let (mut state, _) = State::restore(rules(), Mode::On, memo, at(0));
     let acts = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Act { .. }));
 
     assert!(state.step(Event::Woken, at(0)).contains(&Effect::ReadPool));
-    let wished = state.step(Event::Signals { up: 1, down: 0 }, at(100));
-    assert!(wished.contains(&Effect::ReadPool));
+    let asked = state.step(Event::Signals { up: 1, down: 0 }, at(100));
+    assert!(asked.contains(&Effect::ReadPool));
     let early = state.step(Event::PoolRead(Ok(pool(at(0), 1))), at(150));
     assert!(!acts(&early), "{early:?}");
     let own = state.step(Event::PoolRead(Ok(pool(at(100), 2))), at(200));
@@ -66,12 +66,12 @@ proptest! {
     #[test]
     fn a_flood_does_not_become_a_flood_of_reads(life in life()) {
         let (rules, history) = live(life);
-        // One read per retry pause at most, and one for each window's record, each alert's request
+        // One read per retry pause at most, and one for each cooldown's record, each alert's request
         // and each drain.
         for start in &history.reads {
-            let end = *start + rules.window;
-            let in_window = history.reads.iter().filter(|at| **at >= *start && **at < end).count();
-            prop_assert!(in_window <= 24, "{in_window} reads in one window from {start:?}");
+            let end = *start + rules.cooldown;
+            let in_cooldown = history.reads.iter().filter(|at| **at >= *start && **at < end).count();
+            prop_assert!(in_cooldown <= 24, "{in_cooldown} reads in one cooldown from {start:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The guarantees that are the policy's alone, as properties of random lives of an agent.
+//! The guarantees that are the policy's alone, as properties of randomised simulations of an agent.
 
 #![allow(
     clippy::struct_excessive_bools,
@@ -7,7 +7,7 @@
 )]
 
 mod g01_size_within_bounds;
-mod g02_one_action_per_window;
+mod g02_one_action_per_cooldown;
 mod g03_nothing_stale_scales_in;
 mod g04_no_up_is_lost;
 mod g05_up_beats_down;

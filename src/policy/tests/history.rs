@@ -102,12 +102,12 @@ impl History {
                 decision.direction == Some(Direction::Up)
                     && match decision.verdict {
                         Verdict::Acted | Verdict::Recommended => decision.at >= at,
-                        Verdict::Refused => decision.at + rules.window > at,
+                        Verdict::Refused => decision.at + rules.cooldown > at,
                         _ => false,
                     }
             })
         };
-        let is_fresh = self.is_fresh(Direction::Up, rules.scale_out.signal_ttl, now);
+        let is_fresh = self.is_fresh(Direction::Up, rules.scale_out.alert_lifetime, now);
         is_fresh && self.last(Direction::Up).is_some_and(|up| !answered(up.at))
     }
 }

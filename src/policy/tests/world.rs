@@ -4,11 +4,13 @@
 //! Nothing is done at once. Reads, drains, writes and the provider's work after a write all last,
 //! and whatever else can happen happens inside them.
 
+mod provider;
+
 use std::time::Duration;
 
 use policy::{
-    Action, Condition, Direction, DrainId, Effect, Event, Failure, HealthSource, Member, MemberId,
-    Memo, Mode, Moment, Outcome, Pool, ReadFailure, Reason, Rules, Size, State,
+    Action, ActionFailure, ActionOutcome, Condition, Direction, DrainId, Effect, Event, Member,
+    MemberId, Memo, Mode, Moment, ReadFailure, Reason, Rules, Size, State,
 };
 
 use super::{
@@ -144,7 +146,7 @@ impl World {
         self.give(Event::Signals { up, down });
     }
 
-    /// Whether an "up" that comes now has nothing in its way but the window.
+    /// Whether an "up" that comes now has nothing in its way but the cooldown.
     fn is_servable(&self) -> bool {
         let is_quick = self.mood.read.is_ok_and(|takes| takes < self.rules.fresh);
         is_quick
@@ -153,7 +155,7 @@ impl World {
             && self.condition == Condition::Running
             && self.working_until <= self.now
             && self.state.mode() == Mode::On
-            && self.state.backoff().until <= self.now
+            && self.state.capacity_pause().until <= self.now
             && self.in_flight.is_none()
             && self.healthy
             && !self.truncated
@@ -162,33 +164,6 @@ impl World {
             && Size(self.size) < self.rules.bounds.max()
             // Neither booting members nor drained ones keep growth back.
             && self.refill_at.is_none()
-    }
-
-    /// The pool has this size from now on; members are made or removed to fit.
-    fn resize(&mut self, size: u32) {
-        self.size = size;
-        self.members.truncate(size as usize);
-        if !self.barren {
-            self.fill();
-        }
-    }
-
-    fn fill(&mut self) {
-        self.refill_at = None;
-        while self.members.len() < self.size as usize {
-            self.members.push(Server {
-                id: MemberId(uuid::Uuid::new_v4()),
-                created: self.now,
-            });
-        }
-    }
-
-    fn kill(&mut self, which: usize) {
-        if !self.members.is_empty() {
-            let which = which % self.members.len();
-            self.members.remove(which);
-            self.refill_at = Some(self.now + REFILL);
-        }
     }
 
     fn crash(&mut self, write_lands: bool) {
@@ -255,74 +230,21 @@ impl World {
         let written_at = fate.is_taken().then_some(self.now);
         self.land(done);
         let outcome = match fate {
-            WriteFate::Applied => Outcome::Applied,
-            WriteFate::NoCapacity => Outcome::Failed(Failure::NoCapacity),
-            WriteFate::Refused => Outcome::Failed(Failure::Refused),
-            WriteFate::RateLimited => Outcome::Failed(Failure::Postponed {
+            WriteFate::Applied => ActionOutcome::Applied,
+            WriteFate::NoCapacity => ActionOutcome::Failed(ActionFailure::NoCapacity),
+            WriteFate::Refused => ActionOutcome::Failed(ActionFailure::Refused),
+            WriteFate::RateLimited => ActionOutcome::Failed(ActionFailure::Postponed {
                 reason: Reason::RateLimited,
                 retry_in: Duration::from_secs(20),
             }),
-            WriteFate::UnknownApplied | WriteFate::UnknownLost => Outcome::Failed(Failure::Unknown),
+            WriteFate::UnknownApplied | WriteFate::UnknownLost => {
+                ActionOutcome::Failed(ActionFailure::Unknown)
+            }
         };
         self.give(Event::ActionEnded {
             outcome,
             written_at,
         });
-    }
-
-    fn land(&mut self, in_flight: InFlight) {
-        let mut write = in_flight.write;
-        write.at = self.now;
-        if write.applied {
-            let gone = &in_flight.victims;
-            let before = self.members.len();
-            self.members.retain(|member| !gone.contains(&member.id));
-            if gone.is_empty() {
-                self.resize(write.to.0);
-            } else {
-                // An eviction is relative: the pool gives up as many places as members leave.
-                let left = before - self.members.len();
-                self.size = self.size.saturating_sub(u32::try_from(left).unwrap());
-            }
-            self.working_until = self.now + self.mood.work_takes;
-        }
-        self.history.writes.push(write);
-    }
-
-    fn pool(&self, read_at: Moment) -> Pool {
-        let shown = if self.truncated {
-            self.members.len() / 2
-        } else {
-            self.members.len()
-        };
-        let drained = self.draining.iter().flat_map(|d| &d.members);
-        let drained: Vec<MemberId> = drained.copied().collect();
-        let members = self.members.iter().take(shown).map(|server| Member {
-            id: server.id,
-            address: None,
-            running: true,
-            healthy: self
-                .balancer_readable
-                .then(|| self.healthy && !drained.contains(&server.id)),
-            age: Some(read_at.since(server.created)),
-        });
-        let condition = if self.now < self.working_until {
-            Condition::Busy
-        } else {
-            self.condition
-        };
-        Pool {
-            read_at,
-            size: Size(self.size),
-            condition,
-            health: if self.balancer_readable {
-                HealthSource::LoadBalancer
-            } else {
-                HealthSource::Unknown
-            },
-            counted: self.members.len(),
-            members: members.collect(),
-        }
     }
 
     fn give(&mut self, event: Event) {
@@ -344,15 +266,6 @@ impl World {
                 }
             }
         }
-    }
-
-    fn start_read(&mut self) {
-        self.history.reads.push(self.now);
-        let (takes, result) = match self.mood.read {
-            Ok(takes) => (takes, Ok(())),
-            Err(failure) => (Duration::from_secs(1), Err(failure)),
-        };
-        self.reading.push((self.now, self.now + takes, result));
     }
 
     fn start_drain(&mut self, id: DrainId, members: &[Member]) {
@@ -377,7 +290,7 @@ impl World {
     }
 
     fn down_is_fresh(&self) -> bool {
-        let lifetime = self.rules.scale_in.signal_ttl;
+        let lifetime = self.rules.scale_in.alert_lifetime;
         self.history.is_fresh(Direction::Down, lifetime, self.now)
     }
 

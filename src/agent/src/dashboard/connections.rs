@@ -31,11 +31,11 @@ const UNREAD_TIMEOUT_MS: u32 = 30_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
     /// All of them. More wait in the kernel's queue.
-    pub all: usize,
+    pub(super) all: usize,
     /// Those that are no live streams. Together with the streams fewer than `all`, so that there is always a place.
-    pub kept: usize,
+    pub(super) kept: usize,
     /// Live streams.
-    pub streams: usize,
+    pub(super) streams: usize,
 }
 
 impl Limits {

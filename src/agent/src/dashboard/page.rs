@@ -3,5 +3,4 @@
 /// Decisions that the page lists.
 pub(super) const DECISIONS_SHOWN: usize = 25;
 
-/// The page.
 pub(super) const HTML: &str = include_str!("page.html");

@@ -1,4 +1,4 @@
-//! The agent's web server: the alert intake and the dashboard on one port.
+//! The agent's web server: the webhook receiver and the dashboard on one port.
 
 use std::{
     io,
@@ -25,10 +25,10 @@ use super::{
 };
 use crate::{
     Agent,
-    alert_intake::{self, Receiver},
     metrics::Metrics,
     read_model::ReadModel,
     throttled_log::{Peer, ThrottledLog},
+    webhook_receiver::{self, Receiver},
 };
 
 /// One worker answers far more alerts than a monitoring system sends, and saves memory.
@@ -85,14 +85,14 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
         streams: Arc::new(Semaphore::new(limits.streams)),
         connections: Connections::new(
             limits,
-            UNUSED.saturating_add(agent.intake.body_timeout.saturating_mul(2)),
+            UNUSED.saturating_add(agent.receiver.body_timeout.saturating_mul(2)),
         ),
         read_model: agent.read_model.clone(),
         log: log.clone(),
     });
-    let metrics = Arc::new(Metrics::new(agent.read_model.clone(), agent.api.clone()));
+    let metrics = Arc::new(Metrics::new(agent.read_model.clone(), agent.target.clone()));
     let read_model = web::Data::from(agent.read_model.clone());
-    let receiver = Arc::new(Receiver::new(agent.intake.clone(), log));
+    let receiver = Arc::new(Receiver::new(agent.receiver.clone(), log));
     let opened = front.clone();
     let server = HttpServer::new(move || {
         App::new()
@@ -102,7 +102,7 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
             .app_data(read_model.clone())
             .app_data(web::Data::from(metrics.clone()))
             .app_data(web::Data::from(front.clone()))
-            .configure(alert_intake::configure(receiver.clone()))
+            .configure(webhook_receiver::configure(receiver.clone()))
             .configure(routes::configure)
     })
     .workers(WORKERS)

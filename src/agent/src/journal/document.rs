@@ -1,15 +1,15 @@
 //! The journal's document, and when it may be believed.
 //!
 //! Times are kept since the machine's boot, not by the wall clock, so that neither a clock that jumps
-//! nor a restart within the window lets a second action through (guarantee G2).
+//! nor a restart within the cooldown lets a second action through (guarantee G2).
 //!
 //! A document is believed only if the agent that wrote it closed it at its end. While an agent runs, its
 //! document says so; when the agent dies, or its last documents could not be written, the next agent
-//! does not know what was done last and begins with a silent window.
+//! does not know what was done last and waits one cooldown first.
 
 use std::{path::Path, time::Duration};
 
-use policy::{Backoff, Memo, Moment, Pending};
+use policy::{CapacityPause, Memo, Moment, Pending};
 use program::error_chain::with_causes;
 use serde::{Deserialize, Serialize};
 use whole_file::{self, FileError};
@@ -20,21 +20,23 @@ const VERSION: u32 = 1;
 /// Nothing in it is secret.
 const MODE: u32 = 0o644;
 
-/// The journal's document.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Document {
     version: u32,
     boot_id: String,
     /// Milliseconds since the boot, like all times here.
     saved_at: u64,
-    opens_at: u64,
+    #[serde(rename = "opens_at")]
+    cooldown_ends: u64,
     acting: bool,
     /// Whether the agent that wrote it has not closed it.
     #[serde(default)]
     running: bool,
     up: Option<PendingUp>,
-    backoff_failures: u32,
-    backoff_until: u64,
+    #[serde(rename = "backoff_failures")]
+    capacity_failures: u32,
+    #[serde(rename = "backoff_until")]
+    capacity_pause_until: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,13 +48,13 @@ struct PendingUp {
 
 /// What a journal told at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Remembered {
-    /// There is none; the policy starts with a silent window.
+pub(crate) enum Remembered {
+    /// There is none; the policy waits one cooldown first.
     Nothing,
     /// It cannot be used, for the reason given; likewise.
     Unusable(String),
     /// It was not closed, so that nothing is known of the last action: the memo says that a whole
-    /// window is to pass first.
+    /// cooldown is to pass first.
     Unclosed(Memo),
     /// What was kept.
     Memo(Memo),
@@ -65,7 +67,7 @@ impl Document {
             version: VERSION,
             boot_id: boot_id.unwrap_or_default().to_owned(),
             saved_at: at(reading.now),
-            opens_at: at(memo.opens),
+            cooldown_ends: at(memo.cooldown_ends),
             acting: memo.acting,
             running,
             up: memo.up.map(|up| PendingUp {
@@ -73,8 +75,8 @@ impl Document {
                 last: at(up.last),
                 count: up.count,
             }),
-            backoff_failures: memo.backoff.failures,
-            backoff_until: at(memo.backoff.until),
+            capacity_failures: memo.capacity_pause.failures,
+            capacity_pause_until: at(memo.capacity_pause.until),
         }
     }
 
@@ -85,17 +87,17 @@ impl Document {
         whole_file::replace(path, &text, MODE)
     }
 
-    fn memo(&self, reading: Reading, up_ttl: Duration) -> Memo {
+    fn memo(&self, reading: Reading, up_lifetime: Duration) -> Memo {
         let now = reading.to_boot(reading.now);
         // An alert does not come from the future.
         let past = |millis: u64| reading.to_moment(millis.min(now));
         let is_fresh =
-            |up: &&PendingUp| Duration::from_millis(now.saturating_sub(up.last)) <= up_ttl;
+            |up: &&PendingUp| Duration::from_millis(now.saturating_sub(up.last)) <= up_lifetime;
         Memo {
-            opens: if self.running {
+            cooldown_ends: if self.running {
                 Moment::at(Duration::MAX)
             } else {
-                reading.to_moment(self.opens_at)
+                reading.to_moment(self.cooldown_ends)
             },
             acting: self.acting,
             up: self.up.as_ref().filter(is_fresh).map(|up| Pending {
@@ -103,24 +105,24 @@ impl Document {
                 last: past(up.last),
                 count: up.count,
             }),
-            backoff: Backoff {
-                failures: self.backoff_failures,
-                until: reading.to_moment(self.backoff_until),
+            capacity_pause: CapacityPause {
+                failures: self.capacity_failures,
+                until: reading.to_moment(self.capacity_pause_until),
             },
         }
     }
 }
 
-/// Reads the journal and marks it as in use. An "up" alert older than `up_ttl` is left out.
+/// Reads the journal and marks it as in use. An "up" alert older than `up_lifetime` is left out.
 ///
 /// What cannot be marked is not believed: nor could the next start tell it from one that is current.
 pub(super) fn open(
     path: &Path,
     boot_id: Option<&str>,
     reading: Reading,
-    up_ttl: Duration,
+    up_lifetime: Duration,
 ) -> Remembered {
-    let remembered = load(path, boot_id, reading, up_ttl);
+    let remembered = load(path, boot_id, reading, up_lifetime);
     let (Remembered::Memo(memo) | Remembered::Unclosed(memo)) = &remembered else {
         return remembered;
     };
@@ -134,7 +136,7 @@ pub(super) fn open(
     }
 }
 
-fn load(path: &Path, boot_id: Option<&str>, reading: Reading, up_ttl: Duration) -> Remembered {
+fn load(path: &Path, boot_id: Option<&str>, reading: Reading, up_lifetime: Duration) -> Remembered {
     let text = match whole_file::read(path) {
         Ok(Some((text, _))) => text,
         Ok(None) => return Remembered::Nothing,
@@ -151,9 +153,9 @@ fn load(path: &Path, boot_id: Option<&str>, reading: Reading, up_ttl: Duration) 
     } else if document.saved_at > reading.to_boot(reading.now) {
         Remembered::Unusable("it was written later than now".to_owned())
     } else if document.running {
-        Remembered::Unclosed(document.memo(reading, up_ttl))
+        Remembered::Unclosed(document.memo(reading, up_lifetime))
     } else {
-        Remembered::Memo(document.memo(reading, up_ttl))
+        Remembered::Memo(document.memo(reading, up_lifetime))
     }
 }
 
@@ -163,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    const TTL: Duration = Duration::from_secs(300);
+    const LIFETIME: Duration = Duration::from_secs(300);
     const BOOT: Option<&str> = Some("b");
 
     fn at(seconds: u64) -> Moment {
@@ -180,14 +182,14 @@ mod tests {
 
     fn memo() -> Memo {
         Memo {
-            opens: at(160),
+            cooldown_ends: at(160),
             acting: true,
             up: Some(Pending {
                 first: at(90),
                 last: at(100),
                 count: 3,
             }),
-            backoff: Backoff {
+            capacity_pause: CapacityPause {
                 failures: 2,
                 until: at(400),
             },
@@ -212,38 +214,38 @@ mod tests {
         }
 
         fn open(&self, reading: Reading) -> Remembered {
-            open(&self.journal(), BOOT, reading, TTL)
+            open(&self.journal(), BOOT, reading, LIFETIME)
         }
     }
 
     #[test]
-    fn a_restart_finds_the_window_where_it_was() {
+    fn a_restart_finds_the_cooldown_where_it_was() {
         let folder = Folder::new();
         folder.leave(&memo(), false);
         // The agent starts again 110 s after its first start.
         let Remembered::Memo(found) = folder.open(reading(1_110, 0)) else {
             panic!("the journal is usable");
         };
-        assert_eq!(found.opens, at(50));
+        assert_eq!(found.cooldown_ends, at(50));
         assert!(found.acting);
         assert_eq!(
             found.up.map(|up| (up.last, up.count)),
             Some((Moment::START, 3))
         );
         let until = at(290);
-        assert_eq!(found.backoff, Backoff { failures: 2, until });
+        assert_eq!(found.capacity_pause, CapacityPause { failures: 2, until });
     }
 
     #[test]
-    fn after_a_death_a_whole_window_passes_and_the_rest_is_kept() {
+    fn after_a_death_a_whole_cooldown_passes_and_the_rest_is_kept() {
         let folder = Folder::new();
         folder.leave(&memo(), true);
         let Remembered::Unclosed(found) = folder.open(reading(1_110, 0)) else {
             panic!("it was not closed");
         };
-        assert_eq!(found.opens, Moment::at(Duration::MAX));
+        assert_eq!(found.cooldown_ends, Moment::at(Duration::MAX));
         assert_eq!(found.up.map(|up| up.count), Some(3));
-        assert_eq!(found.backoff.failures, 2);
+        assert_eq!(found.capacity_pause.failures, 2);
     }
 
     #[test]
@@ -311,9 +313,9 @@ mod tests {
             );
         }
         folder.leave(&Memo::default(), false);
-        let rebooted = open(&folder.journal(), Some("another"), now, TTL);
+        let rebooted = open(&folder.journal(), Some("another"), now, LIFETIME);
         assert!(matches!(rebooted, Remembered::Unusable(_)));
-        let unknown = open(&folder.journal(), None, now, TTL);
+        let unknown = open(&folder.journal(), None, now, LIFETIME);
         assert!(matches!(unknown, Remembered::Unusable(_)));
         let earlier = folder.open(reading(1_000, 50));
         assert!(matches!(earlier, Remembered::Unusable(_)), "{earlier:?}");

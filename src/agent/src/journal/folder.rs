@@ -25,7 +25,6 @@ pub enum FolderError {
         holder.map(|pid| format!(" (process {pid})")).unwrap_or_default(), path.display()
     )]
     Taken {
-        /// The folder.
         path: PathBuf,
         /// The other agent, if the system says which.
         holder: Option<u32>,
@@ -34,7 +33,7 @@ pub enum FolderError {
 
 /// A folder that is locked. The kernel takes the lock back when the process ends, however it ends.
 #[derive(Debug)]
-pub struct JournalFolder {
+pub(crate) struct JournalFolder {
     path: PathBuf,
     /// `None` where the file system has no locks.
     _lock: Option<File>,
@@ -43,7 +42,7 @@ pub struct JournalFolder {
 impl JournalFolder {
     /// Makes the folder if need be, and locks it. The folder itself is locked, so that nothing is
     /// written and a file system that is read-only will do.
-    pub async fn lock(path: &Path) -> Result<Self, FolderError> {
+    pub(crate) async fn lock(path: &Path) -> Result<Self, FolderError> {
         whole_file::make_folder(path)?;
         whole_file::check(&journal_in(path))?;
         let folder = File::open(path).map_err(|source| FileError::Io {
@@ -65,14 +64,13 @@ impl JournalFolder {
         })
     }
 
-    /// The journal.
-    pub fn journal(&self) -> PathBuf {
+    pub(crate) fn journal(&self) -> PathBuf {
         journal_in(&self.path)
     }
 }
 
 /// The journal in its folder.
-pub fn journal_in(folder: &Path) -> PathBuf {
+pub(crate) fn journal_in(folder: &Path) -> PathBuf {
     folder.join("journal.json")
 }
 

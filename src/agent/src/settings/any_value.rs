@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use policy::{Event, Moment, Outcome, State};
+use policy::{ActionOutcome, Event, Moment, State};
 use proptest::prelude::*;
 
 use super::{
@@ -50,17 +50,18 @@ fn sources(changes: &[(&str, String)]) -> Sources {
 fn use_them(settings: &Settings) {
     let agent = &settings.agent;
     let _ = agent.discovery.interval * 6;
-    let _ = agent.client.call_deadline + agent.operation_timeout + agent.drain.timeout;
+    let _ =
+        agent.target.client.call_deadline + agent.target.operation_timeout + agent.drain.timeout;
     let century = Duration::from_secs(3_155_760_000);
     for start in [Duration::ZERO, century, Duration::MAX] {
         let now = Moment::at(start);
         let (mut state, _) = State::restore(agent.rules.clone(), agent.mode, None, now);
-        let later = now + agent.rules.window;
+        let later = now + agent.rules.cooldown;
         for event in [
             Event::Signals { up: 1, down: 1 },
             Event::Woken,
             Event::ActionEnded {
-                outcome: Outcome::Applied,
+                outcome: ActionOutcome::Applied,
                 written_at: Some(later),
             },
         ] {
@@ -68,8 +69,10 @@ fn use_them(settings: &Settings) {
             let _ = state.next_wake();
         }
     }
-    let long = tokio::time::Instant::now() + agent.rules.window + agent.rules.scale_out.backoff_max;
-    let _ = long + agent.client.call_deadline + agent.operation_timeout;
+    let long = tokio::time::Instant::now()
+        + agent.rules.cooldown
+        + agent.rules.scale_out.capacity_pause_max;
+    let _ = long + agent.target.client.call_deadline + agent.target.operation_timeout;
 }
 
 /// What people, scripts and mistakes give.

@@ -8,12 +8,6 @@ use std::{
 };
 
 use actix_web::http::header::HeaderName;
-use exoscale::{
-    ClientConfig,
-    config::Endpoint,
-    ids::{LoadBalancerId, PoolId},
-    secret::{ApiKey, ApiSecret},
-};
 use policy::{Bounds, MaxUnready, Mode, Rules, ScaleIn, ScaleOut};
 use program::telemetry::LogFormat;
 
@@ -22,9 +16,10 @@ use super::{
     setting::Kind,
 };
 use crate::{
-    alert_intake::{Authentication, Hmac, PasswordLogin},
     config::{AddressKind, Alerts, Config, Discovery, Drain, Thresholds, Token},
     journal::journal_in,
+    target::{ApiKey, ApiSecret, ClientConfig, Endpoint, LoadBalancerId, PoolId, TargetConfig},
+    webhook_receiver::{Authentication, Hmac, PasswordLogin},
 };
 
 /// Everything that can be set.
@@ -100,15 +95,17 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
     let discovery = discovery?;
     Some(Settings {
         agent: Config {
-            client: ClientConfig {
-                private_addresses: discovery.addresses == AddressKind::Private,
-                // A key that is refused is tried again in every third round.
-                probe_refused_after: discovery.interval * 3,
-                ..client?
+            target: TargetConfig {
+                client: ClientConfig {
+                    private_addresses: discovery.addresses == AddressKind::Private,
+                    // A key that is refused is tried again in every third round.
+                    probe_refused_after: discovery.interval * 3,
+                    ..client?
+                },
+                pool: pool?,
+                load_balancer,
+                operation_timeout: operation_timeout?,
             },
-            pool: pool?,
-            load_balancer,
-            operation_timeout: operation_timeout?,
             rules: rules?,
             mode: mode?,
             drain: drain?,
@@ -159,7 +156,7 @@ fn rules(r: &mut Reader<'_>) -> Option<Rules> {
         .ok();
     Some(Rules {
         bounds: bounds?,
-        window: window?,
+        cooldown: window?,
         fresh: fresh?,
         retry: retry?,
         scale_out: scale_out?,
@@ -169,11 +166,11 @@ fn rules(r: &mut Reader<'_>) -> Option<Rules> {
 
 fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
     let step = r.count("scale_out.step");
-    let signal_ttl = r.duration("scale_out.alert_lifetime");
+    let alert_lifetime = r.duration("scale_out.alert_lifetime");
     let max_unready = r.required("scale_out.max_unready");
-    let backoff = r.duration("scale_out.capacity_pause");
-    let backoff_max = r.duration("scale_out.capacity_pause_max");
-    if let (Some(first), Some(longest)) = (backoff, backoff_max)
+    let capacity_pause = r.duration("scale_out.capacity_pause");
+    let capacity_pause_max = r.duration("scale_out.capacity_pause_max");
+    if let (Some(first), Some(longest)) = (capacity_pause, capacity_pause_max)
         && first > longest
     {
         r.problem(
@@ -183,21 +180,21 @@ fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
     }
     Some(ScaleOut {
         step: step?,
-        signal_ttl: signal_ttl?,
+        alert_lifetime: alert_lifetime?,
         max_unready: max_unready?,
-        backoff: backoff?,
-        backoff_max: backoff_max?,
+        capacity_pause: capacity_pause?,
+        capacity_pause_max: capacity_pause_max?,
     })
 }
 
 fn scale_in(r: &mut Reader<'_>) -> Option<ScaleIn> {
     let step = r.count("scale_in.step");
-    let signal_ttl = r.duration("scale_in.alert_lifetime");
+    let alert_lifetime = r.duration("scale_in.alert_lifetime");
     let stabilisation = r.duration("scale_in.stabilisation");
     let warm_up = r.duration("scale_in.warm_up");
     Some(ScaleIn {
         step: step?,
-        signal_ttl: signal_ttl?,
+        alert_lifetime: alert_lifetime?,
         stabilisation: stabilisation?,
         warm_up: warm_up?,
     })

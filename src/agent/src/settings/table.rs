@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use exoscale::config::DEFAULT_ZONE;
 use policy::thresholds;
 use program::time_text::{DAY, HOUR, MINUTE, SECOND};
 
@@ -14,6 +13,7 @@ use super::setting::{
     Unset::{Optional, Port, Required, Share, Text},
     setting,
 };
+use crate::target::DEFAULT_ZONE;
 
 /// Where the agent listens for alerts, metrics and the page, unless it is set.
 pub const ALERTS_PORT: u16 = 8090;

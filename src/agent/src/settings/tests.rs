@@ -88,10 +88,10 @@ impl Given {
 fn the_defaults_are_those_of_the_course() {
     let settings = Given::new().settings();
     let agent = settings.agent;
-    assert_eq!(agent.pool.to_string(), POOL);
-    let endpoint = agent.client.endpoint.to_string();
+    assert_eq!(agent.target.pool.to_string(), POOL);
+    let endpoint = agent.target.client.endpoint.to_string();
     assert_eq!(endpoint, "https://api-at-vie-1.exoscale.com/v2");
-    assert_eq!(agent.rules.window, Duration::from_secs(60));
+    assert_eq!(agent.rules.cooldown, Duration::from_secs(60));
     assert_eq!(
         (agent.rules.bounds.min(), agent.rules.bounds.max()),
         (Size(1), Size(10))
@@ -145,13 +145,13 @@ fn the_names_of_the_course_and_of_exoscales_tools_are_known() {
         .variable("PATH", "/bin");
     let agent = given.settings().agent;
     assert_eq!(
-        agent.client.endpoint.to_string(),
+        agent.target.client.endpoint.to_string(),
         "https://api-at-vie-1.exoscale.com/v2"
     );
     assert_eq!(agent.discovery.target_port, 31337);
     assert_eq!(agent.alerts.listen.port(), 4711);
     assert_eq!(
-        agent.client.key.as_str(),
+        agent.target.client.key.as_str(),
         "EXO123",
         "the course's name wins"
     );
@@ -166,7 +166,7 @@ fn the_names_of_the_course_and_of_exoscales_tools_are_known() {
     );
     let endpoint = given.variable("EXOSCALE_API_ENDPOINT", "http://127.0.0.1:9/v2");
     assert_eq!(
-        endpoint.settings().agent.client.endpoint.to_string(),
+        endpoint.settings().agent.target.client.endpoint.to_string(),
         "http://127.0.0.1:9/v2"
     );
 }
@@ -185,7 +185,7 @@ fn an_empty_variable_is_one_that_is_not_set() {
         .variable("AUTOSCALER_SCALING__COOLDOWN", " ");
     let rules = given.settings().agent.rules;
     assert_eq!(
-        (rules.bounds.max().0, rules.window),
+        (rules.bounds.max().0, rules.cooldown),
         (4, Duration::from_secs(60))
     );
 }
@@ -211,7 +211,7 @@ fn secrets_may_be_made_of_digits_and_are_never_shown() {
         .variable("AUTOSCALER_ALERTS__TOKEN", "007")
         .file("[drain]\ntoken = \"0x10\"\n");
     let agent = given.settings().agent;
-    assert_eq!(agent.client.secret.expose(), b"0012345");
+    assert_eq!(agent.target.client.secret.expose(), b"0012345");
     assert_eq!(
         agent
             .alerts

@@ -63,12 +63,12 @@ fn announce(config: &Config, server: &dashboard::Server) {
     let rules = &config.rules;
     tracing::info!(
         address = %server.address,
-        pool = %config.pool,
-        api = %config.client.endpoint,
+        pool = %config.target.pool,
+        api = %config.target.client.endpoint,
         min = rules.bounds.min().0,
         max = rules.bounds.max().0,
         mode = %config.mode,
-        window = ?rules.window,
+        cooldown = ?rules.cooldown,
         file = %config.discovery.file.display(),
         "Agent is ready."
     );

@@ -125,7 +125,7 @@ async fn members_without_an_address_turn_health_red() {
 }
 
 #[tokio::test]
-async fn health_is_red_while_blind_or_refused_and_green_again() {
+async fn health_is_red_while_it_cannot_list_or_is_refused_and_green_again() {
     let stage = Stage::with_pool(1).await;
     // The pool is read once a window, and only a read shows that reads work again.
     let agent = stage
@@ -154,7 +154,7 @@ async fn health_is_red_while_blind_or_refused_and_green_again() {
         problem(&health, "discovery")
             .as_str()
             .unwrap()
-            .contains("blind"),
+            .contains("cannot list instances"),
         "{health}"
     );
     stage.cloud.faults().clear();
@@ -245,7 +245,7 @@ async fn metrics_have_their_conventional_names() {
     stage.until_targets(2).await;
     agent.alert("up").await;
     stage.until_size(3).await;
-    until("the action ends", || agent.line("Pool has its new size.")).await;
+    until("the action ends", || agent.line("Pool resized: ")).await;
     let body = "{\"status\":\"resolved\",\"alerts\":[{}]}";
     agent
         .http

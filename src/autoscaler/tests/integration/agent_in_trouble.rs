@@ -97,7 +97,7 @@ async fn an_outage_changes_nothing_shows_its_age_and_is_over_at_the_first_answer
         agent.alert("down").await;
         agent.until_decided("held", "api_unavailable").await;
         let health = until_health(&agent, 503).await;
-        assert!(health.contains("blind"), "{health}");
+        assert!(health.contains("cannot list instances"), "{health}");
         let age = metric(&agent, "autoscaler_discovery_age_seconds").await;
         assert!(age > 0.5, "{age} s old, although the agent is blind");
         assert_eq!((stage.targets(), stage.writes()), (Some(before), 0));
@@ -124,9 +124,9 @@ async fn a_host_without_an_address_is_an_outage_too() {
     agent.alert("up").await;
     agent.until_decided("held", "api_unavailable").await;
     let health = until_health(&agent, 503).await;
-    assert!(health.contains("blind"), "{health}");
+    assert!(health.contains("cannot list instances"), "{health}");
     until("it is said why", || {
-        let said = agent.line("Members cannot be listed; the file stays as it is.")?;
+        let said = agent.line("Cannot list instances; keeping the last discovery file.")?;
         said.to_string().contains("unreachable").then_some(())
     })
     .await;
@@ -165,7 +165,7 @@ async fn a_refused_key_is_one_slow_probe_that_is_said_once() {
         let allowed = 2 + if status == 401 { probes } else { 3 * probes };
         assert!(made <= allowed, "{status}: {made} calls, {allowed} at most");
         assert_eq!((stage.targets(), stage.writes()), (Some(before), 0));
-        let said = "Members cannot be listed; the file stays as it is.";
+        let said = "Cannot list instances; keeping the last discovery file.";
         assert_eq!(agent.log().matches(said).count(), 1, "{}", agent.log());
 
         stage.cloud.faults().clear();

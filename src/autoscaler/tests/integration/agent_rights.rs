@@ -96,7 +96,7 @@ async fn live(stage: &Stage, wishes: Wishes) -> BTreeSet<String> {
     stage.until_targets(2).await;
     until("both actions have ended", || {
         let log = agent.log();
-        (log.matches("Pool has its new size.").count() == 2).then_some(())
+        (log.matches("Pool resized: ").count() == 2).then_some(())
     })
     .await;
     let after = stage.cloud.status().calls;

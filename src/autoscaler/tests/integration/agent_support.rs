@@ -260,13 +260,16 @@ impl Agent {
         log.clone()
     }
 
-    /// The first line of the log with this message.
+    /// The first line of the log whose message begins so.
     pub(crate) fn line(&self, message: &str) -> Option<Value> {
         let log = self.log();
         let mut lines = log
             .lines()
             .filter_map(|l| serde_json::from_str::<Value>(l).ok());
-        lines.find(|line| line["fields"]["message"] == message)
+        lines.find(|line| {
+            let said = line["fields"]["message"].as_str();
+            said.is_some_and(|said| said.starts_with(message))
+        })
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -112,3 +112,26 @@ fn some_crates_know_little() {
     }
     assert!(!reached.contains("exoscale"), "{reached:?}");
 }
+
+/// Another cloud would be another module, and nothing else.
+#[test]
+fn the_agent_names_exoscales_api_in_its_target_alone() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent/src");
+    let mut folders = vec![sources.clone()];
+    let mut naming = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("a text");
+                if text.contains("exoscale::") {
+                    let path = path.strip_prefix(&sources).expect("it is below");
+                    naming.insert(path.iter().next().expect("a name").to_owned());
+                }
+            }
+        }
+    }
+    assert_eq!(naming.into_iter().collect::<Vec<_>>(), ["target"]);
+}

@@ -4,7 +4,7 @@
 mod documents;
 mod strangers;
 
-use agent::alert_intake::{Alert, Ignored, MAX_BODY, classify_body};
+use agent::webhook_receiver::{Alert, Ignored, MAX_BODY, classify_body};
 use policy::Direction;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ const EVICT: &str = "evict-instance-pool-members";
 async fn act(agent: &Agent, direction: &str) {
     agent.alert(direction).await;
     until("the action ends", || {
-        let done = agent.line("Pool has its new size.");
+        let done = agent.line("Pool resized: ");
         done.or_else(|| agent.line("Pool could not be changed."))
     })
     .await;
@@ -35,7 +35,7 @@ async fn a_scale_out_that_was_applied_unheard_is_not_repeated() {
     until_at_rest(&stage).await;
     assert_eq!(stage.pool().size, 3);
     assert_eq!(stage.calls(SCALE), 1, "it was read back, not sent again");
-    assert!(agent.line("Pool has its new size.").is_some());
+    assert!(agent.line("Pool resized: ").is_some());
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_scale_in_that_was_applied_unheard_is_not_repeated() {
     act(&agent, "down").await;
     until_at_rest(&stage).await;
     assert_eq!((stage.pool().size, stage.calls(EVICT)), (2, 1));
-    assert!(agent.line("Pool has its new size.").is_some());
+    assert!(agent.line("Pool resized: ").is_some());
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ async fn a_write_under_way_is_awaited() {
     assert_eq!(journal(&stage)["acting"], false);
     let log = agent.into_log().await;
     assert!(
-        log.contains("Pool has its new size.") && log.contains("no action is left open"),
+        log.contains("Pool resized: ") && log.contains("no action is left open"),
         "{log}"
     );
 }

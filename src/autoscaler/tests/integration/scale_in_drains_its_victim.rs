@@ -213,6 +213,68 @@ async fn a_member_that_the_balancer_still_serves_is_waited_for() {
     assert!(agent.line("Members are not empty in time.").is_some());
 }
 
+/// An API that tells of the same pool, whose members have these addresses in a private network and
+/// others in public, by which the balancer knows them.
+async fn pool_with_private_addresses(stage: &Stage, members: &Members) -> MockServer {
+    let server = MockServer::start().await;
+    let network = uuid::Uuid::new_v4();
+    let (mut instances, mut leases, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, ip) in members.servers.keys().enumerate() {
+        let (id, public) = (uuid::Uuid::new_v4(), format!("192.0.2.{}", number + 1));
+        leases.push(json!({ "instance-id": id, "ip": ip }));
+        statuses.push(json!({ "public-ip": public, "status": "success" }));
+        instances.push(json!({
+            "id": id, "state": "running", "public-ip": public, "private-networks": [{ "id": network }],
+        }));
+    }
+    let service = json!({ "id": network, "healthcheck-status": statuses });
+    let (pool, balancer) = (stage.stack.pool, stage.stack.balancer);
+    let answers = [
+        (
+            format!("instance-pool/{pool}"),
+            json!({ "id": pool, "size": instances.len(), "state": "running", "instances": instances }),
+        ),
+        ("instance".to_owned(), json!({ "instances": instances })),
+        (
+            format!("private-network/{network}"),
+            json!({ "id": network, "leases": leases }),
+        ),
+        (
+            format!("load-balancer/{balancer}"),
+            json!({ "id": balancer, "services": [service] }),
+        ),
+    ];
+    for (at, answer) in answers {
+        Mock::given(method("GET"))
+            .and(path(format!("/v2/{at}")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .mount(&server)
+            .await;
+    }
+    server
+}
+
+#[tokio::test]
+async fn a_member_that_is_asked_by_its_private_address_is_waited_for_too() {
+    let stage = Stage::with_pool(2).await;
+    let members = Members::of(&stage).await;
+    let api = pool_with_private_addresses(&stage, &members).await;
+    let wishes = members
+        .wishes()
+        .set("drain.timeout", "1s")
+        .set("discovery.addresses", "private")
+        .set("exoscale.endpoint", format!("{}/v2", api.uri()));
+    let agent = stage.start(wishes).await;
+    agent.alert("down").await;
+    until("the drain ends", || {
+        let drained = agent.line("Members are drained.");
+        drained.or_else(|| agent.line("Members are not empty in time."))
+    })
+    .await;
+    let in_time = agent.line("Members are drained.");
+    assert!(in_time.is_none(), "the balancer still sends connections");
+}
+
 #[tokio::test]
 async fn a_balancer_that_cannot_be_read_is_no_balancer_that_sends_nothing() {
     let stage = Stage::with_pool(2).await;

@@ -60,7 +60,7 @@ fn growth_that_brings_nothing_is_stopped() {
         let effects = case.read(found);
         if let Some((_, to)) = resize(&effects) {
             wanted = to;
-            case.end(Outcome::Applied, true);
+            case.end(ActionOutcome::Applied, true);
         }
         case.pass(61);
     }
@@ -77,7 +77,7 @@ fn the_unready_limit_grows_with_the_pool() {
         }
         let rules = Rules {
             bounds: Bounds::new(1, 100).expect("1 <= 100"),
-            ..Rules::default()
+            ..default_rules()
         };
         let mut case = Case::with(rules, Mode::On);
         case.up();
@@ -89,24 +89,24 @@ fn the_unready_limit_grows_with_the_pool() {
 
 #[test]
 fn a_pinned_size_is_reached_step_by_step_and_kept() {
-    let mut case = Case::with(Rules::default(), Mode::Pinned(Size(4)));
+    let mut case = Case::with(default_rules(), Mode::Pinned(Size(4)));
     case.pass(0);
     case.read(pool(2));
     assert_eq!(resize(&case.read(pool(2))), Some((2, 3)));
     assert_eq!(case.last(), Some((Verdict::Acted, Reason::Pinned)));
-    case.end(Outcome::Applied, true);
+    case.end(ActionOutcome::Applied, true);
     case.up();
     assert!(case.has(Verdict::Refused, Reason::Pinned));
 
     // A step that is larger than the way ends where it is pinned.
-    let mut rules = Rules::default();
+    let mut rules = default_rules();
     rules.scale_out.step = 3.try_into().expect("not zero");
     let mut case = Case::with(rules, Mode::Pinned(Size(4)));
     case.read(pool(3));
     assert_eq!(resize(&case.read(pool(3))), Some((3, 4)));
 
     // Down: without an alert, without stabilisation, and through a drain.
-    let mut case = Case::with(Rules::default(), Mode::Pinned(Size(1)));
+    let mut case = Case::with(default_rules(), Mode::Pinned(Size(1)));
     case.pass(0);
     case.read(pool(3));
     assert!(drained(&case.read(pool(3))).is_some());
@@ -116,7 +116,7 @@ fn a_pinned_size_is_reached_step_by_step_and_kept() {
     assert_eq!(resize(&case.drained_then(pool(3))), Some((3, 2)));
 
     // A pinned size outside the bounds is brought inside.
-    let case = Case::with(Rules::default(), Mode::Pinned(Size(99)));
+    let case = Case::with(default_rules(), Mode::Pinned(Size(99)));
     assert_eq!(case.state.mode(), Mode::Pinned(Size(10)));
 }
 
@@ -182,7 +182,7 @@ fn old_alerts_expire_on_the_millisecond() {
 }
 
 #[test]
-fn a_quiet_window_is_noted_and_the_pool_read() {
+fn a_cooldown_without_alerts_is_noted_and_the_pool_read() {
     let mut case = Case::new();
     case.read(pool(3));
     case.pass(60);
@@ -199,7 +199,7 @@ fn a_quiet_window_is_noted_and_the_pool_read() {
 
 #[test]
 fn in_mode_recommend_nothing_is_drained_or_changed() {
-    let mut case = Case::with(Rules::default(), Mode::Recommend);
+    let mut case = Case::with(default_rules(), Mode::Recommend);
     case.down();
     let effects = case.read(pool(3));
     assert_eq!((drained(&effects), action(&effects)), (None, None));
@@ -208,7 +208,7 @@ fn in_mode_recommend_nothing_is_drained_or_changed() {
     case.up();
     assert_eq!(action(&case.read(pool(3))), None);
     assert_eq!(case.last(), Some((Verdict::Recommended, Reason::HighLoad)));
-    assert_eq!(case.state.opens(), case.now + seconds(60));
+    assert_eq!(case.state.cooldown_ends(), case.now + seconds(60));
 }
 
 #[test]

@@ -5,14 +5,14 @@ mod scale_in;
 mod values;
 mod writes;
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use uuid::Uuid;
 
 use super::{
-    Action, Bounds, Condition, Decision, Direction, DrainId, Effect, Event, Failure, HealthSource,
-    Member, MemberId, Memo, Mode, Moment, Outcome, Pool, ReadFailure, Reason, Rules, Size, State,
-    Verdict,
+    Action, ActionFailure, ActionOutcome, Bounds, Condition, Decision, Direction, DrainId, Effect,
+    Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool, ReadFailure, Reason, Rules,
+    ScaleIn, ScaleOut, Size, State, Verdict,
 };
 
 fn at(seconds: u64) -> Moment {
@@ -21,6 +21,30 @@ fn at(seconds: u64) -> Moment {
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// The agent's default settings.
+fn default_rules() -> Rules {
+    let seconds = Duration::from_secs;
+    Rules {
+        bounds: Bounds::new(1, 10).expect("1 <= 10"),
+        cooldown: seconds(60),
+        fresh: seconds(10),
+        retry: seconds(5),
+        scale_out: ScaleOut {
+            step: NonZeroU32::MIN,
+            alert_lifetime: seconds(300),
+            max_unready: "3 or 50%".parse().expect("a limit"),
+            capacity_pause: seconds(300),
+            capacity_pause_max: seconds(1800),
+        },
+        scale_in: ScaleIn {
+            step: NonZeroU32::MIN,
+            alert_lifetime: seconds(180),
+            stabilisation: seconds(120),
+            warm_up: seconds(120),
+        },
+    }
 }
 
 fn member(id: u128) -> Member {
@@ -44,7 +68,7 @@ fn pool(size: u32) -> Pool {
     }
 }
 
-/// A policy with an open window and old alerts only, and what it said.
+/// A policy whose cooldown has ended, with old alerts only, and what it said.
 struct Case {
     state: State,
     now: Moment,
@@ -57,12 +81,12 @@ const LATER: u64 = 1000;
 
 impl Case {
     fn new() -> Self {
-        Self::with(Rules::default(), Mode::On)
+        Self::with(default_rules(), Mode::On)
     }
 
     fn with(rules: Rules, mode: Mode) -> Self {
         let (mut state, _) = State::restore(rules, mode, Some(Memo::default()), Moment::START);
-        state.step(Event::Woken, at(LATER)); // the review of the first window
+        state.step(Event::Woken, at(LATER)); // the first review
         Self {
             state,
             now: at(LATER),
@@ -101,7 +125,7 @@ impl Case {
         self.step(Event::Woken)
     }
 
-    fn end(&mut self, outcome: Outcome, is_written: bool) -> Vec<Effect> {
+    fn end(&mut self, outcome: ActionOutcome, is_written: bool) -> Vec<Effect> {
         let written_at = is_written.then_some(self.now);
         self.step(Event::ActionEnded {
             outcome,

@@ -16,13 +16,13 @@ fn a_scale_in_is_drained_confirmed_and_made() {
     assert_eq!((resize.to(), victims.len()), (Size(2), 1));
     assert_eq!(case.last(), Some((Verdict::Acted, Reason::LowLoad)));
     assert!(case.saved.expect("saved before it").acting);
-    case.end(Outcome::Applied, true);
-    assert_eq!(case.state.opens(), at(LATER) + seconds(60));
+    case.end(ActionOutcome::Applied, true);
+    assert_eq!(case.state.cooldown_ends(), at(LATER) + seconds(60));
     assert!(!case.saved.expect("saved after it").acting);
 }
 
 #[test]
-fn a_drain_does_not_use_the_window_up() {
+fn a_drain_does_not_use_the_cooldown_up() {
     let mut case = Case::draining(3);
     case.now = case.now + seconds(10);
     let effects = case.up();
@@ -153,7 +153,7 @@ fn a_read_from_before_the_drain_ended_confirms_nothing() {
 #[test]
 fn a_down_gives_up_places_that_no_member_fills() {
     let with = |size: u32, members: u32, counted: usize, step: u32| {
-        let mut rules = Rules::default();
+        let mut rules = default_rules();
         rules.scale_in.step = step.try_into().expect("not zero");
         let mut case = Case::with(rules, Mode::On);
         case.down();
@@ -189,7 +189,7 @@ fn the_last_member_that_serves_is_never_removed() {
     let mut found = pool(3);
     found.members[0].running = false;
     found.members[1].healthy = Some(false);
-    let mut rules = Rules::default();
+    let mut rules = default_rules();
     rules.scale_in.step = 2.try_into().expect("not zero");
     let mut case = Case::with(rules.clone(), Mode::On);
     case.down();
@@ -206,7 +206,7 @@ fn the_last_member_that_serves_is_never_removed() {
 fn a_down_at_or_below_the_minimum_is_refused() {
     let rules = Rules {
         bounds: Bounds::new(3, 10).expect("3 <= 10"),
-        ..Rules::default()
+        ..default_rules()
     };
     for size in 1..=3 {
         let mut case = Case::with(rules.clone(), Mode::On);
@@ -225,15 +225,15 @@ fn a_down_at_or_below_the_minimum_is_refused() {
 
 #[test]
 fn members_that_were_not_removed_serve_on() {
-    for failure in [Failure::Refused, Failure::Unknown] {
+    for failure in [ActionFailure::Refused, ActionFailure::Unknown] {
         let mut case = Case::draining(3);
         case.drained_then(pool(3));
-        let effects = case.end(Outcome::Failed(failure), true);
+        let effects = case.end(ActionOutcome::Failed(failure), true);
         assert!(given_back(&effects).is_some(), "{failure:?}");
     }
     let mut case = Case::draining(3);
     case.drained_then(pool(3));
-    assert_eq!(given_back(&case.end(Outcome::Applied, true)), None);
+    assert_eq!(given_back(&case.end(ActionOutcome::Applied, true)), None);
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn an_up_or_a_young_member_holds_a_down() {
     let mut case = Case::new();
     case.up();
     case.read(pool(3));
-    case.end(Outcome::Applied, true);
+    case.end(ActionOutcome::Applied, true);
     case.now = case.now + seconds(119);
     case.down();
     assert_eq!(case.last(), Some((Verdict::Held, Reason::Stabilising)));

@@ -95,3 +95,49 @@ fn directions_have_their_names() {
         ("down".to_owned(), "down", "scale in")
     );
 }
+
+#[test]
+fn a_decision_is_a_sentence() {
+    let decision = |verdict, reason, direction, to| Decision {
+        at: at(1),
+        verdict,
+        reason,
+        direction,
+        signals: 1,
+        from: Some(Size(2)),
+        to,
+    };
+    let (up, down) = (Some(Direction::Up), Some(Direction::Down));
+    for (decision, text) in [
+        (
+            decision(Verdict::Acted, Reason::HighLoad, up, Some(Size(3))),
+            "Scale-out 2 -> 3: \"up\" alert",
+        ),
+        (
+            decision(Verdict::Acted, Reason::Pinned, down, Some(Size(1))),
+            "Scale-in 2 -> 1: the mode pins the size",
+        ),
+        (
+            decision(Verdict::Draining, Reason::LowLoad, down, Some(Size(1))),
+            "Draining before scale-in 2 -> 1: \"down\" alert",
+        ),
+        (
+            decision(Verdict::Refused, Reason::AtMax, up, None),
+            "Not scaled (scale-out): already at maximum",
+        ),
+        (
+            decision(Verdict::Held, Reason::PoolBusy, up, None),
+            "Waiting (scale-out): the pool is not in state running",
+        ),
+        (
+            decision(Verdict::Failed, Reason::Restarted, None, None),
+            "Action failed: the agent ended in the middle of an action",
+        ),
+        (
+            decision(Verdict::Quiet, Reason::NoSignal, None, None),
+            "No alert",
+        ),
+    ] {
+        assert_eq!(decision.to_string(), text);
+    }
+}

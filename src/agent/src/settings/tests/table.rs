@@ -108,7 +108,7 @@ fn what_is_faster_stays_within_its_bounds() {
 
 #[test]
 fn a_setting_is_taken_by_its_former_key_from_everywhere() {
-    let cooldown = |given: &Given| given.settings().agent.rules.window;
+    let cooldown = |given: &Given| given.settings().agent.rules.cooldown;
     let from_file = Given::new().file("[scaling]\nwindow = \"70s\"\n");
     let dotted = Given::new().file("scaling.window = \"70s\"\n");
     let variable = Given::new().variable("AUTOSCALER_SCALING__WINDOW", "70s");
@@ -164,12 +164,6 @@ fn a_wrong_value_does_not_make_another_key_unknown() {
         .flag("thresholds.up", "much")
         .flag("thresholds.down", "0.1");
     assert_eq!(given.problem().0, "thresholds.up");
-}
-
-#[test]
-fn the_policys_defaults_are_those_of_the_table() {
-    let settings = Given::new().settings();
-    assert_eq!(settings.agent.rules, policy::Rules::default());
 }
 
 #[test]

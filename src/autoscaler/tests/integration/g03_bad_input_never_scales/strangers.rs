@@ -1,6 +1,6 @@
 //! Who may not send alerts changes nothing.
 
-use agent::alert_intake::MAX_BODY;
+use agent::webhook_receiver::MAX_BODY;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use sha2::Sha256;

@@ -8,19 +8,21 @@ use std::{
 
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use actix_rt::System;
-use agent::{
+use policy::{
+    ActionOutcome, Bounds, Condition, Direction, HealthSource, Member, MemberId, Memo, Mode, Pool,
+    ReadFailure, Rules, Size, State,
+};
+use tokio::time::{Instant, sleep};
+
+use crate::{
     clock::Clock,
     journal::JournalError,
     messages::{ActionReport, DrainMembers, Finish, GiveBack, Perform, ReadPool, SaveMemo},
     read_model::ReadModel,
     scaler::{Partners, Scaler},
+    settings,
     signal_inbox::SignalInbox,
 };
-use policy::{
-    Bounds, Condition, Direction, HealthSource, Member, MemberId, Memo, Mode, Outcome, Pool,
-    ReadFailure, Rules, ScaleIn, Size, State,
-};
-use tokio::time::{Instant, sleep};
 
 /// How long the partners take.
 #[derive(Clone, Copy)]
@@ -109,7 +111,7 @@ impl Handler<Perform> for Probe {
             sleep(pace.write).await;
             let written_at = Some(clock.now());
             ActionReport {
-                outcome: Outcome::Applied,
+                outcome: ActionOutcome::Applied,
                 written_at,
                 detail: None,
             }
@@ -130,7 +132,15 @@ impl Handler<SaveMemo> for Probe {
     }
 }
 
-/// A scaler whose window is open, with what it left behind.
+/// The rules of somebody who sets only what must be set.
+fn default_rules() -> Rules {
+    let text = "[exoscale]\nkey = 'EXO1'\nsecret = 's'\n\
+                instance_pool = '3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e'";
+    let (settings, _) = settings::load_text("test", text).expect("the defaults are complete");
+    settings.agent.rules
+}
+
+/// A scaler whose cooldown has ended, with what it left behind.
 struct Stage {
     scaler: Addr<Scaler>,
     inbox: Arc<SignalInbox>,
@@ -158,13 +168,8 @@ impl Stage {
             perform: probe.clone().recipient(),
             journal: probe.recipient(),
         };
-        let rules = Rules {
-            scale_in: ScaleIn {
-                stabilisation: Duration::ZERO,
-                ..ScaleIn::default()
-            },
-            ..Rules::default()
-        };
+        let mut rules = default_rules();
+        rules.scale_in.stabilisation = Duration::ZERO;
         let state = State::restore(rules, Mode::On, Some(Memo::default()), clock.now());
         let bounds = Bounds::new(1, 10).unwrap();
         let model = Arc::new(ReadModel::new(clock, bounds, "on".to_owned(), 3600 * S));
@@ -206,7 +211,7 @@ fn an_alert_that_came_just_before_is_saved_first() {
             save: 2 * S,
         });
         // Not even a wake-up has reached the scaler yet.
-        stage.inbox.put(Direction::Up);
+        stage.inbox.put_many(Direction::Up, 1);
         stage.scaler.send(Finish).await.unwrap();
         let saved = stage.last_saved().expect("it is saved");
         assert_eq!(saved.up.map(|up| up.count), Some(1));
@@ -221,7 +226,7 @@ fn a_pool_read_that_ends_later_uses_nothing_up() {
             write: S,
             save: S / 10,
         });
-        stage.inbox.put(Direction::Up);
+        stage.inbox.put_many(Direction::Up, 1);
         sleep(S).await; // the pool is being read for the decision
         stage.scaler.send(Finish).await.unwrap();
         sleep(60 * S).await;
@@ -243,7 +248,7 @@ fn an_action_under_way_is_waited_for_and_its_end_saved() {
             write: 5 * S,
             save: S,
         });
-        stage.inbox.put(Direction::Up);
+        stage.inbox.put_many(Direction::Up, 1);
         let began = Instant::now();
         while stage.orders() == 0 {
             sleep(S / 10).await;
@@ -279,7 +284,7 @@ fn members_being_drained_serve_on_before_it_ends() {
             write: S,
             save: S / 10,
         });
-        stage.inbox.put(Direction::Down);
+        stage.inbox.put_many(Direction::Down, 1);
         sleep(5 * S).await; // the victim is drained, and never empty
         let began = Instant::now();
         stage.scaler.send(Finish).await.unwrap();

@@ -45,16 +45,12 @@ pub enum PayloadError {
     NoList,
     /// The compression is broken.
     #[error("the body cannot be decompressed; expected gzip or plain JSON of an alert")]
-    Compressed {
-        /// The cause.
-        source: io::Error,
-    },
+    Compressed { source: io::Error },
     /// It holds more than a body may.
     #[error("the alert is larger than {MAX_BODY} bytes when decompressed")]
     TooLarge,
 }
 
-/// A document.
 #[derive(Debug, Default)]
 pub(super) struct Document {
     /// What it says as a whole.
@@ -88,7 +84,6 @@ pub(super) struct Statement {
     pub name: Option<Ignored>,
     /// Why it is no measurement, by its annotations.
     pub reason: Option<Ignored>,
-    /// Which way.
     pub direction: Label,
 }
 
@@ -104,7 +99,6 @@ pub(super) enum Status {
     Not(Ignored),
 }
 
-/// The label with the direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Label {
     /// There is none.

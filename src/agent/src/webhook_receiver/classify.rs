@@ -65,7 +65,7 @@ impl Ignored {
 }
 
 /// All alerts of one body.
-pub type Intake = Vec<Alert>;
+pub type Classified = Vec<Alert>;
 
 /// Says what a body asks for. `path` is the direction of `/up` and `/down`, and `None` for `/webhook`, where only
 /// `direction_label`, the label whose value is `up` or `down`, tells it.
@@ -76,7 +76,7 @@ pub fn classify_body(
     path: Option<Direction>,
     body: &[u8],
     direction_label: &str,
-) -> Result<Intake, PayloadError> {
+) -> Result<Classified, PayloadError> {
     let Some(path) = path else {
         let document = payload::parse(&decode::text(body)?, direction_label)?;
         return webhook(&document);
@@ -88,7 +88,7 @@ pub fn classify_body(
     Ok(bare(&document, path))
 }
 
-fn webhook(document: &Document) -> Result<Intake, PayloadError> {
+fn webhook(document: &Document) -> Result<Classified, PayloadError> {
     let whole = document.whole;
     let direction = |label| match label {
         Label::Is(direction) => Alert::Firing(direction),
@@ -104,7 +104,7 @@ fn webhook(document: &Document) -> Result<Intake, PayloadError> {
     }
 }
 
-fn bare(document: &Document, path: Direction) -> Intake {
+fn bare(document: &Document, path: Direction) -> Classified {
     let whole = document.whole;
     let direction = |label| match label {
         Label::Is(other) if other != path => Alert::Ignored(Ignored::OtherDirection),
@@ -121,7 +121,7 @@ fn each(
     list: &[Option<Statement>],
     whole: Statement,
     direction: impl Fn(Label) -> Alert,
-) -> Intake {
+) -> Classified {
     let alert = |statement: &Option<Statement>| match statement {
         Some(statement) => match why_not(*statement, whole) {
             Some(Ignored::Resolved)

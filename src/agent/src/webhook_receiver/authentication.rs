@@ -29,9 +29,7 @@ pub struct Authentication {
 /// A user and a password.
 #[derive(Clone, Debug)]
 pub struct PasswordLogin {
-    /// The user's name.
     pub user: String,
-    /// The password.
     pub password: Token,
 }
 
@@ -40,7 +38,6 @@ pub struct PasswordLogin {
 /// (<https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/#hmac-signature>).
 #[derive(Clone, Debug)]
 pub struct Hmac {
-    /// The shared secret.
     pub secret: Token,
     /// The header with the signature.
     pub header: String,

@@ -9,29 +9,30 @@ use exoscale::{
     ids::InstanceId,
     models::{InstancePool, Operation, PoolState},
 };
-use policy::{Action, Direction, Failure, MemberId, Moment, Outcome, Reason, Resize, Size};
+use policy::{Action, ActionFailure, ActionOutcome, Direction, MemberId, Moment, Resize, Size};
 use tokio::time::sleep;
 
-use super::{cloud::Cloud, messages::ActionReport};
+use super::{Exoscale, errors::action_failure};
+use crate::messages::ActionReport;
 
 /// How often a size is sent when reading back shows that it was not taken.
 const ATTEMPTS: u32 = 3;
 /// Pause before it is sent again; grows with each attempt.
 const PAUSE: Duration = Duration::from_secs(1);
 
-type Ended = Result<(), (Failure, String)>;
+type Ended = Result<(), (ActionFailure, String)>;
 
 /// A change on its way.
 pub(super) struct Write {
-    cloud: Cloud,
+    target: Exoscale,
     /// When the last write was answered that the API took, or may have taken.
     written_at: Option<Moment>,
 }
 
 impl Write {
-    pub(super) fn new(cloud: Cloud) -> Self {
+    pub(super) fn new(target: Exoscale) -> Self {
         Self {
-            cloud,
+            target,
             written_at: None,
         }
     }
@@ -39,18 +40,18 @@ impl Write {
     pub(super) async fn perform(mut self, action: Action) -> ActionReport {
         let result = match action {
             Action::ScaleOut(resize) => {
-                let api = self.cloud.api.urgent();
+                let api = self.target.api.urgent();
                 self.set_size(&api, resize).await
             }
             Action::GiveUpMissing(resize) => {
-                let api = self.cloud.api.clone();
+                let api = self.target.api.clone();
                 self.set_size(&api, resize).await
             }
             Action::Evict { resize, victims } => self.evict(resize, &victims).await,
         };
         let (outcome, detail) = match result {
-            Ok(()) => (Outcome::Applied, None),
-            Err((failure, detail)) => (Outcome::Failed(failure), Some(detail)),
+            Ok(()) => (ActionOutcome::Applied, None),
+            Err((failure, detail)) => (ActionOutcome::Failed(failure), Some(detail)),
         };
         ActionReport {
             outcome,
@@ -62,7 +63,7 @@ impl Write {
     /// Asks for the new size until the pool has it. The size is absolute, so that asking again does
     /// no harm; it is asked again only after a fresh read (guarantees G6 and G7).
     async fn set_size(&mut self, api: &Client, resize: Resize) -> Ended {
-        let (pool, size) = (self.cloud.pool, resize.to().0);
+        let (pool, size) = (self.target.pool, resize.to().0);
         for attempt in 1.. {
             let sent = api.once().scale_instance_pool(pool, size).await;
             let is_sent = is_written(&sent);
@@ -85,9 +86,9 @@ impl Write {
             }
             if Size(read.size) != resize.from() || read.state != PoolState::Running {
                 let detail = format!("somebody else changes the pool; its size is {}", read.size);
-                return Err((Failure::Unknown, detail));
+                return Err((ActionFailure::Unknown, detail));
             }
-            if attempt == ATTEMPTS || self.cloud.stopping.is_cancelled() {
+            if attempt == ATTEMPTS || self.target.stopping.is_cancelled() {
                 return Err(failure(&error));
             }
         }
@@ -95,11 +96,11 @@ impl Write {
     }
 
     async fn evict(&mut self, resize: Resize, victims: &[MemberId]) -> Ended {
-        let api = self.cloud.api.clone();
+        let api = self.target.api.clone();
         let ids: Vec<InstanceId> = victims.iter().map(|id| InstanceId(id.0)).collect();
         let once = api.once();
         let sent = once
-            .evict_instance_pool_members(self.cloud.pool, &ids)
+            .evict_instance_pool_members(self.target.pool, &ids)
             .await;
         let call = ApiCall::EvictInstancePoolMembers;
         let Err(error) = self.follow(call, sent).await else {
@@ -114,7 +115,7 @@ impl Write {
             return Ok(());
         }
         let detail = "reading back shows that it was not made".to_owned();
-        Err((Failure::Refused, detail))
+        Err((ActionFailure::Refused, detail))
     }
 
     /// Stamps the answer to a write and waits for its operation to end.
@@ -124,18 +125,17 @@ impl Write {
         sent: Result<Operation, ClientError>,
     ) -> Result<(), ClientError> {
         if is_written(&sent) {
-            self.written_at = Some(self.cloud.clock.now());
+            self.written_at = Some(self.target.clock.now());
         }
-        let model = self.cloud.read_model.clone();
         let operation = match sent {
             Ok(operation) => operation,
             Err(error) => {
-                model.api_answered::<()>(call, &Err(error.clone()));
+                self.target.note::<()>(call, &Err(error.clone()));
                 return Err(error);
             }
         };
-        let timeout = self.cloud.operation_timeout;
-        let ended = self.cloud.api.wait(operation, timeout).await;
+        let timeout = self.target.operation_timeout;
+        let ended = self.target.api.wait(operation, timeout).await;
         let is_asked = !matches!(&ended, Err(error) if !matches!(error.kind, ErrorKind::OperationFailed { .. }));
         // An operation that failed is the write's failure; one that could not be asked is not.
         let of = if is_asked {
@@ -143,17 +143,16 @@ impl Write {
         } else {
             ApiCall::GetOperation
         };
-        model.api_answered(of, &ended);
+        self.target.note(of, &ended);
         ended.map(|_| ())
     }
 
     /// The pool now, after a change of which it is unknown whether it was made.
-    async fn read_back(&mut self, api: &Client) -> Result<InstancePool, (Failure, String)> {
-        let read = api.get_instance_pool(self.cloud.pool).await;
-        self.written_at = Some(self.cloud.clock.now());
-        let model = &self.cloud.read_model;
-        model.api_answered(ApiCall::GetInstancePool, &read);
-        read.map_err(|error| (Failure::Unknown, error.to_string()))
+    async fn read_back(&mut self, api: &Client) -> Result<InstancePool, (ActionFailure, String)> {
+        let read = api.get_instance_pool(self.target.pool).await;
+        self.written_at = Some(self.target.clock.now());
+        self.target.note(ApiCall::GetInstancePool, &read);
+        read.map_err(|error| (ActionFailure::Unknown, error.to_string()))
     }
 }
 
@@ -172,25 +171,6 @@ fn is_reached(size: Size, resize: Resize) -> bool {
     }
 }
 
-fn failure(error: &ClientError) -> (Failure, String) {
-    let postponed = |reason| Failure::Postponed {
-        reason,
-        retry_in: error.retry_after().unwrap_or_default(),
-    };
-    let failure = if error.is_capacity() {
-        Failure::NoCapacity
-    } else if error.is_ambiguous() {
-        Failure::Unknown
-    } else {
-        match error.kind {
-            ErrorKind::RateLimited { .. } | ErrorKind::Paused { .. } => {
-                postponed(Reason::RateLimited)
-            }
-            ErrorKind::BudgetExhausted { .. } => postponed(Reason::BudgetSpent),
-            ErrorKind::Conflict { .. } => postponed(Reason::Conflict),
-            _ if error.is_retryable() => postponed(Reason::ApiUnavailable),
-            _ => Failure::Refused,
-        }
-    };
-    (failure, error.to_string())
+fn failure(error: &ClientError) -> (ActionFailure, String) {
+    (action_failure(error), error.to_string())
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-pub(super) fn alerts(document: &Value) -> Intake {
+pub(super) fn alerts(document: &Value) -> Classified {
     classify_body(None, document.to_string().as_bytes(), "scale").expect("a known document")
 }
 

@@ -1,4 +1,4 @@
-//! Single actors, without a process around them.
+//! Guarantees of single actors, without a process around them.
 
 mod g04_a_stop_loses_no_up;
 mod g11_discovery_within_15_s;

@@ -10,7 +10,10 @@ use std::{
 
 use actix::{Actor, ActorFutureExt as _, Context, Handler, ResponseActFuture, WrapFuture as _};
 use actix_rt::System;
-use agent::{
+use policy::{Bounds, Member, MemberId};
+use tokio::time::{Instant, sleep};
+
+use crate::{
     clock::Clock,
     config::{AddressKind, Discovery as Settings},
     discovery::Discovery,
@@ -18,11 +21,8 @@ use agent::{
     messages::ListMembers,
     read_model::ReadModel,
     settings::{Sources, load},
+    target::TargetError,
 };
-use exoscale::{ClientError, models::Instance};
-use policy::Bounds;
-use serde_json::json;
-use tokio::time::{Instant, sleep};
 
 /// How long the API takes to answer, which is slow.
 const CALL: Duration = Duration::from_secs(1);
@@ -31,6 +31,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// What the API lists.
 #[derive(Clone, Default)]
 struct Pool {
+    kind: Option<AddressKind>,
     members: Arc<Mutex<Vec<u8>>>,
     /// Lists that come first, each once.
     script: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -46,7 +47,7 @@ impl Pool {
         *self.calls.lock().unwrap()
     }
 
-    fn list(&self) -> Vec<Instance> {
+    fn list(&self) -> Vec<Member> {
         *self.calls.lock().unwrap() += 1;
         let mut script = self.script.lock().unwrap();
         let members = if script.is_empty() {
@@ -54,19 +55,24 @@ impl Pool {
         } else {
             script.remove(0)
         };
-        members.into_iter().map(instance).collect()
+        let kind = self.kind.unwrap_or(AddressKind::Public);
+        members.into_iter().map(|last| member(last, kind)).collect()
     }
 }
 
-/// A member that has an address of each kind.
-fn instance(last: u8) -> Instance {
-    let id = uuid::Uuid::from_u128(last.into());
-    let instance = json!({ "id": id, "name": "m", "state": "running" });
-    Instance {
-        public_ip: Some(Ipv4Addr::new(192, 0, 2, last)),
-        private_ip: Some(Ipv4Addr::new(10, 0, 0, last)),
-        ipv6_address: Some(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into())),
-        ..serde_json::from_value(instance).unwrap()
+/// A member with an address of this kind.
+fn member(last: u8, kind: AddressKind) -> Member {
+    let address = match kind {
+        AddressKind::Public => Ipv4Addr::new(192, 0, 2, last).into(),
+        AddressKind::Private => Ipv4Addr::new(10, 0, 0, last).into(),
+        AddressKind::Ipv6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into()).into(),
+    };
+    Member {
+        id: MemberId(uuid::Uuid::from_u128(last.into())),
+        address: Some(address),
+        running: true,
+        healthy: None,
+        age: None,
     }
 }
 
@@ -84,7 +90,7 @@ impl Actor for Probe {
 }
 
 impl Handler<ListMembers> for Probe {
-    type Result = ResponseActFuture<Self, Result<Vec<Instance>, ClientError>>;
+    type Result = ResponseActFuture<Self, Result<Vec<Member>, TargetError>>;
 
     fn handle(&mut self, _: ListMembers, _: &mut Self::Context) -> Self::Result {
         // The list is as of the moment the call is made; its answer is late.
@@ -137,7 +143,11 @@ fn start(settings: &Settings, pool: &Pool) {
         "on".to_owned(),
         Duration::from_secs(60),
     );
-    let cloud = Probe(pool.clone()).start();
+    let cloud = Probe(Pool {
+        kind: Some(settings.addresses),
+        ..pool.clone()
+    })
+    .start();
     Discovery::new(settings.clone(), cloud.recipient(), Arc::new(model)).start();
 }
 

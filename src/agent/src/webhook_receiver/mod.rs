@@ -1,4 +1,4 @@
-//! The alert intake: takes alerts in over HTTP, says what they are, and answers at once.
+//! The webhook receiver: takes alerts in over HTTP, says what they are, and answers at once.
 //!
 //! It waits for nobody: an accepted alert goes to the [`SignalInbox`](super::signal_inbox::SignalInbox), and the answer
 //! is sent whatever the cloud does (guarantee G12). It never decides.
@@ -11,9 +11,9 @@ mod payload;
 mod routes;
 
 pub use authentication::{Authentication, Hmac, PasswordLogin};
-pub use classify::{Alert, Ignored, Intake, classify_body};
+pub use classify::{Alert, Classified, Ignored, classify_body};
 pub use payload::PayloadError;
-pub use routes::{IntakeState, Receiver, configure};
+pub(crate) use routes::{Receiver, ReceiverState, configure};
 
 /// The largest body taken, in bytes. Alertmanager puts all alerts of a group into one, with all their annotations, and
 /// does not repeat what was refused.

@@ -1,4 +1,4 @@
-//! The intake's HTTP side.
+//! The webhook receiver's HTTP side.
 
 use std::{
     sync::Arc,
@@ -16,7 +16,7 @@ use program::error_chain::with_causes;
 use serde_json::json;
 
 use super::{
-    Alert, Authentication, Ignored, Intake, PayloadError,
+    Alert, Authentication, Classified, Ignored, PayloadError,
     body::{Bodies, Body, Unread},
     classify_body,
 };
@@ -32,29 +32,28 @@ const LISTED: usize = 64;
 
 /// What the handlers need.
 #[derive(Clone, Debug)]
-pub struct IntakeState {
+pub(crate) struct ReceiverState {
     /// Where accepted alerts go.
-    pub inbox: Arc<SignalInbox>,
+    pub(crate) inbox: Arc<SignalInbox>,
     /// Where they are counted.
-    pub read_model: Arc<ReadModel>,
+    pub(crate) read_model: Arc<ReadModel>,
     /// Who may send.
-    pub authentication: Arc<Authentication>,
-    /// The label with the direction.
-    pub direction_label: Arc<str>,
+    pub(crate) authentication: Arc<Authentication>,
+    pub(crate) direction_label: Arc<str>,
     /// How long a body may take.
-    pub body_timeout: Duration,
+    pub(crate) body_timeout: Duration,
 }
 
 /// Takes alerts in for the web server.
 #[derive(Debug)]
-pub struct Receiver {
-    state: IntakeState,
+pub(crate) struct Receiver {
+    state: ReceiverState,
     bodies: Bodies,
     log: Arc<ThrottledLog>,
 }
 
 /// Adds `/up`, `/down` and `/webhook`.
-pub fn configure(receiver: Arc<Receiver>) -> impl FnOnce(&mut web::ServiceConfig) {
+pub(crate) fn configure(receiver: Arc<Receiver>) -> impl FnOnce(&mut web::ServiceConfig) {
     let webhook = web::resource("/webhook")
         .route(web::post().to(webhook))
         .route(web::put().to(webhook));
@@ -67,7 +66,7 @@ pub fn configure(receiver: Arc<Receiver>) -> impl FnOnce(&mut web::ServiceConfig
     }
 }
 
-/// The course's interface: with or without a body, and always 200 for a sender that may send.
+/// The bare interface: with or without a body, and always 200 for a sender that may send.
 fn bare(path: &'static str, direction: Direction) -> actix_web::Resource {
     let take = move |receiver: web::Data<Receiver>, request: HttpRequest, body: BodyStream| async move {
         receiver.take(Some(direction), &request, body).await
@@ -96,7 +95,7 @@ async fn webhook(
 
 impl Receiver {
     /// Takes alerts in for this agent.
-    pub fn new(state: IntakeState, log: Arc<ThrottledLog>) -> Self {
+    pub(crate) fn new(state: ReceiverState, log: Arc<ThrottledLog>) -> Self {
         Self {
             state,
             bodies: Bodies::new(),
@@ -157,7 +156,7 @@ impl Receiver {
         authentication.admits(request.headers(), body, Timestamp::now())
     }
 
-    async fn classify(&self, path: Option<Direction>, body: Body) -> Result<Intake, Refusal> {
+    async fn classify(&self, path: Option<Direction>, body: Body) -> Result<Classified, Refusal> {
         let label = self.state.direction_label.clone();
         let is_large = body.is_large();
         let classify = move || classify_body(path, body.bytes(), &label);

@@ -4,12 +4,13 @@ use std::{process::Command, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext as _, AsyncContext as _, Context, Handler, WrapFuture as _};
 use actix_rt::System;
-use agent::{clock::Clock, messages::Ping, read_model::ReadModel, watchdog};
 use policy::Bounds;
 use program::telemetry;
 use tokio::time::{Instant, sleep, timeout};
 
-/// What an actor does when it is asked for a sign of life.
+use crate::{clock::Clock, messages::Ping, read_model::ReadModel, watchdog};
+
+/// What an actor does when it is pinged.
 #[derive(Clone, Copy)]
 enum Habit {
     Answers,
@@ -45,12 +46,12 @@ impl Handler<Ping> for Probe {
 
 fn model() -> Arc<ReadModel> {
     let bounds = Bounds::new(1, 10).unwrap();
-    let blind_after = Duration::from_secs(3600);
+    let list_within = Duration::from_secs(3600);
     Arc::new(ReadModel::new(
         Clock::start(),
         bounds,
         "on".to_owned(),
-        blind_after,
+        list_within,
     ))
 }
 
@@ -119,7 +120,7 @@ fn an_actor_that_hangs_turns_health_red_until_it_answers() {
     assert_eq!((died, green), (None, None));
 }
 
-const CHILD: &str = "g15_no_actor_dies_silently::the_child_whose_actor_panics";
+const CHILD: &str = "guarantees::g15_no_actor_dies_silently::the_child_whose_actor_panics";
 
 #[test]
 fn a_panic_in_an_actor_ends_the_process() {
