@@ -11,7 +11,7 @@ const CALL: u128 = 60_000_000_000;
 
 /// How much a call matters when calls are short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Priority {
+pub(crate) enum Priority {
     /// Leaves the reserve alone.
     #[default]
     Normal,
@@ -25,7 +25,7 @@ pub enum Priority {
 /// refill is chosen so that burst and refill together stay within the limit in every 60 s, not
 /// only on average.
 #[derive(Clone, Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     capacity: u128,
     reserve: u128,
     refill_per_minute: u128,
@@ -36,14 +36,14 @@ pub struct Budget {
 /// No call is left: nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no call is left for {retry_in:?}")]
-pub struct Exhausted {
+pub(crate) struct Exhausted {
     /// Until the next call of this priority, if nobody else takes it.
-    pub retry_in: Duration,
+    pub(crate) retry_in: Duration,
 }
 
 impl Budget {
     /// A full bucket that lets at most `limit` calls through in any half-open 60 s.
-    pub fn per_minute(limit: NonZeroU32) -> Self {
+    pub(crate) fn per_minute(limit: NonZeroU32) -> Self {
         let limit = u128::from(limit.get());
         let burst = limit.div_ceil(3);
         Self {
@@ -57,7 +57,7 @@ impl Budget {
     }
 
     /// Takes one call at `now` (since any fixed start; a step backwards counts as no time).
-    pub fn take(&mut self, now: Duration, priority: Priority) -> Result<(), Exhausted> {
+    pub(crate) fn take(&mut self, now: Duration, priority: Priority) -> Result<(), Exhausted> {
         self.refill(now);
         let needed = CALL
             + match priority {

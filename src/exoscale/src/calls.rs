@@ -35,21 +35,12 @@ macro_rules! api_calls {
 api_calls! {
     GetInstancePool = "GET" "get-instance-pool",
     ListInstances = "GET" "list-instances",
-    GetInstance = "GET" "get-instance",
     GetLoadBalancer = "GET" "get-load-balancer",
     GetPrivateNetwork = "GET" "get-private-network",
     GetOperation = "GET" "get-operation",
-    ListInstanceTypes = "GET" "list-instance-types",
     ListTemplates = "GET" "list-templates",
-    ListZones = "GET" "list-zones",
     ScaleInstancePool = "PUT" "scale-instance-pool",
     EvictInstancePoolMembers = "PUT" "evict-instance-pool-members",
-    CreateInstancePool = "POST" "create-instance-pool",
-    DeleteInstancePool = "DELETE" "delete-instance-pool",
-    CreateLoadBalancer = "POST" "create-load-balancer",
-    DeleteLoadBalancer = "DELETE" "delete-load-balancer",
-    AddServiceToLoadBalancer = "POST" "add-service-to-load-balancer",
-    DeleteLoadBalancerService = "DELETE" "delete-load-balancer-service",
     RegisterTemplate = "POST" "register-template",
     DeleteTemplate = "DELETE" "delete-template",
 }
@@ -123,11 +114,6 @@ impl Outcome {
             | ErrorKind::Capacity { .. }
             | ErrorKind::OperationFailed { .. } => Self::Refused,
         }
-    }
-
-    /// Whether a request went out at all.
-    pub fn was_sent(self) -> bool {
-        !matches!(self, Self::OverBudget | Self::Paused)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a zone offers: instance types, templates, and the zones themselves.
+//! What a zone offers: instance types and templates.
 //!
 //! Read-only lists. Reading is as lenient as in [`models`](super::models).
 
@@ -30,22 +30,6 @@ pub struct InstanceType {
     /// Whether this account may use it; absent means not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorized: Option<bool>,
-}
-
-impl InstanceType {
-    /// The name people use: `standard.micro`.
-    pub fn full_name(&self) -> String {
-        format!("{}.{}", self.family, self.size)
-    }
-}
-
-/// Answer of `GET /instance-type`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct InstanceTypeList {
-    #[serde(deserialize_with = "lenient::null_as_default")]
-    pub instance_types: Vec<InstanceType>,
 }
 
 /// Whose templates to list.
@@ -85,34 +69,4 @@ pub struct Template {
     /// Bytes.
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub size: u64,
-}
-
-/// Answer of `GET /template`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct TemplateList {
-    #[serde(deserialize_with = "lenient::null_as_default")]
-    pub templates: Vec<Template>,
-}
-
-/// A data centre, from `GET /zone`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct Zone {
-    pub name: String,
-    /// Where its API answers, with `/v2`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_endpoint: Option<String>,
-    /// Where its object storage answers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sos_endpoint: Option<String>,
-}
-
-/// Answer of `GET /zone`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct ZoneList {
-    #[serde(deserialize_with = "lenient::null_as_default")]
-    pub zones: Vec<Zone>,
 }

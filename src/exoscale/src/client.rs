@@ -8,14 +8,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     budget::Priority,
     calls::{ApiCall, CallCount},
-    catalog::{InstanceType, InstanceTypeList, Template, TemplateList, Visibility, Zone, ZoneList},
     config::{ClientConfig, ConfigError},
     error::ClientError,
-    ids::{InstanceId, LoadBalancerId, OperationId, PoolId, ServiceId},
-    models::{
-        AddService, CreateInstancePool, Instance, InstanceList, InstancePool, LoadBalancer,
-        Operation,
-    },
+    ids::{InstanceId, LoadBalancerId, OperationId, PoolId},
+    models::{Instance, InstanceList, InstancePool, LoadBalancer, Operation},
     transport::{Repeats, Request, Transport},
 };
 
@@ -95,12 +91,6 @@ impl Client {
         Ok(members)
     }
 
-    /// `get-instance`
-    pub async fn get_instance(&self, instance: InstanceId) -> Result<Instance, ClientError> {
-        self.send(ApiCall::GetInstance, format!("/instance/{instance}"))
-            .await
-    }
-
     /// `get-load-balancer`, with the health of the servers behind it.
     pub async fn get_load_balancer(&self, id: LoadBalancerId) -> Result<LoadBalancer, ClientError> {
         self.send(ApiCall::GetLoadBalancer, format!("/load-balancer/{id}"))
@@ -111,32 +101,6 @@ impl Client {
     pub async fn get_operation(&self, id: OperationId) -> Result<Operation, ClientError> {
         self.send(ApiCall::GetOperation, format!("/operation/{id}"))
             .await
-    }
-
-    /// `list-instance-types`
-    pub async fn list_instance_types(&self) -> Result<Vec<InstanceType>, ClientError> {
-        let list: InstanceTypeList = self
-            .send(ApiCall::ListInstanceTypes, "/instance-type".to_owned())
-            .await?;
-        Ok(list.instance_types)
-    }
-
-    /// `list-templates`
-    pub async fn list_templates(
-        &self,
-        visibility: Visibility,
-    ) -> Result<Vec<Template>, ClientError> {
-        let query = [("visibility", visibility.as_str().to_owned())];
-        let list: TemplateList = self
-            .send_query(ApiCall::ListTemplates, "/template".to_owned(), query)
-            .await?;
-        Ok(list.templates)
-    }
-
-    /// `list-zones`
-    pub async fn list_zones(&self) -> Result<Vec<Zone>, ClientError> {
-        let list: ZoneList = self.send(ApiCall::ListZones, "/zone".to_owned()).await?;
-        Ok(list.zones)
     }
 
     /// `scale-instance-pool`: sets the desired size, so that making it twice does no harm. Which
@@ -169,69 +133,6 @@ impl Client {
         let path = format!("/instance-pool/{pool}:evict");
         self.send_body(ApiCall::EvictInstancePoolMembers, path, &Body { instances })
             .await
-    }
-
-    /// `create-instance-pool`; the operation's reference is the new pool.
-    pub async fn create_instance_pool(
-        &self,
-        pool: &CreateInstancePool,
-    ) -> Result<Operation, ClientError> {
-        self.send_body(
-            ApiCall::CreateInstancePool,
-            "/instance-pool".to_owned(),
-            pool,
-        )
-        .await
-    }
-
-    /// `delete-instance-pool`, with its members.
-    pub async fn delete_instance_pool(&self, pool: PoolId) -> Result<Operation, ClientError> {
-        self.send(
-            ApiCall::DeleteInstancePool,
-            format!("/instance-pool/{pool}"),
-        )
-        .await
-    }
-
-    /// `create-load-balancer`; the operation's reference is the new load balancer.
-    pub async fn create_load_balancer(&self, name: &str) -> Result<Operation, ClientError> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            name: &'a str,
-        }
-        self.send_body(
-            ApiCall::CreateLoadBalancer,
-            "/load-balancer".to_owned(),
-            &Body { name },
-        )
-        .await
-    }
-
-    /// `delete-load-balancer`
-    pub async fn delete_load_balancer(&self, id: LoadBalancerId) -> Result<Operation, ClientError> {
-        self.send(ApiCall::DeleteLoadBalancer, format!("/load-balancer/{id}"))
-            .await
-    }
-
-    /// `add-service-to-load-balancer`; the operation's reference is the load balancer.
-    pub async fn add_service(
-        &self,
-        id: LoadBalancerId,
-        service: &AddService,
-    ) -> Result<Operation, ClientError> {
-        let path = format!("/load-balancer/{id}/service");
-        self.send_body(ApiCall::AddServiceToLoadBalancer, path, service)
-            .await
-    }
-
-    /// `delete-load-balancer-service`
-    pub async fn delete_service(
-        &self,
-        id: LoadBalancerId,
-        service: ServiceId,
-    ) -> Result<Operation, ClientError> {
-        let path = format!("/load-balancer/{id}/service/{service}");
-        self.send(ApiCall::DeleteLoadBalancerService, path).await
     }
 
     pub(super) async fn send<T: DeserializeOwned>(

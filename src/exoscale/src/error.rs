@@ -120,17 +120,6 @@ pub enum ErrorKind {
 }
 
 impl ClientError {
-    /// An error that is not ambiguous, for tests of its readers.
-    #[doc(hidden)]
-    pub fn for_tests(call: ApiCall, kind: ErrorKind) -> Self {
-        Self {
-            call,
-            host: "api.example".into(),
-            kind,
-            ambiguous: false,
-        }
-    }
-
     /// Whether the change asked for may have been made although the call failed: read back before
     /// deciding anything. Of reads, only true of [`wait`](super::Client::wait), for the operation it
     /// was to wait for.

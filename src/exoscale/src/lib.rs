@@ -6,19 +6,19 @@
 
 #![warn(missing_docs)]
 
-pub mod budget;
+mod budget;
 pub mod calls;
 pub mod catalog;
-pub mod client;
+mod client;
 pub mod config;
-pub mod error;
+mod error;
 pub mod ids;
 mod lenient;
 pub mod models;
 mod pause;
 pub mod plain_http;
 pub mod private_networks;
-pub mod retry;
+mod retry;
 mod rights;
 pub mod secret;
 pub mod signature;
@@ -30,3 +30,4 @@ mod wording;
 pub use client::Client;
 pub use config::ClientConfig;
 pub use error::{ClientError, ErrorKind};
+pub use retry::Backoff;

@@ -51,7 +51,7 @@ mod load_balancer;
 mod tests;
 
 pub use load_balancer::{
-    AddService, HealthCheck, HealthStatus, LoadBalancer, LoadBalancerService, ServerStatus,
+    HealthCheck, HealthStatus, LoadBalancer, LoadBalancerService, ServerStatus,
 };
 
 state!(
@@ -320,24 +320,6 @@ pub struct Reference {
     pub link: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-}
-
-/// Body of `POST /instance-pool`, as far as a pool on the local cloud needs it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct CreateInstancePool {
-    pub name: String,
-    pub size: u32,
-    pub template: TemplateRef,
-    pub instance_type: InstanceTypeRef,
-    /// GiB.
-    pub disk_size: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instance_prefix: Option<String>,
-    /// Base64.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_data: Option<String>,
 }
 
 /// A reference to a template.

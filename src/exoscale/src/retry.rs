@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 
 /// A longer `Retry-After` is taken for this: a mistaken header must not silence the agent.
-pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// How the pauses between tries grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Backoff {
 }
 
 /// Reads a `Retry-After` value: seconds, or an HTTP date. Nothing if it is neither.
-pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     let wait = if let Ok(seconds) = value.parse() {
         Duration::from_secs(seconds)

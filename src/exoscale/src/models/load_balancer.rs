@@ -4,12 +4,9 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    super::{
-        ids::{LoadBalancerId, ServiceId},
-        lenient,
-    },
-    PoolRef,
+use super::super::{
+    ids::{LoadBalancerId, ServiceId},
+    lenient,
 };
 
 state!(
@@ -94,20 +91,4 @@ pub struct HealthCheck {
     pub timeout: u32,
     /// Failures in a row that make a server unhealthy, 1 to 20.
     pub retries: u32,
-}
-
-/// Body of `POST /load-balancer/{id}/service`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub struct AddService {
-    pub name: String,
-    pub instance_pool: PoolRef,
-    /// `tcp` or `udp`.
-    pub protocol: String,
-    /// `round-robin`, `source-hash` or `maglev-hash`.
-    pub strategy: String,
-    pub port: u16,
-    pub target_port: u16,
-    pub healthcheck: HealthCheck,
 }

@@ -4,13 +4,12 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use exoscale::{
-    Client, ClientConfig, ClientError, ErrorKind,
+    Backoff, Client, ClientConfig, ClientError, ErrorKind,
     ids::{LoadBalancerId, OperationId, PoolId},
     models::{Operation, OperationState},
-    retry::Backoff,
 };
 
-use crate::support::{Reply, Seen, Server, config, json};
+use crate::support::{Reply, Seen, Server, config, json, was_sent};
 
 const ID: &str = "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e";
 const OPERATION: &str = r#"{"id":"3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e","state":"pending"}"#;
@@ -234,7 +233,7 @@ async fn a_time_to_come_back_holds_for_every_call_of_the_client() {
             assert!(error.is_retryable() && error.is_certainly_not_applied());
             assert!(error.to_string().contains("asked for a pause"), "{error}");
         }
-        let paused = client.calls().into_iter().filter(|e| !e.outcome.was_sent());
+        let paused = client.calls().into_iter().filter(|e| !was_sent(e.outcome));
         assert_eq!(paused.map(|entry| entry.count).sum::<u64>(), 12);
     }
 }

@@ -1,5 +1,4 @@
 //! A small HTTP server that answers as a test tells it to, and misbehaves where a well-made one
-
 //! cannot: it hangs, cuts answers short, drips, and closes after the request.
 
 use std::{
@@ -11,8 +10,8 @@ use std::{
 };
 
 use exoscale::{
-    ClientConfig,
-    retry::Backoff,
+    Backoff, ClientConfig,
+    calls::Outcome,
     secret::{ApiKey, ApiSecret},
     signature::{SignatureError, SignedRequest, query_arguments, verify},
 };
@@ -24,6 +23,11 @@ use tokio::{
 
 pub(crate) const KEY: &str = "EXO0123456789abcdef01234567";
 pub(crate) const SECRET: &str = "wire-test-secret-hunter2-0123456789abcdefghi";
+
+/// Whether a request went out at all.
+pub(crate) fn was_sent(outcome: Outcome) -> bool {
+    !matches!(outcome, Outcome::OverBudget | Outcome::Paused)
+}
 
 /// What to do with a request.
 #[derive(Clone, Debug)]

@@ -223,7 +223,8 @@ async fn a_balancer_that_does_not_say_how_its_servers_are_can_be_read() {
         assert_eq!(well.count(), 0, "{shown}");
         assert!(seen.iter().all(|server| server.public_ip.is_some()));
     }
-    client.delete_load_balancer(stack.balancer).await.unwrap();
+    let path = format!("/load-balancer/{}", stack.balancer);
+    assert_eq!(api.delete(&path).await.status, 200);
     api.until("it is gone", |status| status.balancers.is_empty())
         .await;
     let error = client.get_load_balancer(stack.balancer).await.unwrap_err();
@@ -311,15 +312,15 @@ async fn what_a_balancer_needs_is_locked() {
     let api = Api::without_processes().await;
     let client = client(&api);
     let stack = api.cloud.create_stack(1).await.unwrap();
-    let error = client.delete_instance_pool(stack.pool).await.unwrap_err();
-    assert!(matches!(error.kind, ErrorKind::Conflict { .. }), "{error}");
-    assert!(error.is_retryable() && error.is_certainly_not_applied());
+    let path = format!("/instance-pool/{}", stack.pool);
+    api.delete(&path).await.refused(403, "Locked by NLB");
     let locked =
         "Operation scaleInstancePool on resource 0c1b is forbidden - reason: Locked by NLB";
     let locked = Fault::fail("scale-instance-pool", 1, 403, locked);
     api.cloud.faults().add(locked);
     let error = client.scale_instance_pool(stack.pool, 2).await.unwrap_err();
     assert!(matches!(error.kind, ErrorKind::Conflict { .. }), "{error}");
+    assert!(error.is_retryable() && error.is_certainly_not_applied());
     client.scale_instance_pool(stack.pool, 2).await.unwrap();
     api.cloud.stop().await;
 }
