@@ -1,0 +1,85 @@
+# What contributors do. `just` lists the recipes; each calls cargo or a script that works without just.
+
+# List the recipes.
+[private]
+default:
+    @just --list
+
+# Everything that continuous integration does; installs what it needs on Debian.
+ci:
+    .ci/run
+
+# Formatting, lints, comments, paths, scripts and dependencies, without running tests.
+check: fmt-check lint
+    scripts/comment-width.py
+    scripts/check-paths.sh
+    scripts/check-dependencies.sh
+
+# All tests, or those whose name has NAME: `just test g07`.
+test *NAME:
+    cargo test --workspace --locked {{ NAME }}
+
+# Clippy as in continuous integration, and shellcheck.
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    shellcheck .ci/run scripts/*.sh scripts/boot-units/*.sh nixos/grafana/install.sh
+    shellcheck --shell bash nixos/publish-images.sh
+
+# Format the Rust files, and wrap comments.
+fmt:
+    cargo fmt --all
+    scripts/comment-width.py --fix
+
+# Say what `just fmt` would change.
+fmt-check:
+    cargo fmt --all --check
+
+# The whole loop on this machine; `just demo --help` has the arguments.
+demo *ARGUMENTS:
+    cargo run --release -- demo {{ ARGUMENTS }}
+
+# A whole deployment with Terraform against the local cloud; needs terraform and Go.
+rehearse:
+    scripts/rehearse.sh
+
+# The services in a small booted machine; needs root, QEMU and debootstrap.
+boot-units *CASES:
+    sudo --preserve-env=PATH scripts/boot-units.sh {{ CASES }}
+
+# The agent under a flood of alerts, and the slow application's own overhead.
+bench:
+    cargo bench -p autoscaler --bench agent_webhooks
+    cargo bench -p slow-app --bench slow_app_overhead
+
+# The load balancer against haproxy; needs haproxy, nginx and wrk.
+bench-nlb *ARGUMENTS:
+    scripts/bench-nlb.sh {{ ARGUMENTS }}
+
+# Does a test notice when the policy is wrong? Needs cargo-mutants.
+mutants:
+    PROPTEST_CASES=400 cargo mutants -p policy
+
+# Fuzz one target of fuzz/fuzz_targets for SECONDS; needs cargo-fuzz and a C++ compiler.
+fuzz TARGET SECONDS="600":
+    cargo fuzz run -s none {{ TARGET }} -- -max_total_time={{ SECONDS }}
+
+# The Nix files; evaluates them where NIXPKGS and CRANE name the trees.
+nix:
+    scripts/check-nix.sh
+    scripts/check-units.sh
+
+# The Terraform files.
+terraform:
+    scripts/check-terraform.sh
+
+# Licences, second versions, sources and known vulnerabilities of dependencies.
+dependencies:
+    scripts/check-dependencies.sh
+
+# Whether the oldest Rust promised still compiles everything.
+oldest-rust:
+    scripts/check-oldest-rust.sh
+
+# The crates' documentation, with what is private, in a browser.
+docs:
+    cargo doc --workspace --no-deps --document-private-items --open
