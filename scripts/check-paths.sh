@@ -75,6 +75,10 @@ while IFS=$'\t' read -r kind file line name; do
     link)
       base=
       [[ $file != */* ]] || base=${file%/*}/
+      while [[ $name == ../* && $base == */ ]]; do
+        name=${name#../} base=${base%/}
+        [[ $base == */* ]] && base=${base%/*}/ || base=
+      done
       exists "$base$name" || report "$file:$line" "$base$name"
       ;;
     name)
