@@ -1,6 +1,7 @@
 //! Open-loop HTTP load generator with honest percentiles.
 //!
-//! A [`Plan`] says what to do, a [`Run`] does it and gives [`Progress`] once a tick and a [`Summary`] at the end:
+//! A [`Plan`] says what to do, a [`Run`] does it and gives [`Progress`] once a tick and a
+//! [`Summary`] at the end:
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,8 +15,8 @@
 //! # }
 //! ```
 //!
-//! Requests start at times computed from the profile, and latency counts from those times: a server that stalls makes
-//! the requests late that were due during the stall, and they say so.
+//! Requests start at times computed from the profile, and latency counts from those times: a server
+//! that stalls makes the requests late that were due during the stall, and they say so.
 
 #![allow(
     missing_docs,

@@ -28,7 +28,8 @@ pub async fn serve_metrics(listener: TcpListener, progress: watch::Receiver<Prog
     registry.register_collector(Box::new(LastTick(progress)));
     let registry = Arc::new(registry);
     loop {
-        // Out of files, or a client that is gone already: the next one may fare better, after a moment.
+        // Out of files, or a client that is gone already: the next one may fare better, after a
+        // moment.
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(serve(stream, Arc::clone(&registry)))),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,

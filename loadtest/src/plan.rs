@@ -11,10 +11,12 @@ use crate::{
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Load {
-    /// Open loop: at the profile's times, whatever the responses do. Latency counts from the intended start.
+    /// Open loop: at the profile's times, whatever the responses do. Latency counts from the
+    /// intended start.
     Open(Profile),
-    /// Closed loop: each connection sends as soon as it has its response, for this long. The highest throughput, but
-    /// blind to what users would have waited for while the server stalled ("coordinated omission").
+    /// Closed loop: each connection sends as soon as it has its response, for this long. The
+    /// highest throughput, but blind to what users would have waited for while the server stalled
+    /// ("coordinated omission").
     Closed(Duration),
 }
 
@@ -32,7 +34,8 @@ impl Load {
 pub enum Arrivals {
     /// Evenly along the profile's curve.
     Even,
-    /// A Poisson process with the profile's rate, as independent users make; the same for the same seed.
+    /// A Poisson process with the profile's rate, as independent users make; the same for the same
+    /// seed.
     Poisson { seed: u64 },
 }
 
@@ -41,7 +44,8 @@ pub enum Arrivals {
 pub enum CatchUp {
     /// They are all sent, as soon as a connection is free.
     All,
-    /// Those overdue by more than this are skipped and counted, which spares a recovering server the burst.
+    /// Those overdue by more than this are skipped and counted, which spares a recovering server
+    /// the burst.
     SkipAfter(Duration),
 }
 
@@ -89,25 +93,27 @@ pub struct Plan {
     pub catch_up: CatchUp,
     /// Worker threads; 1 to 256.
     pub threads: usize,
-    /// The most connections open at once, over all threads. A request that is due while all are busy waits, and its
-    /// waiting counts. In a closed loop all are used.
+    /// The most connections open at once, over all threads. A request that is due while all are
+    /// busy waits, and its waiting counts. In a closed loop all are used.
     pub connections: usize,
-    /// Connections kept in rotation from the start, so that a load balancer which spreads connections has some to
-    /// spread; more are opened when they are needed.
+    /// Connections kept in rotation from the start, so that a load balancer which spreads
+    /// connections has some to spread; more are opened when they are needed.
     pub spread: usize,
-    /// A connection is replaced, between requests, at this age: connections then follow a changing pool behind a
-    /// load balancer that balances connections. None: only when the server closes it.
+    /// A connection is replaced, between requests, at this age: connections then follow a changing
+    /// pool behind a load balancer that balances connections. None: only when the server closes it.
     pub connection_max_age: Option<Duration>,
-    /// Each connection's maximum age is shortened by a random part of at most this fraction, so that they are not
-    /// replaced all at once; 0 to 1.
+    /// Each connection's maximum age is shortened by a random part of at most this fraction, so
+    /// that they are not replaced all at once; 0 to 1.
     pub connection_age_jitter: f64,
     /// A connection is replaced after this many requests.
     pub connection_max_requests: Option<u64>,
     /// A connection that is not open after this is a failure.
     pub connect_timeout: Duration,
-    /// A request without a complete response after this, counted from when the client took it up, is a failure.
+    /// A request without a complete response after this, counted from when the client took it up,
+    /// is a failure.
     pub timeout: Duration,
-    /// After the profile's end, requests that wait for a connection are still sent for this long, and then count as not sent.
+    /// After the profile's end, requests that wait for a connection are still sent for this long,
+    /// and then count as not sent.
     pub drain: Duration,
     /// A request sent more than this after its intended start counts as late.
     pub late_after: Duration,
@@ -123,16 +129,18 @@ pub struct Plan {
     pub tls: Tls,
     /// The HTTP client that sends the requests.
     pub engine: Engine,
-    /// Connect once before the start, so that a target that is down is an error and not a report full of them.
+    /// Connect once before the start, so that a target that is down is an error and not a report
+    /// full of them.
     pub probe: bool,
 }
 
 impl Plan {
-    /// The header that names the backend, unless a plan says otherwise: the one that `slow-app` sends.
+    /// The header that names the backend, unless a plan says otherwise: the one that `slow-app`
+    /// sends.
     pub const BACKEND_HEADER: &str = "x-instance";
 
-    /// A plan with defaults: GET, evenly spaced arrivals, all of them sent, a thread for each core up to 4, up to 256
-    /// connections of at most 30 s age, a timeout of 30 s, a tick of 1 s.
+    /// A plan with defaults: GET, evenly spaced arrivals, all of them sent, a thread for each core
+    /// up to 4, up to 256 connections of at most 30 s age, a timeout of 30 s, a tick of 1 s.
     pub fn new(target: Target, load: Load) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {

@@ -43,7 +43,8 @@ impl Request {
         })
     }
 
-    /// Adds a header; one of the same name as a default (`host`, `user-agent`, `accept`) replaces it.
+    /// Adds a header; one of the same name as a default (`host`, `user-agent`, `accept`) replaces
+    /// it.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, RequestError> {
         let refuse = |why| {
             Err(RequestError::Header {

@@ -27,7 +27,8 @@ enum Source {
         index: u64,
         workers: u64,
     },
-    /// Independent Poisson processes add up to one, so each worker draws its own at its share of the rate.
+    /// Independent Poisson processes add up to one, so each worker draws its own at its share of
+    /// the rate.
     Poisson {
         curve: Arc<Curve>,
         hint: usize,
@@ -193,7 +194,8 @@ mod tests {
         let times = all("100s@100", Arrivals::Poisson { seed: 7 }, 3);
         assert_eq!(times, all("100s@100", Arrivals::Poisson { seed: 7 }, 3));
         assert_ne!(times, all("100s@100", Arrivals::Poisson { seed: 8 }, 3));
-        // Ten thousand arrivals: their number has a standard deviation of 100, and so has the gaps' spread of 1 %.
+        // Ten thousand arrivals: their number has a standard deviation of 100, and so has the gaps'
+        // spread of 1 %.
         assert!((9_500..10_500).contains(&times.len()), "{}", times.len());
         let gaps: Vec<f64> = times
             .windows(2)

@@ -8,7 +8,8 @@ use crate::text::ColumnError;
 
 /// An `http://` or `https://` URL, checked.
 ///
-/// Accepts `http[s]://host[:port][/path][?query]`, with a host in any script. A fragment is refused, since it is never sent; so are credentials.
+/// Accepts `http[s]://host[:port][/path][?query]`, with a host in any script. A fragment is
+/// refused, since it is never sent; so are credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     tls: bool,
@@ -128,8 +129,8 @@ impl FromStr for Target {
     }
 }
 
-/// What a path and a query may have beside letters and digits (RFC 3986, 3.3 and 3.4), and what clients commonly send
-/// there in spite of it.
+/// What a path and a query may have beside letters and digits (RFC 3986, 3.3 and 3.4), and what
+/// clients commonly send there in spite of it.
 const PATH_MARKS: &str = "-._~!$&'()*+,;=:@/?%[]{}|^\\";
 
 /// Whether it is TLS, and where the authority begins.

@@ -114,7 +114,8 @@ METRIC>LIMIT or METRIC<LIMIT, where METRIC is
   errors, delivered                  a part of the requests (limit: 0.1%)
   rate                               requests per second that were sent (limit: 950)";
 
-    /// Judges a run. Without a single response a latency is not measured, and the condition counts as failed.
+    /// Judges a run. Without a single response a latency is not measured, and the condition counts
+    /// as failed.
     pub fn judge(&self, summary: &Summary) -> Verdict {
         let value = self.metric.value(summary);
         let unit = self.metric.unit();

@@ -1,8 +1,9 @@
-//! The test that tells honest generators from others: a server that stands still for a part of every period, aligned
-//! to the wall clock, so that the right answer is known in closed form.
+//! The test that tells honest generators from others: a server that stands still for a part of
+//! every period, aligned to the wall clock, so that the right answer is known in closed form.
 //!
-//! Requests arrive evenly. One that arrives `u` after a stall of length `S` begins waits `S - u`, so of all requests
-//! the part `(S / P) * (1 - x / S)` waits longer than `x`: the 90th percentile and all above it are known exactly.
+//! Requests arrive evenly. One that arrives `u` after a stall of length `S` begins waits `S - u`,
+//! so of all requests the part `(S / P) * (1 - x / S)` waits longer than `x`: the 90th percentile
+//! and all above it are known exactly.
 
 #[path = "integration/support.rs"]
 mod support;
@@ -60,7 +61,8 @@ async fn a_stall_is_seen_by_everyone_who_would_have_waited() {
     ] {
         let (measured, expected) = (nanos as f64 / 1e9, truth(quantile));
         let error = measured / expected - 1.0;
-        // A busy machine adds to every time, and takes from none. (Dishonest tools are off by 99 %.)
+        // A busy machine adds to every time, and takes from none. (Dishonest tools are off by
+        // 99 %.)
         assert!(
             (-0.03..tolerance).contains(&error),
             "{name}: {measured:.4} s, the truth is {expected:.4} s"

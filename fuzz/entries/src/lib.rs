@@ -1,4 +1,5 @@
-//! Entries for fuzzing: bytes from outside in, and nothing may panic, hang or be believed by mistake.
+//! Entries for fuzzing: bytes from outside in, and nothing may panic, hang or be believed by
+//! mistake.
 //!
 //! The targets in `fuzz/` call these with what libFuzzer invents, and a test calls them with every
 //! file of the corpus.
@@ -61,7 +62,8 @@ pub fn direction_body(body: &[u8]) {
     }
 }
 
-/// What a sender shows of itself: the header's value, a newline, the body. Nobody here knows a secret.
+/// What a sender shows of itself: the header's value, a newline, the body. Nobody here knows a
+/// secret.
 pub fn signature_header(bytes: &[u8]) {
     let end = bytes.iter().position(|byte| *byte == b'\n');
     let (header, body) = bytes.split_at(end.unwrap_or(bytes.len()));

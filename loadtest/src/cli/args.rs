@@ -12,10 +12,11 @@ use super::{
     outputs::Outputs,
 };
 
-/// Sends HTTP requests at the times that you ask for, and says honestly how long users would have waited.
+/// Sends HTTP requests at the times that you ask for, and says honestly how long users would have
+/// waited.
 ///
-/// Open loop: requests start when they are due, whatever the responses do, and latency counts from that moment. A server
-/// that stalls is seen as its users see it.
+/// Open loop: requests start when they are due, whatever the responses do, and latency counts from
+/// that moment. A server that stalls is seen as its users see it.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
@@ -105,8 +106,9 @@ pub(crate) struct RunArgs {
     pub(crate) profile_file: Option<PathBuf>,
     /// Closed loop: every connection sends as soon as it has its response, for --duration
     ///
-    /// This finds the highest throughput. It cannot see what users wait for: while the server stalls, a closed loop
-    /// stops asking, so that the stall counts once per connection instead of once per user.
+    /// This finds the highest throughput. It cannot see what users wait for: while the server
+    /// stalls, a closed loop stops asking, so that the stall counts once per connection instead of
+    /// once per user.
     #[arg(long, help_heading = "Load", conflicts_with_all = ["rate", "profile", "profile_file", "arrivals", "seed", "skip_after"])]
     pub(crate) closed: bool,
     /// Spacing of requests
@@ -115,7 +117,8 @@ pub(crate) struct RunArgs {
     /// Seed of poisson arrivals
     #[arg(long, default_value_t = 1, help_heading = "Load")]
     pub(crate) seed: u64,
-    /// Skip requests that are overdue by more than this, instead of sending them in a burst after a stall
+    /// Skip requests that are overdue by more than this, instead of sending them in a burst after a
+    /// stall
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub(crate) skip_after: Option<Duration>,
     /// Send requests for this long before counting any
@@ -237,7 +240,8 @@ pub(crate) struct RunArgs {
     /// Log every tick's histograms to this file (HdrHistogram's interval log), for merging
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) hlog: Option<PathBuf>,
-    /// Serve live metrics for Prometheus at this address, such as 127.0.0.1:9191 (a port alone means loopback)
+    /// Serve live metrics for Prometheus at this address, such as 127.0.0.1:9191 (a port alone
+    /// means loopback)
     #[arg(long, value_name = "ADDRESS", value_parser = address, help_heading = "Reports")]
     pub(crate) prometheus: Option<SocketAddr>,
     /// Print lines instead of the live screen, also on a terminal (TERM=dumb does the same)

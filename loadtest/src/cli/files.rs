@@ -31,7 +31,8 @@ pub(super) fn check_distinct(written: &[Named<'_>], read: &[Named<'_>]) -> anyho
     Ok(())
 }
 
-/// Fails for a file that could not be written later. Leaves what exists as it is, and nothing new behind.
+/// Fails for a file that could not be written later. Leaves what exists as it is, and nothing new
+/// behind.
 pub(super) fn check_writable((flag, path): Named<'_>) -> anyhow::Result<()> {
     try_writing(path).with_context(|| format!("cannot write {} ({flag})", path.display()))
 }

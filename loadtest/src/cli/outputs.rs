@@ -17,7 +17,8 @@ use super::{
 /// The report files that were asked for.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Outputs {
-    /// Write the report as JSON (schema loadtest.report/2) to this file; - for standard output instead of the table
+    /// Write the report as JSON (schema loadtest.report/2) to this file; - for standard output
+    /// instead of the table
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) json: Option<PathBuf>,
     /// Write a page with plots to this file
@@ -40,8 +41,8 @@ impl Outputs {
             .filter_map(|(flag, path)| Some((flag, path.as_deref()?)))
     }
 
-    /// Fails for files that cannot be written, before a run is wasted on them. `log` is written while it runs; `read`
-    /// are the files that are read.
+    /// Fails for files that cannot be written, before a run is wasted on them. `log` is written
+    /// while it runs; `read` are the files that are read.
     pub(super) fn check(&self, log: Option<&Path>, read: &[Named<'_>]) -> anyhow::Result<()> {
         ensure!(
             !log.is_some_and(is_stdout),
@@ -56,7 +57,8 @@ impl Outputs {
             .try_for_each(check_writable)
     }
 
-    /// Shows the table, and writes everything that was asked for whatever becomes of the others. Gives the failures.
+    /// Shows the table, and writes everything that was asked for whatever becomes of the others.
+    /// Gives the failures.
     pub(super) fn write(&self, summary: &Summary, verdicts: &[Verdict]) -> Vec<anyhow::Error> {
         let mut failures = Vec::new();
         if !self.files().any(|(_, path)| is_stdout(path)) {

@@ -43,7 +43,8 @@ pub(crate) async fn run(args: RunArgs) -> Result<Ending, Failed> {
 
     let (progress, stop) = (run.progress(), run.stop_handle());
     let has_screen = args.has_screen();
-    // Showing may fail, such as on a closed terminal; the run goes on, and its report is what counts.
+    // Showing may fail, such as on a closed terminal; the run goes on, and its report is what
+    // counts.
     let shown = async { tokio::join!(run.wait(), show(&args, &plan, progress, &stop)) };
     let (summary, shown) = unless(interrupts.stop(&stop, has_screen), shown).await;
     if let Err(error) = shown {

@@ -53,7 +53,8 @@ impl Connector {
         }
     }
 
-    /// Opens a connection to the next address; to the one after it if that fails, until all have been tried.
+    /// Opens a connection to the next address; to the one after it if that fails, until all have
+    /// been tried.
     pub(crate) async fn open(&self) -> Result<(Stream, SocketAddr), ConnectError> {
         let addresses = Arc::clone(&self.addresses.borrow());
         let first = self.next.get();

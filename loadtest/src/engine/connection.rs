@@ -10,7 +10,8 @@ use std::{
 use super::{exchange::ExchangeError, h1::H1, hyper::Hyper, slot::Slot, state::WorkerState};
 use crate::{http1::Response, record::BackendId};
 
-/// What is known of a connection, shared by the slots that use it. The worker counts those that exist.
+/// What is known of a connection, shared by the slots that use it. The worker counts those that
+/// exist.
 pub(crate) struct Usage {
     pub(crate) address: SocketAddr,
     /// When it is to be replaced, in nanoseconds since the start.
@@ -94,7 +95,8 @@ impl Connection {
         }
     }
 
-    /// Ready when the server has closed an idle connection, or sent what nothing asked for. hyper notices by itself.
+    /// Ready when the server has closed an idle connection, or sent what nothing asked for. hyper
+    /// notices by itself.
     pub(crate) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.transport {
             Transport::H1(h1) => h1.poll_closed(context),

@@ -20,19 +20,19 @@ use crate::{
     schedule::{Schedule, nanos},
 };
 
-/// The dispatcher wakes no more often than this, in nanoseconds: above 15 000 requests a second on one worker its
-/// wake-ups would cost more than the requests.
+/// The dispatcher wakes no more often than this, in nanoseconds: above 15 000 requests a second on
+/// one worker its wake-ups would cost more than the requests.
 const WAKE_GAP: u64 = 60_000;
 
 pub(crate) struct Dispatcher {
     state: Rc<WorkerState>,
     schedule: RefCell<Schedule>,
     slots: RefCell<Vec<Rc<Slot>>>,
-    /// Slots with a connection and no request; the one that has waited longest is first, so that all connections are
-    /// used.
+    /// Slots with a connection and no request; the one that has waited longest is first, so that
+    /// all connections are used.
     idle: RefCell<VecDeque<usize>>,
-    /// Slots with neither. They are used last: a connection that has come of age is replaced only when it is missed,
-    /// so that after a burst their number falls again.
+    /// Slots with neither. They are used last: a connection that has come of age is replaced only
+    /// when it is missed, so that after a burst their number falls again.
     bare: RefCell<Vec<usize>>,
     max_slots: usize,
     min_slots: usize,
@@ -144,8 +144,9 @@ impl Dispatcher {
         self.timer.expired().await
     }
 
-    /// Gives due requests to idle slots, and sets the timer for the next unless all are busy: then a slot that
-    /// finishes takes the next itself, and the timer would only disturb. `start` is given each slot that is added.
+    /// Gives due requests to idle slots, and sets the timer for the next unless all are busy: then
+    /// a slot that finishes takes the next itself, and the timer would only disturb. `start` is
+    /// given each slot that is added.
     pub(crate) fn dispatch(&self, start: impl Fn(Rc<Slot>)) {
         self.armed.set(false);
         let now = self.state.clock.now();
@@ -170,7 +171,8 @@ impl Dispatcher {
         }
     }
 
-    /// The slot for the next request: an idle connection, unless there are fewer than are to be kept.
+    /// The slot for the next request: an idle connection, unless there are fewer than are to be
+    /// kept.
     fn free_slot(&self, start: impl Fn(Rc<Slot>)) -> Rc<Slot> {
         let mut bare = self.bare.borrow_mut();
         let kept = self.slots.borrow().len() - bare.len();

@@ -4,7 +4,8 @@ use crate::record::Failure;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ExchangeError {
-    /// The connection ended before the first byte of a response; with the reason, where there is more to say.
+    /// The connection ended before the first byte of a response; with the reason, where there is
+    /// more to say.
     ClosedEarly(Option<String>),
     /// The connection ended in the middle of a response.
     Closed(Option<String>),

@@ -73,7 +73,8 @@ impl H1 {
         state: &WorkerState,
         written: &mut usize,
     ) -> Poll<Result<Response, ExchangeError>> {
-        // A server may respond, and close, before it has read everything: a failed write is not the last word.
+        // A server may respond, and close, before it has read everything: a failed write is not the
+        // last word.
         let write_failed = match self.poll_write(context, &state.request, written) {
             Poll::Ready(Err(_)) => true,
             Poll::Ready(Ok(())) | Poll::Pending => false,
@@ -105,7 +106,8 @@ impl H1 {
             match self.decoder.feed(received, &mut visitor) {
                 Ok(None) => {}
                 Ok(Some((mut response, used))) => {
-                    // Bytes beyond the response, or a response before the request's end, leave the connection unusable.
+                    // Bytes beyond the response, or a response before the request's end, leave the
+                    // connection unusable.
                     response.keep_alive &= used == received.len() && all_written;
                     return Poll::Ready(Ok(response));
                 }

@@ -1,8 +1,9 @@
 //! Runs a plan.
 //!
-//! From the top: a [`Run`] starts a thread for each worker; a worker is supervised, dispatches its share of the
-//! schedule to connection slots, and runs a task for each slot; a task opens connections and exchanges requests over
-//! them; a connection speaks through a transport. Imports go this way only.
+//! From the top: a [`Run`] starts a thread for each worker; a worker is supervised, dispatches its
+//! share of the schedule to connection slots, and runs a task for each slot; a task opens
+//! connections and exchanges requests over them; a connection speaks through a transport. Imports
+//! go this way only.
 
 mod clock;
 mod connect;

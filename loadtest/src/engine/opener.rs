@@ -46,7 +46,8 @@ impl Opener {
         self.connector.refresh().await;
     }
 
-    /// Opens a connection, and decides when it will be replaced; or joins the one that this slot shares.
+    /// Opens a connection, and decides when it will be replaced; or joins the one that this slot
+    /// shares.
     pub(crate) async fn connect(
         &self,
         state: &WorkerState,

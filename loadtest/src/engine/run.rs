@@ -49,7 +49,8 @@ impl StopHandle {
 }
 
 impl Run {
-    /// Checks the plan, resolves and probes the target, and starts. Needs a tokio runtime with I/O and time.
+    /// Checks the plan, resolves and probes the target, and starts. Needs a tokio runtime with I/O
+    /// and time.
     pub async fn start(plan: Plan) -> Result<Self, RunError> {
         Self::start_observed(plan, Vec::new()).await
     }
@@ -148,7 +149,8 @@ impl Run {
         self.progress.clone()
     }
 
-    /// Starts no more requests. Those under way end, within their timeout; wait for them with [`Run::wait`].
+    /// Starts no more requests. Those under way end, within their timeout; wait for them with
+    /// [`Run::wait`].
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }

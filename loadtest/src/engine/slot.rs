@@ -1,4 +1,5 @@
-//! A connection slot as the worker sees it: a place for one connection that takes one request at a time.
+//! A connection slot as the worker sees it: a place for one connection that takes one request at a
+//! time.
 
 use std::{
     cell::{Cell, RefCell},
@@ -59,7 +60,8 @@ impl Slot {
         }
     }
 
-    /// Begins to wait for a request, with a connection that is to be closed at `closes`; zero without one.
+    /// Begins to wait for a request, with a connection that is to be closed at `closes`; zero
+    /// without one.
     pub(crate) fn rest(&self, closes: u64) {
         self.retired.set(false);
         self.closes.set(closes);
@@ -83,7 +85,8 @@ impl Slot {
         }
     }
 
-    /// Closes the idle connection if it has come of age, or the server has closed it; says whether it did.
+    /// Closes the idle connection if it has come of age, or the server has closed it; says whether
+    /// it did.
     pub(crate) fn retire(&self, now: u64) -> bool {
         let retired = now >= self.closes.get();
         if retired {

@@ -1,4 +1,5 @@
-//! What all connections of a worker use, and nothing else does: nothing in it is locked or shared between threads.
+//! What all connections of a worker use, and nothing else does: nothing in it is locked or shared
+//! between threads.
 
 use std::{
     cell::{Cell, RefCell},

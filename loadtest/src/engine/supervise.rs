@@ -72,7 +72,8 @@ async fn supervise(
     let planned = start + plan.load.duration();
     let mut plan_end = std::pin::pin!(tokio::time::sleep_until(planned));
     let mut drain_end = std::pin::pin!(tokio::time::sleep_until(planned + plan.drain));
-    // Whether the planned time is over; whether no more is sent; whether all that was sent has ended.
+    // Whether the planned time is over; whether no more is sent; whether all that was sent has
+    // ended.
     let (mut over, mut ending, mut done) = (false, false, false);
     while !(done && (over || ending)) {
         tokio::select! {

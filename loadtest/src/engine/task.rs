@@ -47,7 +47,8 @@ impl Task {
         recorder.ended(times, outcome, backend);
     }
 
-    /// The next request that is due. While it waits it notices when the server closes its connection.
+    /// The next request that is due. While it waits it notices when the server closes its
+    /// connection.
     async fn next_job(&mut self) -> Job {
         let Self {
             slot, connection, ..
@@ -81,7 +82,8 @@ impl Task {
         .await
     }
 
-    /// Sends one request, over a new connection if there is none or the server has just closed the old one.
+    /// Sends one request, over a new connection if there is none or the server has just closed the
+    /// old one.
     async fn send(&mut self, job: Job) -> (Times, Outcome, BackendId) {
         let mut sent = job.taken;
         let mut may_retry = self.state.idempotent;
@@ -101,7 +103,8 @@ impl Task {
                 },
             };
             let connection = self.connection.insert(connected);
-            // A request on a fresh connection starts when that is open; on an old one, when it is taken up.
+            // A request on a fresh connection starts when that is open; on an old one, when it is
+            // taken up.
             sent = self.state.clock.now();
             match connection.exchange(&self.state, &self.slot).await {
                 Ok(response) => {
@@ -111,15 +114,17 @@ impl Task {
                     }
                     break Outcome::Status(response.status);
                 }
-                // The server closed the connection while the request was on its way, and has not begun to respond:
-                // the usual race of keep-alive, which a client settles by asking once more (RFC 9110, 9.2.2).
+                // The server closed the connection while the request was on its way, and has not
+                // begun to respond: the usual race of keep-alive, which a client settles by asking
+                // once more (RFC 9110, 9.2.2).
                 Err(ExchangeError::ClosedEarly(_)) if may_retry && connection.is_reused() => {
                     may_retry = false;
                     connection.set_spent();
                     self.state.recorder.borrow_mut().counters().retried += 1;
                 }
                 Err(error) => {
-                    // A stream of HTTP/2 that is given up leaves the others of its connection alone.
+                    // A stream of HTTP/2 that is given up leaves the others of its connection
+                    // alone.
                     if !(error == ExchangeError::Expired && connection.is_shared()) {
                         connection.set_spent();
                     }

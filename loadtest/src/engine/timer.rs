@@ -1,4 +1,5 @@
-//! A one-shot timer that is late by tens of microseconds; tokio's own are late by up to a millisecond.
+//! A one-shot timer that is late by tens of microseconds; tokio's own are late by up to a
+//! millisecond.
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Timer;
@@ -54,7 +55,8 @@ mod linux {
 
         /// Waits for it to expire.
         pub(crate) async fn expired(&self) -> io::Result<()> {
-            // Setting the timer again resets its count, and each expiry is a new edge: it need not be read.
+            // Setting the timer again resets its count, and each expiry is a new edge: it need not
+            // be read.
             self.0.readable().await?.clear_ready();
             Ok(())
         }

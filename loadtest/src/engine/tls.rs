@@ -31,7 +31,8 @@ pub(crate) struct TlsSetup {
     pub(crate) ca_file: Option<PathBuf>,
 }
 
-/// Prepares TLS for a plan's target; none when it needs none. Certificates that were given are read in any case.
+/// Prepares TLS for a plan's target; none when it needs none. Certificates that were given are read
+/// in any case.
 pub(crate) fn setup(plan: &Plan) -> Result<Option<TlsSetup>, RunError> {
     let ca_file = plan.tls.ca_file.as_deref();
     let roots = ca_file.map(read_roots).transpose()?;

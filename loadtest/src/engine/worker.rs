@@ -1,4 +1,5 @@
-//! One thread of the engine: its share of the schedule, its slots, its record. It shares nothing while it runs.
+//! One thread of the engine: its share of the schedule, its slots, its record. It shares nothing
+//! while it runs.
 
 use std::{
     cell::RefCell,
@@ -66,7 +67,8 @@ impl Worker {
         }
     }
 
-    /// Dispatches whenever requests are due. A task of its own, so that a due request wakes nothing else.
+    /// Dispatches whenever requests are due. A task of its own, so that a due request wakes nothing
+    /// else.
     pub(crate) async fn run_dispatcher(self: Rc<Self>) -> io::Result<()> {
         loop {
             self.dispatcher.due().await?;
@@ -85,8 +87,8 @@ impl Worker {
         self.tasks.borrow_mut().spawn_local(task.run());
     }
 
-    /// Waits for a slot's task to end, which none does unless it panics. Slots added since it was polled last are not
-    /// heard before it is polled again.
+    /// Waits for a slot's task to end, which none does unless it panics. Slots added since it was
+    /// polled last are not heard before it is polled again.
     pub(crate) async fn slot_lost(&self) {
         poll_fn(
             |context| match self.tasks.borrow_mut().poll_join_next(context) {
@@ -97,7 +99,8 @@ impl Worker {
         .await;
     }
 
-    /// Hands the tick's record to the collector; should that be behind, the record goes on into the next tick.
+    /// Hands the tick's record to the collector; should that be behind, the record goes on into the
+    /// next tick.
     pub(crate) fn flush(&self, intervals: &mpsc::Sender<Interval>, index: u64) {
         if let Ok(permit) = intervals.try_reserve() {
             permit.send(self.state.flush(self.tick_end(index, false)));

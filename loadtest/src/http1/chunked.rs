@@ -1,4 +1,5 @@
-//! The chunked transfer coding (RFC 9112, 7.1), decoded byte by byte where it must be and by slices where it can be.
+//! The chunked transfer coding (RFC 9112, 7.1), decoded byte by byte where it must be and by slices
+//! where it can be.
 
 use super::error::ProtocolError;
 
@@ -58,7 +59,8 @@ impl Chunked {
         self.state == State::Done
     }
 
-    /// Decodes from `input`, passes data to `data`, and says how many bytes were used: all, unless the body ended.
+    /// Decodes from `input`, passes data to `data`, and says how many bytes were used: all, unless
+    /// the body ended.
     pub(crate) fn feed(
         &mut self,
         input: &[u8],

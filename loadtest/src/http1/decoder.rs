@@ -1,4 +1,5 @@
-//! What is received: a decoder that is fed whatever the socket gives, and says when one response is complete.
+//! What is received: a decoder that is fed whatever the socket gives, and says when one response is
+//! complete.
 
 use super::{
     chunked::Chunked,
@@ -56,7 +57,8 @@ impl Decoder {
         self.framing
     }
 
-    /// Takes bytes. On a complete response returns it with the number of bytes used, and is ready for the next.
+    /// Takes bytes. On a complete response returns it with the number of bytes used, and is ready
+    /// for the next.
     pub(crate) fn feed(
         &mut self,
         input: &[u8],
@@ -98,7 +100,8 @@ impl Decoder {
         Ok(None)
     }
 
-    /// The connection was closed: ends a response that is delimited by that, and is an error in any other.
+    /// The connection was closed: ends a response that is delimited by that, and is an error in any
+    /// other.
     pub(crate) fn eof(&mut self) -> Result<Response, ProtocolError> {
         if let Body::UntilClose = self.body {
             return Ok(self.finish());
@@ -117,8 +120,8 @@ impl Decoder {
         self.response
     }
 
-    /// Reads a head; none when more bytes are needed, else how many of `input` it used. What comes of it does not
-    /// depend on how the bytes were cut.
+    /// Reads a head; none when more bytes are needed, else how many of `input` it used. What comes
+    /// of it does not depend on how the bytes were cut.
     fn head(
         &mut self,
         input: &[u8],

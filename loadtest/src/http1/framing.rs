@@ -37,7 +37,8 @@ impl Framing {
                 }
                 17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
                     for token in tokens(header.value) {
-                        // `identity` was the name of no coding (RFC 2616, 3.6); servers still send it.
+                        // `identity` was the name of no coding (RFC 2616, 3.6); servers still send
+                        // it.
                         is_coded |= !token.eq_ignore_ascii_case(b"identity");
                         ends_chunked = token.eq_ignore_ascii_case(b"chunked");
                     }
@@ -56,7 +57,8 @@ impl Framing {
         Ok(framing)
     }
 
-    /// A length may be repeated, by a list or by several headers, when it is the same (RFC 9112, 6.3).
+    /// A length may be repeated, by a list or by several headers, when it is the same (RFC 9112,
+    /// 6.3).
     fn length(&mut self, value: &[u8]) -> Result<(), ProtocolError> {
         for part in value.split(|byte| *byte == b',') {
             let digits = part.trim_ascii();

@@ -18,8 +18,8 @@ pub(super) enum Head {
 }
 
 impl Head {
-    /// Reads a head, and says how many bytes it has; none when more bytes are needed. `bodiless` says that the request
-    /// was HEAD.
+    /// Reads a head, and says how many bytes it has; none when more bytes are needed. `bodiless`
+    /// says that the request was HEAD.
     pub(super) fn read(
         bytes: &[u8],
         bodiless: bool,
@@ -50,7 +50,8 @@ impl Head {
                 // Such a response cannot be trusted to end where it says (RFC 9112, 6.1).
                 (Some(_), _) if !modern => return Err(ProtocolError::OldCoding),
                 (Some(true), length) => {
-                    // A length beside a coding may be smuggling: the connection is not used again (RFC 9112, 6.3).
+                    // A length beside a coding may be smuggling: the connection is not used again
+                    // (RFC 9112, 6.3).
                     keep_alive &= length.is_none();
                     BodyFraming::Chunked
                 }

@@ -1,4 +1,5 @@
-//! An HTTP/1.1 client codec (RFC 9112): requests as bytes made once, responses decoded as they arrive.
+//! An HTTP/1.1 client codec (RFC 9112): requests as bytes made once, responses decoded as they
+//! arrive.
 //!
 //! It never touches a socket.
 

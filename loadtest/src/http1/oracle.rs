@@ -47,7 +47,8 @@ fn ours(pieces: &[&[u8]], bodiless: bool) -> Option<(Read, bool)> {
     ))
 }
 
-/// What hyper reads when the connection is closed after the last piece; and, if it stays open, whether it is kept.
+/// What hyper reads when the connection is closed after the last piece; and, if it stays open,
+/// whether it is kept.
 async fn hypers(pieces: &[&[u8]], method: &str, close: bool) -> Option<(Read, bool)> {
     let (near, mut far) = tokio::io::duplex(1 << 20);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(near))
@@ -222,7 +223,8 @@ proptest! {
     #[test]
     fn answers_to_head_have_no_body(bytes in answers()) {
         let head = bytes.windows(4).rposition(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
-        // Where the body itself holds an empty line, this cuts later than the head; both ignore the rest.
+        // Where the body itself holds an empty line, this cuts later than the head; both ignore the
+        // rest.
         let own = ours(&[&bytes[..head]], true);
         let expected = runtime().block_on(hypers(&[&bytes[..head]], "HEAD", true));
         prop_assert_eq!(own.map(|own| own.0), expected.map(|expected| expected.0));
@@ -237,7 +239,8 @@ proptest! {
         let own = ours(&pieces, false);
         let expected = runtime().block_on(hypers(&pieces, "GET", true));
         match (&own, &expected) {
-            // Both must agree on what was said; this decoder may refuse more, since it speaks for nobody else.
+            // Both must agree on what was said; this decoder may refuse more, since it speaks for
+            // nobody else.
             (Some(own), Some(expected)) => prop_assert_eq!(&own.0, &expected.0),
             (None, _) => {}
             (Some(own), None) => prop_assert!(false, "read {own:?}, which hyper refuses: {:?}", String::from_utf8_lossy(&bytes)),

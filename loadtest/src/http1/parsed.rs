@@ -37,8 +37,8 @@ impl Visitor for Parts {
 
 /// Reads a response from bytes as a connection gives them: in pieces, after which it is closed.
 ///
-/// The result does not depend on where the pieces are cut. `to_head` says that the request was HEAD, whose responses have
-/// no body.
+/// The result does not depend on where the pieces are cut. `to_head` says that the request was
+/// HEAD, whose responses have no body.
 ///
 /// ```
 /// let pieces: [&[u8]; 2] = [b"HTTP/1.1 200 OK\r\ncontent-le", b"ngth: 2\r\n\r\nhi, and more"];

@@ -1,7 +1,7 @@
 //! The cumulative arrival curve: how many requests are due by a moment, and when the n-th is due.
 //!
-//! Both directions are closed forms (a sine's inverse is found by bisection), so a schedule neither drifts nor
-//! depends on when it is asked.
+//! Both directions are closed forms (a sine's inverse is found by bisection), so a schedule neither
+//! drifts nor depends on when it is asked.
 
 use std::f64::consts::TAU;
 
@@ -63,8 +63,9 @@ impl Curve {
         piece.before + piece.due((seconds - piece.start).min(piece.seconds))
     }
 
-    /// Seconds from the start at which the curve reaches `requests`; none when it never does. `hint` is the index of
-    /// the piece found last, so that a caller that only moves forward does not search.
+    /// Seconds from the start at which the curve reaches `requests`; none when it never does.
+    /// `hint` is the index of the piece found last, so that a caller that only moves forward does
+    /// not search.
     pub(crate) fn when(&self, requests: f64, hint: &mut usize) -> Option<f64> {
         while let Some(piece) = self.pieces.get(*hint) {
             if requests < piece.before + piece.requests {

@@ -48,9 +48,9 @@ struct File {
 impl Profile {
     /// Reads a `.toml` file (`stages = ["10s@50", "60s:50..400"]`) or a `.csv` trace.
     ///
-    /// A trace has lines `seconds,rate`; the rate moves in a straight line from one point to the next, and a step is
-    /// two points at the same second. A first line that is not a number is a heading; lines that start with `#` are
-    /// comments.
+    /// A trace has lines `seconds,rate`; the rate moves in a straight line from one point to the
+    /// next, and a step is two points at the same second. A first line that is not a number is a
+    /// heading; lines that start with `#` are comments.
     pub fn from_file(path: &Path) -> Result<Self, ProfileFileError> {
         let shown = path.display().to_string();
         let text = fs::read_to_string(path).map_err(|source| ProfileFileError::Read {

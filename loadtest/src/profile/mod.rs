@@ -1,6 +1,7 @@
 //! What is asked for: a rate over time, as a list of stages.
 //!
-//! A profile never looks at a clock; [`Curve`] turns it into the number of requests due by a moment, in closed form.
+//! A profile never looks at a clock; [`Curve`] turns it into the number of requests due by a
+//! moment, in closed form.
 
 mod curve;
 mod file;

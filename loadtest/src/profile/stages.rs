@@ -7,8 +7,8 @@ use super::{
     stage::{Shape, Stage},
 };
 
-/// Rate over time. Parsed from `10s@50, 60s:50..400, 30s@400` (see [`Profile::SYNTAX`]), or built with
-/// [`Profile::hold`] and [`Profile::then`].
+/// Rate over time. Parsed from `10s@50, 60s:50..400, 30s@400` (see [`Profile::SYNTAX`]), or built
+/// with [`Profile::hold`] and [`Profile::then`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     pub(super) stages: Vec<Stage>,

@@ -13,7 +13,8 @@ pub(crate) enum Outcome {
     Failed(Failure),
 }
 
-/// How a request ended, as far as its times are kept apart: responses of one kind say nothing about another's.
+/// How a request ended, as far as its times are kept apart: responses of one kind say nothing about
+/// another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
@@ -49,8 +50,8 @@ impl Class {
         }
     }
 
-    /// Whether the headline percentiles count it. Timeouts do, with the time they waited: giving up must not make a
-    /// percentile better. Other failures do not: failing fast must not either.
+    /// Whether the headline percentiles count it. Timeouts do, with the time they waited: giving up
+    /// must not make a percentile better. Other failures do not: failing fast must not either.
     pub(crate) fn is_headline(self) -> bool {
         matches!(self, Self::Ok | Self::Timeout)
     }

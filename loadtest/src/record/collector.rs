@@ -240,7 +240,8 @@ impl Collector {
         let mut stages = Vec::new();
         for (i, stage) in profile.stages().iter().enumerate() {
             let end = start + stage.duration.as_secs_f64();
-            // The n-th request is due when the curve reaches n, so a stage has the whole numbers that it passes.
+            // The n-th request is due when the curve reaches n, so a stage has the whole numbers
+            // that it passes.
             let whole = |seconds: f64| (curve.due(seconds) - 1e-6).ceil().max(0.0) as u64;
             stages.push(StageSummary {
                 stage: stage.to_string(),

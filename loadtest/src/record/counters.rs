@@ -1,4 +1,5 @@
-//! What is counted. The same types go from a worker's record over the tick and the run into every report.
+//! What is counted. The same types go from a worker's record over the tick and the run into every
+//! report.
 
 use std::{collections::BTreeMap, ops::AddAssign};
 

@@ -22,7 +22,8 @@ pub enum Failure {
     Closed,
     /// The response was not valid HTTP.
     Protocol,
-    /// This machine has no local port left; more connections than ports are waiting to be forgotten.
+    /// This machine has no local port left; more connections than ports are waiting to be
+    /// forgotten.
     LocalPorts,
     /// This process may not open more files.
     OpenFiles,

@@ -1,7 +1,7 @@
 //! What happened: counted by each worker alone, added up once a tick by a collector.
 //!
-//! Only histograms and counters cross threads, never single requests. A new counter is a field of [`Counters`], raised
-//! where it happens; every sum and every report has it from there.
+//! Only histograms and counters cross threads, never single requests. A new counter is a field of
+//! [`Counters`], raised where it happens; every sum and every report has it from there.
 
 mod class;
 mod collector;

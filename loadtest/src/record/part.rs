@@ -1,4 +1,5 @@
-//! Everything recorded in a part of a run: by one worker in a tick, by all of them, over all ticks, over merged runs.
+//! Everything recorded in a part of a run: by one worker in a tick, by all of them, over all ticks,
+//! over merged runs.
 
 use std::{collections::BTreeMap, sync::Arc};
 

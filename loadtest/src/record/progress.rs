@@ -11,7 +11,8 @@ use super::{
 /// One backend, seen from outside.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackendProgress {
-    /// Its name, from [`Plan::backend_header`](crate::Plan::backend_header); `-` where there is none.
+    /// Its name, from [`Plan::backend_header`](crate::Plan::backend_header); `-` where there is
+    /// none.
     pub name: Arc<str>,
     /// Responses in the tick.
     pub answers: u64,

@@ -62,7 +62,8 @@ impl Recorder {
         }
     }
 
-    /// The number of the backend with this name; `last` is tried first, since a connection rarely changes its backend.
+    /// The number of the backend with this name; `last` is tried first, since a connection rarely
+    /// changes its backend.
     pub(crate) fn backend(&mut self, name: &[u8], last: BackendId) -> BackendId {
         if self.backends[usize::from(last.0)].as_bytes() == name {
             return last;

@@ -57,7 +57,8 @@ pub struct Warning {
     pub text: String,
 }
 
-/// The distributions behind the percentiles; all in nanoseconds. They add exactly over runs and machines.
+/// The distributions behind the percentiles; all in nanoseconds. They add exactly over runs and
+/// machines.
 #[derive(Clone, Debug)]
 pub struct Histograms {
     /// Response times of the headline: successful responses and timeouts.
@@ -152,7 +153,8 @@ impl Summary {
         }
     }
 
-    /// Fills in everything that follows from the tagged times. `seen` has each backend's first and last response.
+    /// Fills in everything that follows from the tagged times. `seen` has each backend's first and
+    /// last response.
     pub(crate) fn set_timed(
         &mut self,
         timed: &BTreeMap<Tag, Timed>,

@@ -1,8 +1,9 @@
-//! The interval log of `HdrHistogram` (`.hlog`, format 1.3), one histogram per tick and tag, V2 with DEFLATE.
+//! The interval log of `HdrHistogram` (`.hlog`, format 1.3), one histogram per tick and tag, V2
+//! with DEFLATE.
 //!
 //! Untagged lines hold the headline response time, for tools that draw one curve. Lines tagged
-//! `response/CLASS/BACKEND`, `service/CLASS/BACKEND`, `send_lag`, `generator_lag` and `connect` hold everything, and comments
-//! hold the counters, so that runs merge without loss.
+//! `response/CLASS/BACKEND`, `service/CLASS/BACKEND`, `send_lag`, `generator_lag` and `connect`
+//! hold everything, and comments hold the counters, so that runs merge without loss.
 
 use std::{
     collections::BTreeMap,
@@ -48,7 +49,8 @@ pub(super) struct TickLine {
     pub(super) counts: Counts,
 }
 
-/// Writes every tick to a log file, which it makes at the first: a run that does not begin leaves the file as it was.
+/// Writes every tick to a log file, which it makes at the first: a run that does not begin leaves
+/// the file as it was.
 pub struct IntervalLog {
     path: PathBuf,
     out: Option<BufWriter<File>>,
@@ -58,7 +60,8 @@ pub struct IntervalLog {
 }
 
 impl IntervalLog {
-    /// A log that goes to this file. Should it fail to be written, the second value holds the first reason.
+    /// A log that goes to this file. Should it fail to be written, the second value holds the first
+    /// reason.
     pub fn new(path: &Path, plan: &Plan) -> (Self, Arc<OnceLock<io::Error>>) {
         let failure = Arc::new(OnceLock::new());
         let settings = plan

@@ -1,10 +1,12 @@
-//! The report for programs: one JSON document with a version. Its fields are documented in the crate's README.
+//! The report for programs: one JSON document with a version. Its fields are documented in the
+//! crate's README.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{record::Summary, threshold::Verdict};
 
-/// The schema's name and version. Fields may be added under the same version; a change of name or meaning raises it.
+/// The schema's name and version. Fields may be added under the same version; a change of name or
+/// meaning raises it.
 const SCHEMA: &str = "loadtest.report/2";
 /// The version before, which is read too: two fields had other names.
 const SCHEMA_1: &str = "loadtest.report/1";
@@ -28,7 +30,8 @@ pub fn to_json(summary: &Summary, thresholds: &[Verdict]) -> String {
         thresholds: thresholds.to_vec(),
         run: summary.clone(),
     };
-    // Nothing in a report can fail to be written: its keys are texts and numbers, and its numbers are finite.
+    // Nothing in a report can fail to be written: its keys are texts and numbers, and its numbers
+    // are finite.
     serde_json::to_string_pretty(&report)
         .unwrap_or_else(|error| unreachable!("a report is valid JSON: {error}"))
 }

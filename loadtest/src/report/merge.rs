@@ -1,4 +1,5 @@
-//! Runs of several machines, or one after another, as one: exact, because histograms and counters add.
+//! Runs of several machines, or one after another, as one: exact, because histograms and counters
+//! add.
 
 use std::{
     collections::BTreeMap, error::Error, fs, io::Cursor, path::Path, sync::Arc, time::Duration,
@@ -39,7 +40,8 @@ struct Logged {
     ticks: Vec<(TickLine, Part)>,
 }
 
-/// Reads logs and adds them up. Ticks that began at the same time, by the machines' clocks, are joined.
+/// Reads logs and adds them up. Ticks that began at the same time, by the machines' clocks, are
+/// joined.
 pub fn merge(paths: &[impl AsRef<Path>]) -> Result<Summary, LogError> {
     let mut logs = Vec::new();
     for path in paths {

@@ -8,7 +8,8 @@ use crate::{
     threshold::Verdict,
 };
 
-/// Writes the report as text that fits 80 columns, but for names, reasons and counts that are longer.
+/// Writes the report as text that fits 80 columns, but for names, reasons and counts that are
+/// longer.
 pub fn table(summary: &Summary, verdicts: &[Verdict]) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.

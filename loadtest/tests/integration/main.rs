@@ -1,4 +1,5 @@
-//! Runs of the library and of the program against real servers on loopback, in one program: linking it is dear.
+//! Runs of the library and of the program against real servers on loopback, in one program: linking
+//! it is dear.
 
 mod cli;
 mod engines;

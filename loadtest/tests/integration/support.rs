@@ -19,7 +19,8 @@ use tokio::{
     task::LocalSet,
 };
 
-/// An address that refuses connections, and keeps doing so while the socket is held: bound, but never listening.
+/// An address that refuses connections, and keeps doing so while the socket is held: bound, but
+/// never listening.
 pub(crate) fn refusing_address() -> (TcpSocket, SocketAddr) {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket

@@ -27,8 +27,8 @@ impl Clock {
 
 /// The agent's clock and the machine's, read together.
 ///
-/// The agent's stands still while the machine is suspended, the machine's does not. So what they show
-/// is compared each time it is needed, never remembered.
+/// The agent's stands still while the machine is suspended, the machine's does not. So what they
+/// show is compared each time it is needed, never remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     /// By the agent's clock.
@@ -108,7 +108,8 @@ mod tests {
         assert_eq!(reading.to_moment(999_000), Moment::START);
     }
 
-    /// An hour's suspension: the agent's clock stood still. A cooldown that ends in 50 s still does.
+    /// An hour's suspension: the agent's clock stood still. A cooldown that ends in 50 s still
+    /// does.
     #[test]
     fn what_is_left_of_a_cooldown_stays_after_a_suspension() {
         let before = reading(100, 1_100);

@@ -1,8 +1,9 @@
 //! The discovery actor: keeps the service discovery file equal to the pool.
 //!
 //! One call a round, whatever the pool's size. A failed call changes nothing (guarantee G10), and a
-//! member leaves the file only when two reads in a row lack it. Members that run and have no address
-//! of the kind asked for are counted, so that a pool of such members does not look like none.
+//! member leaves the file only when two reads in a row lack it. Members that run and have no
+//! address of the kind asked for are counted, so that a pool of such members does not look like
+//! none.
 
 use std::{
     collections::BTreeSet,

@@ -1,7 +1,8 @@
 //! The service discovery file: what it holds, and how it is replaced.
 //!
-//! Format: <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config>.
-//! A reader sees the old document or the new one, complete, at any moment (guarantee G9).
+//! Format:
+//! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config>. A
+//! reader sees the old document or the new one, complete, at any moment (guarantee G9).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -60,8 +61,8 @@ pub(crate) fn read(path: &Path) -> Option<Vec<TargetGroup>> {
     serde_json::from_slice(&text).ok()
 }
 
-/// Replaces the file, unless it holds just this and everyone can read it. It is looked at each time:
-/// somebody may have changed or removed it.
+/// Replaces the file, unless it holds just this and everyone can read it. It is looked at each
+/// time: somebody may have changed or removed it.
 pub(crate) fn update(path: &Path, groups: &[TargetGroup]) -> Result<(), FileError> {
     if let Ok(Some((text, mode))) = whole_file::read(path)
         && mode & READABLE == READABLE

@@ -1,7 +1,7 @@
 //! Whether each part of the agent works, and what is wrong where one does not.
 //!
-//! Every API operation has a check of its own, which only a success of that operation clears: a read
-//! that works says nothing about a key that may not write.
+//! Every API operation has a check of its own, which only a success of that operation clears: a
+//! read that works says nothing about a key that may not write.
 
 use std::{collections::BTreeMap, time::Duration};
 

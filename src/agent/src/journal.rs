@@ -120,8 +120,8 @@ impl Journal {
     }
 }
 
-/// A document that is not current is removed where it can be. Where it cannot, it says that an agent
-/// runs, so that the next start does not believe it either.
+/// A document that is not current is removed where it can be. Where it cannot, it says that an
+/// agent runs, so that the next start does not believe it either.
 fn replace(folder: &JournalFolder, document: &Document) -> Result<(), JournalError> {
     let path = folder.journal();
     document.write(&path).map_err(|error| {

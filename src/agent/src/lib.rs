@@ -1,8 +1,8 @@
 //! The agent: actors that take alerts in, decide, act, and keep the service discovery file true.
 //!
 //! One file an actor. Actors know each other only as `Recipient<Message>`. Alerts come in at
-//! [`webhook_receiver`], decisions are made by [`policy`] inside `scaler`, changes go out at `cloud`,
-//! which has the `target`. What the outside may see of it all is the `read_model`.
+//! [`webhook_receiver`], decisions are made by [`policy`] inside `scaler`, changes go out at
+//! `cloud`, which has the `target`. What the outside may see of it all is the `read_model`.
 
 mod clock;
 mod cloud;

@@ -87,7 +87,8 @@ impl Counters {
         self.alerts.get_or_create(labels).inc_by(count);
     }
 
-    /// Counts a request, or a connection, that the web server did not serve. `reason` must be one of a bounded number.
+    /// Counts a request, or a connection, that the web server did not serve. `reason` must be one
+    /// of a bounded number.
     pub(crate) fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&RefusalLabels { reason }).inc();
     }

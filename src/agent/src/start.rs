@@ -65,8 +65,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts an agent. Must be called inside an actix `System`. Whatever can fail does so before the
-    /// first actor runs.
+    /// Starts an agent. Must be called inside an actix `System`. Whatever can fail does so before
+    /// the first actor runs.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let folder = JournalFolder::lock(&config.state_directory).await?;
         prepare_discovery(&config.discovery.file).map_err(StartError::Discovery)?;
@@ -142,7 +142,8 @@ impl Agent {
     }
 
     /// Begins nothing new, lets the action under way end, and returns. The web server should stop
-    /// first: alerts that were answered before this are in the journal after it, later ones are not.
+    /// first: alerts that were answered before this are in the journal after it, later ones are
+    /// not.
     pub async fn stop(self) {
         self.stopping.cancel();
         match timeout(STOP_WITHIN, self.finish()).await {
@@ -162,7 +163,8 @@ impl Agent {
         }
     }
 
-    /// Closes the journal once nothing is under way: what it holds is then believed by the next start.
+    /// Closes the journal once nothing is under way: what it holds is then believed by the next
+    /// start.
     async fn finish(&self) -> Result<(), Box<dyn Error>> {
         self.scaler.send(Finish).await?;
         self.journal.send(Close).await??;

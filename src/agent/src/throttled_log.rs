@@ -1,4 +1,5 @@
-//! Keeps senders from filling the log: what an outsider can cause at will is written a few times, then counted.
+//! Keeps senders from filling the log: what an outsider can cause at will is written a few times,
+//! then counted.
 
 use std::{
     collections::BTreeMap,
@@ -26,8 +27,8 @@ struct Kind {
 }
 
 impl ThrottledLog {
-    /// Writes a line unless there were too many of its kind. `write` gets the number of lines that were left out since
-    /// the last one, if there were any.
+    /// Writes a line unless there were too many of its kind. `write` gets the number of lines that
+    /// were left out since the last one, if there were any.
     pub(crate) fn line(&self, kind: &'static str, write: impl FnOnce(Option<u64>)) {
         if let Some(suppressed) = self.admit(kind, Instant::now()) {
             write((suppressed > 0).then_some(suppressed));

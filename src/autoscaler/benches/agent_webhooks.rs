@@ -1,8 +1,9 @@
 //! How fast the agent answers alerts, what it weighs, and how many calls it makes for a large pool.
 //!
-//! `cargo bench --bench agent_webhooks` starts a local cloud with a pool of 1,000 members that exist in its
-//! answers only, the agent as a process, and 5,000 alerts a second from one client for 10 s. It prints
-//! figures and judges nothing: a machine that does other work at the same time gives other figures.
+//! `cargo bench --bench agent_webhooks` starts a local cloud with a pool of 1,000 members that
+//! exist in its answers only, the agent as a process, and 5,000 alerts a second from one client for
+//! 10 s. It prints figures and judges nothing: a machine that does other work at the same time
+//! gives other figures.
 
 use std::{
     net::SocketAddr,

@@ -35,7 +35,8 @@ enum Command {
     /// Run the agent: take alerts in, scale the pool, keep the service discovery file.
     #[command(after_help = config_args::help())]
     Agent(config_args::ConfigArgs),
-    /// Print the effective settings and where each comes from, or everything that is wrong with them.
+    /// Print the effective settings and where each comes from, or everything that is wrong with
+    /// them.
     #[command(after_help = config_args::help())]
     CheckConfig(check_config::CheckConfigArgs),
     /// Run the deliberately slow web application that the pool's members serve.

@@ -1,4 +1,5 @@
-//! The whole system as a user runs it: `autoscaler demo`, with the built-in rule evaluator and with Prometheus.
+//! The whole system as a user runs it: `autoscaler demo`, with the built-in rule evaluator and with
+//! Prometheus.
 
 use std::{
     io::Read as _,
@@ -221,8 +222,8 @@ async fn prometheus_follows_the_pool_through_the_discovery_file() {
         .iter()
         .filter_map(|s| s["metric"]["instance"].as_str()?.strip_suffix(":9100"))
         .collect();
-    // The course's minute is ten of ours, so members that have just left may still have a rate; every
-    // member that is there must have one.
+    // The course's minute is ten of ours, so members that have just left may still have a rate;
+    // every member that is there must have one.
     let status = get(cloud.replace("/v2", "/_local/status"), &[]).await;
     let members = status["pools"][0]["members"].as_array().expect("a list");
     assert_eq!(members.len(), 2);

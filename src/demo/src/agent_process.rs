@@ -126,7 +126,8 @@ impl AgentSetup<'_> {
 }
 
 impl AgentProcess {
-    /// Starts the agent and waits until it is ready. Call it on the main thread (see [`die_with_parent`]).
+    /// Starts the agent and waits until it is ready. Call it on the main thread (see
+    /// [`die_with_parent`]).
     pub(super) async fn start(setup: &AgentSetup<'_>) -> Result<Self, AgentError> {
         let config = setup.folder.join("agent.toml");
         fs::write(&config, setup.settings()).map_err(AgentError::Start)?;

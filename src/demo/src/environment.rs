@@ -181,7 +181,8 @@ async fn start_cloud(
     Ok(LocalCloud::start(config).await?)
 }
 
-/// Waits until the balancer sends requests to as many members as there are to be; returns its address.
+/// Waits until the balancer sends requests to as many members as there are to be; returns its
+/// address.
 async fn first_members(cloud: &LocalCloud, options: &Options) -> anyhow::Result<SocketAddr> {
     let mut ticks = interval(Duration::from_millis(100));
     let serve = async {

@@ -1,5 +1,5 @@
-//! A run that a small queueing model made up, to test and to look at the screen and the figure without starting
-//! anything. Nothing in a real run comes from here.
+//! A run that a small queueing model made up, to test and to look at the screen and the figure
+//! without starting anything. Nothing in a real run comes from here.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -18,7 +18,8 @@ use super::{
 /// Requests per second one instance of the model serves.
 const CAPACITY: f64 = 10.0;
 const TICK: Duration = Duration::from_millis(250);
-/// Times of the model, in ticks: boot, the rule evaluator's rate window, its pending time, the agent's window.
+/// Times of the model, in ticks: boot, the rule evaluator's rate window, its pending time, the
+/// agent's window.
 const BOOT: u32 = 16;
 const RATE_WINDOW: usize = 24;
 const PENDING: u32 = 16;

@@ -1,4 +1,5 @@
-//! The demo: the whole autoscaling loop on one machine, told as a scenario with a figure and a verdict at its end.
+//! The demo: the whole autoscaling loop on one machine, told as a scenario with a figure and a
+//! verdict at its end.
 
 mod agent_process;
 mod environment;

@@ -1,5 +1,5 @@
-//! The run as a log of lines, for where there is no terminal: a line per event, and a status line every few seconds.
-//! Each begins with the time since the start.
+//! The run as a log of lines, for where there is no terminal: a line per event, and a status line
+//! every few seconds. Each begins with the time since the start.
 
 use std::{
     io::{self, Write},
@@ -40,7 +40,8 @@ impl<W: Write> LineLog<W> {
         }
     }
 
-    /// Writes the events that came since the last call in order of time, then a status line if one is due.
+    /// Writes the events that came since the last call in order of time, then a status line if one
+    /// is due.
     pub fn update(&mut self, run: &Timeline, elapsed: Duration) -> io::Result<()> {
         let mut lines = self.new_events(run);
         lines.sort_by_key(|(at, _)| *at);

@@ -1,9 +1,10 @@
-//! Whether this machine gave the demo's instances the CPU time that they were promised. A pool cannot show what it does
-//! without, and must not be blamed for that.
+//! Whether this machine gave the demo's instances the CPU time that they were promised. A pool
+//! cannot show what it does without, and must not be blamed for that.
 //!
-//! Two witnesses must agree. An instance counts the time in which it had work and its quota left, and yet did not get
-//! on (`steal`): that alone might be its own fault. The kernel counts the time in which a thread of it waited for a core,
-//! and in which the hypervisor ran another machine: that alone might have been harmless.
+//! Two witnesses must agree. An instance counts the time in which it had work and its quota left,
+//! and yet did not get on (`steal`): that alone might be its own fault. The kernel counts the time
+//! in which a thread of it waited for a core, and in which the hypervisor ran another machine: that
+//! alone might have been harmless.
 
 use std::{collections::HashMap, fs, net::Ipv4Addr, time::Duration};
 
@@ -12,8 +13,8 @@ use local_cloud::Status;
 use rule_evaluator::scraper::scrape;
 use serde::{Deserialize, Serialize};
 
-/// The part of their CPU time that instances may lack before nothing can be said of the pool. On a machine that does
-/// nothing else they lack a fiftieth of it.
+/// The part of their CPU time that instances may lack before nothing can be said of the pool. On a
+/// machine that does nothing else they lack a fiftieth of it.
 const TOO_MUCH: f64 = 0.1;
 /// The part of the time in which processes want a core that they may wait for it, while they start.
 const TOO_LONG: f64 = 0.5;
@@ -42,8 +43,8 @@ pub struct MachineTime {
 }
 
 impl MachineTime {
-    /// Adds up what instances lacked for want of a core. `stolen` is the time in which the hypervisor ran other
-    /// machines.
+    /// Adds up what instances lacked for want of a core. `stolen` is the time in which the
+    /// hypervisor ran other machines.
     pub fn of(instances: impl IntoIterator<Item = InstanceTime>, stolen: f64) -> Self {
         let (mut had, mut stuck, mut explained) = (0.0, 0.0, 0.0);
         for instance in instances {
@@ -162,7 +163,8 @@ fn on_cores(pid: u32) -> OnCores {
     })
 }
 
-/// Nanoseconds on a core, nanoseconds waiting for one, and a count (the kernel's `sched-stats.rst`).
+/// Nanoseconds on a core, nanoseconds waiting for one, and a count (the kernel's
+/// `sched-stats.rst`).
 fn parse_schedstat(text: &str) -> Option<OnCores> {
     let mut numbers = text.split_whitespace().map(str::parse::<f64>);
     let mut seconds = || Some(numbers.next()?.ok()? / 1e9);

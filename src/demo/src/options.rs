@@ -15,12 +15,13 @@ use super::scenario::Speed;
 
 /// Show the whole loop on this machine: load rises, the pool grows; load falls, the pool shrinks.
 ///
-/// Starts a local cloud (Exoscale's API, with processes as instances behind a real load balancer), the
-/// agent, a rule evaluator and an open-loop load. Needs no account, no root and nothing installed.
+/// Starts a local cloud (Exoscale's API, with processes as instances behind a real load balancer),
+/// the agent, a rule evaluator and an open-loop load. Needs no account, no root and nothing
+/// installed.
 ///
-/// Passes only if the pool grew to at least 3, came back to its minimum, never changed twice in a window,
-/// and no request failed. A run that does not pass is not judged when this machine was too busy for it:
-/// when its instances had less than 90 % of the CPU time that they were promised.
+/// Passes only if the pool grew to at least 3, came back to its minimum, never changed twice in a
+/// window, and no request failed. A run that does not pass is not judged when this machine was too
+/// busy for it: when its instances had less than 90 % of the CPU time that they were promised.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -81,7 +82,8 @@ impl Options {
     /// Fails for what cannot be had, before anything is started.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         for file in self.files() {
-            // The folder was just written to. A file of an earlier run is kept until the end of this one.
+            // The folder was just written to. A file of an earlier run is kept until the end of
+            // this one.
             match OpenOptions::new().append(true).open(&file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(error).with_context(|| format!("cannot write {}", file.display()));

@@ -1,5 +1,5 @@
-//! Writes the run down: takes what the cloud, the rule evaluator, the load and the agent know, and keeps the
-//! [`Timeline`].
+//! Writes the run down: takes what the cloud, the rule evaluator, the load and the agent know, and
+//! keeps the [`Timeline`].
 
 use std::{collections::HashSet, net::Ipv4Addr, time::Duration};
 

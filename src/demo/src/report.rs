@@ -46,8 +46,8 @@ pub struct ReportedAction {
     pub reason: String,
 }
 
-/// What `report.json` holds. Times are seconds with three decimals, latencies milliseconds; what never happened is
-/// `null`.
+/// What `report.json` holds. Times are seconds with three decimals, latencies milliseconds; what
+/// never happened is `null`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// See [`SCHEMA_VERSION`].
@@ -143,7 +143,8 @@ impl Report {
     }
 }
 
-/// From the first load step to the first scale-out; from the start of the run when the load never stepped.
+/// From the first load step to the first scale-out; from the start of the run when the load never
+/// stepped.
 fn first_scale_out(run: &Timeline) -> Option<Duration> {
     let step = run
         .phases

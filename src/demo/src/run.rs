@@ -54,7 +54,8 @@ pub struct Ended {
     pub is_written: bool,
 }
 
-/// Runs the demo; `None` when somebody stopped it. Call it on the main thread, inside an actix `System`.
+/// Runs the demo; `None` when somebody stopped it. Call it on the main thread, inside an actix
+/// `System`.
 pub async fn run(options: Options) -> Result<Option<Ended>, DemoError> {
     let capacity = CPU_QUOTA / WORK.as_secs_f64();
     let scenario = Scenario::new(capacity, options.speed, options.min_size, options.max_size);
@@ -122,8 +123,8 @@ impl Environment {
         }))
     }
 
-    /// Watches until the pool is back at its smallest size, or time is up. True when someone asked to
-    /// stop.
+    /// Watches until the pool is back at its smallest size, or time is up. True when someone asked
+    /// to stop.
     async fn follow(
         &mut self,
         scenario: &Scenario,
@@ -197,7 +198,8 @@ impl Environment {
     }
 }
 
-/// Writes the report and the figure, each whatever becomes of the other; says where they are, or why not.
+/// Writes the report and the figure, each whatever becomes of the other; says where they are, or
+/// why not.
 fn write_files(options: &Options, report: &Report, run: &Timeline, totals: &Totals) -> bool {
     let [report_file, figure_file] = options.files();
     let results = [

@@ -1,4 +1,5 @@
-//! The load the demo puts on the pool: up in steps, then down. Pure; it knows no clock and sends nothing.
+//! The load the demo puts on the pool: up in steps, then down. Pure; it knows no clock and sends
+//! nothing.
 
 use std::{fmt, time::Duration};
 
@@ -66,8 +67,8 @@ impl Lasts {
 /// A stretch of constant load.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phase {
-    /// What it is called on the screen and in the figure, such as `step 2 · 21.5 req/s`; where there is little room
-    /// the figure shows only the part before the `·`.
+    /// What it is called on the screen and in the figure, such as `step 2 · 21.5 req/s`; where
+    /// there is little room the figure shows only the part before the `·`.
     pub label: String,
     /// Requests per second.
     pub rate: f64,
@@ -105,25 +106,29 @@ pub enum ScenarioError {
     Capacity(f64),
 }
 
-/// Load of the warm-up and of the end, as fractions of the least pool's capacity: one between the thresholds, one
-/// under the lower.
+/// Load of the warm-up and of the end, as fractions of the least pool's capacity: one between the
+/// thresholds, one under the lower.
 const WARM_UP: f64 = 0.3;
 const QUIET: f64 = 0.1;
 /// How many steps there are at most; each wants one instance more than the one before.
 const STEPS: u32 = 3;
-/// How busy a step keeps the pool it wants, at most: under the upper threshold by a margin for noise.
+/// How busy a step keeps the pool it wants, at most: under the upper threshold by a margin for
+/// noise.
 const BUSY: f64 = 0.725;
-/// How much more than the pool before it can serve a step asks for at most, in instances: enough to raise the alert,
-/// and little enough that the queue stays short that grows while an instance boots.
+/// How much more than the pool before it can serve a step asks for at most, in instances: enough to
+/// raise the alert, and little enough that the queue stays short that grows while an instance
+/// boots.
 const EXCESS: f64 = 0.15;
 const FIRST_STEP_TIME: Duration = Duration::from_secs(200);
 const STEP_TIME: Duration = Duration::from_secs(190);
 const WARM_UP_TIME: Duration = Duration::from_secs(80);
-/// Per instance to remove: a window, the rate and pending times of the alert, and a drain, with a margin of two.
+/// Per instance to remove: a window, the rate and pending times of the alert, and a drain, with a
+/// margin of two.
 const SHRINK_TIME: Duration = Duration::from_secs(360);
 
 impl Scenario {
-    /// The load for a pool of these bounds whose instances serve `capacity` requests per second each.
+    /// The load for a pool of these bounds whose instances serve `capacity` requests per second
+    /// each.
     pub fn new(
         capacity: f64,
         speed: Speed,

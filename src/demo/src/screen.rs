@@ -1,6 +1,8 @@
-//! The live screen: takes over the terminal, draws the run's record, and hands key presses to the caller.
+//! The live screen: takes over the terminal, draws the run's record, and hands key presses to the
+//! caller.
 //!
-//! It never acts on the run itself. The terminal is restored when the screen is dropped and when the program panics.
+//! It never acts on the run itself. The terminal is restored when the screen is dropped and when
+//! the program panics.
 
 mod charts;
 mod pool;
@@ -99,7 +101,8 @@ impl Drop for Screen {
             // It must not read what is typed after the end. Its result does not matter any more.
             let _ = keys.join();
         }
-        // After a panic the hook has restored it already; a second time would put the cursor over the message.
+        // After a panic the hook has restored it already; a second time would put the cursor over
+        // the message.
         if !thread::panicking()
             && let Err(error) = ratatui::try_restore()
         {
@@ -108,7 +111,8 @@ impl Drop for Screen {
     }
 }
 
-/// Runs in a thread of its own, since reading a terminal blocks. Ends when the screen is closed or the terminal gone.
+/// Runs in a thread of its own, since reading a terminal blocks. Ends when the screen is closed or
+/// the terminal gone.
 fn read_keys(events: &mpsc::UnboundedSender<ScreenEvent>, closed: &AtomicBool) {
     while !closed.load(Ordering::Relaxed) {
         let happened = match event::poll(POLL).and_then(|ready| ready.then(event::read).transpose())

@@ -1,4 +1,5 @@
-//! Where a run is shown: on a screen, as lines, or nowhere any more. That nobody sees it is no reason to end it.
+//! Where a run is shown: on a screen, as lines, or nowhere any more. That nobody sees it is no
+//! reason to end it.
 
 use std::{
     env,

@@ -1,6 +1,7 @@
 //! What happened in a run of the demo, in order of time.
 //!
-//! Everything that is shown or written (screen, line log, report, figure) is derived from this one record.
+//! Everything that is shown or written (screen, line log, report, figure) is derived from this one
+//! record.
 
 use std::{fmt, time::Duration};
 
@@ -59,7 +60,8 @@ pub struct Sample {
     pub p50_ms: Option<f64>,
     /// 99th percentile of the same.
     pub p99_ms: Option<f64>,
-    /// The pool's average CPU use from 0 to 1, as the rule evaluator sees it; `None` while it is not known.
+    /// The pool's average CPU use from 0 to 1, as the rule evaluator sees it; `None` while it is
+    /// not known.
     pub cpu: Option<f64>,
     /// The members that exist.
     pub members: Vec<MemberSample>,
@@ -78,8 +80,8 @@ pub struct Sample {
 /// A change of the pool's size that the agent made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Action {
-    /// Time since the start of the run, from the agent's own stamp of the decision and not from when it was seen:
-    /// the verdict measures gaps between actions to the millisecond.
+    /// Time since the start of the run, from the agent's own stamp of the decision and not from
+    /// when it was seen: the verdict measures gaps between actions to the millisecond.
     pub at: Duration,
     /// Size before.
     pub from: u32,
@@ -120,7 +122,8 @@ pub struct PhaseStart {
     pub at: Duration,
     /// The phase's label, as in [`super::scenario::Phase::label`].
     pub label: String,
-    /// Whether this phase is the first that needs a bigger pool: times to the first scale-out count from here.
+    /// Whether this phase is the first that needs a bigger pool: times to the first scale-out count
+    /// from here.
     pub first_step: bool,
 }
 

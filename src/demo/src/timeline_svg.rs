@@ -1,7 +1,9 @@
-//! The run as a figure: `timeline.svg`, four panels over one time axis with the decisions marked through all of them.
+//! The run as a figure: `timeline.svg`, four panels over one time axis with the decisions marked
+//! through all of them.
 //!
-//! One file without script, font or image from elsewhere, on its own white paper so that it reads on a dark page too.
-//! The colours are told apart with any colour vision (Okabe and Ito, 2008; Tol, 2021).
+//! One file without script, font or image from elsewhere, on its own white paper so that it reads
+//! on a dark page too. The colours are told apart with any colour vision (Okabe and Ito, 2008; Tol,
+//! 2021).
 
 mod canvas;
 mod labels;
@@ -72,8 +74,8 @@ pub fn timeline_svg(run: &Timeline, totals: &Totals) -> String {
     canvas.finish()
 }
 
-/// The plots' places, and the baselines of their headings. The labels of the decisions stand in `rows` rows between the
-/// first heading and its plot, so that their lines cross no text.
+/// The plots' places, and the baselines of their headings. The labels of the decisions stand in
+/// `rows` rows between the first heading and its plot, so that their lines cross no text.
 fn frames(rows: usize) -> ([Frame; 4], [f64; 4]) {
     let mut top = PHASES + ROW + 6.0;
     let mut headings = [0.0; 4];

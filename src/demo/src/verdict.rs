@@ -1,4 +1,5 @@
-//! Whether a run showed what it set out to show: named checks, each with its figures, the outcome and its exit code.
+//! Whether a run showed what it set out to show: named checks, each with its figures, the outcome
+//! and its exit code.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -61,7 +62,8 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Judges a run. What was not seen does not count as done: a run without a sample or a request fails.
+    /// Judges a run. What was not seen does not count as done: a run without a sample or a request
+    /// fails.
     pub fn of(run: &Timeline, totals: &Totals) -> Self {
         Self {
             checks: vec![
@@ -78,7 +80,8 @@ impl Verdict {
         self.checks.iter().all(|check| check.pass)
     }
 
-    /// What the checks mean on a machine that gave the instances this CPU time. A check that needs none fails on any.
+    /// What the checks mean on a machine that gave the instances this CPU time. A check that needs
+    /// none fails on any.
     pub fn outcome(&self, machine: &MachineTime) -> Outcome {
         let mut failed = self.checks.iter().filter(|check| !check.pass).peekable();
         if failed.peek().is_none() {
@@ -156,8 +159,8 @@ fn lost_nothing(totals: &Totals) -> Check {
     )
 }
 
-/// The shortest time between two actions that followed each other, whether by the agent's stamps or by
-/// the cloud's; `None` with fewer than two.
+/// The shortest time between two actions that followed each other, whether by the agent's stamps or
+/// by the cloud's; `None` with fewer than two.
 pub fn min_gap(run: &Timeline) -> Option<Duration> {
     let decided: Vec<Duration> = run.actions.iter().map(|action| action.at).collect();
     let gaps = |times: &[Duration]| times.windows(2).map(|pair| pair[1].abs_diff(pair[0])).min();

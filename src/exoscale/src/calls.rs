@@ -1,7 +1,8 @@
 //! The API's operations that this project calls, and a count of how each call ended.
 //!
-//! One count is one request on the wire (a retry counts again), or one that was not sent because the
-//! budget is spent, the API asked for a pause, or it has just refused the same. A call whose future is dropped is not counted.
+//! One count is one request on the wire (a retry counts again), or one that was not sent because
+//! the budget is spent, the API asked for a pause, or it has just refused the same. A call whose
+//! future is dropped is not counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -23,8 +23,8 @@ use super::{
 /// [is ambiguous](ClientError::is_ambiguous).
 ///
 /// For `https` endpoints `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are followed, and the CA
-/// certificates are those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if one is set, else the system's. All
-/// are read when the client is made. `http` endpoints use neither proxies nor certificates.
+/// certificates are those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if one is set, else the system's.
+/// All are read when the client is made. `http` endpoints use neither proxies nor certificates.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(super) transport: Arc<Transport>,

@@ -121,8 +121,8 @@ pub enum ErrorKind {
 
 impl ClientError {
     /// Whether the change asked for may have been made although the call failed: read back before
-    /// deciding anything. Of reads, only true of [`wait`](super::Client::wait), for the operation it
-    /// was to wait for.
+    /// deciding anything. Of reads, only true of [`wait`](super::Client::wait), for the operation
+    /// it was to wait for.
     pub fn is_ambiguous(&self) -> bool {
         self.ambiguous
     }
@@ -152,8 +152,8 @@ impl ClientError {
         }
     }
 
-    /// Whether a write that failed so certainly did nothing: it was not sent, or it was refused. Then
-    /// no action was begun, and there is nothing to read back. Not the opposite of
+    /// Whether a write that failed so certainly did nothing: it was not sent, or it was refused.
+    /// Then no action was begun, and there is nothing to read back. Not the opposite of
     /// [`is_ambiguous`](Self::is_ambiguous): an order that was taken and then failed is neither.
     pub fn is_certainly_not_applied(&self) -> bool {
         if self.ambiguous {

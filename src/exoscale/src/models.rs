@@ -1,8 +1,8 @@
 //! The API's documents, as far as this project reads or serves them.
 //!
-//! Reading is lenient: unknown fields are skipped, absent ones and nulls take a default, and a state
-//! that this version does not know becomes `Other` instead of an error (Exoscale added `degraded` in
-//! 2026). Writing gives the API's kebab-case form and leaves out what is absent.
+//! Reading is lenient: unknown fields are skipped, absent ones and nulls take a default, and a
+//! state that this version does not know becomes `Other` instead of an error (Exoscale added
+//! `degraded` in 2026). Writing gives the API's kebab-case form and leaves out what is absent.
 
 use std::{
     collections::BTreeMap,

@@ -2,7 +2,8 @@
 
 use reqwest::ClientBuilder;
 
-/// Without TLS no CA certificates are needed, so that a host that has none will do; and no proxy leads to these places.
+/// Without TLS no CA certificates are needed, so that a host that has none will do; and no proxy
+/// leads to these places.
 pub fn restrict(builder: ClientBuilder) -> ClientBuilder {
     builder.tls_certs_only([]).no_proxy()
 }

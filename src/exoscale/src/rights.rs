@@ -33,8 +33,8 @@ impl Refused {
 }
 
 impl Rights {
-    /// Why a call need not be sent: it was refused less than `pause` ago, or somebody else asks just
-    /// now whether it still is.
+    /// Why a call need not be sent: it was refused less than `pause` ago, or somebody else asks
+    /// just now whether it still is.
     pub(super) fn refuse(
         &mut self,
         call: ApiCall,

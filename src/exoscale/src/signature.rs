@@ -173,7 +173,8 @@ impl<'h> Header<'h> {
     }
 }
 
-/// The five parts of the signed text; the fourth stands for signed headers, of which there are none.
+/// The five parts of the signed text; the fourth stands for signed headers, of which there are
+/// none.
 fn mac(secret: &ApiSecret, request: SignedRequest<'_>, values: &str, expires: u64) -> Hmac<Sha256> {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret.expose()).expect("HMAC takes keys of any length");

@@ -1,7 +1,8 @@
-//! One call over the wire: pauses, budget, signature, time limits, retries, and what a failure means.
+//! One call over the wire: pauses, budget, signature, time limits, retries, and what a failure
+//! means.
 //!
-//! Reads are repeated; a write is repeated only when it was certainly not applied. When the API asks
-//! to be left alone, no call of the client goes out before, urgent or not.
+//! Reads are repeated; a write is repeated only when it was certainly not applied. When the API
+//! asks to be left alone, no call of the client goes out before, urgent or not.
 
 use std::{
     error::Error as _,
@@ -86,7 +87,8 @@ impl Transport {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("autoscaler/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
-            // Shorter than servers keep theirs: a write that meets a closing connection is in doubt.
+            // Shorter than servers keep theirs: a write that meets a closing connection is in
+            // doubt.
             .pool_idle_timeout(Duration::from_secs(20))
             // A redirected request would carry a signature for another path.
             .redirect(redirect::Policy::none())
@@ -153,8 +155,8 @@ impl Transport {
             if retry >= retries || !may_repeat(call, &failure) {
                 return Err(self.error(call, failure));
             }
-            // The jitter comes on top of what the API asks for, or all who were told the same return
-            // together.
+            // The jitter comes on top of what the API asks for, or all who were told the same
+            // return together.
             let jittered = self.config.backoff.pause(retry, fastrand::f64());
             let pause = self.pause_left().unwrap_or_default() + jittered;
             // Rather tell the caller than wait for a try that cannot be made.

@@ -100,7 +100,8 @@ impl Monitoring {
         self.alerts_token.as_deref()
     }
 
-    /// How Grafana tells the operator when the autoscaler needs a person; empty when nobody is told.
+    /// How Grafana tells the operator when the autoscaler needs a person; empty when nobody is
+    /// told.
     pub fn operator_is_told_by(&self) -> Vec<&'static str> {
         self.operator.ways()
     }

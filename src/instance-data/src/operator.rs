@@ -209,8 +209,8 @@ mod tests {
         serde_json::from_value(value).expect("it has the form")
     }
 
-    /// What Grafana makes of a text in a provisioning file: it splits at `$$`, puts variables into the
-    /// parts, and joins them with `$`. A part without `$` stays as it is.
+    /// What Grafana makes of a text in a provisioning file: it splits at `$$`, puts variables into
+    /// the parts, and joins them with `$`. A part without `$` stays as it is.
     fn as_grafana_reads(text: &str) -> String {
         let parts: Vec<&str> = text.split("$$").collect();
         assert!(parts.iter().all(|part| !part.contains('$')), "{text}");

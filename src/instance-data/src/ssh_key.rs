@@ -1,6 +1,6 @@
-//! Lines of `authorized_keys`: sshd(8) describes them, RFC 4253 (section 6.6), RFC 5656 (3.1), RFC 8709
-//! (4) and OpenSSH's PROTOCOL.u2f the data. sshd itself only logs a line that it does not understand, and
-//! the owner is locked out.
+//! Lines of `authorized_keys`: sshd(8) describes them, RFC 4253 (section 6.6), RFC 5656 (3.1), RFC
+//! 8709 (4) and OpenSSH's PROTOCOL.u2f the data. sshd itself only logs a line that it does not
+//! understand, and the owner is locked out.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 

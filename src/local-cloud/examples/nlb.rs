@@ -1,5 +1,5 @@
-//! Serves one load balancer service over the targets given, on one thread: to try it out, and to measure it
-//! (`scripts/bench-nlb.sh`).
+//! Serves one load balancer service over the targets given, on one thread: to try it out, and to
+//! measure it (`scripts/bench-nlb.sh`).
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
-    /// A JSON pointer into the answer, such as `/services/*/healthcheck-status/*/status`; `*` stands
-    /// for every item or field. Where the last name is absent, it is added.
+    /// A JSON pointer into the answer, such as `/services/*/healthcheck-status/*/status`; `*`
+    /// stands for every item or field. Where the last name is absent, it is added.
     pub path: String,
     /// What is put there, which may be null. Absent, the field or item is removed.
     #[serde(

@@ -1,4 +1,5 @@
-//! Load balancer services that really forward: the rest of the local cloud's view of [`super::nlb`].
+//! Load balancer services that really forward: the rest of the local cloud's view of
+//! [`super::nlb`].
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -1,4 +1,5 @@
-//! Load balancers, and who their targets are. Their services are in [`super::load_balancer_services`].
+//! Load balancers, and who their targets are. Their services are in
+//! [`super::load_balancer_services`].
 
 use std::{
     collections::BTreeMap,

@@ -83,8 +83,8 @@ pub struct Options {
     #[arg(long, value_name = "PATH")]
     instance_program: Option<PathBuf>,
 
-    /// A further argument for each instance; may be repeated. For a secret set a variable instead, such
-    /// as `SLOW_APP_DRAIN_TOKEN`: those that begin with `SLOW_APP_` are passed on.
+    /// A further argument for each instance; may be repeated. For a secret set a variable instead,
+    /// such as `SLOW_APP_DRAIN_TOKEN`: those that begin with `SLOW_APP_` are passed on.
     #[arg(
         long = "instance-arg",
         value_name = "ARGUMENT",
@@ -103,7 +103,8 @@ pub struct Options {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
-    /// Print what a shell needs to use the local cloud that runs: eval "$(autoscaler local-cloud env)"
+    /// Print what a shell needs to use the local cloud that runs: eval "$(autoscaler local-cloud
+    /// env)"
     Env,
 }
 

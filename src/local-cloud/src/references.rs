@@ -1,5 +1,5 @@
-//! What pools and instances name: security groups, anti-affinity groups, private networks, SSH keys. Nothing that is
-//! named can be deleted, and nothing can name what is not there.
+//! What pools and instances name: security groups, anti-affinity groups, private networks, SSH
+//! keys. Nothing that is named can be deleted, and nothing can name what is not there.
 
 use exoscale::ids::{AntiAffinityGroupId, PrivateNetworkId, SecurityGroupId};
 use serde_json::{Map, Value, json};

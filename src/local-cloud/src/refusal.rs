@@ -6,8 +6,8 @@ use thiserror::Error;
 ///
 /// Exoscale does not publish the statuses of its refusals. Chosen here: 400 for a body or an
 /// argument that is wrong, 403 for credentials and for a quota (its text begins with
-/// `quota exceeded`), 404 for a resource that is not there, 409 for one that is busy or in use. Known
-/// is the refusal of what a load balancer needs: 403, "Locked by NLB …".
+/// `quota exceeded`), 404 for a resource that is not there, 409 for one that is busy or in use.
+/// Known is the refusal of what a load balancer needs: 403, "Locked by NLB …".
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Refusal {
     /// A field, path or query argument is missing or wrong.

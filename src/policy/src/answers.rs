@@ -80,7 +80,8 @@ impl Step<'_> {
         }
     }
 
-    /// Refuses, and gives the same request the same answer until the cooldown ends or the size changes.
+    /// Refuses, and gives the same request the same answer until the cooldown ends or the size
+    /// changes.
     pub(crate) fn refuse_for_a_cooldown(&mut self, direction: Direction, reason: Reason) {
         self.refuse(direction, reason);
         let until = self.now + self.state.rules.cooldown;

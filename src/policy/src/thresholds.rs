@@ -1,4 +1,5 @@
-//! The service's thresholds of CPU use, from 0 to 1. The policy itself never sees CPU use: alerts do.
+//! The service's thresholds of CPU use, from 0 to 1. The policy itself never sees CPU use: alerts
+//! do.
 
 /// Above this average the pool should grow.
 pub const UP: f64 = 0.8;

@@ -1,4 +1,5 @@
-//! G1: the agent never asks for a size outside its bounds; found outside, it only moves toward them.
+//! G1: the agent never asks for a size outside its bounds; found outside, it only moves toward
+//! them.
 
 use policy::Direction;
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
-//! G4: every accepted scale-up is attempted, or refused with a recorded reason; also across crashes.
+//! G4: every accepted scale-up is attempted, or refused with a recorded reason; also across
+//! crashes.
 
 use std::time::Duration;
 
@@ -37,8 +38,8 @@ proptest! {
         }
     }
 
-    /// Not just answered some day: with nothing but the cooldown in its way, an "up" is acted on when
-    /// the cooldown ends, whatever scale-in was being prepared.
+    /// Not just answered some day: with nothing but the cooldown in its way, an "up" is acted on
+    /// when the cooldown ends, whatever scale-in was being prepared.
     #[test]
     fn an_up_that_can_be_served_is_served_when_the_cooldown_ends(life in life()) {
         let (rules, history) = live(life);

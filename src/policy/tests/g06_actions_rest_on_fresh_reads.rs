@@ -66,8 +66,8 @@ proptest! {
     #[test]
     fn a_flood_does_not_become_a_flood_of_reads(life in life()) {
         let (rules, history) = live(life);
-        // One read per retry pause at most, and one for each cooldown's record, each alert's request
-        // and each drain.
+        // One read per retry pause at most, and one for each cooldown's record, each alert's
+        // request and each drain.
         for start in &history.reads {
             let end = *start + rules.cooldown;
             let in_cooldown = history.reads.iter().filter(|at| **at >= *start && **at < end).count();

@@ -1,5 +1,5 @@
-//! A small world around the policy: alerts, a fault-injecting API, an operator, a provider, crashes; all
-//! in virtual time. It carries out the policy's effects and keeps a history to check.
+//! A small world around the policy: alerts, a fault-injecting API, an operator, a provider,
+//! crashes; all in virtual time. It carries out the policy's effects and keeps a history to check.
 //!
 //! Nothing is done at once. Reads, drains, writes and the provider's work after a write all last,
 //! and whatever else can happen happens inside them.

@@ -1,7 +1,9 @@
-//! Runs a program so that it dies with the process that started it, even when that one is killed with SIGKILL.
+//! Runs a program so that it dies with the process that started it, even when that one is killed
+//! with SIGKILL.
 //!
-//! The parent-death signal must be asked for by the child itself, so the demo starts its own binary, which asks and
-//! then becomes the wanted program: `autoscaler die-with-parent PARENT -- PROGRAM ARGS…`.
+//! The parent-death signal must be asked for by the child itself, so the demo starts its own
+//! binary, which asks and then becomes the wanted program:
+//! `autoscaler die-with-parent PARENT -- PROGRAM ARGS…`.
 
 use std::{
     convert::Infallible,
@@ -38,8 +40,9 @@ pub enum DieWithParentError {
 
 /// The arguments that make `binary` (this program) run another that dies with the calling process.
 ///
-/// The kernel counts the death of the *thread* that started the child (prctl(2), `PR_SET_PDEATHSIG`): start it from
-/// one that lives as long as the process, such as the main thread.
+/// The kernel counts the death of the *thread* that started the child (prctl(2),
+/// `PR_SET_PDEATHSIG`): start it from one that lives as long as the process, such as the main
+/// thread.
 pub fn command_line(binary: &OsStr) -> Vec<OsString> {
     vec![
         binary.to_owned(),
@@ -49,7 +52,8 @@ pub fn command_line(binary: &OsStr) -> Vec<OsString> {
     ]
 }
 
-/// Becomes the program `args[0]`, which the kernel will send SIGTERM when the process `parent` dies.
+/// Becomes the program `args[0]`, which the kernel will send SIGTERM when the process `parent`
+/// dies.
 ///
 /// Returns only if that failed.
 pub fn run(parent: u32, args: &[OsString]) -> Result<Infallible, DieWithParentError> {
@@ -72,7 +76,8 @@ fn ask_for_signal() -> io::Result<()> {
     Ok(set_parent_process_death_signal(Some(Signal::TERM))?)
 }
 
-/// Elsewhere there is no such signal, and the program outlives a parent that was killed with SIGKILL.
+/// Elsewhere there is no such signal, and the program outlives a parent that was killed with
+/// SIGKILL.
 #[cfg(not(target_os = "linux"))]
 fn ask_for_signal() -> io::Result<()> {
     Ok(())

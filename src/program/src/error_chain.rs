@@ -1,4 +1,5 @@
-//! Errors in words. Each error's text says its own part, without its cause; here the parts are joined, once.
+//! Errors in words. Each error's text says its own part, without its cause; here the parts are
+//! joined, once.
 
 use std::error::Error;
 

@@ -11,8 +11,8 @@ use crate::error_chain::with_causes;
 /// The code of a wrong command line or setting; clap uses it, too.
 const MISTAKE: u8 = 2;
 
-/// Prints the error with its causes, and gives the exit code: 2 for a wrong command line or setting,
-/// otherwise 1.
+/// Prints the error with its causes, and gives the exit code: 2 for a wrong command line or
+/// setting, otherwise 1.
 pub fn tell(error: &(dyn Error + 'static), is_mistake: bool) -> ExitCode {
     // With nobody to hear it there is still the exit code.
     let _ = writeln!(io::stderr(), "error: {}", with_causes(error));

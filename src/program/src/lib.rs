@@ -1,5 +1,5 @@
-//! What every program here does alike: it logs, listens, hears signals, reads durations, and tells why
-//! it failed.
+//! What every program here does alike: it logs, listens, hears signals, reads durations, and tells
+//! why it failed.
 
 pub mod die_with_parent;
 pub mod error_chain;

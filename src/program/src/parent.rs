@@ -1,5 +1,5 @@
-//! Ends with the process that started this one: it holds a pipe to standard input, which closes with it
-//! however it ends.
+//! Ends with the process that started this one: it holds a pipe to standard input, which closes
+//! with it however it ends.
 
 use std::{
     fs::File,

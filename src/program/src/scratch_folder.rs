@@ -1,7 +1,8 @@
 //! Folders for the files of one run: their owner's only, and gone after it.
 //!
-//! A process that is killed leaves its folder behind. Each owner therefore holds a lock on its folder, which ends with
-//! the process however that ends, and whoever makes the next folder removes those that nobody holds.
+//! A process that is killed leaves its folder behind. Each owner therefore holds a lock on its
+//! folder, which ends with the process however that ends, and whoever makes the next folder removes
+//! those that nobody holds.
 
 use std::{
     fs::{self, File},

@@ -22,8 +22,8 @@ impl Hangups {
         })
     }
 
-    /// Logs and ignores each; returns when one says that the terminal this program ran on was closed,
-    /// for then nobody could end it by Ctrl-C.
+    /// Logs and ignores each; returns when one says that the terminal this program ran on was
+    /// closed, for then nobody could end it by Ctrl-C.
     pub async fn until_terminal_is_closed(&mut self) {
         while self.signal.recv().await.is_some() {
             if self.had_terminal && !has_terminal() {

@@ -42,7 +42,8 @@ pub fn start(format: LogFormat) {
     start_with(filter(FILTER), format);
 }
 
-/// Sends the slow application's log to standard error. `RUST_LOG` filters it, or else `AUTOSCALER_LOG`.
+/// Sends the slow application's log to standard error. `RUST_LOG` filters it, or else
+/// `AUTOSCALER_LOG`.
 pub fn start_slow_app() {
     let variables = [SLOW_APP_FILTER, FILTER];
     let set = variables
@@ -78,7 +79,8 @@ pub fn start_in_file(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Without a filter of the user's, HTTP errors of strangers stay out: each broken request would be a line.
+/// Without a filter of the user's, HTTP errors of strangers stay out: each broken request would be
+/// a line.
 fn filter(variable: &str) -> EnvFilter {
     let chosen = env::var(variable).unwrap_or_default();
     let filter = if chosen.trim().is_empty() {

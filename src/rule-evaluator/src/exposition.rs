@@ -1,7 +1,7 @@
 //! Reads the metrics the rule evaluator needs out of a node exporter's answer.
 //!
-//! Form: Prometheus' text exposition format, version 0.0.4. Lines that are not understood are skipped, as are values
-//! that are not finite: a broken line must not pass for a reading of zero.
+//! Form: Prometheus' text exposition format, version 0.0.4. Lines that are not understood are
+//! skipped, as are values that are not finite: a broken line must not pass for a reading of zero.
 
 use std::time::Duration;
 
@@ -72,7 +72,8 @@ pub fn parse(text: &str) -> NodeMetrics {
 
 type Labels<'a> = Vec<(&'a str, String)>;
 
-/// `name{label="value",…} value [timestamp]`; `None` for comments and for what is not a finite sample.
+/// `name{label="value",…} value [timestamp]`; `None` for comments and for what is not a finite
+/// sample.
 fn sample(line: &str) -> Option<(&str, Labels<'_>, f64)> {
     if line.starts_with('#') {
         return None;

@@ -1,5 +1,6 @@
-//! Stands in where Grafana is not installed: it reads CPU use from a source, evaluates the two alert
-//! rules, and posts the webhook Grafana would post. It never talks to the cloud and never decides on a size.
+//! Stands in where Grafana is not installed: it reads CPU use from a source, evaluates the two
+//! alert rules, and posts the webhook Grafana would post. It never talks to the cloud and never
+//! decides on a size.
 
 pub mod exposition;
 pub mod observation;
@@ -50,8 +51,8 @@ pub struct RuleSettings {
     pub pending_for: Duration,
     /// Between two messages while a rule fires.
     pub repeat: Duration,
-    /// Members younger than this have no say: one rate window after boot, with a margin, so that the work of booting
-    /// has left the rate.
+    /// Members younger than this have no say: one rate window after boot, with a margin, so that
+    /// the work of booting has left the rate.
     pub young_for: Duration,
     /// The share of the targets that must report before the pool may shrink, from 0 to 1.
     pub quorum: f64,
@@ -98,8 +99,8 @@ impl RuleSettings {
     }
 }
 
-/// A client for the rule evaluator's requests. No proxy: the demo may be started from a shell whose proxy is the local cloud,
-/// and everything the rule evaluator asks is on loopback.
+/// A client for the rule evaluator's requests. No proxy: the demo may be started from a shell whose
+/// proxy is the local cloud, and everything the rule evaluator asks is on loopback.
 pub fn http_client() -> reqwest::Result<reqwest::Client> {
     // Plain HTTP needs no CA certificates, so that a host that has none will do.
     reqwest::Client::builder()

@@ -17,7 +17,8 @@ pub struct MemberReading {
 }
 
 impl MemberReading {
-    /// A member that may still be busy with starting. One that does not say when it started counts as young.
+    /// A member that may still be busy with starting. One that does not say when it started counts
+    /// as young.
     fn is_young(&self, young_for: Duration) -> bool {
         self.age.is_none_or(|age| age < young_for)
     }
@@ -36,7 +37,8 @@ impl Observation {
         mean(self.reporting())
     }
 
-    /// The average on which the pool may grow: young members are left out, since starting is work too.
+    /// The average on which the pool may grow: young members are left out, since starting is work
+    /// too.
     pub fn for_scale_out(&self, young_for: Duration) -> Option<f64> {
         mean(
             self.reporting()
@@ -44,8 +46,9 @@ impl Observation {
         )
     }
 
-    /// The average on which the pool may shrink: only when at least the share `quorum` of the targets reports and none
-    /// of them is young, since an average over few or over members that have no load yet says nothing of the pool.
+    /// The average on which the pool may shrink: only when at least the share `quorum` of the
+    /// targets reports and none of them is young, since an average over few or over members that
+    /// have no load yet says nothing of the pool.
     pub fn for_scale_in(&self, quorum: f64, young_for: Duration) -> Option<f64> {
         let needed = (quorum * self.members.len() as f64).ceil().max(1.0);
         let enough = self.reporting().count() as f64 >= needed;

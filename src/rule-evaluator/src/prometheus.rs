@@ -28,12 +28,13 @@ const POLL: Duration = Duration::from_millis(50);
 pub struct PrometheusSettings {
     /// The program; see [`find_on_path`].
     pub program: PathBuf,
-    /// Words to put before it, such as those of [`program::die_with_parent::command_line`]; may be empty.
+    /// Words to put before it, such as those of [`program::die_with_parent::command_line`]; may be
+    /// empty.
     pub launcher: Vec<OsString>,
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// A folder for configuration, data and log. Its subfolder `prometheus` is made at the start and removed at the
-    /// end.
+    /// A folder for configuration, data and log. Its subfolder `prometheus` is made at the start
+    /// and removed at the end.
     pub folder: PathBuf,
     /// The agent's discovery file; an absolute path.
     pub targets: PathBuf,
@@ -199,7 +200,8 @@ impl PrometheusServer {
     }
 }
 
-/// Makes the folder with its configuration and log, and finds out whether the port is free, or which one is.
+/// Makes the folder with its configuration and log, and finds out whether the port is free, or
+/// which one is.
 fn prepare(settings: &PrometheusSettings) -> io::Result<(Folder, SocketAddr, fs::File)> {
     let path = settings.folder.join("prometheus");
     fs::create_dir_all(&path)?;
@@ -212,8 +214,8 @@ fn prepare(settings: &PrometheusSettings) -> io::Result<(Folder, SocketAddr, fs:
     Ok((folder, address, log))
 }
 
-/// The monitoring host's own configuration, with the intervals and the discovery file of this run, and
-/// without the jobs that scrape other programs of that host.
+/// The monitoring host's own configuration, with the intervals and the discovery file of this run,
+/// and without the jobs that scrape other programs of that host.
 fn config(settings: &PrometheusSettings) -> Result<Value, serde_yaml_ng::Error> {
     let mut config: Value = serde_yaml_ng::from_str(CONFIG)?;
     let interval = json!(format!("{}ms", settings.scrape_interval.as_millis()));

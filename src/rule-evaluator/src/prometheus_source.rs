@@ -1,4 +1,5 @@
-//! A source that asks a Prometheus server, with queries that means what the rule evaluator's own arithmetic means.
+//! A source that asks a Prometheus server, with queries that means what the rule evaluator's own
+//! arithmetic means.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -82,8 +83,8 @@ impl Source for PrometheusSource {
     }
 }
 
-/// CPU use by instance, of those whose last scrape succeeded: a range function alone would go on with the samples of
-/// an instance that is gone.
+/// CPU use by instance, of those whose last scrape succeeded: a range function alone would go on
+/// with the samples of an instance that is gone.
 fn busy_query(window: Duration) -> String {
     let window = window.as_millis();
     format!(

@@ -1,7 +1,8 @@
 //! CPU use of one instance from its counters: the course's expression, without a clock of its own.
 //!
-//! `sum(rate(node_cpu_seconds_total{mode!="idle"}[W])) / sum(rate(node_cpu_seconds_total[W]))`, by instance. Rates are
-//! not extrapolated to the window's ends; in a ratio of rates over the same scrapes that would cancel out.
+//! `sum(rate(node_cpu_seconds_total{mode!="idle"}[W])) / sum(rate(node_cpu_seconds_total[W]))`, by
+//! instance. Rates are not extrapolated to the window's ends; in a ratio of rates over the same
+//! scrapes that would cancel out.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,7 +18,8 @@ pub struct CpuHistory {
 }
 
 impl CpuHistory {
-    /// Adds a scrape and forgets those older than `window`. A scrape that is not newer than the last is dropped.
+    /// Adds a scrape and forgets those older than `window`. A scrape that is not newer than the
+    /// last is dropped.
     pub fn push(&mut self, at: Duration, counters: Vec<CpuCounter>, window: Duration) {
         if self.scrapes.back().is_some_and(|(last, _)| *last >= at) {
             return;
@@ -33,8 +35,8 @@ impl CpuHistory {
         }
     }
 
-    /// The share of CPU time that was not idle within the window before `now`, from 0 to 1; `None` unless some series
-    /// has at least two samples in it, and time passed in them.
+    /// The share of CPU time that was not idle within the window before `now`, from 0 to 1; `None`
+    /// unless some series has at least two samples in it, and time passed in them.
     pub fn busy(&self, now: Duration, window: Duration) -> Option<f64> {
         let since = now.saturating_sub(window);
         let within = self
@@ -192,7 +194,8 @@ mod tests {
         fn a_steady_share_is_found_through_resets(
             share in 0.0_f64..=1.0, start in 0.0_f64..1e5, reset_at in proptest::option::of(1_usize..4),
         ) {
-            // A scrape each 15 s, with 15 s of CPU time between scrapes; a reset is right after a scrape.
+            // A scrape each 15 s, with 15 s of CPU time between scrapes; a reset is right after a
+            // scrape.
             let mut value = (start, start);
             let scrapes: Vec<_> = (0..5_usize)
                 .map(|number| {

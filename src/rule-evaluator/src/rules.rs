@@ -1,6 +1,8 @@
-//! One alert rule: breached for long enough it fires, and while it fires it reminds. Pure; time is a value.
+//! One alert rule: breached for long enough it fires, and while it fires it reminds. Pure; time is
+//! a value.
 //!
-//! The states are Grafana's and Prometheus' (inactive, pending, firing); no data and errors count as no breach.
+//! The states are Grafana's and Prometheus' (inactive, pending, firing); no data and errors count
+//! as no breach.
 
 use std::time::Duration;
 
@@ -85,8 +87,8 @@ impl Rule {
         }
     }
 
-    /// When it began to fire, if a message should be sent now: none was delivered since then, or the last is `repeat`
-    /// ago.
+    /// When it began to fire, if a message should be sent now: none was delivered since then, or
+    /// the last is `repeat` ago.
     pub fn message_due(&self, now: Duration) -> Option<Duration> {
         let RuleState::Firing { since } = self.state else {
             return None;

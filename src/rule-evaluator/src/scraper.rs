@@ -133,7 +133,8 @@ impl Shared {
         }
     }
 
-    /// Reads the targets and scrapes each of them once. When they cannot be read the last known ones stay.
+    /// Reads the targets and scrapes each of them once. When they cannot be read the last known
+    /// ones stay.
     async fn round(&self) {
         match read_targets(&self.settings.targets).await {
             Ok(targets) => self.state().set_targets(&targets),

@@ -1,4 +1,5 @@
-//! Where the rule evaluator learns the members' CPU use: its own scrapes, or a Prometheus that scrapes.
+//! Where the rule evaluator learns the members' CPU use: its own scrapes, or a Prometheus that
+//! scrapes.
 
 use std::{future::Future, path::PathBuf};
 

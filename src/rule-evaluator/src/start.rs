@@ -1,4 +1,5 @@
-//! Starts a rule evaluator with its source: a Prometheus server where there is one, else scrapes of its own.
+//! Starts a rule evaluator with its source: a Prometheus server where there is one, else scrapes of
+//! its own.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -27,8 +28,9 @@ pub struct PrometheusProgram {
     pub folder: PathBuf,
 }
 
-/// Begins to evaluate the rules over the members of the discovery file `targets`. A Prometheus server does the scraping where
-/// there is one. Call it on the main thread (see [`die_with_parent`]).
+/// Begins to evaluate the rules over the members of the discovery file `targets`. A Prometheus
+/// server does the scraping where there is one. Call it on the main thread (see
+/// [`die_with_parent`]).
 pub async fn start(
     rules: RuleSettings,
     prometheus: Option<PrometheusProgram>,

@@ -1,7 +1,8 @@
 //! Tells the agent of a firing rule the way Grafana does.
 //!
-//! The body is the webhook contact point's of Grafana's unified alerting (payload version "1"). There is no message
-//! when a rule ceases to fire: the contact point this stands for has `disableResolveMessage: true`.
+//! The body is the webhook contact point's of Grafana's unified alerting (payload version "1").
+//! There is no message when a rule ceases to fire: the contact point this stands for has
+//! `disableResolveMessage: true`.
 
 use std::{fmt, time::Duration};
 

@@ -1,5 +1,5 @@
-//! How much of the slow application's CPU time is the work that was asked for, at full load, and how soon `/health`
-//! answers meanwhile: `cargo bench --bench slow_app_overhead`.
+//! How much of the slow application's CPU time is the work that was asked for, at full load, and
+//! how soon `/health` answers meanwhile: `cargo bench --bench slow_app_overhead`.
 
 #[expect(dead_code, reason = "the tests use all of it")]
 #[path = "../tests/integration/instance.rs"]

@@ -1,4 +1,5 @@
-//! Which requests for work are in flight, and when the last one came in: what an orderly end waits for.
+//! Which requests for work are in flight, and when the last one came in: what an orderly end waits
+//! for.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +49,8 @@ impl Activity {
         self.state.borrow().in_flight
     }
 
-    /// Ends once nothing is in flight and nothing has arrived for `quiet`, counted from this call at the earliest.
+    /// Ends once nothing is in flight and nothing has arrived for `quiet`, counted from this call
+    /// at the earliest.
     pub(super) async fn quiet_for(&self, quiet: Duration) {
         let begin = Instant::now();
         let mut changes = self.state.subscribe();

@@ -73,7 +73,8 @@ pub(super) enum Refusal {
     Forbidden,
 }
 
-/// Checks a client: with a token configured it must show it (RFC 6750, section 2.1); without, it must be on this machine.
+/// Checks a client: with a token configured it must show it (RFC 6750, section 2.1); without, it
+/// must be on this machine.
 pub(super) fn authorise(
     token: Option<&DrainToken>,
     authorization: Option<&[u8]>,

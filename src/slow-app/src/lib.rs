@@ -1,6 +1,8 @@
-//! The deliberately slow web application that an instance pool runs: each request costs a set CPU time.
+//! The deliberately slow web application that an instance pool runs: each request costs a set CPU
+//! time.
 //!
-//! It knows nothing of pools, clouds or scaling; it only does its work, says how much it did, and drains on request.
+//! It knows nothing of pools, clouds or scaling; it only does its work, says how much it did, and
+//! drains on request.
 
 mod activity;
 mod clock;

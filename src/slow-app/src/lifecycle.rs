@@ -30,8 +30,8 @@ use super::{
     server,
 };
 
-/// Runs the slow application until SIGTERM or Ctrl-C has ended it in order, or standard input has ended with
-/// `exit_with_parent`.
+/// Runs the slow application until SIGTERM or Ctrl-C has ended it in order, or standard input has
+/// ended with `exit_with_parent`.
 ///
 /// Builds its own runtime and blocks: call it from a thread that runs none.
 pub fn run(options: Options) -> Result<(), Error> {
@@ -99,7 +99,8 @@ fn local_address(listener: &TcpListener) -> Result<SocketAddr, Error> {
     })
 }
 
-/// Waits for a signal, then serves on until all is quiet or the grace time is over, then stops the servers.
+/// Waits for a signal, then serves on until all is quiet or the grace time is over, then stops the
+/// servers.
 async fn stop_in_order(
     signals: &mut Signals,
     app: &App,

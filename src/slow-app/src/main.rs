@@ -8,7 +8,8 @@ use slow_app::{Error, Options};
 
 /// A deliberately slow web application: each request costs a set CPU time.
 ///
-/// It gives an instance pool something to do. What it logs goes to standard error; `RUST_LOG` chooses how much.
+/// It gives an instance pool something to do. What it logs goes to standard error; `RUST_LOG`
+/// chooses how much.
 #[derive(Parser)]
 #[command(name = "slow-app", version, args_conflicts_with_subcommands = true)]
 struct CommandLine {

@@ -13,7 +13,8 @@ use prometheus_client::{
 
 use super::{activity::Activity, clock::process_cpu_time, pool::Pool};
 
-/// The media type of what [`encode`] writes, see the `OpenMetrics` specification 1.0, section "Overall Structure".
+/// The media type of what [`encode`] writes, see the `OpenMetrics` specification 1.0, section
+/// "Overall Structure".
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Upper bounds in seconds: from an answer without work to the longest queue that makes sense.
@@ -117,7 +118,8 @@ impl Collector for WorkDone {
     }
 }
 
-/// `process_cpu_seconds_total`, as in Prometheus' client libraries: against the time burnt, it shows the overhead.
+/// `process_cpu_seconds_total`, as in Prometheus' client libraries: against the time burnt, it
+/// shows the overhead.
 #[derive(Debug)]
 struct ProcessTime;
 

@@ -1,5 +1,6 @@
-//! The metrics of the machine that this process imitates, under node-exporter's names (its `cpu`, `stat`, `time` and
-//! `loadavg` collectors), so that the same dashboards and alert rules serve real and imitated instances.
+//! The metrics of the machine that this process imitates, under node-exporter's names (its `cpu`,
+//! `stat`, `time` and `loadavg` collectors), so that the same dashboards and alert rules serve real
+//! and imitated instances.
 
 use std::{
     fmt,
@@ -98,7 +99,8 @@ fn unix_seconds(time: SystemTime) -> f64 {
         .as_secs_f64()
 }
 
-/// The 1-minute load average: an exponentially weighted mean of the runnable jobs, as in `getloadavg(3)`.
+/// The 1-minute load average: an exponentially weighted mean of the runnable jobs, as in
+/// `getloadavg(3)`.
 #[derive(Debug, Default)]
 pub(super) struct LoadAverage(Mutex<f64>);
 

@@ -14,7 +14,8 @@ const QUEUE: RangeInclusive<usize> = 0..=1_000_000;
 /// A drain that ends sooner cannot be renewed in time.
 const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 
-/// Flags of the slow application; each has an environment variable of the same name with the prefix `SLOW_APP_`.
+/// Flags of the slow application; each has an environment variable of the same name with the prefix
+/// `SLOW_APP_`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Try it:\n  \
     slow-app --listen 127.0.0.1:8080 --cpu-quota 0.25 --node-metrics 127.0.0.1:9100\n  \
@@ -35,8 +36,9 @@ pub struct Options {
 
     /// Address and port for metrics in node-exporter's form (`node_cpu_seconds_total`, ...)
     ///
-    /// They describe the one virtual machine that this process imitates: with --cpu-quota, the share of the quota in
-    /// use; without, the worker threads. Not for real machines: run node-exporter there.
+    /// They describe the one virtual machine that this process imitates: with --cpu-quota, the
+    /// share of the quota in use; without, the worker threads. Not for real machines: run
+    /// node-exporter there.
     #[arg(long, env = "SLOW_APP_NODE_METRICS", value_name = "ADDR")]
     pub(super) node_metrics: Option<SocketAddr>,
 
@@ -89,15 +91,17 @@ pub struct Options {
 
     /// Limit all CPU work to this fraction of one core, from 0.001 to 1
     ///
-    /// The process then behaves like a machine with one slow CPU: at 0.25, work of 20 ms takes 80 ms, and there is
-    /// capacity for 0.25 CPU-seconds a second. So many instances fit on one laptop.
+    /// The process then behaves like a machine with one slow CPU: at 0.25, work of 20 ms takes 80
+    /// ms, and there is capacity for 0.25 CPU-seconds a second. So many instances fit on one
+    /// laptop.
     #[arg(long, env = "SLOW_APP_CPU_QUOTA", value_name = "FRACTION")]
     pub(super) cpu_quota: Option<CpuQuota>,
 
     /// Secret for `POST` and `DELETE /drain`, sent as `Authorization: Bearer TOKEN`
     ///
-    /// Without one, /drain obeys any client on a loopback address and no other. Set one when a proxy on this machine
-    /// forwards requests from outside. Prefer the environment variable: a command line shows in `ps`.
+    /// Without one, /drain obeys any client on a loopback address and no other. Set one when a
+    /// proxy on this machine forwards requests from outside. Prefer the environment variable: a
+    /// command line shows in `ps`.
     #[arg(
         long,
         env = "SLOW_APP_DRAIN_TOKEN",
@@ -108,14 +112,15 @@ pub struct Options {
 
     /// A drain ends by itself when nobody has asked for it again for this long
     ///
-    /// So that an instance does not stay out of service for long when the one who drained it is gone. The agent asks
-    /// again every two seconds (drain.poll).
+    /// So that an instance does not stay out of service for long when the one who drained it is
+    /// gone. The agent asks again every two seconds (drain.poll).
     #[arg(long, env = "SLOW_APP_DRAIN_LEASE", value_name = "DURATION", default_value = "1m", value_parser = time_within(SHORTEST_LEASE..=DAY))]
     pub(super) drain_lease: Duration,
 
     /// After SIGTERM or Ctrl-C, how long to go on serving at most, such as `20s`
     ///
-    /// /health answers 503 meanwhile, so that a load balancer sends new requests elsewhere. A second signal ends at once.
+    /// /health answers 503 meanwhile, so that a load balancer sends new requests elsewhere. A
+    /// second signal ends at once.
     #[arg(long, env = "SLOW_APP_GRACE", value_name = "DURATION", default_value = "20s", value_parser = time_within(Duration::ZERO..=HOUR))]
     pub(super) grace: Duration,
 
@@ -123,7 +128,8 @@ pub struct Options {
     #[arg(long, env = "SLOW_APP_QUIET", value_name = "DURATION", default_value = "1s", value_parser = time_within(Duration::ZERO..=HOUR))]
     pub(super) quiet: Duration,
 
-    /// End at once when standard input reaches its end, as it does when the parent process dies, however it dies
+    /// End at once when standard input reaches its end, as it does when the parent process dies,
+    /// however it dies
     ///
     /// The parent must give this process a pipe as standard input and keep its end open.
     #[arg(long, env = "SLOW_APP_EXIT_WITH_PARENT", value_parser = BoolishValueParser::new())]
@@ -191,7 +197,8 @@ impl FromStr for InstanceId {
     }
 }
 
-/// The secret that authorises draining. Never shown, so it is checked after parsing: a parser's error would quote it.
+/// The secret that authorises draining. Never shown, so it is checked after parsing: a parser's
+/// error would quote it.
 #[derive(Clone)]
 pub(super) struct DrainToken(String);
 

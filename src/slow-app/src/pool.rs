@@ -20,7 +20,8 @@ use super::{
     virtual_cpu::{Usage, VirtualCpu},
 };
 
-/// CPU time between two payments to the quota: short enough to look like a slow CPU, long enough to cost nothing.
+/// CPU time between two payments to the quota: short enough to look like a slow CPU, long enough to
+/// cost nothing.
 const SLICE: Duration = Duration::from_millis(5);
 
 /// How much to burn.
@@ -79,7 +80,8 @@ struct Job {
 }
 
 impl Pool {
-    /// Starts `workers` threads. With a quota they share one virtual CPU, without one each has its own.
+    /// Starts `workers` threads. With a quota they share one virtual CPU, without one each has its
+    /// own.
     pub(super) fn start(workers: usize, limit: usize, quota: Option<CpuQuota>) -> io::Result<Self> {
         let now = Instant::now();
         let cpus = if quota.is_some() { 1 } else { workers };
@@ -130,7 +132,8 @@ impl Pool {
     ) -> Result<Vec<oneshot::Receiver<Done>>, QueueFull> {
         let submitted = Instant::now();
         let mut queue = self.shared.queue.lock();
-        // A worker that has nothing to do takes a job out at once, so its job does not count as waiting.
+        // A worker that has nothing to do takes a job out at once, so its job does not count as
+        // waiting.
         let idle_workers = self.shared.workers - queue.busy_workers;
         if queue.jobs.len() + count > self.shared.limit + idle_workers {
             return Err(QueueFull);
@@ -185,7 +188,8 @@ impl Pool {
 
     /// Gives up all work, at once.
     pub(super) fn close(&self) {
-        // Set under the lock: a worker that has looked but does not wait yet would miss the wake-up.
+        // Set under the lock: a worker that has looked but does not wait yet would miss the
+        // wake-up.
         let mut queue = self.shared.queue.lock();
         self.shared.closed.store(true, Ordering::Relaxed);
         queue.jobs.clear();
@@ -275,7 +279,8 @@ impl Shared {
         });
     }
 
-    /// Burns a slice of CPU time, less when nobody waits for it any more, and returns how much it was.
+    /// Burns a slice of CPU time, less when nobody waits for it any more, and returns how much it
+    /// was.
     fn burn(&self, slice: Duration, cpu: &VirtualCpu, reply: &oneshot::Sender<Done>) -> Duration {
         let before = thread_cpu_time();
         let mut spent = Duration::ZERO;

@@ -22,8 +22,8 @@ use super::{
     routes::{self, App, metrics_response},
 };
 
-/// Longer than common proxies keep an idle connection, so that it is they who close it: a server that closes first may do
-/// so just as a request is on its way.
+/// Longer than common proxies keep an idle connection, so that it is they who close it: a server
+/// that closes first may do so just as a request is on its way.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Connections at once, where the process may open enough files.
@@ -95,7 +95,8 @@ fn max_connections() -> usize {
     (files - RESERVED_FILES.min(files / 2)).min(MAX_CONNECTIONS)
 }
 
-/// Names the instance on every response, counts it, and asks the client to reconnect while draining.
+/// Names the instance on every response, counts it, and asks the client to reconnect while
+/// draining.
 async fn observe(
     app: web::Data<App>,
     request: ServiceRequest,

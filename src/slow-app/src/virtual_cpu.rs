@@ -1,4 +1,5 @@
-//! One CPU of the machine that this process imitates: what it may burn (the quota), and what it did with its time.
+//! One CPU of the machine that this process imitates: what it may burn (the quota), and what it did
+//! with its time.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -9,8 +10,9 @@ use parking_lot::Mutex;
 
 use super::CpuQuota;
 
-/// Wall time by which a thread may be late (a timer's slack, another process on the core) and still catch up. It never
-/// collects while there is nothing to do, so work that arrives after a pause gets no burst.
+/// Wall time by which a thread may be late (a timer's slack, another process on the core) and still
+/// catch up. It never collects while there is nothing to do, so work that arrives after a pause
+/// gets no burst.
 const CREDIT: Duration = Duration::from_millis(10);
 
 /// A CPU that runs at a fraction of a real one. Threads share it by turns.
@@ -85,7 +87,8 @@ impl VirtualCpu {
             .fetch_add(burnt.as_nanos() as u64, Ordering::Relaxed);
     }
 
-    /// Charges a slice of CPU time to the quota and says when it is paid: the thread must not go on before.
+    /// Charges a slice of CPU time to the quota and says when it is paid: the thread must not go on
+    /// before.
     pub(super) fn charge(&self, slice: Duration, now: Instant) -> Instant {
         let mut state = self.state.lock();
         let oldest = now.checked_sub(CREDIT + slice).unwrap_or(state.since);
@@ -105,7 +108,8 @@ impl VirtualCpu {
         if state.threads_at_work > 0 {
             busy += now.saturating_duration_since(state.busy_since);
         }
-        // A slice is burnt first and paid afterwards: `user` is ahead of `busy` for moments, so hold the largest.
+        // A slice is burnt first and paid afterwards: `user` is ahead of `busy` for moments, so
+        // hold the largest.
         state.steal = state.steal.max(busy.saturating_sub(user));
         Usage {
             user,

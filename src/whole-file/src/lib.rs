@@ -1,8 +1,9 @@
-//! Files that are replaced as a whole: whoever reads one finds the old content or the new, complete.
+//! Files that are replaced as a whole: whoever reads one finds the old content or the new,
+//! complete.
 //!
 //! The new content goes into a temporary file beside the old one, which is then renamed. A link is
-//! followed, so that the file it leads to is replaced and the link stays. What is no regular file, such
-//! as a FIFO, is never opened: that could block for ever.
+//! followed, so that the file it leads to is replaced and the link stays. What is no regular file,
+//! such as a FIFO, is never opened: that could block for ever.
 
 use std::{
     fmt, fs,

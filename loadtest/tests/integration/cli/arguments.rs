@@ -55,7 +55,8 @@ fn wrong_arguments_are_shown_with_their_column() {
     );
 }
 
-/// Arguments that are wrong, each with a part of what is said. `URL` stands for a server that is there.
+/// Arguments that are wrong, each with a part of what is said. `URL` stands for a server that is
+/// there.
 const WRONG: &[(&[&str], &str)] = &[
     (&["URL"], "say how much load"),
     (

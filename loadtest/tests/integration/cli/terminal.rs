@@ -112,7 +112,8 @@ fn a_screen_ends_with_its_table_by_key_and_by_signal() {
         let path = folder.path().join(name);
         let more = ["--json", path.to_str().expect("UTF-8")];
         let (mut terminal, mut child) = start(Some("xterm"), &more, &server);
-        // The name may be cut by the screen's own moves, so wait for a part that is written at once.
+        // The name may be cut by the screen's own moves, so wait for a part that is written at
+        // once.
         terminal.read_until(Some("i-1"));
         match signal {
             Some(signal) => kill_process(Pid::from_child(&child), signal).expect("signalled"),

@@ -1,7 +1,9 @@
-//! Keeps the web server reachable: when too many connections are open, the one that was used least recently is closed.
+//! Keeps the web server reachable: when too many connections are open, the one that was used least
+//! recently is closed.
 //!
-//! Without this, connections that nobody uses (silent, half a request, an answer that nobody reads) would keep alerts
-//! waiting until they time out. Live streams are exempt; they have a limit of their own.
+//! Without this, connections that nobody uses (silent, half a request, an answer that nobody reads)
+//! would keep alerts waiting until they time out. Live streams are exempt; they have a limit of
+//! their own.
 
 use std::{
     cell::Cell,
@@ -21,7 +23,8 @@ const MAX_CONNECTIONS: usize = 1_024;
 /// Live streams at once.
 const MAX_STREAMS: usize = 64;
 
-/// Files left for everything else: the discovery file, the journal, calls of the API and to members.
+/// Files left for everything else: the discovery file, the journal, calls of the API and to
+/// members.
 const RESERVED_FILES: usize = 128;
 
 /// A client that takes nothing of what it is sent for this long is gone.
@@ -32,7 +35,8 @@ const UNREAD_TIMEOUT_MS: u32 = 30_000;
 pub(super) struct Limits {
     /// All of them. More wait in the kernel's queue.
     pub(super) all: usize,
-    /// Those that are no live streams. Together with the streams fewer than `all`, so that there is always a place.
+    /// Those that are no live streams. Together with the streams fewer than `all`, so that there is
+    /// always a place.
     pub(super) kept: usize,
     /// Live streams.
     pub(super) streams: usize,
@@ -84,10 +88,11 @@ impl Connections {
         })
     }
 
-    /// Takes a new connection in, and says whether another one was closed for it. Whatever was not used for long is closed
-    /// as well.
+    /// Takes a new connection in, and says whether another one was closed for it. Whatever was not
+    /// used for long is closed as well.
     pub(super) fn open(self: &Arc<Self>, stream: &TcpStream) -> (Connection, bool) {
-        // Only makes the end of some clients known earlier; without it they are closed when there are too many.
+        // Only makes the end of some clients known earlier; without it they are closed when there
+        // are too many.
         let _ = set_tcp_user_timeout(stream, UNREAD_TIMEOUT_MS);
         let connection = Connection {
             connections: self.clone(),

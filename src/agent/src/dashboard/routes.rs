@@ -115,8 +115,8 @@ async fn targets(model: web::Data<ReadModel>) -> HttpResponse {
     }
 }
 
-/// Server-sent events: the status and the latest decisions, at once and after every change. Streams last, so there are
-/// only so many at once.
+/// Server-sent events: the status and the latest decisions, at once and after every change. Streams
+/// last, so there are only so many at once.
 async fn events(
     request: HttpRequest,
     model: web::Data<ReadModel>,

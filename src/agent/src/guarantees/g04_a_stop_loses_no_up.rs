@@ -141,7 +141,7 @@ fn default_rules() -> Rules {
 }
 
 /// A scaler whose cooldown has ended, with what it left behind.
-struct Stage {
+struct Environment {
     scaler: Addr<Scaler>,
     inbox: Arc<SignalInbox>,
     saved: Arc<Mutex<Vec<Memo>>>,
@@ -149,7 +149,7 @@ struct Stage {
     serving_on: Arc<Mutex<u32>>,
 }
 
-impl Stage {
+impl Environment {
     fn new(pace: Pace) -> Self {
         let clock = Clock::start();
         let (saved, orders, serving_on) = (Arc::default(), Arc::default(), Arc::default());
@@ -205,15 +205,15 @@ fn virtually<F: Future>(run: impl FnOnce() -> F) -> F::Output {
 #[test]
 fn an_alert_that_came_just_before_is_saved_first() {
     virtually(|| async {
-        let stage = Stage::new(Pace {
+        let environment = Environment::new(Pace {
             read: 5 * S,
             write: S,
             save: 2 * S,
         });
         // Not even a wake-up has reached the scaler yet.
-        stage.inbox.put_many(Direction::Up, 1);
-        stage.scaler.send(Finish).await.unwrap();
-        let saved = stage.last_saved().expect("it is saved");
+        environment.inbox.put_many(Direction::Up, 1);
+        environment.scaler.send(Finish).await.unwrap();
+        let saved = environment.last_saved().expect("it is saved");
         assert_eq!(saved.up.map(|up| up.count), Some(1));
     });
 }
@@ -221,17 +221,17 @@ fn an_alert_that_came_just_before_is_saved_first() {
 #[test]
 fn a_pool_read_that_ends_later_uses_nothing_up() {
     virtually(|| async {
-        let stage = Stage::new(Pace {
+        let environment = Environment::new(Pace {
             read: 5 * S,
             write: S,
             save: S / 10,
         });
-        stage.inbox.put_many(Direction::Up, 1);
+        environment.inbox.put_many(Direction::Up, 1);
         sleep(S).await; // the pool is being read for the decision
-        stage.scaler.send(Finish).await.unwrap();
+        environment.scaler.send(Finish).await.unwrap();
         sleep(60 * S).await;
-        assert_eq!(stage.orders(), 0, "nothing begins after the finish");
-        let saved = stage.last_saved().expect("it is saved");
+        assert_eq!(environment.orders(), 0, "nothing begins after the finish");
+        let saved = environment.last_saved().expect("it is saved");
         assert_eq!(
             saved.up.map(|up| up.count),
             Some(1),
@@ -243,20 +243,20 @@ fn a_pool_read_that_ends_later_uses_nothing_up() {
 #[test]
 fn an_action_under_way_is_waited_for_and_its_end_saved() {
     virtually(|| async {
-        let stage = Stage::new(Pace {
+        let environment = Environment::new(Pace {
             read: S / 10,
             write: 5 * S,
             save: S,
         });
-        stage.inbox.put_many(Direction::Up, 1);
+        environment.inbox.put_many(Direction::Up, 1);
         let began = Instant::now();
-        while stage.orders() == 0 {
+        while environment.orders() == 0 {
             sleep(S / 10).await;
         }
-        let finish = stage.scaler.send(Finish);
+        let finish = environment.scaler.send(Finish);
         finish.await.unwrap();
         assert!(began.elapsed() >= 6 * S, "{:?}", began.elapsed());
-        let saved = stage.last_saved().expect("it is saved");
+        let saved = environment.last_saved().expect("it is saved");
         assert!(!saved.acting && saved.up.is_none(), "{saved:?}");
     });
 }
@@ -264,14 +264,14 @@ fn an_action_under_way_is_waited_for_and_its_end_saved() {
 #[test]
 fn with_nothing_under_way_it_has_finished_at_once() {
     virtually(|| async {
-        let stage = Stage::new(Pace {
+        let environment = Environment::new(Pace {
             read: 50 * S,
             write: S,
             save: S,
         });
         sleep(10 * S).await; // the first memo is saved
         let began = Instant::now();
-        stage.scaler.send(Finish).await.unwrap();
+        environment.scaler.send(Finish).await.unwrap();
         assert!(began.elapsed() < S);
     });
 }
@@ -279,17 +279,17 @@ fn with_nothing_under_way_it_has_finished_at_once() {
 #[test]
 fn members_being_drained_serve_on_before_it_ends() {
     virtually(|| async {
-        let stage = Stage::new(Pace {
+        let environment = Environment::new(Pace {
             read: S / 10,
             write: S,
             save: S / 10,
         });
-        stage.inbox.put_many(Direction::Down, 1);
+        environment.inbox.put_many(Direction::Down, 1);
         sleep(5 * S).await; // the victim is drained, and never empty
         let began = Instant::now();
-        stage.scaler.send(Finish).await.unwrap();
-        assert_eq!(*stage.serving_on.lock().unwrap(), 1);
+        environment.scaler.send(Finish).await.unwrap();
+        assert_eq!(*environment.serving_on.lock().unwrap(), 1);
         assert!(began.elapsed() >= GIVE_BACK, "{:?}", began.elapsed());
-        assert_eq!(stage.orders(), 0);
+        assert_eq!(environment.orders(), 0);
     });
 }

@@ -1,11 +1,11 @@
 //! The journal's document, and when it may be believed.
 //!
-//! Times are kept since the machine's boot, not by the wall clock, so that neither a clock that jumps
-//! nor a restart within the cooldown lets a second action through (guarantee G2).
+//! Times are kept since the machine's boot, not by the wall clock, so that neither a clock that
+//! jumps nor a restart within the cooldown lets a second action through (guarantee G2).
 //!
-//! A document is believed only if the agent that wrote it closed it at its end. While an agent runs, its
-//! document says so; when the agent dies, or its last documents could not be written, the next agent
-//! does not know what was done last and waits one cooldown first.
+//! A document is believed only if the agent that wrote it closed it at its end. While an agent
+//! runs, its document says so; when the agent dies, or its last documents could not be written, the
+//! next agent does not know what was done last and waits one cooldown first.
 
 use std::{path::Path, time::Duration};
 
@@ -115,7 +115,8 @@ impl Document {
 
 /// Reads the journal and marks it as in use. An "up" alert older than `up_lifetime` is left out.
 ///
-/// What cannot be marked is not believed: nor could the next start tell it from one that is current.
+/// What cannot be marked is not believed: nor could the next start tell it from one that is
+/// current.
 pub(super) fn open(
     path: &Path,
     boot_id: Option<&str>,

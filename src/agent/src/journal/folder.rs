@@ -106,7 +106,8 @@ fn holder_of(file: &File) -> Option<u32> {
 fn holder_in(locks: &str, inode: u64) -> Option<u32> {
     let holder = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        // 1: FLOCK ADVISORY WRITE 708 08:01:1573 0 EOF; one that waits has an arrow after the number.
+        // 1: FLOCK ADVISORY WRITE 708 08:01:1573 0 EOF; one that waits has an arrow after the
+        // number.
         let [_, "FLOCK", _, _, pid, file, ..] = words[..] else {
             return None;
         };

@@ -16,8 +16,8 @@ pub struct UnknownSetting {
     hint: String,
 }
 
-/// Everything that is known of the setting with this key, former key, or variable; or of each setting in a
-/// section such as `scaling`, in short.
+/// Everything that is known of the setting with this key, former key, or variable; or of each
+/// setting in a section such as `scaling`, in short.
 pub fn explain(name: &str) -> Result<String, UnknownSetting> {
     let name = name.trim();
     let in_section = |setting: &&Setting| {

@@ -22,7 +22,8 @@ const MOST_PARTS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Merged {
     pub(super) figment: Figment,
-    /// The names by which settings that were renamed are given, with the last source of each, by key.
+    /// The names by which settings that were renamed are given, with the last source of each, by
+    /// key.
     given: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
 }
 
@@ -159,7 +160,8 @@ impl Provider for Document {
     }
 }
 
-/// One value. From a variable or a flag it is text, so that a secret of digits does not become a number.
+/// One value. From a variable or a flag it is text, so that a secret of digits does not become a
+/// number.
 pub(super) struct Single {
     source: String,
     key: String,

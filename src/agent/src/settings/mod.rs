@@ -1,7 +1,7 @@
 //! Settings: defaults, then a TOML file, then the environment, then flags; the later wins.
 //!
-//! Every mistake is reported at once, with its key, where the value came from, and what to do. Everything
-//! that is known of a setting stands in one table (`table.rs`).
+//! Every mistake is reported at once, with its key, where the value came from, and what to do.
+//! Everything that is known of a setting stands in one table (`table.rs`).
 
 #[cfg(test)]
 mod any_value;

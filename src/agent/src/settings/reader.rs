@@ -81,8 +81,8 @@ pub(super) trait Readable: FromStr<Err: Display> {
     fn fits(kind: &Kind) -> bool;
 }
 
-/// Reads values by key. To ask for a key that the table does not have, or for another kind of value than it
-/// says, is a mistake of the program that the first use shows.
+/// Reads values by key. To ask for a key that the table does not have, or for another kind of value
+/// than it says, is a mistake of the program that the first use shows.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     merged: &'a Merged,

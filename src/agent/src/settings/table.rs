@@ -1,7 +1,8 @@
 //! The one table of settings: key, kind, bounds, default, and a sentence for each.
 //!
-//! The most that a value may be is far beyond what is useful. It keeps sums and products of settings from
-//! overflow, so that no value can make the agent panic, and it turns a slip of the unit into an error.
+//! The most that a value may be is far beyond what is useful. It keeps sums and products of
+//! settings from overflow, so that no value can make the agent panic, and it turns a slip of the
+//! unit into an error.
 
 use std::time::Duration;
 

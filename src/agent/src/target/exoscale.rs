@@ -67,13 +67,14 @@ pub(crate) struct Exoscale {
     clock: Clock,
     read_model: Arc<ReadModel>,
     stopping: CancellationToken,
-    /// The members by their public addresses, by which the load balancer knows them, as last listed.
+    /// The members by their public addresses, by which the load balancer knows them, as last
+    /// listed.
     by_public_ip: Arc<Mutex<HashMap<Ipv4Addr, MemberId>>>,
 }
 
 impl Exoscale {
-    /// The pool of `config`, whose members have addresses of this kind. When `stopping` is cancelled,
-    /// no write is sent a second time.
+    /// The pool of `config`, whose members have addresses of this kind. When `stopping` is
+    /// cancelled, no write is sent a second time.
     pub(crate) fn new(
         config: &ExoscaleConfig,
         addresses: AddressKind,
@@ -94,7 +95,8 @@ impl Exoscale {
         })
     }
 
-    /// Reads the pool, its members and their health. An urgent read may use the reserve of the call budget.
+    /// Reads the pool, its members and their health. An urgent read may use the reserve of the call
+    /// budget.
     pub(crate) async fn read_pool(&self, urgent: bool) -> Result<PoolReport, ReadFailure> {
         let api = if urgent {
             self.api.urgent()
@@ -131,8 +133,8 @@ impl Exoscale {
         })
     }
 
-    /// Lists the members that are not on their way out: those neither serve nor can be removed. Their
-    /// health is not asked for.
+    /// Lists the members that are not on their way out: those neither serve nor can be removed.
+    /// Their health is not asked for.
     pub(crate) async fn list_members(&self) -> Result<Vec<Member>, TargetError> {
         let listed = self.take_list(self.api.list_pool_members(self.pool).await)?;
         let now = Timestamp::now();

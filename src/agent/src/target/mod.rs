@@ -1,4 +1,5 @@
-//! The boundary to the provider of the pool: reads in the policy's words, changes of size, and errors.
+//! The boundary to the provider of the pool: reads in the policy's words, changes of size, and
+//! errors.
 //!
 //! Only the module below knows a provider's API. Another provider is another such module with the
 //! same methods.

@@ -54,8 +54,8 @@ impl Bodies {
         }
     }
 
-    /// Reads a body to its end. What is too large is read, too, and thrown away: a sender that is cut off while it sends
-    /// would not see the answer.
+    /// Reads a body to its end. What is too large is read, too, and thrown away: a sender that is
+    /// cut off while it sends would not see the answer.
     pub(super) async fn read(
         &self,
         mut stream: BodyStream,

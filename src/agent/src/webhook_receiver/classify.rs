@@ -67,11 +67,12 @@ impl Ignored {
 /// All alerts of one body.
 pub type Classified = Vec<Alert>;
 
-/// Says what a body asks for. `path` is the direction of `/up` and `/down`, and `None` for `/webhook`, where only
-/// `direction_label`, the label whose value is `up` or `down`, tells it.
+/// Says what a body asks for. `path` is the direction of `/up` and `/down`, and `None` for
+/// `/webhook`, where only `direction_label`, the label whose value is `up` or `down`, tells it.
 ///
-/// On `/up` and `/down` an empty body is an alarm, for senders that send none. Any other body must say that it fires:
-/// one that says otherwise, or says nothing, or cannot be read, is no alarm (guarantee G3).
+/// On `/up` and `/down` an empty body is an alarm, for senders that send none. Any other body must
+/// say that it fires: one that says otherwise, or says nothing, or cannot be read, is no alarm
+/// (guarantee G3).
 pub fn classify_body(
     path: Option<Direction>,
     body: &[u8],

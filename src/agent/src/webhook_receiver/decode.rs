@@ -9,7 +9,8 @@ use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 use super::{MAX_BODY, PayloadError};
 
-/// Undoes gzip and zlib, byte order marks, UTF-16 and Latin-1. The content tells which: senders forget the headers.
+/// Undoes gzip and zlib, byte order marks, UTF-16 and Latin-1. The content tells which: senders
+/// forget the headers.
 pub(super) fn text(body: &[u8]) -> Result<Cow<'_, str>, PayloadError> {
     if body.starts_with(&[0x1f, 0x8b]) {
         return inflate(MultiGzDecoder::new(body));

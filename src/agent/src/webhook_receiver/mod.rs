@@ -1,7 +1,8 @@
 //! The webhook receiver: takes alerts in over HTTP, says what they are, and answers at once.
 //!
-//! It waits for nobody: an accepted alert goes to the [`SignalInbox`](super::signal_inbox::SignalInbox), and the answer
-//! is sent whatever the cloud does (guarantee G12). It never decides.
+//! It waits for nobody: an accepted alert goes to the
+//! [`SignalInbox`](super::signal_inbox::SignalInbox), and the answer is sent whatever the cloud
+//! does (guarantee G12). It never decides.
 
 mod authentication;
 mod body;
@@ -15,6 +16,6 @@ pub use classify::{Alert, Classified, Ignored, classify_body};
 pub use payload::PayloadError;
 pub(crate) use routes::{Receiver, ReceiverState, configure};
 
-/// The largest body taken, in bytes. Alertmanager puts all alerts of a group into one, with all their annotations, and
-/// does not repeat what was refused.
+/// The largest body taken, in bytes. Alertmanager puts all alerts of a group into one, with all
+/// their annotations, and does not repeat what was refused.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;

@@ -6,8 +6,9 @@
 //! * Grafana's older alerting: a `ruleName` and a `state`.
 //! * Whatever a template of the sender's makes of them, on `/up` and `/down`.
 //!
-//! It looks at the few members that matter, and at each by itself: whatever else a document holds, however odd or deep,
-//! it cannot hide that there is no alarm. Of a member that occurs twice, the more careful reading counts.
+//! It looks at the few members that matter, and at each by itself: whatever else a document holds,
+//! however odd or deep, it cannot hide that there is no alarm. Of a member that occurs twice, the
+//! more careful reading counts.
 
 use std::{fmt, io};
 
@@ -238,7 +239,8 @@ impl Label {
     }
 }
 
-/// The names under which Grafana sends what nobody measured: its own troubles, with the labels of the rule, and tests.
+/// The names under which Grafana sends what nobody measured: its own troubles, with the labels of
+/// the rule, and tests.
 fn unmeasured(name: &str) -> Option<Ignored> {
     match name.trim().to_ascii_lowercase().as_str() {
         "datasourcenodata" => Some(Ignored::NoData),
@@ -261,8 +263,8 @@ fn mentioned(text: &str) -> Option<Ignored> {
         .find_map(unmeasured)
 }
 
-/// A rule may be set to fire as itself on missing data, on an error, or to keep its last state; only this annotation
-/// then tells that nothing was measured.
+/// A rule may be set to fire as itself on missing data, on an error, or to keep its last state;
+/// only this annotation then tells that nothing was measured.
 fn state_reason(text: &str) -> Option<Ignored> {
     let text = text.to_ascii_lowercase();
     if text.contains("nodata") {
@@ -282,7 +284,8 @@ fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
 }
 
-/// Calls `each` for every member of an object, the key in small letters, repeated ones too. Depth costs no stack.
+/// Calls `each` for every member of an object, the key in small letters, repeated ones too. Depth
+/// costs no stack.
 fn members<'a>(
     json: &'a str,
     mut each: impl FnMut(&str, &'a RawValue),

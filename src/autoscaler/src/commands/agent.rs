@@ -19,8 +19,8 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     warn_of_secrets_on_the_command_line(&entries);
     let system = actix_rt::System::new();
     let ended = system.block_on(serve(settings.agent));
-    // Dropped, each actor would be polled once more, without a runtime, and one that then sets a timer
-    // would panic. A write that hangs would be waited for, too.
+    // Dropped, each actor would be polled once more, without a runtime, and one that then sets a
+    // timer would panic. A write that hangs would be waited for, too.
     std::mem::forget(system);
     ended
 }

@@ -1,5 +1,5 @@
-//! The agent in a world that does not wait for it: a busy pool, an operator, a quota, a key that was
-//! revoked, alerts that come before anything is known.
+//! The agent in a world that does not wait for it: a busy pool, an operator, a quota, a key that
+//! was revoked, alerts that come before anything is known.
 
 use std::time::Duration;
 
@@ -10,17 +10,20 @@ use exoscale::{
 use local_cloud::{Edit, Fault, FaultKind, LocalCloudConfig};
 use tokio::time::{Instant, sleep};
 
-use crate::agent_support::{Agent, Stage, Wishes, until};
+use crate::agent_support::{Agent, Environment, Settings, until};
 
 /// Somebody else's client of the same account.
-fn operator(stage: &Stage) -> Client {
-    let endpoint = stage.cloud.endpoint().parse().unwrap();
-    let (key, secret) = (stage.cloud.key().clone(), stage.cloud.secret().clone());
+fn operator(environment: &Environment) -> Client {
+    let endpoint = environment.cloud.endpoint().parse().unwrap();
+    let (key, secret) = (
+        environment.cloud.key().clone(),
+        environment.cloud.secret().clone(),
+    );
     Client::new(ClientConfig::for_endpoint(endpoint, key, secret)).unwrap()
 }
 
-async fn until_at_rest(stage: &Stage) {
-    let at_rest = || (stage.pool().state == PoolState::Running).then_some(());
+async fn until_at_rest(environment: &Environment) {
+    let at_rest = || (environment.pool().state == PoolState::Running).then_some(());
     until("the pool is at rest", at_rest).await;
 }
 
@@ -34,44 +37,44 @@ fn with_operation_time(operation_time: Duration) -> LocalCloudConfig {
 
 #[tokio::test]
 async fn a_pool_that_is_busy_is_left_alone_until_it_is_not() {
-    let stage = Stage::of(with_operation_time(Duration::from_secs(2)), 1).await;
-    let agent = stage.start(Wishes::default()).await;
-    let operator = operator(&stage);
+    let environment = Environment::of(with_operation_time(Duration::from_secs(2)), 1).await;
+    let agent = environment.start(Settings::default()).await;
+    let operator = operator(&environment);
     operator
-        .scale_instance_pool(stage.stack.pool, 2)
+        .scale_instance_pool(environment.stack.pool, 2)
         .await
         .unwrap();
     agent.alert("up").await;
     agent.until_decided("held", "pool_busy").await;
-    assert_eq!(stage.writes(), 1, "only the operator's");
+    assert_eq!(environment.writes(), 1, "only the operator's");
     // It acts on the size that the operator set.
-    until("it acts", || (stage.writes() == 2).then_some(())).await;
+    until("it acts", || (environment.writes() == 2).then_some(())).await;
     let decision = agent.until_decided("acted", "high_load").await;
     assert_eq!((&decision["from"], &decision["to"]), (&2.into(), &3.into()));
 }
 
 #[tokio::test]
 async fn a_size_above_the_maximum_is_not_fought_and_not_raised() {
-    let stage = Stage::with_pool(5).await;
-    let agent = stage
-        .start(Wishes::default().set("scaling.max_size", "3"))
+    let environment = Environment::with_pool(5).await;
+    let agent = environment
+        .start(Settings::default().set("scaling.max_size", "3"))
         .await;
-    stage.until_targets(5).await;
+    environment.until_targets(5).await;
     agent.alert("up").await;
     agent.until_decided("refused", "at_max").await;
-    assert_eq!((stage.writes(), stage.pool().size), (0, 5));
+    assert_eq!((environment.writes(), environment.pool().size), (0, 5));
     agent.alert("down").await;
-    stage.until_size(4).await;
-    assert_eq!(stage.writes(), 1);
+    environment.until_size(4).await;
+    assert_eq!(environment.writes(), 1);
 }
 
 #[tokio::test]
 async fn at_the_minimum_a_down_is_answered_and_refused() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(1).await;
+    let agent = environment.start(Settings::default()).await;
     agent.alert("down").await;
     agent.until_decided("refused", "at_min").await;
-    assert_eq!(stage.writes(), 0);
+    assert_eq!(environment.writes(), 0);
 }
 
 #[tokio::test]
@@ -80,111 +83,111 @@ async fn a_quota_is_not_run_against_again_and_again() {
         instance_quota: 2,
         ..with_operation_time(Duration::from_millis(50))
     };
-    let stage = Stage::of(config, 2).await;
-    let agent = stage
-        .start(Wishes::default().set("scaling.cooldown", "1s"))
+    let environment = Environment::of(config, 2).await;
+    let agent = environment
+        .start(Settings::default().set("scaling.cooldown", "1s"))
         .await;
     agent.alert("up").await;
     agent.until_decided("failed", "no_capacity").await;
-    assert_eq!(stage.writes(), 1);
+    assert_eq!(environment.writes(), 1);
     agent.alert("up").await;
     agent.until_decided("refused", "capacity_backoff").await;
     // The pause outlives the process, once the journal has it.
     until("the journal has it", || {
-        let text = std::fs::read_to_string(stage.journal()).ok()?;
+        let text = std::fs::read_to_string(environment.journal()).ok()?;
         let journal: serde_json::Value = serde_json::from_str(&text).ok()?;
         (journal["backoff_failures"] == 1).then_some(())
     })
     .await;
     drop(agent);
-    let agent = stage
-        .restart(Wishes::default().set("scaling.cooldown", "1s"))
+    let agent = environment
+        .restart(Settings::default().set("scaling.cooldown", "1s"))
         .await;
     agent.alert("up").await;
     agent.until_decided("refused", "capacity_backoff").await;
-    assert_eq!((stage.writes(), stage.pool().size), (1, 2));
+    assert_eq!((environment.writes(), environment.pool().size), (1, 2));
 }
 
 #[tokio::test]
 async fn an_alert_before_the_first_read_is_kept_for_it() {
-    let stage = Stage::with_pool(1).await;
-    stage.fault("*", 1_000_000, FaultKind::Fail);
-    let agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(1).await;
+    environment.fault("*", 1_000_000, FaultKind::Fail);
+    let agent = environment.start(Settings::default()).await;
     agent.alert("up").await;
     agent.until_decided("held", "api_unavailable").await;
-    assert_eq!(stage.writes(), 0);
-    stage.cloud.faults().clear();
-    stage.until_size(2).await;
+    assert_eq!(environment.writes(), 0);
+    environment.cloud.faults().clear();
+    environment.until_size(2).await;
 }
 
 #[tokio::test]
 async fn a_revoked_key_is_said_and_not_stormed_with() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage
-        .start(Wishes::default().set("scaling.retry", "5s"))
+    let environment = Environment::with_pool(1).await;
+    let agent = environment
+        .start(Settings::default().set("scaling.retry", "5s"))
         .await;
-    stage.until_targets(1).await;
+    environment.until_targets(1).await;
     let refused = Fault::new("*", 1_000_000, FaultKind::Fail);
-    stage.cloud.faults().add(Fault {
+    environment.cloud.faults().add(Fault {
         status: Some(401),
         ..refused
     });
     agent.alert("up").await;
     agent.until_decided("held", "unauthorised").await;
-    let reads = stage.calls("get-instance-pool");
+    let reads = environment.calls("get-instance-pool");
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(2) {
         agent.alert("up").await;
         sleep(Duration::from_millis(20)).await;
     }
-    let more = stage.calls("get-instance-pool") - reads;
+    let more = environment.calls("get-instance-pool") - reads;
     assert!(
         more <= 1,
         "{more} reads in 2 s, although one in 5 s is enough"
     );
-    stage.cloud.faults().clear();
-    stage.until_size(2).await;
-    until_at_rest(&stage).await;
+    environment.cloud.faults().clear();
+    environment.until_size(2).await;
+    until_at_rest(&environment).await;
 }
 
 #[tokio::test]
 async fn a_mode_that_only_recommends_changes_nothing() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage
-        .start(Wishes::default().set("scaling.mode", "recommend"))
+    let environment = Environment::with_pool(2).await;
+    let agent = environment
+        .start(Settings::default().set("scaling.mode", "recommend"))
         .await;
     agent.alert("up").await;
     let decision = agent.until_decided("recommended", "high_load").await;
     assert_eq!((&decision["from"], &decision["to"]), (&2.into(), &3.into()));
-    assert_eq!(stage.writes(), 0);
+    assert_eq!(environment.writes(), 0);
 }
 
 #[tokio::test]
 async fn a_process_that_was_suspended_does_not_catch_up() {
     use rustix::process::{Signal, kill_process};
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.start(Wishes::default()).await;
-    stage.until_targets(1).await;
+    let environment = Environment::with_pool(1).await;
+    let agent = environment.start(Settings::default()).await;
+    environment.until_targets(1).await;
     kill_process(agent.pid(), Signal::STOP).unwrap();
-    let calls = stage.calls("list-instances");
+    let calls = environment.calls("list-instances");
     sleep(Duration::from_secs(2)).await; // twenty rounds
     kill_process(agent.pid(), Signal::CONT).unwrap();
     let resumed = Instant::now();
     until("it goes on", || {
-        (stage.calls("list-instances") >= calls + 3).then_some(())
+        (environment.calls("list-instances") >= calls + 3).then_some(())
     })
     .await;
-    let made = u128::from(stage.calls("list-instances") - calls);
+    let made = u128::from(environment.calls("list-instances") - calls);
     let rounds = resumed.elapsed().as_millis() / 100 + 2;
     assert!(made <= rounds, "{made} calls in the time of {rounds}");
 }
 
 #[tokio::test]
 async fn a_pool_that_is_gone_is_said_and_the_discovery_file_kept() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage.start(Wishes::default()).await;
-    stage.until_targets(2).await;
-    stage.cloud.faults().add(Fault {
+    let environment = Environment::with_pool(2).await;
+    let agent = environment.start(Settings::default()).await;
+    environment.until_targets(2).await;
+    environment.cloud.faults().add(Fault {
         status: Some(404),
         ..Fault::new("*", 1_000_000, FaultKind::Fail)
     });
@@ -194,26 +197,26 @@ async fn a_pool_that_is_gone_is_said_and_the_discovery_file_kept() {
     assert_eq!(health.status(), 503);
     let health = health.text().await.unwrap();
     assert!(health.contains("not found"), "{health}");
-    assert_eq!(stage.targets().map(|targets| targets.len()), Some(2));
+    assert_eq!(environment.targets().map(|targets| targets.len()), Some(2));
     // It waits for the pool to come back instead of ending.
-    stage.cloud.faults().clear();
-    stage.until_size(3).await;
+    environment.cloud.faults().clear();
+    environment.until_size(3).await;
 }
 
 #[tokio::test]
 async fn a_balancer_that_cannot_be_read_stops_shrinking_only() {
     for (status, cause) in [(403, "403"), (404, "not found"), (500, "500")] {
-        let stage = Stage::with_pool(2).await;
-        let agent = stage.start(Wishes::default()).await;
-        stage.cloud.faults().add(Fault {
+        let environment = Environment::with_pool(2).await;
+        let agent = environment.start(Settings::default()).await;
+        environment.cloud.faults().add(Fault {
             status: Some(status),
             ..Fault::new("get-load-balancer", 1_000_000, FaultKind::Fail)
         });
         agent.alert("down").await;
         agent.until_decided("held", "health_unknown").await;
         agent.alert("up").await;
-        stage.until_size(3).await;
-        assert_eq!(stage.calls("evict-instance-pool-members"), 0);
+        environment.until_size(3).await;
+        assert_eq!(environment.calls("evict-instance-pool-members"), 0);
         let log = agent.log();
         let said = log
             .lines()
@@ -229,98 +232,101 @@ async fn a_balancer_that_cannot_be_read_stops_shrinking_only() {
 /// By mistake: each keeps its own window, and each decides on its own read.
 #[tokio::test]
 async fn two_agents_on_one_pool_never_lose_or_double_a_change() {
-    let stage = Stage::with_pool(2).await;
+    let environment = Environment::with_pool(2).await;
     let other_folder = tempfile::tempdir().unwrap();
     let folder = |name: &str| other_folder.path().join(name).display().to_string();
-    let wishes = Wishes::default().set("scaling.max_size", "4");
-    let first = stage.start(wishes.clone()).await;
+    let settings = Settings::default().set("scaling.max_size", "4");
+    let first = environment.start(settings.clone()).await;
     std::fs::create_dir_all(folder("journal")).unwrap();
     let journal = crate::agent_support::long_ago().to_string();
     std::fs::write(folder("journal/journal.json"), journal).unwrap();
-    let second = wishes
+    let second = settings
         .set("journal.directory", folder("journal"))
         .set("discovery.file", folder("discovery.json"));
-    let second = stage.restart(second).await;
+    let second = environment.restart(second).await;
     tokio::join!(first.alert("up"), second.alert("up"));
     for agent in [&first, &second] {
         agent.until_decided("acted", "high_load").await;
     }
-    until("both have asked", || (stage.writes() >= 2).then_some(())).await;
-    until_at_rest(&stage).await;
+    until("both have asked", || {
+        (environment.writes() >= 2).then_some(())
+    })
+    .await;
+    until_at_rest(&environment).await;
     // Both may have read 2, and then asked for the same absolute size.
-    let size = stage.pool().size;
+    let size = environment.pool().size;
     assert!((3..=4).contains(&size), "{size}");
 }
 
 /// A call budget that is spent has a name of its own, and the request waits for the next call.
 #[tokio::test]
 async fn a_spent_budget_is_a_reason_of_its_own() {
-    let stage = Stage::with_pool(1).await;
-    let wishes = Wishes::default()
+    let environment = Environment::with_pool(1).await;
+    let settings = Settings::default()
         .set("exoscale.calls_per_minute", "6")
         .set("discovery.interval", "1h");
-    let agent = stage.start(wishes).await;
+    let agent = environment.start(settings).await;
     agent.alert("up").await;
     agent.until_decided("held", "budget_spent").await;
 }
 
 #[tokio::test]
 async fn a_rate_limit_on_a_write_keeps_the_alert_and_the_window() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage.start(Wishes::default()).await;
-    stage.cloud.faults().add(Fault {
+    let environment = Environment::with_pool(2).await;
+    let agent = environment.start(Settings::default()).await;
+    environment.cloud.faults().add(Fault {
         retry_after_s: Some(2),
         ..Fault::new("scale-instance-pool", 1, FaultKind::RateLimit)
     });
     agent.alert("up").await;
     agent.until_decided("held", "rate_limited").await;
-    assert_eq!(stage.pool().size, 2);
+    assert_eq!(environment.pool().size, 2);
     // No other alert comes, and no window of 60 s passes.
-    stage.until_size(3).await;
-    assert_eq!(stage.calls("scale-instance-pool"), 2);
+    environment.until_size(3).await;
+    assert_eq!(environment.calls("scale-instance-pool"), 2);
 }
 
 /// Quota or no hypervisor: the API takes each size and makes no member.
 #[tokio::test]
 async fn growth_that_brings_no_member_stops_is_said_and_can_be_taken_back() {
     for state in ["running", "degraded"] {
-        let stage = Stage::with_pool(2).await;
-        stage.cloud.set_shortage(Some(PoolErrorReason {
+        let environment = Environment::with_pool(2).await;
+        environment.cloud.set_shortage(Some(PoolErrorReason {
             kind: Some("quota".to_owned()),
             message: Some("no more of these".to_owned()),
         }));
         let state_is = vec![Edit::set("/state", state)];
-        stage
+        environment
             .cloud
             .faults()
             .add(Fault::edit("get-instance-pool", 1_000_000, state_is));
-        let agent = stage
-            .start(Wishes::default().set("scaling.cooldown", "1s"))
+        let agent = environment
+            .start(Settings::default().set("scaling.cooldown", "1s"))
             .await;
         if state == "running" {
             until_said(&agent, "up", "refused", "unready").await;
-            assert_eq!(stage.pool().size, 5, "three are missing");
+            assert_eq!(environment.pool().size, 5, "three are missing");
             let health = agent.get("/healthz").await.text().await.unwrap();
             assert!(health.contains("growth is stopped"), "{health}");
         } else {
-            let operator = operator(&stage);
+            let operator = operator(&environment);
             operator
-                .scale_instance_pool(stage.stack.pool, 5)
+                .scale_instance_pool(environment.stack.pool, 5)
                 .await
                 .unwrap();
-            stage.until_size(5).await;
+            environment.until_size(5).await;
             agent.alert("up").await;
             agent.until_decided("held", "pool_degraded").await;
             let health = agent.get("/healthz").await.text().await.unwrap();
             assert!(health.contains("no more of these"), "{health}");
-            stage.cloud.faults().clear();
+            environment.cloud.faults().clear();
         }
         if state == "running" {
             until_said(&agent, "down", "acted", "members_missing").await;
-            stage.until_size(4).await;
+            environment.until_size(4).await;
         }
-        assert_eq!(stage.pool().members.len(), 2);
-        assert_eq!(stage.calls("evict-instance-pool-members"), 0);
+        assert_eq!(environment.pool().members.len(), 2);
+        assert_eq!(environment.calls("evict-instance-pool-members"), 0);
     }
 }
 
@@ -342,15 +348,15 @@ async fn until_said(agent: &Agent, direction: &str, verdict: &str, reason: &str)
 /// Members that the balancer never finds healthy count as growth that brings nothing.
 #[tokio::test]
 async fn growth_that_never_becomes_healthy_stops() {
-    let stage = Stage::with_pool(2).await;
+    let environment = Environment::with_pool(2).await;
     let status = vec![Edit::remove("/services/*/healthcheck-status/*/status")];
-    stage
+    environment
         .cloud
         .faults()
         .add(Fault::edit("get-load-balancer", 1_000_000, status));
-    let agent = stage
-        .start(Wishes::default().set("scaling.cooldown", "1s"))
+    let agent = environment
+        .start(Settings::default().set("scaling.cooldown", "1s"))
         .await;
     until_said(&agent, "up", "refused", "unready").await;
-    assert_eq!(stage.pool().size, 3, "{}", agent.log());
+    assert_eq!(environment.pool().size, 3, "{}", agent.log());
 }

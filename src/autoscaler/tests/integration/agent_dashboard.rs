@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::agent_support::{Agent, PATIENCE, Stage, Wishes, until};
+use crate::agent_support::{Agent, Environment, PATIENCE, Settings, until};
 
 /// Waits until `/healthz` answers this, and returns its checks.
 async fn until_health(agent: &Agent, status: u16) -> Value {
@@ -37,9 +37,9 @@ fn problem<'a>(health: &'a Value, check: &str) -> &'a Value {
 
 #[tokio::test]
 async fn the_stream_begins_at_once_and_tells_of_changes() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.start(Wishes::default()).await;
-    stage.until_targets(1).await;
+    let environment = Environment::with_pool(1).await;
+    let agent = environment.start(Settings::default()).await;
+    environment.until_targets(1).await;
     let mut answer = agent.get("/events").await;
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     assert_eq!(answer.headers()["cache-control"], "no-store");
@@ -69,8 +69,8 @@ async fn the_stream_begins_at_once_and_tells_of_changes() {
 
 #[tokio::test]
 async fn a_page_that_is_open_does_not_hinder_the_end() {
-    let stage = Stage::with_pool(1).await;
-    let mut agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(1).await;
+    let mut agent = environment.start(Settings::default()).await;
     let mut page = agent.get("/events").await;
     page.chunk().await.unwrap().expect("an event");
     let (status, took) = agent.end(rustix::process::Signal::TERM).await;
@@ -82,18 +82,18 @@ async fn a_page_that_is_open_does_not_hinder_the_end() {
 
 #[tokio::test]
 async fn targets_are_given_once_they_are_known() {
-    let stage = Stage::with_pool(2).await;
-    stage.fault("list-instances", 1_000_000, FaultKind::Fail);
-    let agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(2).await;
+    environment.fault("list-instances", 1_000_000, FaultKind::Fail);
+    let agent = environment.start(Settings::default()).await;
     let early = agent.get("/sd").await;
     assert_eq!(early.status(), 503, "an empty list would be a lie");
-    stage.cloud.faults().clear();
-    stage.until_targets(2).await;
+    environment.cloud.faults().clear();
+    environment.until_targets(2).await;
     let answer = agent.get("/sd").await;
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["content-type"], "application/json");
     let given: Value = answer.json().await.unwrap();
-    let file = std::fs::read_to_string(stage.discovery_file()).unwrap();
+    let file = std::fs::read_to_string(environment.discovery_file()).unwrap();
     assert_eq!(
         given,
         serde_json::from_str::<Value>(&file).unwrap(),
@@ -103,12 +103,12 @@ async fn targets_are_given_once_they_are_known() {
 
 #[tokio::test]
 async fn members_without_an_address_turn_health_red() {
-    let stage = Stage::with_pool(2).await;
+    let environment = Environment::with_pool(2).await;
     let forever = 1_000_000;
     let edit = Edit::remove("/instances/*/public-ip");
     let edited = Fault::edit("list-instances", forever, vec![edit]);
-    stage.cloud.faults().add(edited);
-    let agent = stage.start(Wishes::default()).await;
+    environment.cloud.faults().add(edited);
+    let agent = environment.start(Settings::default()).await;
     let health = until_health(&agent, 503).await;
     let said = problem(&health, "addresses").as_str().expect("a problem");
     assert!(said.contains("without a public address: 2"), "{said}");
@@ -118,18 +118,18 @@ async fn members_without_an_address_turn_health_red() {
     let starting = Edit::set("/instances/*/state", "starting");
     let edits = vec![Edit::remove("/instances/*/public-ip"), starting];
     let edited = Fault::edit("list-instances", forever, edits);
-    stage.cloud.faults().set(vec![edited]);
+    environment.cloud.faults().set(vec![edited]);
     until_health(&agent, 200).await;
-    stage.cloud.faults().clear();
-    stage.until_targets(2).await;
+    environment.cloud.faults().clear();
+    environment.until_targets(2).await;
 }
 
 #[tokio::test]
 async fn health_is_red_while_it_cannot_list_or_is_refused_and_green_again() {
-    let stage = Stage::with_pool(1).await;
+    let environment = Environment::with_pool(1).await;
     // The pool is read once a window, and only a read shows that reads work again.
-    let agent = stage
-        .start(Wishes::default().set("scaling.cooldown", "1s"))
+    let agent = environment
+        .start(Settings::default().set("scaling.cooldown", "1s"))
         .await;
     let health = until_health(&agent, 200).await;
     assert_eq!(health["healthy"], true);
@@ -139,16 +139,16 @@ async fn health_is_red_while_it_cannot_list_or_is_refused_and_green_again() {
         ..Fault::new("*", 1_000_000, FaultKind::Fail)
     };
     for (status, word) in [(401, "not authorised"), (404, "not found")] {
-        stage.cloud.faults().set(vec![refuse(status)]);
+        environment.cloud.faults().set(vec![refuse(status)]);
         let health = until_health(&agent, 503).await;
         let problem = problem(&health, "list-instances")
             .as_str()
             .expect("a problem");
         assert!(problem.contains(word), "{problem}");
-        stage.cloud.faults().clear();
+        environment.cloud.faults().clear();
         until_health(&agent, 200).await;
     }
-    stage.cloud.faults().set(vec![refuse(503)]);
+    environment.cloud.faults().set(vec![refuse(503)]);
     let health = until_health(&agent, 503).await;
     assert!(
         problem(&health, "discovery")
@@ -157,18 +157,18 @@ async fn health_is_red_while_it_cannot_list_or_is_refused_and_green_again() {
             .contains("cannot list instances"),
         "{health}"
     );
-    stage.cloud.faults().clear();
+    environment.cloud.faults().clear();
     until_health(&agent, 200).await;
 }
 
 /// Reads go on well, the balancer's too: what cannot be written is red all the same.
 #[tokio::test]
 async fn a_key_that_may_not_write_is_red_until_a_write_succeeds() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage
-        .start(Wishes::default().set("scaling.cooldown", "1s"))
+    let environment = Environment::with_pool(1).await;
+    let agent = environment
+        .start(Settings::default().set("scaling.cooldown", "1s"))
         .await;
-    stage.cloud.faults().set(vec![Fault {
+    environment.cloud.faults().set(vec![Fault {
         status: Some(403),
         ..Fault::new("scale-instance-pool", 1, FaultKind::Fail)
     }]);
@@ -177,9 +177,9 @@ async fn a_key_that_may_not_write_is_red_until_a_write_succeeds() {
         let health = until_health(&agent, 503).await;
         let problem = problem(&health, "scale-instance-pool").as_str();
         assert!(problem.is_some_and(|text| text.contains("403")), "{health}");
-        let reads = stage.calls("get-instance-pool");
+        let reads = environment.calls("get-instance-pool");
         until("reads go on", || {
-            (stage.calls("get-instance-pool") > reads + 1).then_some(())
+            (environment.calls("get-instance-pool") > reads + 1).then_some(())
         })
         .await;
     }
@@ -203,9 +203,9 @@ async fn until_asked_for(agent: &Agent, direction: &str, outcome: &str) {
 
 #[tokio::test]
 async fn the_size_of_a_pool_that_cannot_be_read_is_not_shown_as_current() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage
-        .start(Wishes::default().set("scaling.cooldown", "1s"))
+    let environment = Environment::with_pool(2).await;
+    let agent = environment
+        .start(Settings::default().set("scaling.cooldown", "1s"))
         .await;
     let current = |status: &Value| status["pool"]["current"].as_bool();
     let until_current = async |wanted: bool| {
@@ -226,7 +226,7 @@ async fn the_size_of_a_pool_that_cannot_be_read_is_not_shown_as_current() {
             .await
             .contains(r#"autoscaler_pool_state{state="running"} 1"#)
     );
-    stage.fault("get-instance-pool", 1_000_000, FaultKind::Fail);
+    environment.fault("get-instance-pool", 1_000_000, FaultKind::Fail);
     until_current(false).await;
     assert!(!metrics().await.contains("autoscaler_pool_size_wanted"));
     assert!(
@@ -234,17 +234,17 @@ async fn the_size_of_a_pool_that_cannot_be_read_is_not_shown_as_current() {
             .await
             .contains(r#"autoscaler_pool_state{state="unknown"} 1"#)
     );
-    stage.cloud.faults().clear();
+    environment.cloud.faults().clear();
     until_current(true).await;
 }
 
 #[tokio::test]
 async fn metrics_have_their_conventional_names() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage.start(Wishes::default()).await;
-    stage.until_targets(2).await;
+    let environment = Environment::with_pool(2).await;
+    let agent = environment.start(Settings::default()).await;
+    environment.until_targets(2).await;
     agent.alert("up").await;
-    stage.until_size(3).await;
+    environment.until_size(3).await;
     until("the action ends", || agent.line("Pool resized: ")).await;
     let body = "{\"status\":\"resolved\",\"alerts\":[{}]}";
     agent
@@ -326,8 +326,8 @@ async fn check_with_promtool(text: &str) {
 
 #[tokio::test]
 async fn every_path_answers_with_its_type() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(1).await;
+    let agent = environment.start(Settings::default()).await;
     for (path, kind) in [
         ("/", "text/html"),
         ("/status", "application/json"),
@@ -350,9 +350,9 @@ async fn every_path_answers_with_its_type() {
 
 #[tokio::test]
 async fn each_path_is_served_with_a_slash_at_its_end_and_for_head() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage.start(Wishes::default()).await;
-    stage.until_targets(2).await;
+    let environment = Environment::with_pool(2).await;
+    let agent = environment.start(Settings::default()).await;
+    environment.until_targets(2).await;
     until_health(&agent, 200).await;
     for path in [
         "/",
@@ -384,7 +384,7 @@ async fn each_path_is_served_with_a_slash_at_its_end_and_for_head() {
             "HEAD {path}/ has an end and no body"
         );
     }
-    assert_eq!(stage.writes(), 0);
+    assert_eq!(environment.writes(), 0);
     let body = "{\"alerts\":[]}";
     for path in ["/up", "/webhook"] {
         let answer = agent
@@ -396,13 +396,13 @@ async fn each_path_is_served_with_a_slash_at_its_end_and_for_head() {
         assert_eq!(answer.unwrap().status(), 200, "{path}/");
     }
     assert_eq!(agent.get("/up/").await.status(), 200);
-    stage.until_size(3).await;
+    environment.until_size(3).await;
 }
 
 #[tokio::test]
 async fn what_is_not_served_is_answered_with_what_is_and_counted() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(1).await;
+    let agent = environment.start(Settings::default()).await;
     for path in [
         "/nothing",
         "/up/up",
@@ -453,5 +453,5 @@ async fn what_is_not_served_is_answered_with_what_is_and_counted() {
     }
     let line = agent.line("Request is refused.").expect("a line");
     assert_eq!(line["fields"]["path"], "\"/nothing\"");
-    assert_eq!(stage.writes(), 0);
+    assert_eq!(environment.writes(), 0);
 }

@@ -8,12 +8,12 @@ use local_cloud::{Edit, Fault, FaultKind, LocalCloudConfig, MemberStatus};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::agent_support::{Agent, PATIENCE, Stage, Wishes, until};
+use crate::agent_support::{Agent, Environment, PATIENCE, Settings, until};
 
 const FOREVER: u32 = 1_000_000;
 
-fn all_calls(stage: &Stage) -> u64 {
-    stage.cloud.status().calls.values().sum()
+fn all_calls(environment: &Environment) -> u64 {
+    environment.cloud.status().calls.values().sum()
 }
 
 /// Calls of the API that ended so.
@@ -50,10 +50,10 @@ async fn until_health(agent: &Agent, status: u16) -> String {
 
 #[tokio::test]
 async fn an_api_that_asks_for_a_pause_gets_it_and_the_alert_is_kept() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage.start(Wishes::default()).await;
-    let before = stage.until_targets(2).await;
-    stage.cloud.faults().add(Fault {
+    let environment = Environment::with_pool(2).await;
+    let agent = environment.start(Settings::default()).await;
+    let before = environment.until_targets(2).await;
+    environment.cloud.faults().add(Fault {
         retry_after_s: Some(3),
         ..Fault::new("*", 1, FaultKind::RateLimit)
     });
@@ -62,65 +62,74 @@ async fn an_api_that_asks_for_a_pause_gets_it_and_the_alert_is_kept() {
     }
     agent.alert("up").await;
     agent.until_decided("held", "rate_limited").await;
-    assert_eq!((stage.targets(), stage.writes()), (Some(before), 0));
-    stage.until_size(3).await;
+    assert_eq!(
+        (environment.targets(), environment.writes()),
+        (Some(before), 0)
+    );
+    environment.until_size(3).await;
     assert_eq!(count(&agent, "rate-limited").await, 1, "one was enough");
     assert!(count(&agent, "paused").await > 0);
 }
 
 #[tokio::test]
 async fn an_api_that_always_refuses_without_a_time_is_asked_ever_less() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.start(Wishes::default()).await;
-    let before = stage.until_targets(1).await;
+    let environment = Environment::with_pool(1).await;
+    let agent = environment.start(Settings::default()).await;
+    let before = environment.until_targets(1).await;
     let limit = Fault::fail("*", FOREVER, 429, "slow down");
-    stage.cloud.faults().add(limit);
+    environment.cloud.faults().add(limit);
     agent.alert("up").await;
     agent.until_decided("held", "rate_limited").await;
-    let (began, calls) = (Instant::now(), all_calls(&stage));
+    let (began, calls) = (Instant::now(), all_calls(&environment));
     sleep(Duration::from_secs(4)).await;
     // Without growing pauses there would be some forty rounds of discovery alone.
-    let made = all_calls(&stage) - calls;
+    let made = all_calls(&environment) - calls;
     let allowed = began.elapsed().as_secs() * 4;
     assert!(made <= allowed, "{made} calls in {:?}", began.elapsed());
-    assert_eq!((stage.targets(), stage.writes()), (Some(before), 0));
+    assert_eq!(
+        (environment.targets(), environment.writes()),
+        (Some(before), 0)
+    );
 }
 
 #[tokio::test]
 async fn an_outage_changes_nothing_shows_its_age_and_is_over_at_the_first_answer() {
     for status in [500, 503] {
-        let stage = Stage::with_pool(3).await;
-        let agent = stage.start(Wishes::default()).await;
-        let before = stage.until_targets(3).await;
+        let environment = Environment::with_pool(3).await;
+        let agent = environment.start(Settings::default()).await;
+        let before = environment.until_targets(3).await;
         let down = Fault::fail("*", FOREVER, status, "maintenance");
-        stage.cloud.faults().add(down);
+        environment.cloud.faults().add(down);
         agent.alert("down").await;
         agent.until_decided("held", "api_unavailable").await;
         let health = until_health(&agent, 503).await;
         assert!(health.contains("cannot list instances"), "{health}");
         let age = metric(&agent, "autoscaler_discovery_age_seconds").await;
         assert!(age > 0.5, "{age} s old, although the agent is blind");
-        assert_eq!((stage.targets(), stage.writes()), (Some(before), 0));
-        assert_eq!(stage.pool().size, 3);
+        assert_eq!(
+            (environment.targets(), environment.writes()),
+            (Some(before), 0)
+        );
+        assert_eq!(environment.pool().size, 3);
         agent.alert("up").await;
-        stage.cloud.faults().clear();
-        stage.until_size(4).await;
-        stage.until_targets(4).await;
+        environment.cloud.faults().clear();
+        environment.until_size(4).await;
+        environment.until_targets(4).await;
         until_health(&agent, 200).await;
     }
 }
 
 #[tokio::test]
 async fn a_host_without_an_address_is_an_outage_too() {
-    let stage = Stage::with_pool(2).await;
-    let file = stage.discovery_file();
+    let environment = Environment::with_pool(2).await;
+    let file = environment.discovery_file();
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let held = r#"[{"targets":["192.0.2.7:9100"],"labels":{}}]"#;
     std::fs::write(&file, held).unwrap();
     // No name has a part of more than 63 characters, so no server need be asked.
     let host = format!("{}.invalid", "a".repeat(64));
-    let wishes = Wishes::default().set("exoscale.endpoint", format!("http://{host}/v2"));
-    let mut agent = stage.start(wishes).await;
+    let settings = Settings::default().set("exoscale.endpoint", format!("http://{host}/v2"));
+    let mut agent = environment.start(settings).await;
     agent.alert("up").await;
     agent.until_decided("held", "api_unavailable").await;
     let health = until_health(&agent, 503).await;
@@ -130,7 +139,10 @@ async fn a_host_without_an_address_is_an_outage_too() {
         said.to_string().contains("unreachable").then_some(())
     })
     .await;
-    assert_eq!(stage.targets(), Some(vec!["192.0.2.7:9100".to_owned()]));
+    assert_eq!(
+        environment.targets(),
+        Some(vec!["192.0.2.7:9100".to_owned()])
+    );
     let (status, _) = agent.end(rustix::process::Signal::TERM).await;
     assert!(status.success(), "{status}");
 }
@@ -138,58 +150,61 @@ async fn a_host_without_an_address_is_an_outage_too() {
 #[tokio::test]
 async fn a_refused_key_is_one_slow_probe_that_is_said_once() {
     for status in [401, 403] {
-        let stage = Stage::with_pool(1).await;
+        let environment = Environment::with_pool(1).await;
         // Every third round is then one in three seconds.
-        let agent = stage
-            .start(Wishes::default().set("discovery.interval", "1s"))
+        let agent = environment
+            .start(Settings::default().set("discovery.interval", "1s"))
             .await;
-        let before = stage.until_targets(1).await;
+        let before = environment.until_targets(1).await;
         let refused = Fault::fail("*", FOREVER, status, "Forbidden by role policy");
-        stage.cloud.faults().add(refused);
+        environment.cloud.faults().add(refused);
         agent.alert("up").await;
         agent.until_decided("held", "unauthorised").await;
         let health = until_health(&agent, 503).await;
         assert!(health.contains("not authorised"), "{health}");
-        let secret = std::str::from_utf8(stage.cloud.secret().expose()).unwrap();
+        let secret = std::str::from_utf8(environment.cloud.secret().expose()).unwrap();
         assert!(!health.contains(secret) && !agent.log().contains(secret));
 
         // A flood of alerts makes no more of it. Three operations are refused each for itself.
-        let (began, calls) = (Instant::now(), all_calls(&stage));
+        let (began, calls) = (Instant::now(), all_calls(&environment));
         while began.elapsed() < Duration::from_secs(4) {
             agent.alert("up").await;
             sleep(Duration::from_millis(20)).await;
         }
         let probes = began.elapsed().as_secs() / 3 + 1;
-        let made = all_calls(&stage) - calls;
+        let made = all_calls(&environment) - calls;
         // Two more may have been on their way when the first was refused.
         let allowed = 2 + if status == 401 { probes } else { 3 * probes };
         assert!(made <= allowed, "{status}: {made} calls, {allowed} at most");
-        assert_eq!((stage.targets(), stage.writes()), (Some(before), 0));
+        assert_eq!(
+            (environment.targets(), environment.writes()),
+            (Some(before), 0)
+        );
         let said = "Cannot list instances; keeping the last discovery file.";
         assert_eq!(agent.log().matches(said).count(), 1, "{}", agent.log());
 
-        stage.cloud.faults().clear();
-        stage.until_size(2).await;
+        environment.cloud.faults().clear();
+        environment.until_size(2).await;
         until_health(&agent, 200).await;
     }
 }
 
 #[tokio::test]
 async fn documents_that_nobody_knows_are_survived() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage.start(Wishes::default()).await;
-    let before = stage.until_targets(2).await;
+    let environment = Environment::with_pool(2).await;
+    let agent = environment.start(Settings::default()).await;
+    let before = environment.until_targets(2).await;
     for state in [json!("hibernating"), json!(null), json!(7)] {
         let edit = Edit::set("/state", state.clone());
         let edited = Fault::edit("get-instance-pool", FOREVER, vec![edit]);
-        stage.cloud.faults().set(vec![edited]);
+        environment.cloud.faults().set(vec![edited]);
         agent.alert("up").await;
-        let pools = stage.calls("get-instance-pool");
+        let pools = environment.calls("get-instance-pool");
         until("the pool is read", || {
-            (stage.calls("get-instance-pool") >= pools + 2).then_some(())
+            (environment.calls("get-instance-pool") >= pools + 2).then_some(())
         })
         .await;
-        assert_eq!(stage.writes(), 0, "{state} is not at rest");
+        assert_eq!(environment.writes(), 0, "{state} is not at rest");
     }
     // Members whose list is no list.
     let nonsense = [
@@ -199,16 +214,16 @@ async fn documents_that_nobody_knows_are_survived() {
     ];
     for edit in nonsense {
         let edited = Fault::edit("list-instances", FOREVER, vec![edit]);
-        stage.cloud.faults().set(vec![edited]);
-        let lists = stage.calls("list-instances");
+        environment.cloud.faults().set(vec![edited]);
+        let lists = environment.calls("list-instances");
         until("members are listed", || {
-            (stage.calls("list-instances") >= lists + 3).then_some(())
+            (environment.calls("list-instances") >= lists + 3).then_some(())
         })
         .await;
-        assert_eq!(stage.targets().as_ref(), Some(&before));
+        assert_eq!(environment.targets().as_ref(), Some(&before));
     }
-    stage.cloud.faults().clear();
-    stage.until_size(3).await;
+    environment.cloud.faults().clear();
+    environment.until_size(3).await;
 }
 
 #[tokio::test]
@@ -218,15 +233,15 @@ async fn a_member_that_boots_is_a_target_once_it_has_an_address() {
         boot_time: Duration::from_secs(1),
         ..LocalCloudConfig::without_processes()
     };
-    let stage = Stage::of(config, 1).await;
-    let agent = stage.start(Wishes::default()).await;
-    let before = stage.until_targets(1).await;
+    let environment = Environment::of(config, 1).await;
+    let agent = environment.start(Settings::default()).await;
+    let before = environment.until_targets(1).await;
     agent.alert("up").await;
-    stage.until_size(2).await;
+    environment.until_size(2).await;
     let targets = until("the newcomer is a target", || {
-        let targets = stage.targets().expect("the file is complete");
+        let targets = environment.targets().expect("the file is complete");
         // Whoever is in the file has booted.
-        let members = stage.pool().members;
+        let members = environment.pool().members;
         let running = |m: &&MemberStatus| m.state == InstanceState::Running;
         assert!(targets.len() <= members.iter().filter(running).count());
         assert!(targets.contains(&before[0]));

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use test_support::{Api, quick};
 use wiremock::{Mock, ResponseTemplate, matchers::path};
 
-use crate::agent_support::{Stage, Wishes, until};
+use crate::agent_support::{Environment, Settings, until};
 
 /// The operations in a list of `terraform/iam.tf`.
 fn operations(list: &str) -> BTreeSet<String> {
@@ -44,62 +44,62 @@ async fn restricted_key(api: &Api, allowed: &BTreeSet<String>) -> (String, Strin
 }
 
 /// A stack whose pool has these further fields, and a key that may do what is `allowed`.
-async fn stage(
+async fn environment(
     further: impl AsyncFnOnce(&Api) -> Value,
     allowed: &BTreeSet<String>,
-) -> (Stage, Wishes) {
+) -> (Environment, Settings) {
     let api = Api::start(quick(LocalCloudConfig::without_processes())).await;
     let further: Map<String, Value> = serde_json::from_value(further(&api).await).unwrap();
     let stack = api.cloud.create_stack_with(2, further).await.unwrap();
     let (key, secret) = restricted_key(&api, allowed).await;
-    let wishes = Wishes::default()
+    let settings = Settings::default()
         .variable("EXOSCALE_KEY", &key)
         .variable("EXOSCALE_SECRET", &secret);
-    let stage = Stage {
+    let environment = Environment {
         cloud: api.cloud,
         stack,
         folder: tempfile::tempdir().unwrap(),
     };
-    (stage, wishes)
+    (environment, settings)
 }
 
-async fn until_at_rest(stage: &Stage, size: u32) {
+async fn until_at_rest(environment: &Environment, size: u32) {
     until("the pool is at rest", || {
-        let pool = stage.pool();
+        let pool = environment.pool();
         (pool.size == size && pool.state == PoolState::Running).then_some(())
     })
     .await;
 }
 
 /// Discovers, grows, drains a member, shrinks; returns which operations that took.
-async fn live(stage: &Stage, wishes: Wishes) -> BTreeSet<String> {
-    let before: BTreeMap<_, _> = stage.cloud.status().calls;
-    let (port, members) = stage.serve_members().await;
+async fn live(environment: &Environment, settings: Settings) -> BTreeSet<String> {
+    let before: BTreeMap<_, _> = environment.cloud.status().calls;
+    let (port, members) = environment.serve_members().await;
     for member in &members {
         Mock::given(path("/drain"))
             .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "in_flight": 0 })))
             .mount(member)
             .await;
     }
-    let wishes = wishes
+    let settings = settings
         .set("scaling.cooldown", "1s")
         .set("drain.enabled", "true")
         .set("drain.timeout", "1s")
         .set("drain.port", port);
-    let agent = stage.start(wishes).await;
-    stage.until_targets(2).await;
+    let agent = environment.start(settings).await;
+    environment.until_targets(2).await;
     agent.alert("up").await;
-    until_at_rest(stage, 3).await;
-    stage.until_targets(3).await;
+    until_at_rest(environment, 3).await;
+    environment.until_targets(3).await;
     agent.alert("down").await;
-    until_at_rest(stage, 2).await;
-    stage.until_targets(2).await;
+    until_at_rest(environment, 2).await;
+    environment.until_targets(2).await;
     until("both actions have ended", || {
         let log = agent.log();
         (log.matches("Pool resized: ").count() == 2).then_some(())
     })
     .await;
-    let after = stage.cloud.status().calls;
+    let after = environment.cloud.status().calls;
     after
         .into_iter()
         .filter(|(operation, count)| before.get(operation) != Some(count))
@@ -110,8 +110,8 @@ async fn live(stage: &Stage, wishes: Wishes) -> BTreeSet<String> {
 #[tokio::test]
 async fn the_role_allows_what_a_whole_life_calls_and_nothing_else() {
     let allowed = operations("agent_operations");
-    let (stage, wishes) = stage(async |_| json!({}), &allowed).await;
-    assert_eq!(live(&stage, wishes).await, allowed);
+    let (environment, settings) = environment(async |_| json!({}), &allowed).await;
+    assert_eq!(live(&environment, settings).await, allowed);
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn private_addresses_take_one_right_more() {
         let id = api.done(created).await;
         json!({ "private-networks": [{ "id": id }] })
     };
-    let (stage, wishes) = stage(network, &allowed).await;
-    let wishes = wishes.set("discovery.addresses", "private");
-    assert_eq!(live(&stage, wishes).await, allowed);
+    let (environment, settings) = environment(network, &allowed).await;
+    let settings = settings.set("discovery.addresses", "private");
+    assert_eq!(live(&environment, settings).await, allowed);
 }

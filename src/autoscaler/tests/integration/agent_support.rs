@@ -28,20 +28,20 @@ pub(crate) use mounts::with_mounts;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A local cloud with a pool, and a folder for an agent.
-pub(crate) struct Stage {
+pub(crate) struct Environment {
     pub(crate) cloud: LocalCloud,
     pub(crate) stack: Stack,
     pub(crate) folder: tempfile::TempDir,
 }
 
-/// How an agent is started, besides what [`Stage::start`] gives it.
+/// How an agent is started, besides what [`Environment::start`] gives it.
 #[derive(Clone, Default)]
-pub(crate) struct Wishes {
+pub(crate) struct Settings {
     settings: Vec<String>,
     variables: Vec<(String, String)>,
 }
 
-impl Wishes {
+impl Settings {
     pub(crate) fn set(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.settings.push(format!("{key}={value}"));
         self
@@ -62,7 +62,7 @@ pub(crate) struct Agent {
     reader: tokio::task::JoinHandle<()>,
 }
 
-impl Stage {
+impl Environment {
     /// A pool of `size` members that run.
     pub(crate) async fn with_pool(size: u32) -> Self {
         let config = LocalCloudConfig::without_processes();
@@ -79,7 +79,7 @@ impl Stage {
 
     pub(crate) async fn of(config: LocalCloudConfig, size: u32) -> Self {
         let cloud = LocalCloud::start(config).await.expect("a local cloud");
-        let stage = Self {
+        let environment = Self {
             stack: cloud.create_stack(size).await.expect("a pool"),
             cloud,
             folder: tempfile::tempdir().expect("a folder"),
@@ -88,31 +88,36 @@ impl Stage {
             let runs = |m: &&_| is_running(m);
             pool.members.iter().filter(runs).count() == size as usize
         };
-        until("members run", || running(&stage.pool()).then_some(())).await;
-        stage
+        until("members run", || running(&environment.pool()).then_some(())).await;
+        environment
     }
 
     /// An agent with short times and no window to wait for.
-    pub(crate) async fn start(&self, wishes: Wishes) -> Agent {
+    pub(crate) async fn start(&self, settings: Settings) -> Agent {
         if !self.journal().exists() {
             self.write_journal(&long_ago());
         }
-        self.restart(wishes).await
+        self.restart(settings).await
     }
 
     /// An agent with short times and whatever journal there is.
-    pub(crate) async fn restart(&self, wishes: Wishes) -> Agent {
-        Agent::spawn(self.command("agent", &wishes)).await
+    pub(crate) async fn restart(&self, settings: Settings) -> Agent {
+        Agent::spawn(self.command("agent", &settings)).await
     }
 
-    /// An agent that sees the file system as `script` has changed it; `None` where that is not permitted.
-    pub(crate) async fn restart_with_mounts(&self, wishes: Wishes, script: &str) -> Option<Agent> {
-        let command = with_mounts(&self.command("agent", &wishes), script)?;
+    /// An agent that sees the file system as `script` has changed it; `None` where that is not
+    /// permitted.
+    pub(crate) async fn restart_with_mounts(
+        &self,
+        settings: Settings,
+        script: &str,
+    ) -> Option<Agent> {
+        let command = with_mounts(&self.command("agent", &settings), script)?;
         Some(Agent::spawn(command).await)
     }
 
     /// The program with the agent's settings.
-    pub(crate) fn command(&self, subcommand: &str, wishes: &Wishes) -> Command {
+    pub(crate) fn command(&self, subcommand: &str, settings: &Settings) -> Command {
         let file = self.folder.path().join("agent.toml");
         fs::write(&file, self.settings()).unwrap();
         let mut command = program();
@@ -124,8 +129,8 @@ impl Stage {
                 "EXOSCALE_SECRET",
                 std::str::from_utf8(self.cloud.secret().expose()).unwrap(),
             )
-            .envs(wishes.variables.iter().map(|(k, v)| (k, v)));
-        for setting in &wishes.settings {
+            .envs(settings.variables.iter().map(|(k, v)| (k, v)));
+        for setting in &settings.settings {
             command.args(["--set", setting]);
         }
         command
@@ -168,7 +173,8 @@ impl Stage {
         ours.expect("the pool is there")
     }
 
-    /// A server in each member's place, and the port that all of them have; they answer nothing yet.
+    /// A server in each member's place, and the port that all of them have; they answer nothing
+    /// yet.
     pub(crate) async fn serve_members(&self) -> (u16, Vec<MockServer>) {
         let mut servers = Vec::new();
         let mut port = 0;
@@ -375,8 +381,8 @@ impl Agent {
         root.join(path.strip_prefix("/").expect("an absolute path"))
     }
 
-    /// Remounts a folder among the agent's mounts: again and again, as that is refused while the agent
-    /// has a file open for writing.
+    /// Remounts a folder among the agent's mounts: again and again, as that is refused while the
+    /// agent has a file open for writing.
     pub(crate) async fn remount(&self, options: &str, folder: &std::path::Path) {
         let pid = self.child.id().unwrap().to_string();
         let deadline = Instant::now() + PATIENCE;

@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::agent_support::{Agent, PATIENCE, Stage, Wishes};
+use crate::agent_support::{Agent, Environment, PATIENCE, Settings};
 use documents::{alertmanager, encoded, legacy, no_alarms, unified, with_reason};
 
 async fn send(request: RequestBuilder) -> (u16, String) {
@@ -27,13 +27,13 @@ fn webhook(agent: &Agent, body: impl Into<reqwest::Body>) -> RequestBuilder {
 }
 
 /// The pool must be as it was although there is nothing that keeps a change back.
-async fn assert_untouched(stage: &Stage, agent: &Agent) {
-    let reads = stage.calls("list-instances");
+async fn assert_untouched(environment: &Environment, agent: &Agent) {
+    let reads = environment.calls("list-instances");
     crate::agent_support::until("the agent goes on", || {
-        (stage.calls("list-instances") > reads + 2).then_some(())
+        (environment.calls("list-instances") > reads + 2).then_some(())
     })
     .await;
-    assert_eq!(stage.writes(), 0, "{}", agent.log());
+    assert_eq!(environment.writes(), 0, "{}", agent.log());
     let decisions = agent.json("/decisions").await;
     let acted = decisions
         .as_array()
@@ -45,8 +45,8 @@ async fn assert_untouched(stage: &Stage, agent: &Agent) {
 
 #[tokio::test]
 async fn what_is_no_alarm_is_answered_and_ignored() {
-    let stage = Stage::with_pool(3).await;
-    let agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(3).await;
+    let agent = environment.start(Settings::default()).await;
     let bad = unified("firing", "DatasourceError", "down");
     let ignored = [
         ("resolved", unified("resolved", "Pool idles", "down")),
@@ -108,19 +108,19 @@ async fn what_is_no_alarm_is_answered_and_ignored() {
         .await;
         assert_eq!(status, 200);
     }
-    assert_untouched(&stage, &agent).await;
+    assert_untouched(&environment, &agent).await;
 
     // The same way in does lead to the pool.
     let (status, _) = send(webhook(&agent, legacy("alerting", "down").to_string())).await;
     assert_eq!(status, 200);
-    stage.until_size(2).await;
+    environment.until_size(2).await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_is_refused() {
-    let stage = Stage::with_pool(3).await;
-    let agent = stage
-        .start(Wishes::default().set("alerts.body_timeout", "300ms"))
+    let environment = Environment::with_pool(3).await;
+    let agent = environment
+        .start(Settings::default().set("alerts.body_timeout", "300ms"))
         .await;
     let cut = &unified("firing", "Pool idles", "down").to_string()[..200];
     let unreadable = [
@@ -148,11 +148,11 @@ async fn what_cannot_be_read_is_refused() {
     for path in ["/webhook", "/up", "/down"] {
         assert_eq!(slow_body(&agent, path).await, 408, "{path}");
     }
-    assert_untouched(&stage, &agent).await;
+    assert_untouched(&environment, &agent).await;
 
     let good = alertmanager("firing", &json!({ "scale": "up" }));
     assert_eq!(send(webhook(&agent, good.to_string())).await.0, 200);
-    stage.until_size(4).await;
+    environment.until_size(4).await;
 }
 
 /// The answer to a body whose size is not announced.
@@ -192,8 +192,8 @@ async fn slow_body(agent: &Agent, path: &str) -> u16 {
 
 #[tokio::test]
 async fn no_body_but_an_alarm_scales_by_the_paths_of_a_direction() {
-    let stage = Stage::with_pool(3).await;
-    let agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(3).await;
+    let agent = environment.start(Settings::default()).await;
     for path in ["/down", "/up"] {
         let mut bodies = no_alarms(path);
         bodies.push(("too_large", vec![b' '; MAX_BODY + 1]));
@@ -219,7 +219,7 @@ async fn no_body_but_an_alarm_scales_by_the_paths_of_a_direction() {
         let answer = in_chunks(&agent, "/webhook", size).await;
         assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     }
-    assert_untouched(&stage, &agent).await;
+    assert_untouched(&environment, &agent).await;
     let text = unified("firing", "Pool idles", "down").to_string();
     let alarms = [
         ("empty", Vec::new()),
@@ -233,13 +233,13 @@ async fn no_body_but_an_alarm_scales_by_the_paths_of_a_direction() {
             "{form}: {answer}"
         );
     }
-    stage.until_size(2).await;
+    environment.until_size(2).await;
 }
 
 #[tokio::test]
 async fn what_is_null_or_odd_beside_an_alarm_does_not_hide_it() {
-    let stage = Stage::with_pool(3).await;
-    let agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(3).await;
+    let agent = environment.start(Settings::default()).await;
     let good = alertmanager("firing", &json!({ "scale": "down", "rack": 7 }));
     for odd in [
         json!(null),
@@ -288,7 +288,7 @@ async fn what_is_null_or_odd_beside_an_alarm_does_not_hide_it() {
     let metrics = agent.get("/metrics").await.text().await.unwrap();
     let counted = r#"direction="none",outcome="ignored",reason="malformed"} 3"#;
     assert!(metrics.contains(counted), "{metrics}");
-    stage.until_size(2).await;
+    environment.until_size(2).await;
 }
 
 #[test]
@@ -324,8 +324,8 @@ fn what_grafana_12_sent_is_understood() {
 
 #[tokio::test]
 async fn the_bare_paths_take_any_method_and_body() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(1).await;
+    let agent = environment.start(Settings::default()).await;
     let bodies = ["", "{", "hello", "{}", r#"{"alerts":[]}"#, "\u{0}\u{1}"];
     for path in ["/down", "/up"] {
         for method in [Method::GET, Method::POST, Method::PUT] {
@@ -338,5 +338,5 @@ async fn the_bare_paths_take_any_method_and_body() {
             }
         }
     }
-    stage.until_size(2).await;
+    environment.until_size(2).await;
 }

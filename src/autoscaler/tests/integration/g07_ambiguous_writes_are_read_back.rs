@@ -3,7 +3,7 @@
 
 use local_cloud::{Fault, FaultKind};
 
-use crate::agent_support::{Agent, Stage, Wishes, until};
+use crate::agent_support::{Agent, Environment, Settings, until};
 
 const SCALE: &str = "scale-instance-pool";
 const EVICT: &str = "evict-instance-pool-members";
@@ -18,49 +18,53 @@ async fn act(agent: &Agent, direction: &str) {
     .await;
 }
 
-async fn until_at_rest(stage: &Stage) {
+async fn until_at_rest(environment: &Environment) {
     use exoscale::models::PoolState;
     until("the pool is at rest", || {
-        (stage.pool().state == PoolState::Running).then_some(())
+        (environment.pool().state == PoolState::Running).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_scale_out_that_was_applied_unheard_is_not_repeated() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage.start(Wishes::default()).await;
-    stage.fault(SCALE, 1, FaultKind::ApplyWithoutAnswer);
+    let environment = Environment::with_pool(2).await;
+    let agent = environment.start(Settings::default()).await;
+    environment.fault(SCALE, 1, FaultKind::ApplyWithoutAnswer);
     act(&agent, "up").await;
-    until_at_rest(&stage).await;
-    assert_eq!(stage.pool().size, 3);
-    assert_eq!(stage.calls(SCALE), 1, "it was read back, not sent again");
+    until_at_rest(&environment).await;
+    assert_eq!(environment.pool().size, 3);
+    assert_eq!(
+        environment.calls(SCALE),
+        1,
+        "it was read back, not sent again"
+    );
     assert!(agent.line("Pool resized: ").is_some());
 }
 
 #[tokio::test]
 async fn a_scale_out_that_was_lost_is_made_once() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage
-        .start(Wishes::default().set("exoscale.request_timeout", "500ms"))
+    let environment = Environment::with_pool(2).await;
+    let agent = environment
+        .start(Settings::default().set("exoscale.request_timeout", "500ms"))
         .await;
-    stage.fault(SCALE, 1, FaultKind::Hang);
+    environment.fault(SCALE, 1, FaultKind::Hang);
     act(&agent, "up").await;
-    until_at_rest(&stage).await;
-    assert_eq!((stage.pool().size, stage.calls(SCALE)), (3, 2));
+    until_at_rest(&environment).await;
+    assert_eq!((environment.pool().size, environment.calls(SCALE)), (3, 2));
 }
 
 #[tokio::test]
 async fn a_scale_out_that_hangs_for_ever_ends_as_failed() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage
-        .start(Wishes::default().set("exoscale.request_timeout", "200ms"))
+    let environment = Environment::with_pool(2).await;
+    let agent = environment
+        .start(Settings::default().set("exoscale.request_timeout", "200ms"))
         .await;
-    stage.fault(SCALE, 1000, FaultKind::Hang);
+    environment.fault(SCALE, 1000, FaultKind::Hang);
     act(&agent, "up").await;
     agent.until_decided("failed", "outcome_unknown").await;
-    assert_eq!(stage.pool().size, 2);
-    assert_eq!(stage.calls(SCALE), 3);
+    assert_eq!(environment.pool().size, 2);
+    assert_eq!(environment.calls(SCALE), 3);
 }
 
 #[tokio::test]
@@ -71,70 +75,70 @@ async fn a_refusal_that_may_pass_is_outlasted() {
         (FaultKind::Fail, Some(500)),
         (FaultKind::Fail, Some(409)),
     ] {
-        let stage = Stage::with_pool(2).await;
-        let agent = stage.start(Wishes::default()).await;
-        stage.cloud.faults().add(Fault {
+        let environment = Environment::with_pool(2).await;
+        let agent = environment.start(Settings::default()).await;
+        environment.cloud.faults().add(Fault {
             status,
             ..Fault::new(SCALE, 1, kind)
         });
         act(&agent, "up").await;
-        until_at_rest(&stage).await;
-        let made = (stage.pool().size, stage.calls(SCALE));
+        until_at_rest(&environment).await;
+        let made = (environment.pool().size, environment.calls(SCALE));
         assert_eq!(made, (3, 2), "{kind:?} {status:?}:\n{}", agent.log());
     }
 }
 
 #[tokio::test]
 async fn a_scale_in_that_was_applied_unheard_is_not_repeated() {
-    let stage = Stage::with_pool(3).await;
-    let agent = stage.start(Wishes::default()).await;
-    stage.fault(EVICT, 1, FaultKind::ApplyWithoutAnswer);
+    let environment = Environment::with_pool(3).await;
+    let agent = environment.start(Settings::default()).await;
+    environment.fault(EVICT, 1, FaultKind::ApplyWithoutAnswer);
     act(&agent, "down").await;
-    until_at_rest(&stage).await;
-    assert_eq!((stage.pool().size, stage.calls(EVICT)), (2, 1));
+    until_at_rest(&environment).await;
+    assert_eq!((environment.pool().size, environment.calls(EVICT)), (2, 1));
     assert!(agent.line("Pool resized: ").is_some());
 }
 
 #[tokio::test]
 async fn a_scale_in_that_was_lost_is_given_up() {
-    let stage = Stage::with_pool(3).await;
-    let agent = stage
-        .start(Wishes::default().set("exoscale.request_timeout", "500ms"))
+    let environment = Environment::with_pool(3).await;
+    let agent = environment
+        .start(Settings::default().set("exoscale.request_timeout", "500ms"))
         .await;
-    stage.fault(EVICT, 1, FaultKind::Hang);
+    environment.fault(EVICT, 1, FaultKind::Hang);
     act(&agent, "down").await;
     agent.until_decided("failed", "write_failed").await;
-    assert_eq!((stage.pool().size, stage.calls(EVICT)), (3, 1));
+    assert_eq!((environment.pool().size, environment.calls(EVICT)), (3, 1));
 }
 
 #[tokio::test]
 async fn what_the_operator_did_meanwhile_is_not_undone() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage
-        .start(Wishes::default().set("exoscale.request_timeout", "500ms"))
+    let environment = Environment::with_pool(2).await;
+    let agent = environment
+        .start(Settings::default().set("exoscale.request_timeout", "500ms"))
         .await;
-    stage.fault(SCALE, 1, FaultKind::Hang);
+    environment.fault(SCALE, 1, FaultKind::Hang);
     agent.alert("up").await;
     until("the order is sent", || {
-        (stage.calls(SCALE) == 1).then_some(())
+        (environment.calls(SCALE) == 1).then_some(())
     })
     .await;
     // The operator's own order, by another client, while the agent's hangs.
-    let endpoint = stage.cloud.endpoint().parse().unwrap();
+    let endpoint = environment.cloud.endpoint().parse().unwrap();
     let config = exoscale::ClientConfig::for_endpoint(
         endpoint,
-        stage.cloud.key().clone(),
-        stage.cloud.secret().clone(),
+        environment.cloud.key().clone(),
+        environment.cloud.secret().clone(),
     );
     let operator = exoscale::Client::new(config).unwrap();
     operator
-        .scale_instance_pool(stage.stack.pool, 1)
+        .scale_instance_pool(environment.stack.pool, 1)
         .await
         .unwrap();
     until("the action ends", || {
         agent.line("Pool could not be changed.")
     })
     .await;
-    assert_eq!(stage.pool().size, 1, "{}", agent.log());
+    assert_eq!(environment.pool().size, 1, "{}", agent.log());
     agent.until_decided("failed", "outcome_unknown").await;
 }

@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::agent_support::{Stage, Wishes, until};
+use crate::agent_support::{Environment, Settings, until};
 
 /// Reads the file over and over; returns how many reads there were and how many documents.
 fn read_until(path: &Path, end: &AtomicBool) -> (u64, u64) {
@@ -35,25 +35,25 @@ fn read_until(path: &Path, end: &AtomicBool) -> (u64, u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_read_finds_a_whole_document() {
-    let stage = Stage::with_pool(1).await;
-    let wishes = Wishes::default()
+    let environment = Environment::with_pool(1).await;
+    let settings = Settings::default()
         .set("scaling.cooldown", "1s")
         .set("scaling.max_size", "4")
         .set("discovery.labels.team", "web");
-    let mut agent = stage.start(wishes).await;
-    stage.until_targets(1).await;
+    let mut agent = environment.start(settings).await;
+    environment.until_targets(1).await;
     let end = Arc::new(AtomicBool::new(false));
     let reader = tokio::task::spawn_blocking({
-        let (path, end) = (stage.discovery_file(), end.clone());
+        let (path, end) = (environment.discovery_file(), end.clone());
         move || read_until(&path, &end)
     });
     for size in 2..=4 {
         agent.alert("up").await;
-        stage.until_targets(size).await;
+        environment.until_targets(size).await;
     }
     for size in [3, 2] {
         agent.alert("down").await;
-        stage.until_targets(size).await;
+        environment.until_targets(size).await;
     }
     // A crash at any moment leaves a whole document, too.
     agent.end(rustix::process::Signal::KILL).await;
@@ -65,13 +65,13 @@ async fn every_read_finds_a_whole_document() {
 
 #[tokio::test]
 async fn a_file_that_is_right_is_left_alone() {
-    let stage = Stage::with_pool(2).await;
-    let path = stage.discovery_file();
+    let environment = Environment::with_pool(2).await;
+    let path = environment.discovery_file();
     let leftover = path.with_file_name(".config.json.tmp");
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&leftover, "[{\"targ").unwrap();
-    let agent = stage.start(Wishes::default()).await;
-    let mut targets = stage.until_targets(2).await;
+    let agent = environment.start(Settings::default()).await;
+    let mut targets = environment.until_targets(2).await;
     let identity = || {
         let file = fs::metadata(&path).unwrap();
         (file.ino(), file.mtime(), file.mtime_nsec())
@@ -82,25 +82,25 @@ async fn a_file_that_is_right_is_left_alone() {
         0o644
     );
     assert!(!leftover.exists(), "what a crash left is removed");
-    let rounds = stage.calls("list-instances");
+    let rounds = environment.calls("list-instances");
     until("five rounds pass", || {
-        (stage.calls("list-instances") >= rounds + 5).then_some(())
+        (environment.calls("list-instances") >= rounds + 5).then_some(())
     })
     .await;
     assert_eq!(identity(), before);
 
     // Also across a restart.
     drop(agent);
-    let _agent = stage.start(Wishes::default()).await;
-    let rounds = stage.calls("list-instances");
+    let _agent = environment.start(Settings::default()).await;
+    let rounds = environment.calls("list-instances");
     until("three rounds pass", || {
-        (stage.calls("list-instances") >= rounds + 3).then_some(())
+        (environment.calls("list-instances") >= rounds + 3).then_some(())
     })
     .await;
     assert_eq!(identity(), before);
 
     // The members' addresses are what it holds, in a stable order.
-    let mut members: Vec<String> = stage
+    let mut members: Vec<String> = environment
         .pool()
         .members
         .iter()
@@ -113,14 +113,14 @@ async fn a_file_that_is_right_is_left_alone() {
 
 #[tokio::test]
 async fn a_file_that_somebody_spoilt_or_removed_is_made_again() {
-    let stage = Stage::with_pool(2).await;
-    let _agent = stage.start(Wishes::default()).await;
-    stage.until_targets(2).await;
-    fs::remove_file(stage.discovery_file()).unwrap();
-    stage.until_targets(2).await;
-    fs::write(stage.discovery_file(), "[").unwrap();
+    let environment = Environment::with_pool(2).await;
+    let _agent = environment.start(Settings::default()).await;
+    environment.until_targets(2).await;
+    fs::remove_file(environment.discovery_file()).unwrap();
+    environment.until_targets(2).await;
+    fs::write(environment.discovery_file(), "[").unwrap();
     until("it is whole again", || {
-        let text = fs::read_to_string(stage.discovery_file()).ok()?;
+        let text = fs::read_to_string(environment.discovery_file()).ok()?;
         serde_json::from_str::<Value>(&text).ok()
     })
     .await;
@@ -128,24 +128,26 @@ async fn a_file_that_somebody_spoilt_or_removed_is_made_again() {
 
 #[tokio::test]
 async fn a_folder_that_cannot_be_written_keeps_the_old_file() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage
-        .start(Wishes::default().set("scaling.cooldown", "1s"))
+    let environment = Environment::with_pool(2).await;
+    let agent = environment
+        .start(Settings::default().set("scaling.cooldown", "1s"))
         .await;
-    let before = stage.until_targets(2).await;
+    let before = environment.until_targets(2).await;
     // A folder in the place of the temporary file makes each write fail, for root, too.
-    let blocked = stage.discovery_file().with_file_name(".config.json.tmp");
+    let blocked = environment
+        .discovery_file()
+        .with_file_name(".config.json.tmp");
     fs::create_dir(&blocked).unwrap();
     agent.alert("up").await;
-    stage.until_size(3).await;
+    environment.until_size(3).await;
     until("the failure is said", || {
         agent.line("Service discovery file is not written.")
     })
     .await;
-    assert_eq!(stage.targets(), Some(before));
+    assert_eq!(environment.targets(), Some(before));
     assert_eq!(agent.get("/healthz").await.status(), 503);
     fs::remove_dir(&blocked).unwrap();
-    stage.until_targets(3).await;
+    environment.until_targets(3).await;
     agent.until_healthy().await;
 }
 
@@ -175,16 +177,19 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn a_full_or_read_only_disk_keeps_the_old_file_until_it_has_room() {
-    let stage = Stage::with_pool(1).await;
-    stage.write_journal(&crate::agent_support::long_ago());
-    let folder = stage.discovery_file().parent().unwrap().to_owned();
+    let environment = Environment::with_pool(1).await;
+    environment.write_journal(&crate::agent_support::long_ago());
+    let folder = environment.discovery_file().parent().unwrap().to_owned();
     fs::create_dir(&folder).unwrap();
     let mount = format!("mount -t tmpfs -o size=64k tmpfs {:?}", folder.display());
-    let wishes = Wishes::default().set("scaling.cooldown", "1s");
-    let Some(agent) = stage.restart_with_mounts(wishes, &mount).await else {
+    let settings = Settings::default().set("scaling.cooldown", "1s");
+    let Some(agent) = environment.restart_with_mounts(settings, &mount).await else {
         return;
     };
-    let (path, folder) = (agent.seen(&stage.discovery_file()), agent.seen(&folder));
+    let (path, folder) = (
+        agent.seen(&environment.discovery_file()),
+        agent.seen(&folder),
+    );
     let targets = || {
         let document: Value = serde_json::from_str(&fs::read_to_string(&path).ok()?).unwrap();
         Some(document[0]["targets"].as_array().unwrap().len())
@@ -194,7 +199,7 @@ async fn a_full_or_read_only_disk_keeps_the_old_file_until_it_has_room() {
 
     let filler = fill(&folder);
     agent.alert("up").await;
-    stage.until_size(2).await;
+    environment.until_size(2).await;
     agent.until_unhealthy("No space left").await;
     assert_eq!(targets(), Some(1), "the old file is whole");
     assert_eq!(
@@ -206,11 +211,11 @@ async fn a_full_or_read_only_disk_keeps_the_old_file_until_it_has_room() {
     hold(2).await;
     agent.until_healthy().await;
 
-    let real = stage.discovery_file();
+    let real = environment.discovery_file();
     let remount = async |how| agent.remount(how, real.parent().unwrap()).await;
     remount("remount,ro").await;
     agent.alert("up").await;
-    stage.until_size(3).await;
+    environment.until_size(3).await;
     agent.until_unhealthy("Read-only file system").await;
     assert_eq!(targets(), Some(2));
     remount("remount,rw").await;
@@ -220,14 +225,17 @@ async fn a_full_or_read_only_disk_keeps_the_old_file_until_it_has_room() {
 
 #[tokio::test]
 async fn a_link_is_followed_and_a_wrong_mode_mended() {
-    let stage = Stage::with_pool(2).await;
-    let (link, real) = (stage.discovery_file(), stage.folder.path().join("real"));
+    let environment = Environment::with_pool(2).await;
+    let (link, real) = (
+        environment.discovery_file(),
+        environment.folder.path().join("real"),
+    );
     fs::create_dir(link.parent().unwrap()).unwrap();
     fs::create_dir(&real).unwrap();
     let target = real.join("targets.json");
     std::os::unix::fs::symlink("../real/targets.json", &link).unwrap();
-    let _agent = stage.start(Wishes::default()).await;
-    stage.until_targets(2).await;
+    let _agent = environment.start(Settings::default()).await;
+    environment.until_targets(2).await;
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(names(&real), ["targets.json"]);
     fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();

@@ -8,24 +8,24 @@ use wiremock::{
     matchers::{method, path},
 };
 
-use crate::agent_support::{Agent, Stage, Wishes, until};
+use crate::agent_support::{Agent, Environment, Settings, until};
 
 const LIST: &str = "list-instances";
 
-async fn rounds(stage: &Stage, count: u64) {
-    let before = stage.calls(LIST);
+async fn rounds(environment: &Environment, count: u64) {
+    let before = environment.calls(LIST);
     until("rounds pass", || {
-        (stage.calls(LIST) >= before + count).then_some(())
+        (environment.calls(LIST) >= before + count).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
 async fn failed_calls_leave_the_file_alone() {
-    let stage = Stage::with_pool(3).await;
-    let wishes = Wishes::default().set("exoscale.request_timeout", "300ms");
-    let agent = stage.start(wishes).await;
-    let before = stage.until_targets(3).await;
+    let environment = Environment::with_pool(3).await;
+    let settings = Settings::default().set("exoscale.request_timeout", "300ms");
+    let agent = environment.start(settings).await;
+    let before = environment.until_targets(3).await;
     for (kind, status) in [
         (FaultKind::Fail, Some(401)),
         (FaultKind::Fail, Some(403)),
@@ -36,35 +36,35 @@ async fn failed_calls_leave_the_file_alone() {
         (FaultKind::Hang, None),
         (FaultKind::ApplyWithoutAnswer, None),
     ] {
-        stage.cloud.faults().set(vec![Fault {
+        environment.cloud.faults().set(vec![Fault {
             status,
             ..Fault::new(LIST, 1000, kind)
         }]);
-        rounds(&stage, 3).await;
+        rounds(&environment, 3).await;
         assert_eq!(
-            stage.targets().as_ref(),
+            environment.targets().as_ref(),
             Some(&before),
             "{kind:?} {status:?}"
         );
-        stage.cloud.faults().clear();
+        environment.cloud.faults().clear();
     }
     // The list that /sd gives is the same, and the first good read is believed again.
     let given: Value = agent.json("/sd").await;
     assert_eq!(given[0]["targets"].as_array().unwrap().len(), 3);
     agent.alert("up").await;
-    stage.until_targets(4).await;
+    environment.until_targets(4).await;
 }
 
 #[tokio::test]
 async fn a_cloud_that_is_gone_leaves_the_file_alone_and_is_told() {
-    let stage = Stage::with_pool(2).await;
-    let mut agent = stage.start(Wishes::default()).await;
-    let before = stage.until_targets(2).await;
-    let Stage {
+    let environment = Environment::with_pool(2).await;
+    let mut agent = environment.start(Settings::default()).await;
+    let before = environment.until_targets(2).await;
+    let Environment {
         cloud,
         folder,
         stack,
-    } = stage;
+    } = environment;
     cloud.stop().await;
     let deadline = tokio::time::Instant::now() + crate::agent_support::PATIENCE;
     loop {
@@ -116,9 +116,9 @@ async fn scripted(answers: &[&[&str]]) -> MockServer {
     server
 }
 
-async fn agent_of(server: &MockServer, stage: &Stage) -> Agent {
-    let wishes = Wishes::default().set("exoscale.endpoint", format!("{}/v2", server.uri()));
-    stage.start(wishes).await
+async fn agent_of(server: &MockServer, environment: &Environment) -> Agent {
+    let settings = Settings::default().set("exoscale.endpoint", format!("{}/v2", server.uri()));
+    environment.start(settings).await
 }
 
 fn sorted(mut targets: Vec<String>) -> Vec<String> {
@@ -128,12 +128,12 @@ fn sorted(mut targets: Vec<String>) -> Vec<String> {
 
 #[tokio::test]
 async fn members_that_are_really_gone_leave() {
-    let stage = Stage::with_pool(1).await;
+    let environment = Environment::with_pool(1).await;
     let all = ["127.0.1.1", "127.0.1.2"];
     let server = scripted(&[&all, &[]]).await;
-    let agent = agent_of(&server, &stage).await;
-    stage.until_targets(0).await;
-    let text = std::fs::read_to_string(stage.discovery_file()).unwrap();
+    let agent = agent_of(&server, &environment).await;
+    environment.until_targets(0).await;
+    let text = std::fs::read_to_string(environment.discovery_file()).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
         document,
@@ -150,15 +150,15 @@ async fn members_that_are_really_gone_leave() {
 
 #[tokio::test]
 async fn a_list_that_is_short_once_changes_nothing() {
-    let stage = Stage::with_pool(1).await;
+    let environment = Environment::with_pool(1).await;
     let all = ["127.0.1.1", "127.0.1.2", "127.0.1.3"];
     let more = ["127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"];
     // Short and full, empty and full, then a newcomer that shows that all of it has been read.
     let server = scripted(&[&all, &all[..1], &all, &[], &all, &more]).await;
-    let _agent = agent_of(&server, &stage).await;
+    let _agent = agent_of(&server, &environment).await;
     let mut smallest = usize::MAX;
     let targets = until("the newcomer is there", || {
-        let targets = stage.targets()?;
+        let targets = environment.targets()?;
         smallest = smallest.min(targets.len());
         (targets.len() == 4).then_some(targets)
     })
@@ -169,15 +169,15 @@ async fn a_list_that_is_short_once_changes_nothing() {
 
 #[tokio::test]
 async fn one_empty_list_at_the_start_does_not_empty_what_is_there() {
-    let stage = Stage::with_pool(1).await;
-    let file = stage.discovery_file();
+    let environment = Environment::with_pool(1).await;
+    let file = environment.discovery_file();
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     // Not an address this agent would write: it cannot tell which members it stands for.
     std::fs::write(&file, r#"[{"targets":["host.example:9100"],"labels":{}}]"#).unwrap();
     let server = scripted(&[&[], &["127.0.1.1"]]).await;
-    let _agent = agent_of(&server, &stage).await;
+    let _agent = agent_of(&server, &environment).await;
     let targets = until("the member is there", || {
-        let targets = stage.targets()?;
+        let targets = environment.targets()?;
         assert_ne!(targets.len(), 0, "one empty list was believed");
         (targets[0] != "host.example:9100").then_some(targets)
     })
@@ -187,8 +187,8 @@ async fn one_empty_list_at_the_start_does_not_empty_what_is_there() {
 
 #[tokio::test]
 async fn ipv6_targets_are_known_again_after_a_restart_and_kept() {
-    let stage = Stage::with_pool(1).await;
-    let file = stage.discovery_file();
+    let environment = Environment::with_pool(1).await;
+    let file = environment.discovery_file();
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let held = r#"[{"targets":["[2001:db8::1]:9100","[2001:db8::2]:9100"],"labels":{}}]"#;
     std::fs::write(&file, held).unwrap();
@@ -197,13 +197,13 @@ async fn ipv6_targets_are_known_again_after_a_restart_and_kept() {
     // The scaler's first look takes one of them, whichever.
     let short = &both[..1];
     let server = scripted(&[&both, short, &both, &both, &[], &both, &both, &more]).await;
-    let wishes = Wishes::default()
+    let settings = Settings::default()
         .set("exoscale.endpoint", format!("{}/v2", server.uri()))
         .set("discovery.addresses", "ipv6");
-    let _agent = stage.start(wishes).await;
+    let _agent = environment.start(settings).await;
     let mut smallest = usize::MAX;
     let targets = until("the newcomer is there", || {
-        let targets = stage.targets()?;
+        let targets = environment.targets()?;
         smallest = smallest.min(targets.len());
         (targets.len() == 3).then_some(targets)
     })
@@ -214,7 +214,7 @@ async fn ipv6_targets_are_known_again_after_a_restart_and_kept() {
 
 #[tokio::test]
 async fn a_failed_look_at_the_leases_leaves_the_file_alone() {
-    let stage = Stage::with_pool(1).await;
+    let environment = Environment::with_pool(1).await;
     let (member, network) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
     let server = MockServer::start().await;
     let answer = |at: &str, body: Value| {
@@ -230,15 +230,18 @@ async fn a_failed_look_at_the_leases_leaves_the_file_alone() {
     let given = serde_json::json!([{ "ip": "10.0.0.7", "instance-id": member }]);
     let leased = serde_json::json!({ "id": network, "leases": given });
     answer(&at, leased).up_to_n_times(2).mount(&server).await;
-    let wishes = Wishes::default()
+    let settings = Settings::default()
         .set("exoscale.endpoint", format!("{}/v2", server.uri()))
         .set("discovery.addresses", "private");
-    let agent = stage.start(wishes).await;
-    assert_eq!(stage.until_targets(1).await, ["10.0.0.7:9100"]);
+    let agent = environment.start(settings).await;
+    assert_eq!(environment.until_targets(1).await, ["10.0.0.7:9100"]);
     // From now on the leases are not found.
     until("the failure is said", || {
         agent.line("Cannot list instances; keeping the last discovery file.")
     })
     .await;
-    assert_eq!(stage.targets(), Some(vec!["10.0.0.7:9100".to_owned()]));
+    assert_eq!(
+        environment.targets(),
+        Some(vec!["10.0.0.7:9100".to_owned()])
+    );
 }

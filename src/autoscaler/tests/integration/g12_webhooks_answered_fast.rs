@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::agent_support::{Agent, PATIENCE, Stage, Wishes, long_ago, until};
+use crate::agent_support::{Agent, Environment, PATIENCE, Settings, long_ago, until};
 
 const ALERTS: usize = 400;
 /// Far above what an answer takes, and far below what the cloud takes (for ever).
@@ -48,14 +48,14 @@ fn assert_fast(times: &[Duration]) {
 
 #[tokio::test]
 async fn while_the_cloud_hangs_on_everything() {
-    let stage = Stage::with_pool(2).await;
-    stage.fault("*", u32::MAX, FaultKind::Hang);
-    let agent = stage
-        .start(Wishes::default().set("exoscale.request_timeout", "20s"))
+    let environment = Environment::with_pool(2).await;
+    environment.fault("*", u32::MAX, FaultKind::Hang);
+    let agent = environment
+        .start(Settings::default().set("exoscale.request_timeout", "20s"))
         .await;
     let times = answer_times(&agent).await;
     assert_fast(&times);
-    assert_eq!(stage.writes(), 0);
+    assert_eq!(environment.writes(), 0);
     // The dashboard does not wait for the cloud either.
     for path in ["/healthz", "/metrics", "/status", "/decisions", "/"] {
         let began = Instant::now();
@@ -67,16 +67,19 @@ async fn while_the_cloud_hangs_on_everything() {
 
 #[tokio::test]
 async fn while_a_change_is_under_way() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage
-        .start(Wishes::default().set("exoscale.request_timeout", "20s"))
+    let environment = Environment::with_pool(2).await;
+    let agent = environment
+        .start(Settings::default().set("exoscale.request_timeout", "20s"))
         .await;
-    stage.until_targets(2).await;
-    stage.fault("scale-instance-pool", 1, FaultKind::Hang);
+    environment.until_targets(2).await;
+    environment.fault("scale-instance-pool", 1, FaultKind::Hang);
     agent.alert("up").await;
-    until("the order hangs", || (stage.writes() == 1).then_some(())).await;
+    until("the order hangs", || {
+        (environment.writes() == 1).then_some(())
+    })
+    .await;
     assert_fast(&answer_times(&agent).await);
-    assert_eq!(stage.writes(), 1);
+    assert_eq!(environment.writes(), 1);
 }
 
 /// Connections of other clients; more than the agent may have files.
@@ -84,9 +87,9 @@ const OTHERS: usize = 400;
 const FILES: u32 = 256;
 
 /// An agent that may open few files.
-async fn with_few_files(stage: &Stage) -> Agent {
-    stage.write_journal(&long_ago());
-    let command = stage.command("agent", &Wishes::default());
+async fn with_few_files(environment: &Environment) -> Agent {
+    environment.write_journal(&long_ago());
+    let command = environment.command("agent", &Settings::default());
     let command = command.as_std();
     let mut limited = Command::new("sh");
     limited
@@ -119,18 +122,18 @@ async fn answer(stream: &mut TcpStream) -> String {
 }
 
 /// Alerts are answered, the pool grows, and the discovery file tells of it.
-async fn assert_at_work(stage: &Stage, agent: &Agent) {
+async fn assert_at_work(environment: &Environment, agent: &Agent) {
     assert_fast(&answer_times(agent).await);
-    stage.until_size(3).await;
-    stage.until_targets(3).await;
+    environment.until_size(3).await;
+    environment.until_targets(3).await;
     agent.until_decided("acted", "high_load").await;
 }
 
 #[tokio::test]
 async fn while_all_places_for_live_streams_are_taken() {
-    let stage = Stage::with_pool(2).await;
-    let agent = with_few_files(&stage).await;
-    stage.until_targets(2).await;
+    let environment = Environment::with_pool(2).await;
+    let agent = with_few_files(&environment).await;
+    environment.until_targets(2).await;
     let mut streams = Vec::new();
     let mut refused = 0;
     for _ in 0..OTHERS {
@@ -149,7 +152,7 @@ async fn while_all_places_for_live_streams_are_taken() {
         "{} streams",
         streams.len()
     );
-    assert_at_work(&stage, &agent).await;
+    assert_at_work(&environment, &agent).await;
     let metrics = agent.get("/metrics").await.text().await.unwrap();
     let counted = format!(r#"requests_refused_total{{reason="too_many_streams"}} {refused}"#);
     assert!(metrics.contains(&counted), "{metrics}");
@@ -172,9 +175,9 @@ async fn while_all_places_for_live_streams_are_taken() {
 
 #[tokio::test]
 async fn while_many_connections_are_silent() {
-    let stage = Stage::with_pool(2).await;
-    let agent = with_few_files(&stage).await;
-    stage.until_targets(2).await;
+    let environment = Environment::with_pool(2).await;
+    let agent = with_few_files(&environment).await;
+    environment.until_targets(2).await;
     let mut silent = Vec::new();
     for number in 0..OTHERS {
         let stream = match number % 8 {
@@ -198,7 +201,7 @@ async fn while_many_connections_are_silent() {
         };
         silent.push(stream);
     }
-    assert_at_work(&stage, &agent).await;
+    assert_at_work(&environment, &agent).await;
     let metrics = agent.get("/metrics").await.text().await.unwrap();
     assert!(
         metrics.contains(r#"requests_refused_total{reason="idle_connection"}"#),

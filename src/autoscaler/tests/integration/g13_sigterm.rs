@@ -8,20 +8,20 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use wiremock::{Mock, ResponseTemplate, matchers::method};
 
-use crate::agent_support::{Stage, Wishes, until};
+use crate::agent_support::{Environment, Settings, until};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-fn journal(stage: &Stage) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(stage.journal()).unwrap()).unwrap()
+fn journal(environment: &Environment) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(environment.journal()).unwrap()).unwrap()
 }
 
 #[tokio::test]
 async fn idle_it_ends_at_once() {
     for signal in [Signal::TERM, Signal::INT] {
-        let stage = Stage::with_pool(1).await;
-        let mut agent = stage.start(Wishes::default()).await;
-        stage.until_targets(1).await;
+        let environment = Environment::with_pool(1).await;
+        let mut agent = environment.start(Settings::default()).await;
+        environment.until_targets(1).await;
         let (status, took) = agent.end(signal).await;
         assert!(
             status.success() && took < LIMIT,
@@ -34,35 +34,38 @@ async fn idle_it_ends_at_once() {
 
 #[tokio::test]
 async fn with_a_cloud_that_hangs_it_ends_too() {
-    let stage = Stage::with_pool(1).await;
-    stage.fault("*", u32::MAX, FaultKind::Hang);
-    let mut agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(1).await;
+    environment.fault("*", u32::MAX, FaultKind::Hang);
+    let mut agent = environment.start(Settings::default()).await;
     agent.alert("up").await;
     let (status, took) = agent.end(Signal::TERM).await;
     assert!(status.success() && took < LIMIT, "{status} after {took:?}");
     // The alert was answered, so the next start must know of it.
-    assert_eq!(journal(&stage)["up"]["count"], 1);
-    stage.cloud.faults().clear();
-    let _again = stage.restart(Wishes::default()).await;
-    stage.until_size(2).await;
+    assert_eq!(journal(&environment)["up"]["count"], 1);
+    environment.cloud.faults().clear();
+    let _again = environment.restart(Settings::default()).await;
+    environment.until_size(2).await;
 }
 
 #[tokio::test]
 async fn a_write_under_way_is_awaited() {
-    let stage = Stage::with_pool(1).await;
-    let mut agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(1).await;
+    let mut agent = environment.start(Settings::default()).await;
     let slow = Fault {
         delay_ms: Some(1500),
         ..Fault::new("scale-instance-pool", 1, FaultKind::Slow)
     };
-    stage.cloud.faults().add(slow);
+    environment.cloud.faults().add(slow);
     agent.alert("up").await;
-    until("the order is sent", || (stage.writes() == 1).then_some(())).await;
-    assert_eq!(stage.pool().size, 1, "the order is under way");
+    until("the order is sent", || {
+        (environment.writes() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(environment.pool().size, 1, "the order is under way");
     let (status, took) = agent.end(Signal::TERM).await;
     assert!(status.success() && took < LIMIT, "{status} after {took:?}");
-    assert_eq!(stage.pool().size, 2, "the order was awaited");
-    assert_eq!(journal(&stage)["acting"], false);
+    assert_eq!(environment.pool().size, 2, "the order was awaited");
+    assert_eq!(journal(&environment)["acting"], false);
     let log = agent.into_log().await;
     assert!(
         log.contains("Pool resized: ") && log.contains("no action is left open"),
@@ -77,17 +80,20 @@ async fn a_write_that_takes_for_ever_is_recorded_as_open() {
         boot_time: Duration::from_millis(50),
         ..LocalCloudConfig::without_processes()
     };
-    let stage = Stage::of(config, 1).await;
-    let mut agent = stage
-        .start(Wishes::default().set("exoscale.request_timeout", "60s"))
+    let environment = Environment::of(config, 1).await;
+    let mut agent = environment
+        .start(Settings::default().set("exoscale.request_timeout", "60s"))
         .await;
-    stage.fault("scale-instance-pool", 1, FaultKind::Hang);
+    environment.fault("scale-instance-pool", 1, FaultKind::Hang);
     agent.alert("up").await;
-    until("the order is sent", || (stage.writes() == 1).then_some(())).await;
+    until("the order is sent", || {
+        (environment.writes() == 1).then_some(())
+    })
+    .await;
     let (status, took) = agent.end(Signal::TERM).await;
     assert!(status.success() && took < LIMIT, "{status} after {took:?}");
     assert_eq!(
-        journal(&stage)["acting"],
+        journal(&environment)["acting"],
         true,
         "the next start waits a whole window"
     );
@@ -95,31 +101,34 @@ async fn a_write_that_takes_for_ever_is_recorded_as_open() {
 
 #[tokio::test]
 async fn while_an_order_is_awaited_no_alert_is_taken_any_more() {
-    let stage = Stage::with_pool(1).await;
-    let wishes = Wishes::default().set("exoscale.request_timeout", "60s");
-    let mut agent = stage.start(wishes).await;
+    let environment = Environment::with_pool(1).await;
+    let settings = Settings::default().set("exoscale.request_timeout", "60s");
+    let mut agent = environment.start(settings).await;
     let slow = Fault {
         delay_ms: Some(4000),
         ..Fault::new("scale-instance-pool", 1, FaultKind::Slow)
     };
-    stage.cloud.faults().add(slow);
+    environment.cloud.faults().add(slow);
     agent.alert("up").await;
-    until("the order is sent", || (stage.writes() == 1).then_some(())).await;
+    until("the order is sent", || {
+        (environment.writes() == 1).then_some(())
+    })
+    .await;
     let url = agent.url("/up");
     let refused = async {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         // On a connection of its own: those that are open are served to their end.
         while http.get(&url).send().await.is_ok() {}
-        stage.pool().size
+        environment.pool().size
     };
     let ((status, took), size_then) = tokio::join!(agent.end(Signal::TERM), refused);
     assert!(status.success() && took < LIMIT, "{status} after {took:?}");
     assert_eq!(
-        (size_then, stage.pool().size),
+        (size_then, environment.pool().size),
         (1, 2),
         "first it stops to listen"
     );
-    let journal = journal(&stage);
+    let journal = journal(&environment);
     assert_eq!(
         (&journal["acting"], &journal["running"]),
         (&json!(false), &json!(false))
@@ -129,13 +138,16 @@ async fn while_an_order_is_awaited_no_alert_is_taken_any_more() {
 #[tokio::test]
 async fn a_second_ctrl_c_ends_it_at_once_and_without_a_panic() {
     for _ in 0..3 {
-        let stage = Stage::with_pool(1).await;
-        let wishes = Wishes::default().set("exoscale.request_timeout", "60s");
-        let mut agent = stage.start(wishes).await;
-        stage.until_targets(1).await;
-        stage.fault("scale-instance-pool", 1, FaultKind::Hang);
+        let environment = Environment::with_pool(1).await;
+        let settings = Settings::default().set("exoscale.request_timeout", "60s");
+        let mut agent = environment.start(settings).await;
+        environment.until_targets(1).await;
+        environment.fault("scale-instance-pool", 1, FaultKind::Hang);
         agent.alert("up").await;
-        until("the order is sent", || (stage.writes() == 1).then_some(())).await;
+        until("the order is sent", || {
+            (environment.writes() == 1).then_some(())
+        })
+        .await;
         kill_process(agent.pid(), Signal::INT).unwrap();
         let line = || agent.line("Stopping.");
         until("it stops", line).await;
@@ -146,27 +158,31 @@ async fn a_second_ctrl_c_ends_it_at_once_and_without_a_panic() {
             "{status}: {log}"
         );
         assert!(!log.contains("panicked"), "{log}");
-        assert_eq!(journal(&stage)["running"], true, "it was no orderly end");
+        assert_eq!(
+            journal(&environment)["running"],
+            true,
+            "it was no orderly end"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_a_kill_leaves_says_that_it_was_no_stop() {
-    let stage = Stage::with_pool(1).await;
-    let mut agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(1).await;
+    let mut agent = environment.start(Settings::default()).await;
     agent.until_healthy().await;
     agent.end(Signal::KILL).await;
-    assert_eq!(journal(&stage)["running"], true);
-    let mut agent = stage.restart(Wishes::default()).await;
+    assert_eq!(journal(&environment)["running"], true);
+    let mut agent = environment.restart(Settings::default()).await;
     agent.end(Signal::TERM).await;
-    assert_eq!(journal(&stage)["running"], false);
+    assert_eq!(journal(&environment)["running"], false);
 }
 
 #[tokio::test]
 async fn a_drain_is_undone() {
-    let stage = Stage::with_pool(2).await;
+    let environment = Environment::with_pool(2).await;
     // Both members say that a request is left, for ever.
-    let (port, members) = stage.serve_members().await;
+    let (port, members) = environment.serve_members().await;
     for member in &members {
         let busy = ResponseTemplate::new(200).set_body_json(json!({ "in_flight": 1 }));
         Mock::given(method("POST"))
@@ -179,11 +195,11 @@ async fn a_drain_is_undone() {
             .mount(member)
             .await;
     }
-    let wishes = Wishes::default()
+    let settings = Settings::default()
         .set("drain.enabled", "true")
         .set("drain.port", port)
         .set("exoscale.request_timeout", "20s");
-    let mut agent = stage.start(wishes).await;
+    let mut agent = environment.start(settings).await;
     agent.alert("down").await;
     let asked = async {
         loop {
@@ -200,7 +216,7 @@ async fn a_drain_is_undone() {
         .await
         .expect("a drain");
     // Not even an API that hangs in the middle of it hinders the stop.
-    stage.fault("*", u32::MAX, FaultKind::Hang);
+    environment.fault("*", u32::MAX, FaultKind::Hang);
     let (status, took) = agent.end(Signal::TERM).await;
     assert!(status.success() && took < LIMIT, "{status} after {took:?}");
     let last = victim.received_requests().await.unwrap().pop().unwrap();
@@ -209,5 +225,5 @@ async fn a_drain_is_undone() {
         "DELETE",
         "the member was told to serve on"
     );
-    assert_eq!((stage.writes(), stage.pool().size), (0, 2));
+    assert_eq!((environment.writes(), environment.pool().size), (0, 2));
 }

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use reqwest::RequestBuilder;
 use serde_json::json;
 
-use crate::agent_support::{Agent, Stage, Wishes};
+use crate::agent_support::{Agent, Environment, Settings};
 
 const SENDERS: usize = 8;
 const ALERTS: usize = 10_000;
@@ -30,22 +30,22 @@ async fn flood(agent: &Agent, alerts: usize) {
 
 #[tokio::test]
 async fn ten_thousand_ups_are_one_action() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage
-        .start(Wishes::default().set("discovery.interval", "1h"))
+    let environment = Environment::with_pool(1).await;
+    let agent = environment
+        .start(Settings::default().set("discovery.interval", "1h"))
         .await;
-    stage.until_targets(1).await;
+    environment.until_targets(1).await;
     // The first page of everything is in memory after this.
     agent.get("/metrics").await;
-    let (memory, calls) = (agent.resident_bytes(), total(&stage));
+    let (memory, calls) = (agent.resident_bytes(), total(&environment));
     flood(&agent, ALERTS).await;
-    stage.until_size(2).await;
+    environment.until_size(2).await;
     let decision = agent.until_decided("acted", "high_load").await;
     assert!(decision["signals"].as_u64().unwrap() >= 1);
-    assert_eq!(stage.writes(), 1);
+    assert_eq!(environment.writes(), 1);
     let grown = agent.resident_bytes().saturating_sub(memory);
     assert!(grown < GROWTH, "{grown} bytes more");
-    let made = total(&stage) - calls;
+    let made = total(&environment) - calls;
     assert!(made < 20, "{made} calls of the API");
 
     // All of them were counted, and those after the action wait as one wish.
@@ -58,15 +58,15 @@ async fn ten_thousand_ups_are_one_action() {
 
 #[tokio::test]
 async fn at_the_maximum_a_flood_is_refused_in_one_breath() {
-    let stage = Stage::with_pool(2).await;
-    let agent = stage
-        .start(Wishes::default().set("scaling.max_size", "2"))
+    let environment = Environment::with_pool(2).await;
+    let agent = environment
+        .start(Settings::default().set("scaling.max_size", "2"))
         .await;
-    stage.until_targets(2).await;
+    environment.until_targets(2).await;
     flood(&agent, 1_000).await;
     agent.until_decided("refused", "at_max").await;
-    assert_eq!(stage.writes(), 0);
-    let reads = stage.calls("get-instance-pool");
+    assert_eq!(environment.writes(), 0);
+    let reads = environment.calls("get-instance-pool");
     assert!(reads < 10, "{reads} reads of the pool");
     let decisions = agent.json("/decisions").await;
     assert!(decisions.as_array().unwrap().len() < 10, "{decisions:#}");
@@ -74,10 +74,11 @@ async fn at_the_maximum_a_flood_is_refused_in_one_breath() {
 
 #[tokio::test]
 async fn a_message_that_is_sent_again_and_again_is_one_action() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.start(Wishes::default()).await;
-    stage.until_targets(1).await;
-    // As Grafana repeats it, after a restart, too: word for word, with the same start and fingerprint.
+    let environment = Environment::with_pool(1).await;
+    let agent = environment.start(Settings::default()).await;
+    environment.until_targets(1).await;
+    // As Grafana repeats it, after a restart, too: word for word, with the same start and
+    // fingerprint.
     let message = include_str!("data/grafana-12.4/up.json");
     let mut sent = Vec::new();
     for _ in 0..200 {
@@ -86,14 +87,14 @@ async fn a_message_that_is_sent_again_and_again_is_one_action() {
     for answer in join_all(sent).await {
         assert_eq!(answer.expect("an answer").status(), 200);
     }
-    stage.until_size(2).await;
+    environment.until_size(2).await;
     agent.until_decided("acted", "high_load").await;
     for _ in 0..20 {
         let repeated = agent.http.post(agent.url("/webhook")).body(message).send();
         assert_eq!(repeated.await.unwrap().status(), 200);
     }
-    assert_eq!(stage.writes(), 1);
-    assert_eq!(stage.pool().size, 2);
+    assert_eq!(environment.writes(), 1);
+    assert_eq!(environment.pool().size, 2);
 }
 
 /// A message of nearly the largest size, with as many alerts as fit.
@@ -109,11 +110,11 @@ fn large_message() -> Vec<u8> {
 #[tokio::test]
 async fn large_messages_at_once_take_bounded_memory_and_hinder_no_small_one() {
     const LARGE: usize = 32;
-    let stage = Stage::with_pool(1).await;
-    let agent = stage
-        .start(Wishes::default().set("discovery.interval", "1h"))
+    let environment = Environment::with_pool(1).await;
+    let agent = environment
+        .start(Settings::default().set("discovery.interval", "1h"))
         .await;
-    stage.until_targets(1).await;
+    environment.until_targets(1).await;
     agent.get("/metrics").await;
     let memory = agent.resident_bytes();
     let bodies = [large_message(), vec![b'['; 4 * MIB as usize]].map(bytes::Bytes::from);
@@ -153,11 +154,11 @@ const LINES: usize = 20;
 
 #[tokio::test]
 async fn strangers_are_counted_and_do_not_fill_the_log() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage
-        .start(Wishes::default().set("alerts.token", "hush"))
+    let environment = Environment::with_pool(1).await;
+    let agent = environment
+        .start(Settings::default().set("alerts.token", "hush"))
         .await;
-    stage.until_targets(1).await;
+    environment.until_targets(1).await;
     let post = |path: &str| agent.http.post(agent.url(path)).bearer_auth("hush");
     let kinds: [(&str, &str, &dyn Fn() -> RequestBuilder); 6] = [
         ("401", r#"reason="unauthorised"}"#, &|| {
@@ -224,6 +225,6 @@ async fn broken_request(agent: &Agent) {
     let _ = stream.read_to_end(&mut answer).await;
 }
 
-fn total(stage: &Stage) -> u64 {
-    stage.cloud.status().calls.values().sum()
+fn total(environment: &Environment) -> u64 {
+    environment.cloud.status().calls.values().sum()
 }

@@ -7,7 +7,7 @@ use local_cloud::{Fault, FaultKind, LocalCloudConfig};
 use serde_json::json;
 use wiremock::{Mock, ResponseTemplate, matchers::any};
 
-use crate::agent_support::{Stage, Wishes, program, until};
+use crate::agent_support::{Environment, Settings, program, until};
 
 const API: &str = "S3CR3T-api-0123456789";
 const TOKEN: &str = "S3CR3T-alert-token";
@@ -27,18 +27,18 @@ fn assert_clean(what: &str, text: &str) {
     }
 }
 
-async fn stage() -> Stage {
+async fn environment() -> Environment {
     let config = LocalCloudConfig {
         operation_time: std::time::Duration::from_millis(50),
         boot_time: std::time::Duration::from_millis(50),
         secret: Some(API.parse().unwrap()),
         ..LocalCloudConfig::without_processes()
     };
-    Stage::of(config, 2).await
+    Environment::of(config, 2).await
 }
 
-fn secrets() -> Wishes {
-    Wishes::default()
+fn secrets() -> Settings {
+    Settings::default()
         .variable("AUTOSCALER_ALERTS__TOKEN", TOKEN)
         .variable("AUTOSCALER_ALERTS__USER", "grafana")
         .variable("AUTOSCALER_ALERTS__PASSWORD", PASSWORD)
@@ -48,19 +48,19 @@ fn secrets() -> Wishes {
 
 #[tokio::test]
 async fn not_in_the_log_nor_on_a_page() {
-    let stage = stage().await;
-    let (port, members) = stage.serve_members().await;
+    let environment = environment().await;
+    let (port, members) = environment.serve_members().await;
     for member in &members {
         let empty = ResponseTemplate::new(200).set_body_json(json!({ "in_flight": 0 }));
         Mock::given(any()).respond_with(empty).mount(member).await;
     }
-    let wishes = secrets()
+    let settings = secrets()
         .variable("AUTOSCALER_LOG", "trace")
         .set("drain.enabled", "true")
         .set("drain.timeout", "1s")
         .set("drain.port", port);
-    let mut agent = stage.start(wishes).await;
-    stage.until_targets(2).await;
+    let mut agent = environment.start(settings).await;
+    environment.until_targets(2).await;
 
     let alert = |path: &str| agent.http.post(agent.url(path)).body("{");
     let refused = [
@@ -97,7 +97,7 @@ async fn not_in_the_log_nor_on_a_page() {
         .await
         .unwrap();
     assert_eq!(down.status(), 200);
-    stage.until_size(1).await;
+    environment.until_size(1).await;
     let mut asked = 0;
     for member in &members {
         for request in member.received_requests().await.unwrap() {
@@ -108,13 +108,13 @@ async fn not_in_the_log_nor_on_a_page() {
     assert!(asked > 0, "the drain token was used");
     for status in [401, 500] {
         let fault = Fault::new("*", 3, FaultKind::Fail);
-        stage.cloud.faults().add(Fault {
+        environment.cloud.faults().add(Fault {
             status: Some(status),
             ..fault
         });
     }
     until("the API fails", || {
-        stage.cloud.faults().left().is_empty().then_some(())
+        environment.cloud.faults().left().is_empty().then_some(())
     })
     .await;
 
@@ -139,7 +139,7 @@ async fn not_in_the_log_nor_on_a_page() {
     );
     assert!(log.contains("not authorised"), "the errors came:\n{log}");
     assert_clean("the log", &log);
-    for file in [stage.journal(), stage.discovery_file()] {
+    for file in [environment.journal(), environment.discovery_file()] {
         assert_clean("a file", &std::fs::read_to_string(file).unwrap());
     }
 }
@@ -154,8 +154,8 @@ fn shown(output: &Output) -> String {
 
 #[tokio::test]
 async fn not_by_check_config() {
-    let stage = stage().await;
-    let output = stage
+    let environment = environment().await;
+    let output = environment
         .command("check-config", &secrets())
         .output()
         .await
@@ -169,7 +169,7 @@ async fn not_by_check_config() {
 
 #[tokio::test]
 async fn not_in_an_error_about_it() {
-    let stage = stage().await;
+    let environment = environment().await;
     let wrong = [
         ("EXOSCALE_SECRET", "S3CR3T, with a comma"),
         // The secret in the key's place.
@@ -183,8 +183,8 @@ async fn not_in_an_error_about_it() {
     ];
     for subcommand in ["check-config", "agent"] {
         for (name, value) in wrong {
-            let wishes = secrets().variable(name, value);
-            let mut command = stage.command(subcommand, &wishes);
+            let settings = secrets().variable(name, value);
+            let mut command = environment.command(subcommand, &settings);
             if name == "EXOSCALE_API_ENDPOINT" {
                 command.args(["--set", &format!("exoscale.endpoint={value}")]);
             }

@@ -1,5 +1,5 @@
-//! The plain files of the monitoring host (`nixos/prometheus.yml`, `nixos/grafana/`), checked with the programs that
-//! read them where these are installed.
+//! The plain files of the monitoring host (`nixos/prometheus.yml`, `nixos/grafana/`), checked with
+//! the programs that read them where these are installed.
 
 mod alert_rules;
 mod dashboards;

@@ -21,7 +21,7 @@ use wiremock::{
     matchers::{header, method, path},
 };
 
-use crate::agent_support::{Agent, Stage, Wishes, until};
+use crate::agent_support::{Agent, Environment, Settings, until};
 
 const TOKEN: &str = "drain-token";
 
@@ -34,11 +34,11 @@ struct Members {
 }
 
 impl Members {
-    async fn of(stage: &Stage) -> Self {
+    async fn of(environment: &Environment) -> Self {
         let in_flight = Arc::new(AtomicU64::new(0));
         let mut servers = BTreeMap::new();
         let mut port = 0;
-        for member in stage.pool().members {
+        for member in environment.pool().members {
             let listener = TcpListener::bind((member.ip, port)).await.unwrap();
             port = listener.local_addr().unwrap().port();
             let listener = listener.into_std().unwrap();
@@ -69,8 +69,8 @@ impl Members {
         }
     }
 
-    fn wishes(&self) -> Wishes {
-        Wishes::default()
+    fn settings(&self) -> Settings {
+        Settings::default()
             .set("drain.enabled", "true")
             .set("drain.port", self.port)
             .set("drain.token", TOKEN)
@@ -107,25 +107,28 @@ impl Members {
 }
 
 /// An operator at the same API, by another client.
-async fn operator_sets(stage: &Stage, size: u32) {
-    let endpoint = stage.cloud.endpoint().parse().unwrap();
-    let (key, secret) = (stage.cloud.key().clone(), stage.cloud.secret().clone());
+async fn operator_sets(environment: &Environment, size: u32) {
+    let endpoint = environment.cloud.endpoint().parse().unwrap();
+    let (key, secret) = (
+        environment.cloud.key().clone(),
+        environment.cloud.secret().clone(),
+    );
     let config = ClientConfig::for_endpoint(endpoint, key, secret);
     let operator = Client::new(config).unwrap();
-    let pool = stage.stack.pool;
+    let pool = environment.stack.pool;
     operator.scale_instance_pool(pool, size).await.unwrap();
-    stage.until_size(size).await;
+    environment.until_size(size).await;
 }
 
 /// An agent whose victim is asked to drain and never empty, unless the test says so.
-async fn busy_victim(size: u32) -> (Stage, Members, Agent) {
-    let stage = Stage::with_pool(size).await;
-    let members = Members::of(&stage).await;
+async fn busy_victim(size: u32) -> (Environment, Members, Agent) {
+    let environment = Environment::with_pool(size).await;
+    let members = Members::of(&environment).await;
     members.in_flight.store(1, Ordering::SeqCst);
-    let agent = start(&stage, members.wishes()).await;
+    let agent = start(&environment, members.settings()).await;
     agent.alert("down").await;
     members.until_asked(2).await;
-    (stage, members, agent)
+    (environment, members, agent)
 }
 
 /// Waits until the member that was asked to drain is told to serve on.
@@ -161,24 +164,27 @@ async fn assert_given_back_for_a_change(agent: &Agent) {
     );
 }
 
-/// The local cloud's balancer counts each member that runs as healthy, so the agent is not told of it.
-async fn start(stage: &Stage, wishes: Wishes) -> Agent {
-    stage.start(wishes.set("exoscale.load_balancer", "")).await
+/// The local cloud's balancer counts each member that runs as healthy, so the agent is not told of
+/// it.
+async fn start(environment: &Environment, settings: Settings) -> Agent {
+    environment
+        .start(settings.set("exoscale.load_balancer", ""))
+        .await
 }
 
 #[tokio::test]
 async fn the_victim_leaves_when_it_is_empty() {
-    let stage = Stage::with_pool(3).await;
-    let members = Members::of(&stage).await;
+    let environment = Environment::with_pool(3).await;
+    let members = Members::of(&environment).await;
     members.in_flight.store(2, Ordering::SeqCst);
-    let agent = start(&stage, members.wishes()).await;
+    let agent = start(&environment, members.settings()).await;
     agent.alert("down").await;
     let victim = members.until_asked(3).await;
-    assert_eq!(stage.writes(), 0, "it has requests in flight");
+    assert_eq!(environment.writes(), 0, "it has requests in flight");
     members.in_flight.store(0, Ordering::SeqCst);
-    stage.until_size(2).await;
+    environment.until_size(2).await;
     until("it is gone", || {
-        let pool = stage.pool();
+        let pool = environment.pool();
         pool.members
             .iter()
             .all(|member| member.ip != victim)
@@ -191,9 +197,9 @@ async fn the_victim_leaves_when_it_is_empty() {
         calls[&victim].iter().all(|method| method == "POST"),
         "{calls:?}"
     );
-    assert_eq!(stage.calls("evict-instance-pool-members"), 1);
+    assert_eq!(environment.calls("evict-instance-pool-members"), 1);
     assert_eq!(
-        stage.calls("scale-instance-pool"),
+        environment.calls("scale-instance-pool"),
         0,
         "that would choose another member"
     );
@@ -201,21 +207,21 @@ async fn the_victim_leaves_when_it_is_empty() {
 
 #[tokio::test]
 async fn a_member_that_the_balancer_still_serves_is_waited_for() {
-    let stage = Stage::with_pool(2).await;
-    let members = Members::of(&stage).await;
-    let wishes = members.wishes().set("drain.timeout", "1s");
-    let agent = stage.start(wishes).await;
+    let environment = Environment::with_pool(2).await;
+    let members = Members::of(&environment).await;
+    let settings = members.settings().set("drain.timeout", "1s");
+    let agent = environment.start(settings).await;
     agent.alert("down").await;
     members.until_asked(3).await;
-    assert_eq!(stage.writes(), 0, "it gets connections");
+    assert_eq!(environment.writes(), 0, "it gets connections");
     // It never stops, so time decides.
-    stage.until_size(1).await;
+    environment.until_size(1).await;
     assert!(agent.line("Members are not empty in time.").is_some());
 }
 
 /// An API that tells of the same pool, whose members have these addresses in a private network and
 /// others in public, by which the balancer knows them.
-async fn pool_with_private_addresses(stage: &Stage, members: &Members) -> MockServer {
+async fn pool_with_private_addresses(environment: &Environment, members: &Members) -> MockServer {
     let server = MockServer::start().await;
     let network = uuid::Uuid::new_v4();
     let (mut instances, mut leases, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
@@ -228,7 +234,7 @@ async fn pool_with_private_addresses(stage: &Stage, members: &Members) -> MockSe
         }));
     }
     let service = json!({ "id": network, "healthcheck-status": statuses });
-    let (pool, balancer) = (stage.stack.pool, stage.stack.balancer);
+    let (pool, balancer) = (environment.stack.pool, environment.stack.balancer);
     let answers = [
         (
             format!("instance-pool/{pool}"),
@@ -256,15 +262,15 @@ async fn pool_with_private_addresses(stage: &Stage, members: &Members) -> MockSe
 
 #[tokio::test]
 async fn a_member_that_is_asked_by_its_private_address_is_waited_for_too() {
-    let stage = Stage::with_pool(2).await;
-    let members = Members::of(&stage).await;
-    let api = pool_with_private_addresses(&stage, &members).await;
-    let wishes = members
-        .wishes()
+    let environment = Environment::with_pool(2).await;
+    let members = Members::of(&environment).await;
+    let api = pool_with_private_addresses(&environment, &members).await;
+    let settings = members
+        .settings()
         .set("drain.timeout", "1s")
         .set("discovery.addresses", "private")
         .set("exoscale.endpoint", format!("{}/v2", api.uri()));
-    let agent = stage.start(wishes).await;
+    let agent = environment.start(settings).await;
     agent.alert("down").await;
     until("the drain ends", || {
         let drained = agent.line("Members are drained.");
@@ -277,13 +283,13 @@ async fn a_member_that_is_asked_by_its_private_address_is_waited_for_too() {
 
 #[tokio::test]
 async fn a_balancer_that_cannot_be_read_is_no_balancer_that_sends_nothing() {
-    let stage = Stage::with_pool(2).await;
-    let members = Members::of(&stage).await;
-    let agent = stage.start(members.wishes()).await;
+    let environment = Environment::with_pool(2).await;
+    let members = Members::of(&environment).await;
+    let agent = environment.start(members.settings()).await;
     members.in_flight.store(1, Ordering::SeqCst);
     agent.alert("down").await;
     members.until_asked(1).await;
-    stage.fault("get-load-balancer", 1_000_000, FaultKind::RateLimit);
+    environment.fault("get-load-balancer", 1_000_000, FaultKind::RateLimit);
     members.in_flight.store(0, Ordering::SeqCst);
     let asked = members
         .calls()
@@ -292,77 +298,77 @@ async fn a_balancer_that_cannot_be_read_is_no_balancer_that_sends_nothing() {
         .map(|calls| calls.len())
         .sum::<usize>();
     members.until_asked(asked + 1).await;
-    assert_eq!(stage.writes(), 0);
+    assert_eq!(environment.writes(), 0);
 }
 
 #[tokio::test]
 async fn a_member_that_stays_serves_on() {
     for (kind, status) in [(FaultKind::Fail, Some(403)), (FaultKind::Hang, None)] {
-        let stage = Stage::with_pool(2).await;
-        let members = Members::of(&stage).await;
-        let wishes = members.wishes().set("exoscale.request_timeout", "300ms");
-        let agent = start(&stage, wishes).await;
+        let environment = Environment::with_pool(2).await;
+        let members = Members::of(&environment).await;
+        let settings = members.settings().set("exoscale.request_timeout", "300ms");
+        let agent = start(&environment, settings).await;
         let fault = Fault::new("evict-instance-pool-members", 1, kind);
-        stage.cloud.faults().add(Fault { status, ..fault });
+        environment.cloud.faults().add(Fault { status, ..fault });
         agent.alert("down").await;
         if kind == FaultKind::Hang {
             until("the order is sent", || {
-                (stage.calls("evict-instance-pool-members") == 1).then_some(())
+                (environment.calls("evict-instance-pool-members") == 1).then_some(())
             })
             .await;
             // Nor can the outcome be read back.
-            stage.fault("get-instance-pool", 1_000_000, FaultKind::Fail);
+            environment.fault("get-instance-pool", 1_000_000, FaultKind::Fail);
         }
         until("the action ends", || {
             agent.line("Pool could not be changed.")
         })
         .await;
         until_given_back(&members).await;
-        assert_eq!(stage.pool().size, 2);
+        assert_eq!(environment.pool().size, 2);
     }
 }
 
 #[tokio::test]
 async fn a_pool_that_an_operator_shrank_in_a_drain_is_not_shrunk_again() {
-    let (stage, members, agent) = busy_victim(2).await;
-    operator_sets(&stage, 1).await;
+    let (environment, members, agent) = busy_victim(2).await;
+    operator_sets(&environment, 1).await;
     until_given_back(&members).await;
     members.in_flight.store(0, Ordering::SeqCst);
     assert_given_back_for_a_change(&agent).await;
     agent.until_decided("refused", "at_min").await;
-    assert_eq!(stage.pool().size, 1, "{}", agent.log());
-    assert_eq!(stage.calls("evict-instance-pool-members"), 0);
+    assert_eq!(environment.pool().size, 1, "{}", agent.log());
+    assert_eq!(environment.calls("evict-instance-pool-members"), 0);
 }
 
 #[tokio::test]
 async fn a_pool_that_an_operator_grew_in_a_drain_keeps_its_size() {
-    let (stage, members, agent) = busy_victim(2).await;
-    operator_sets(&stage, 6).await;
+    let (environment, members, agent) = busy_victim(2).await;
+    operator_sets(&environment, 6).await;
     until_given_back(&members).await;
     assert_given_back_for_a_change(&agent).await;
-    assert_eq!(stage.calls("evict-instance-pool-members"), 0);
-    assert_eq!(stage.pool().size, 6);
+    assert_eq!(environment.calls("evict-instance-pool-members"), 0);
+    assert_eq!(environment.pool().size, 6);
 }
 
 #[tokio::test]
 async fn an_up_in_a_drain_gives_the_member_back_and_grows_the_pool_at_once() {
-    let (stage, members, agent) = busy_victim(2).await;
+    let (environment, members, agent) = busy_victim(2).await;
     agent.alert("up").await;
-    stage.until_size(3).await;
+    environment.until_size(3).await;
     until_given_back(&members).await;
     agent.until_decided("given_back", "up_wins").await;
-    assert_eq!(stage.calls("evict-instance-pool-members"), 0);
+    assert_eq!(environment.calls("evict-instance-pool-members"), 0);
 }
 
 #[tokio::test]
 async fn what_a_killed_agent_left_drained_serves_on_when_the_next_one_starts() {
-    let (stage, members, mut agent) = busy_victim(3).await;
+    let (environment, members, mut agent) = busy_victim(3).await;
     agent.end(Signal::KILL).await;
-    let _next = stage
-        .restart(members.wishes().set("exoscale.load_balancer", ""))
+    let _next = environment
+        .restart(members.settings().set("exoscale.load_balancer", ""))
         .await;
     until_given_back(&members).await;
-    assert_eq!(stage.writes(), 0);
+    assert_eq!(environment.writes(), 0);
 }
 
 #[tokio::test]
@@ -373,7 +379,7 @@ async fn a_down_that_resolves_in_a_drain_gives_the_member_back() {
             "alerts": [{ "status": status, "labels": { "alertname": "idle", "scale": "down" } }],
         })
     };
-    let (stage, members, agent) = busy_victim(2).await;
+    let (environment, members, agent) = busy_victim(2).await;
     for (status, given_back) in [("firing", false), ("resolved", true)] {
         let post = agent.http.post(agent.url("/webhook"));
         let answer = post.json(&alert(status)).send().await.unwrap();
@@ -385,5 +391,5 @@ async fn a_down_that_resolves_in_a_drain_gives_the_member_back() {
     agent.until_decided("given_back", "withdrawn").await;
     members.in_flight.store(0, Ordering::SeqCst);
     agent.until_decided("refused", "withdrawn").await;
-    assert_eq!(stage.writes(), 0);
+    assert_eq!(environment.writes(), 0);
 }

@@ -76,7 +76,8 @@ async fn faults_of_the_api_leave_nothing_twice() {
         { "operation": "create-instance", "count": 1, "fault": "fail", "status": 500 },
     ]);
     cloud.set_faults(&faults).await;
-    // The provider may try again by itself or give up; either way the next apply finds what is there.
+    // The provider may try again by itself or give up; either way the next apply finds what is
+    // there.
     let first = stack.apply(&[]).await;
     eprintln!("the apply with faults ended with {:?}", first.code);
     cloud.set_faults(&json!([])).await;

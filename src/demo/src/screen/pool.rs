@@ -11,7 +11,8 @@ use ratatui::{
 use super::view::{BLUE, GREEN, GREY, ORANGE, cut, panel};
 use crate::timeline::{MemberSample, MemberState, RunSettings, Sample, Timeline};
 
-/// Columns of a member's row besides its name and gauge: sign, state, percentage, and the spaces between.
+/// Columns of a member's row besides its name and gauge: sign, state, percentage, and the spaces
+/// between.
 const FIXED: usize = 3 + 1 + 9 + 6;
 const LONGEST_NAME: usize = 16;
 const SHORTEST_GAUGE: usize = 4;
@@ -62,7 +63,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, run: &Timeline) {
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
-/// A sign for each member, then for what is wanted and not there, then for the room up to the greatest size.
+/// A sign for each member, then for what is wanted and not there, then for the room up to the
+/// greatest size.
 fn size_bar(sample: &Sample, settings: &RunSettings) -> Line<'static> {
     let missing = sample.desired.saturating_sub(sample.members.len() as u32);
     let room = settings.max_size.saturating_sub(sample.desired);

@@ -13,8 +13,8 @@ use ratatui::{
 use super::{charts, pool};
 use crate::timeline::{Direction, Timeline};
 
-/// Colours that read on dark and on light terminals and are told apart with any colour vision. Nothing is said by
-/// colour alone.
+/// Colours that read on dark and on light terminals and are told apart with any colour vision.
+/// Nothing is said by colour alone.
 pub(super) const BLUE: Color = Color::Indexed(33);
 pub(super) const ORANGE: Color = Color::Indexed(166);
 pub(super) const GREEN: Color = Color::Indexed(36);

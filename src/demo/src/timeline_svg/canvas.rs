@@ -105,7 +105,8 @@ impl Display for Number {
     }
 }
 
-/// Text as XML character data or attribute value; characters that XML 1.0 does not allow become U+FFFD.
+/// Text as XML character data or attribute value; characters that XML 1.0 does not allow become
+/// U+FFFD.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

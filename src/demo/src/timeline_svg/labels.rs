@@ -16,7 +16,8 @@ const MAX_ROWS: usize = 4;
 /// Between the line and its text, and between a text and the next line.
 pub(super) const PAD: f64 = 4.0;
 
-/// About how wide a text is at eleven pixels, in pixels; rather too much than too little in the style's fonts.
+/// About how wide a text is at eleven pixels, in pixels; rather too much than too little in the
+/// style's fonts.
 pub(super) fn text_width(text: &str) -> f64 {
     text.chars().map(advance).sum()
 }
@@ -31,8 +32,9 @@ fn advance(character: char) -> f64 {
     }
 }
 
-/// Lays labels out as stairs that descend to the right: a label stands to the right of its line, under every label
-/// that still reaches over that line. `labels` holds positions in rising order, with the long and the short wording.
+/// Lays labels out as stairs that descend to the right: a label stands to the right of its line,
+/// under every label that still reaches over that line. `labels` holds positions in rising order,
+/// with the long and the short wording.
 ///
 /// The short wording is used for all when the long one would need too many rows.
 pub(super) fn place(labels: &[(f64, String, String)]) -> Vec<Placed> {
@@ -108,7 +110,8 @@ mod tests {
             for (number, left) in placed.iter().enumerate() {
                 let end = left.x + PAD + text_width(&left.text);
                 for right in placed[number + 1..].iter().filter(|right| right.x < end) {
-                    // The line of `right` goes down from its own row, so it must begin under `left`.
+                    // The line of `right` goes down from its own row, so it must begin under
+                    // `left`.
                     prop_assert!(right.row > left.row, "{left:?} {right:?}");
                 }
             }

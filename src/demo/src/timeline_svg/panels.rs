@@ -196,7 +196,8 @@ impl Panel<'_> {
             .text("heading", (self.frame.left + 16.0, y), Anchor::Start, name);
         let mut x = self.frame.right;
         for (name, class, ink) in legend.iter().rev() {
-            // The text's width is a guess, so it follows its ink: only the space between entries shows the error.
+            // The text's width is a guess, so it follows its ink: only the space between entries
+            // shows the error.
             x -= text_width(name) + INK + 6.0;
             match ink {
                 Ink::Line => self

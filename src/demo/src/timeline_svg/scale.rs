@@ -1,4 +1,5 @@
-//! From values to positions: linear and logarithmic scales with round tick values, and lines thinned to pixels.
+//! From values to positions: linear and logarithmic scales with round tick values, and lines
+//! thinned to pixels.
 
 /// How values are laid out along an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,8 +121,8 @@ fn round_step(extent: f64, count: usize) -> f64 {
         .unwrap_or(rough)
 }
 
-/// Thins a line whose points lie closer than a pixel: of each pixel column the first, least, greatest and last point
-/// stay, so that a peak is never lost. The points are in order of x.
+/// Thins a line whose points lie closer than a pixel: of each pixel column the first, least,
+/// greatest and last point stay, so that a peak is never lost. The points are in order of x.
 pub(super) fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut out = Vec::with_capacity(points.len().min(4096));
     for column in points.chunk_by(|a, b| a.0.floor().total_cmp(&b.0.floor()).is_eq()) {

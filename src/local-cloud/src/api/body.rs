@@ -1,4 +1,5 @@
-//! Reads a call's body as the type that its handler declares. A refusal names the field that is wrong.
+//! Reads a call's body as the type that its handler declares. A refusal names the field that is
+//! wrong.
 
 use std::fmt;
 
@@ -137,7 +138,8 @@ impl<T: Serialize> Serialize for Change<T> {
     }
 }
 
-/// The fields of a body that are kept and answered, and have no effect here: those that it serialises.
+/// The fields of a body that are kept and answered, and have no effect here: those that it
+/// serialises.
 pub(super) fn kept(body: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(body) {
         Ok(Value::Object(fields)) => fields,

@@ -98,7 +98,8 @@ impl<'de, T: TryFrom<u64>, const MIN: u64, const MAX: u64> Deserialize<'de> for 
     }
 }
 
-/// One of the words of `T`, as a string. Serde's own reader of an enum takes `{"word": null}` as well.
+/// One of the words of `T`, as a string. Serde's own reader of an enum takes `{"word": null}` as
+/// well.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(transparent)]
 pub(super) struct Word<T>(pub(super) T);

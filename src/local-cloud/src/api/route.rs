@@ -14,7 +14,8 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) method: &'static str,
-    /// The path after `/v2`. `{name}` stands for one segment; a verb may follow, as in `{id}:scale`.
+    /// The path after `/v2`. `{name}` stands for one segment; a verb may follow, as in
+    /// `{id}:scale`.
     pub(super) path: &'static str,
     /// The operation's id in the API's description.
     pub(super) operation: &'static str,

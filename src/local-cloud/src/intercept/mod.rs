@@ -77,8 +77,8 @@ impl Intercept {
         &self.ca_file
     }
 
-    /// Removes the authority's file. Dropping does it too, but a thread of the API's server may hold
-    /// the cloud for some time after the server has stopped.
+    /// Removes the authority's file. Dropping does it too, but a thread of the API's server may
+    /// hold the cloud for some time after the server has stopped.
     pub(super) fn forget_authority(&self) {
         self.folder.remove();
     }

@@ -8,18 +8,21 @@ use super::NlbError;
 
 /// How a member is chosen for a new connection.
 ///
-/// Source: <https://community.exoscale.com/product/networking/nlb/operation/loadbalancer-strategies>.
+/// Source:
+/// <https://community.exoscale.com/product/networking/nlb/operation/loadbalancer-strategies>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     /// Each healthy member in turn.
     #[default]
     RoundRobin,
-    /// By the client's IP address, over all members: when one fails its checks, only its own clients move.
+    /// By the client's IP address, over all members: when one fails its checks, only its own
+    /// clients move.
     SourceHash,
-    /// By the client's IP address and port, over a Maglev table (Eisenbud et al., "Maglev: A Fast and Reliable
-    /// Software Network Load Balancer", NSDI 2016): even, and a change of members moves few others' connections.
-    /// The paper hashes a connection's five-tuple, of which only these two parts differ within a service.
+    /// By the client's IP address and port, over a Maglev table (Eisenbud et al., "Maglev: A Fast
+    /// and Reliable Software Network Load Balancer", NSDI 2016): even, and a change of members
+    /// moves few others' connections. The paper hashes a connection's five-tuple, of which only
+    /// these two parts differ within a service.
     MaglevHash,
 }
 
@@ -42,8 +45,9 @@ pub enum HealthCheckMode {
 
 /// How members are checked.
 ///
-/// Source: <https://community.exoscale.com/product/networking/nlb/how-to/config-healthcheck>. The bounds of Exoscale's
-/// API (an interval of 5 s to 300 s, for instance) are the API's to enforce, so that a demonstration may be faster.
+/// Source: <https://community.exoscale.com/product/networking/nlb/how-to/config-healthcheck>. The
+/// bounds of Exoscale's API (an interval of 5 s to 300 s, for instance) are the API's to enforce,
+/// so that a demonstration may be faster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthCheckConfig {
     /// What a check does.
@@ -67,7 +71,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// How many members are tried for one connection, each once.
     pub connect_attempts: usize,
-    /// How long connections to a member that left the list may go on; `None` is until they end by themselves.
+    /// How long connections to a member that left the list may go on; `None` is until they end by
+    /// themselves.
     pub removed_deadline: Option<Duration>,
     /// How long [`super::ServiceHandle::stop`] lets open connections go on before it resets them.
     pub stop_grace: Duration,

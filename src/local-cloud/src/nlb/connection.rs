@@ -43,8 +43,8 @@ pub(super) async fn serve(
     }
 }
 
-/// Connects to a healthy member. One that does not take the connection (it may have died since its last check) is
-/// passed over for the next, so that the client does not notice.
+/// Connects to a healthy member. One that does not take the connection (it may have died since its
+/// last check) is passed over for the next, so that the client does not notice.
 async fn connect(shared: &Shared, client: SocketAddr) -> Option<(TcpStream, Arc<Member>)> {
     let mut tried = Vec::new();
     while tried.len() < shared.limits.connect_attempts {
@@ -73,8 +73,8 @@ async fn attempt(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> 
 
 /// Makes dropping the socket send a reset instead of an orderly end.
 ///
-/// It tells the client that the connection failed, where an orderly end would look like an empty (or complete) answer,
-/// and leaves no socket behind in TIME-WAIT.
+/// It tells the client that the connection failed, where an orderly end would look like an empty
+/// (or complete) answer, and leaves no socket behind in TIME-WAIT.
 fn reset(stream: &TcpStream) {
     if let Err(error) = stream.set_zero_linger() {
         tracing::debug!(%error, "could not turn the close into a reset");

@@ -1,8 +1,10 @@
 //! A member's health over time: checked at once when it appears, then at the configured interval.
 //!
-//! The rules are Exoscale's (<https://community.exoscale.com/product/networking/nlb/how-to/config-healthcheck>):
-//! `retries` failed checks in a row make a member failed, and one success makes it healthy again. A new member counts
-//! as failed until its first success, so that no connection reaches an instance that is still starting.
+//! The rules are Exoscale's
+//! (<https://community.exoscale.com/product/networking/nlb/how-to/config-healthcheck>): `retries`
+//! failed checks in a row make a member failed, and one success makes it healthy again. A new
+//! member counts as failed until its first success, so that no connection reaches an instance that
+//! is still starting.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -49,7 +51,8 @@ impl Streak {
     }
 }
 
-/// Checks a member until it leaves the list or the service stops; then holds its connections to their deadline.
+/// Checks a member until it leaves the list or the service stops; then holds its connections to
+/// their deadline.
 pub(super) async fn attend(shared: Arc<Shared>, member: Arc<Member>) {
     member
         .removed

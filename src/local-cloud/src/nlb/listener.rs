@@ -10,7 +10,8 @@ use tokio::{
 
 use super::{NlbError, connection::serve, service::Shared};
 
-/// Connections that may wait in the kernel; it lowers the number to its own limit (`net.core.somaxconn`).
+/// Connections that may wait in the kernel; it lowers the number to its own limit
+/// (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
 
 /// The first and the longest pause after a failed accept.
@@ -65,7 +66,8 @@ async fn accept_forever(shared: Arc<Shared>, listener: TcpListener) {
                     .tasks
                     .spawn(serve(shared.clone(), client, address, slot));
             }
-            // One connection failed before it was accepted (accept(2), "Error handling"); the next may not.
+            // One connection failed before it was accepted (accept(2), "Error handling"); the next
+            // may not.
             Err(error) if is_about_one_connection(&error) => {}
             // Out of files or memory. Trying again at once would only burn CPU time.
             Err(error) => {

@@ -1,28 +1,34 @@
-//! The Maglev lookup table: consistent hashing that spreads evenly and moves little when a member comes or goes.
+//! The Maglev lookup table: consistent hashing that spreads evenly and moves little when a member
+//! comes or goes.
 //!
-//! Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, section 3.4.
+//! Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016,
+//! section 3.4.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The table's size, the paper's smaller one: a prime, so that every skip visits every slot, and over a hundred times
-/// the number of members, so that no member gets more than about 1 % above its share.
+/// The table's size, the paper's smaller one: a prime, so that every skip visits every slot, and
+/// over a hundred times the number of members, so that no member gets more than about 1 % above its
+/// share.
 const SLOTS: usize = 65_537;
 
-/// Which member each slot belongs to, by the member's position in the list the table was built from.
+/// Which member each slot belongs to, by the member's position in the list the table was built
+/// from.
 #[derive(Debug)]
 pub(super) struct MaglevTable {
     owners: Vec<u32>,
 }
 
 impl MaglevTable {
-    /// Fills the table: members take turns, and each takes the next free slot of its own permutation.
+    /// Fills the table: members take turns, and each takes the next free slot of its own
+    /// permutation.
     pub(super) fn new(members: &[SocketAddr]) -> Self {
         const FREE: u32 = u32::MAX;
         if members.is_empty() {
             return Self { owners: Vec::new() };
         }
         let slots = SLOTS as u64;
-        // The members' order must not matter, only their addresses: turns are taken in sorted order.
+        // The members' order must not matter, only their addresses: turns are taken in sorted
+        // order.
         let mut turns: Vec<(SocketAddr, u32, u64, u64)> = (0_u32..)
             .zip(members)
             .map(|(index, &member)| {
@@ -51,8 +57,8 @@ impl MaglevTable {
         }
     }
 
-    /// The first member, from the slot of `hash` onward, that `usable` accepts.
-    /// The owners of neighbouring slots are unrelated, so a failed member's connections spread over all others.
+    /// The first member, from the slot of `hash` onward, that `usable` accepts. The owners of
+    /// neighbouring slots are unrelated, so a failed member's connections spread over all others.
     pub(super) fn pick(&self, hash: u64, usable: impl Fn(usize) -> bool) -> Option<usize> {
         let (before, from) = self
             .owners
@@ -68,8 +74,9 @@ fn hash_member(member: SocketAddr, seed: u64) -> u64 {
     hash_address(member.ip(), seed ^ u64::from(member.port()) << 32)
 }
 
-/// A hash of an address that is the same in every run and every version: FNV-1a over its bytes, then the final mix of
-/// `SplitMix64` (Steele et al., 2014), because FNV alone leaves the high bits of neighbouring addresses alike.
+/// A hash of an address that is the same in every run and every version: FNV-1a over its bytes,
+/// then the final mix of `SplitMix64` (Steele et al., 2014), because FNV alone leaves the high bits
+/// of neighbouring addresses alike.
 pub(super) fn hash_address(address: IpAddr, seed: u64) -> u64 {
     let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
     let start = 0xcbf2_9ce4_8422_2325 ^ mix(seed);
@@ -138,7 +145,8 @@ mod tests {
                 .filter(|&slot| owner_of(&old, &before, slot) != gone)
                 .filter(|&slot| owner_of(&old, &before, slot) != owner_of(&new, &after, slot))
                 .count();
-            // A plain `hash % members` would move all but one in `count` of them; the paper promises few, not none.
+            // A plain `hash % members` would move all but one in `count` of them; the paper
+            // promises few, not none.
             prop_assert!(moved * 100 <= SLOTS, "{moved} of {SLOTS} slots moved between members that stayed");
         }
 

@@ -65,7 +65,8 @@ impl Member {
     }
 }
 
-/// The list of members at one moment. A change makes another roster; a connection being made keeps the one it has.
+/// The list of members at one moment. A change makes another roster; a connection being made keeps
+/// the one it has.
 #[derive(Debug)]
 pub(super) struct Roster {
     strategy: Strategy,
@@ -94,8 +95,8 @@ impl Roster {
         Self::new(strategy, self.members.clone(), self.leaving.clone())
     }
 
-    /// The roster for a new list of addresses: those it already has keep their state, the others come from `create`,
-    /// and those no longer listed are told so.
+    /// The roster for a new list of addresses: those it already has keep their state, the others
+    /// come from `create`, and those no longer listed are told so.
     pub(super) fn with_members(
         &self,
         addresses: &[SocketAddr],

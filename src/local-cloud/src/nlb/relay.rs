@@ -15,13 +15,15 @@ use tokio::{
 
 use super::stats::Counter;
 
-/// The most that one read takes, in bytes, and the most that waits for a slow reader in each direction.
-/// Measured with answers of 1 MB: 16 KiB take a quarter more CPU time, and 256 KiB a tenth less.
+/// The most that one read takes, in bytes, and the most that waits for a slow reader in each
+/// direction. Measured with answers of 1 MB: 16 KiB take a quarter more CPU time, and 256 KiB a
+/// tenth less.
 const CHUNK: usize = 64 * 1024;
 
 thread_local! {
-    /// Where every connection on this thread reads into. Bytes are written out again before the task yields, so it can
-    /// be shared, and a connection costs memory only while its reader is slower than its writer.
+    /// Where every connection on this thread reads into. Bytes are written out again before the
+    /// task yields, so it can be shared, and a connection costs memory only while its reader is
+    /// slower than its writer.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
 }
 
@@ -30,12 +32,13 @@ thread_local! {
 pub(super) enum Ending {
     /// Both sides closed in order.
     Closed,
-    /// One side broke off; the other must be reset too, or it would take a cut-off stream for a complete one.
+    /// One side broke off; the other must be reset too, or it would take a cut-off stream for a
+    /// complete one.
     Broken,
 }
 
-/// Relays until both directions have ended. The end of one direction is passed on as such while the other goes on
-/// (a half-close, RFC 9293 section 3.6).
+/// Relays until both directions have ended. The end of one direction is passed on as such while the
+/// other goes on (a half-close, RFC 9293 section 3.6).
 pub(super) async fn relay(
     client: &mut TcpStream,
     server: &mut TcpStream,
@@ -80,7 +83,8 @@ enum State {
 struct Direction {
     state: State,
     end_passed_on: bool,
-    /// Bytes read that the reader has not taken yet: empty, and without an allocation, unless it is slow.
+    /// Bytes read that the reader has not taken yet: empty, and without an allocation, unless it is
+    /// slow.
     waiting: Vec<u8>,
     written: usize,
 }
@@ -155,8 +159,8 @@ impl Direction {
 
     fn pass_end_on(&mut self, cx: &mut Context<'_>, to: &mut TcpStream) {
         if !self.end_passed_on {
-            // Never pending for a TCP socket, and an error only says that the peer is gone already, which the other
-            // direction is about to notice.
+            // Never pending for a TCP socket, and an error only says that the peer is gone already,
+            // which the other direction is about to notice.
             self.end_passed_on = Pin::new(to).poll_shutdown(cx).is_ready();
         }
     }

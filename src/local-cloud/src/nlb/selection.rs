@@ -49,7 +49,8 @@ impl Selection {
                 let picked = (0..*members)
                     .map(|step| first.wrapping_add(step) % members)
                     .find(|&index| usable(index))?;
-                // One past the member taken, not one past the turn: whoever follows a failed one gets no double share.
+                // One past the member taken, not one past the turn: whoever follows a failed one
+                // gets no double share.
                 turn.store(picked + 1, Ordering::Relaxed);
                 Some(picked)
             }
@@ -64,7 +65,8 @@ impl Selection {
                     .copied()
                     .filter(|&index| usable(index))
                     .collect();
-                // A second hash: the first would send all clients of a failed member to the same few others.
+                // A second hash: the first would send all clients of a failed member to the same
+                // few others.
                 let hash = hash_address(client.ip(), 1);
                 others
                     .get((hash % others.len().max(1) as u64) as usize)

@@ -45,7 +45,8 @@ impl Shared {
         self.publish_statuses();
     }
 
-    /// Reads the members' health inside the channel's lock, so that the last to publish publishes the latest.
+    /// Reads the members' health inside the channel's lock, so that the last to publish publishes
+    /// the latest.
     pub(super) fn publish_statuses(&self) {
         self.statuses.send_if_modified(|published| {
             let now = self.roster.borrow().statuses();
@@ -61,9 +62,9 @@ impl Shared {
 pub struct Service;
 
 impl Service {
-    /// Listens on `config.listen` and balances what comes over `targets`, the members' addresses (IP address and port
-    /// that takes connections), which may change at any time. When the sender of `targets` goes away, its last list
-    /// stays.
+    /// Listens on `config.listen` and balances what comes over `targets`, the members' addresses
+    /// (IP address and port that takes connections), which may change at any time. When the sender
+    /// of `targets` goes away, its last list stays.
     ///
     /// # Errors
     /// When the configuration cannot work, or the address cannot be listened on.
@@ -121,7 +122,8 @@ pub struct ServiceHandle {
 }
 
 impl ServiceHandle {
-    /// Where the service listens, with the port that the operating system chose if the configuration left it open.
+    /// Where the service listens, with the port that the operating system chose if the
+    /// configuration left it open.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
@@ -131,7 +133,8 @@ impl ServiceHandle {
         self.shared.statuses.borrow().clone()
     }
 
-    /// Follows [`ServiceHandle::statuses`]: changes whenever a member comes, goes, fails or recovers.
+    /// Follows [`ServiceHandle::statuses`]: changes whenever a member comes, goes, fails or
+    /// recovers.
     pub fn watch_statuses(&self) -> watch::Receiver<Vec<(SocketAddr, Health)>> {
         self.shared.statuses.subscribe()
     }
@@ -150,11 +153,13 @@ impl ServiceHandle {
         }
     }
 
-    /// Changes the strategy and the health check, both at once for new connections; members are checked anew right
-    /// away and keep their health until then. [`ServiceConfig::limits`] stay as they were when the service started.
+    /// Changes the strategy and the health check, both at once for new connections; members are
+    /// checked anew right away and keep their health until then. [`ServiceConfig::limits`] stay as
+    /// they were when the service started.
     ///
     /// # Errors
-    /// When the configuration cannot work or names another address to listen on; the service then goes on unchanged.
+    /// When the configuration cannot work or names another address to listen on; the service then
+    /// goes on unchanged.
     pub fn update(&self, config: ServiceConfig) -> Result<(), NlbError> {
         config.validate()?;
         if config.listen != self.listen && config.listen != self.local_addr {
@@ -174,8 +179,9 @@ impl ServiceHandle {
         Ok(())
     }
 
-    /// Stops listening and checking at once, waits for open connections to end, and resets those still open after
-    /// [`Limits::stop_grace`]. When it returns, no task and no socket of the service is left.
+    /// Stops listening and checking at once, waits for open connections to end, and resets those
+    /// still open after [`Limits::stop_grace`]. When it returns, no task and no socket of the
+    /// service is left.
     pub async fn stop(self) {
         self.shared.stopping.cancel();
         self.shared.tasks.close();

@@ -54,8 +54,8 @@ pub(crate) enum Checks {
     Garbage,
 }
 
-/// A server that answers `GET` with a status, `who` with its own address, and echoes what follows `echo`.
-/// Its connections outlive its listener, as a draining server's do.
+/// A server that answers `GET` with a status, `who` with its own address, and echoes what follows
+/// `echo`. Its connections outlive its listener, as a draining server's do.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     checks: watch::Sender<Checks>,

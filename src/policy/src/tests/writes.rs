@@ -193,7 +193,8 @@ fn a_postponed_scale_in_is_gone_when_its_alert_resolves_or_an_up_comes() {
     assert!(drained(&case.read(pool(3))).is_some());
 }
 
-/// Found by a randomised simulation: nothing was written, so no cooldown held the next attempt back.
+/// Found by a randomised simulation: nothing was written, so no cooldown held the next attempt
+/// back.
 #[test]
 fn a_pinned_size_waits_out_a_lack_of_capacity() {
     let mut case = Case::with(default_rules(), Mode::Pinned(Size(4)));

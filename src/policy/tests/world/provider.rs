@@ -1,4 +1,5 @@
-//! The provider's side of a world: the pool as it is, what is read of it, and what a write does to it.
+//! The provider's side of a world: the pool as it is, what is read of it, and what a write does to
+//! it.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A program that was started so dies with the process that started it, even when that one gets no chance to clean up.
+//! A program that was started so dies with the process that started it, even when that one gets no
+//! chance to clean up.
 
 use std::{
     env,

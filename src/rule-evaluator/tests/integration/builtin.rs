@@ -1,4 +1,5 @@
-//! The rule evaluator on the wire: real exporters, a real webhook, and the discovery file between them.
+//! The rule evaluator on the wire: real exporters, a real webhook, and the discovery file between
+//! them.
 
 use std::{
     path::{Path, PathBuf},

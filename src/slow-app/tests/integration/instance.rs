@@ -123,7 +123,8 @@ impl Instance {
     }
 
     pub(crate) async fn exit_status(&mut self) -> ExitStatus {
-        // Not `Child::wait` alone: it would close standard input first, which is what some tests are about.
+        // Not `Child::wait` alone: it would close standard input first, which is what some tests
+        // are about.
         let stdin = self.child.stdin.take();
         let status = time::timeout(PATIENCE, self.child.wait())
             .await

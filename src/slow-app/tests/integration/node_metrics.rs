@@ -1,4 +1,5 @@
-//! The imitated machine's CPU use, as node-exporter would give it and the usual query would read it.
+//! The imitated machine's CPU use, as node-exporter would give it and the usual query would read
+//! it.
 
 use std::time::{Duration, Instant};
 
@@ -55,7 +56,8 @@ async fn without_a_quota_each_worker_is_a_cpu() {
     assert!((0.0..30.0).contains(&(now - booted)), "{booted} to {now}");
 }
 
-/// `rate(mode!="idle") / rate(all)` between the scrapes at the beginning and end, with every counter checked in between.
+/// `rate(mode!="idle") / rate(all)` between the scrapes at the beginning and end, with every
+/// counter checked in between.
 async fn use_over(instance: &Instance, time: Duration, last: &mut [f64; 8]) -> f64 {
     let first = *last;
     let begin = Instant::now();

@@ -29,7 +29,8 @@ async fn full_load_burns_the_quota_and_never_more() {
             let burnt = instance.metric(BURNT).await - before;
             let wall = begin.elapsed().as_secs_f64();
             share = burnt / wall;
-            // One slice of 5 ms for each worker is burnt before it is paid, and a late one catches up 3 ms.
+            // One slice of 5 ms for each worker is burnt before it is paid, and a late one catches
+            // up 3 ms.
             assert!(
                 burnt <= 0.3 * wall + 0.025,
                 "{burnt} s in {wall} s with {workers} workers"

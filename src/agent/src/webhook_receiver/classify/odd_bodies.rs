@@ -1,5 +1,5 @@
-//! What a body is in which something is odd, null, twice, deep, or in another encoding, and what counts on the paths of a
-//! direction.
+//! What a body is in which something is odd, null, twice, deep, or in another encoding, and what
+//! counts on the paths of a direction.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-/// The command with mounts of its own, which end with it. First `script` is run, by a shell that ends at
-/// an error. Says why and gives `None` where this process may not mount.
+/// The command with mounts of its own, which end with it. First `script` is run, by a shell that
+/// ends at an error. Says why and gives `None` where this process may not mount.
 pub(crate) fn with_mounts(command: &Command, script: &str) -> Option<Command> {
     let unshare = |script: &str| {
         let mut unshare = std::process::Command::new("unshare");

@@ -44,7 +44,8 @@ pub(crate) fn alertmanager(status: &str, labels: &Value) -> Value {
     })
 }
 
-/// Bodies that are no alarm on `/up` and `/down`, with the reason. Whatever is odd about them, they never scale.
+/// Bodies that are no alarm on `/up` and `/down`, with the reason. Whatever is odd about them, they
+/// never scale.
 pub(crate) fn no_alarms(path: &str) -> Vec<(&'static str, Vec<u8>)> {
     let resolved = unified("resolved", "Pool idles", "down");
     let mut bodies = Vec::new();

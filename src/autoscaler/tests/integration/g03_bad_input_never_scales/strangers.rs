@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::Sha256;
 
 use super::{assert_untouched, documents::unified, send, webhook};
-use crate::agent_support::{Stage, Wishes};
+use crate::agent_support::{Environment, Settings};
 
 const TOKEN: &str = "only-grafana-knows-this";
 const PASSWORD: &str = "nor-this";
@@ -23,8 +23,8 @@ fn signature(body: &str, time: Option<i64>) -> String {
     bytes.iter().fold(String::new(), hex)
 }
 
-fn protected() -> Wishes {
-    Wishes::default()
+fn protected() -> Settings {
+    Settings::default()
         .set("alerts.token", TOKEN)
         .set("alerts.user", "grafana")
         .set("alerts.password", PASSWORD)
@@ -33,9 +33,9 @@ fn protected() -> Wishes {
 
 #[tokio::test]
 async fn strangers_are_refused_and_change_nothing() {
-    let stage = Stage::with_pool(3).await;
+    let environment = Environment::with_pool(3).await;
     let timed = protected().set("alerts.hmac_timestamp_header", "X-Time");
-    let agent = stage.start(timed).await;
+    let agent = environment.start(timed).await;
     let body = unified("firing", "Pool loaded", "up").to_string();
     let now = Timestamp::now().as_second();
     let header = "X-Grafana-Alerting-Signature";
@@ -105,19 +105,19 @@ async fn strangers_are_refused_and_change_nothing() {
     let large = vec![b' '; MAX_BODY + 1];
     let (status, _) = send(agent.http.post(agent.url("/down")).body(large)).await;
     assert_eq!(status, 413);
-    assert_untouched(&stage, &agent).await;
+    assert_untouched(&environment, &agent).await;
 
     let signed = webhook(&agent, body.clone())
         .header(header, signature(&body, Some(now)))
         .header("X-Time", now.to_string());
     assert_eq!(send(signed).await.0, 200);
-    stage.until_size(4).await;
+    environment.until_size(4).await;
 }
 
 #[tokio::test]
 async fn each_way_to_show_oneself_is_enough() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.start(protected()).await;
+    let environment = Environment::with_pool(1).await;
+    let agent = environment.start(protected()).await;
     let body = unified("firing", "Pool loaded", "up").to_string();
     let post = || webhook(&agent, body.clone());
     let header = "X-Grafana-Alerting-Signature";
@@ -139,5 +139,5 @@ async fn each_way_to_show_oneself_is_enough() {
         assert_eq!(status, 200, "{who}: {answer}");
         assert!(answer.contains(r#""accepted":["up"]"#), "{who}: {answer}");
     }
-    stage.until_size(2).await;
+    environment.until_size(2).await;
 }

@@ -1,4 +1,5 @@
-//! The alert rules: their expressions by `promtool test rules`, and what of them only Grafana knows.
+//! The alert rules: their expressions by `promtool test rules`, and what of them only Grafana
+//! knows.
 
 use std::{
     collections::BTreeSet,
@@ -45,7 +46,8 @@ fn the_expressions_pass_their_unit_tests() {
 
 #[test]
 fn every_expression_means_the_same_by_cpu_use() {
-    // PromQL has no way to name a part of an expression, so it is written out; without its line breaks it is the same.
+    // PromQL has no way to name a part of an expression, so it is written out; without its line
+    // breaks it is the same.
     let busy = r#"( sum by (instance) (rate(node_cpu_seconds_total{job="exoscale",mode!="idle"}[1m])) / sum by (instance) (rate(node_cpu_seconds_total{job="exoscale"}[1m])) >= 0 ) and on (instance) up{job="exoscale"} == 1"#;
     let times = [
         ("pool-cpu-high", 1),
@@ -174,7 +176,8 @@ fn groups_are_evaluated_as_often_as_grafana_can() {
     for (name, ticks) in [(SCALING_RULES, 1), (OPERATOR_RULES, 3)] {
         let file: RuleFile = files::yaml(&alerting(name));
         for group in &file.groups {
-            // Grafana's scheduler ticks every 10 s, and refuses intervals that are no multiple of it.
+            // Grafana's scheduler ticks every 10 s, and refuses intervals that are no multiple of
+            // it.
             assert_eq!(humantime(&group.interval), tick * ticks, "{name}");
             assert_eq!(group.folder, "autoscaling");
         }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::files;
 
-/// Runs it in a folder; panics with what it said when it fails. Says so and does nothing where it is not installed.
+/// Runs it in a folder; panics with what it said when it fails. Says so and does nothing where it
+/// is not installed.
 pub(crate) fn promtool(folder: &Path, arguments: &[&OsStr]) {
     let output = Command::new("promtool")
         .args(arguments)

@@ -1,5 +1,5 @@
-//! Every metric that rules and panels name is one that something serves: the real agent and the real application are
-//! asked for theirs.
+//! Every metric that rules and panels name is one that something serves: the real agent and the
+//! real application are asked for theirs.
 
 use std::{collections::BTreeSet, net::SocketAddr, process::Stdio, time::Duration};
 
@@ -21,7 +21,8 @@ const KEYWORDS: [&str; 9] = [
     "by", "and", "on", "or", "unless", "offset", "le", "sum", "avg",
 ];
 
-/// The names of metrics in an expression: words outside strings, label lists and ranges that are not called.
+/// The names of metrics in an expression: words outside strings, label lists and ranges that are
+/// not called.
 fn metrics_in(expression: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut plain = String::new();
@@ -134,8 +135,8 @@ async fn send(request: reqwest::RequestBuilder) {
     assert!(answer.status().is_success(), "{}", answer.status());
 }
 
-/// The agent's metrics once it has answered an alert with an action. Metrics with labels are there from the first time
-/// on.
+/// The agent's metrics once it has answered an alert with an action. Metrics with labels are there
+/// from the first time on.
 async fn agents_metrics() -> String {
     let config = LocalCloudConfig {
         speed: 100.0,

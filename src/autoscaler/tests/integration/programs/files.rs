@@ -5,7 +5,7 @@ use std::{fs, os::unix::net::UnixListener, path::Path};
 use rustix::process::Signal;
 
 use super::{end_of, said};
-use crate::agent_support::{Stage, Wishes, with_mounts};
+use crate::agent_support::{Environment, Settings, with_mounts};
 
 fn put_socket(path: &Path) {
     drop(UnixListener::bind(path).unwrap());
@@ -29,8 +29,8 @@ async fn what_is_no_file_is_refused_in_the_place_of_one() {
         (put_socket, "is a socket"),
     ];
     for (put, kind) in kinds {
-        let stage = Stage::with_pool(1).await;
-        let (discovery, journal) = (stage.discovery_file(), stage.journal());
+        let environment = Environment::with_pool(1).await;
+        let (discovery, journal) = (environment.discovery_file(), environment.journal());
         for (path, key) in [
             (discovery.clone(), "discovery.file"),
             (
@@ -46,25 +46,25 @@ async fn what_is_no_file_is_refused_in_the_place_of_one() {
             let folder = path.parent().unwrap();
             fs::create_dir_all(folder).unwrap();
             put(&path);
-            let output = end_of(stage.command("agent", &Wishes::default())).await;
+            let output = end_of(environment.command("agent", &Settings::default())).await;
             let text = said(kind, &output, 1);
             for part in [&path.display().to_string(), key, kind, "remove it"] {
                 assert!(text.contains(part), "{part}: {text}");
             }
             fs::remove_dir_all(folder).unwrap();
         }
-        assert_eq!(stage.calls("list-instances"), 0);
+        assert_eq!(environment.calls("list-instances"), 0);
     }
 }
 
 #[tokio::test]
 async fn a_discovery_file_that_is_mounted_alone_is_refused_with_what_to_mount() {
-    let stage = Stage::with_pool(1).await;
-    let file = stage.discovery_file();
+    let environment = Environment::with_pool(1).await;
+    let file = environment.discovery_file();
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, "[]").unwrap();
     let path = file.display().to_string();
-    let command = stage.command("agent", &Wishes::default());
+    let command = environment.command("agent", &Settings::default());
     let Some(command) = with_mounts(&command, &format!("mount --bind {path:?} {path:?}")) else {
         return;
     };
@@ -77,11 +77,16 @@ async fn a_discovery_file_that_is_mounted_alone_is_refused_with_what_to_mount() 
 
 #[tokio::test]
 async fn a_second_agent_on_a_journal_says_who_the_first_is() {
-    let stage = Stage::with_pool(1).await;
-    let mut first = stage.start(Wishes::default()).await;
-    let output = end_of(stage.command("agent", &Wishes::default())).await;
+    let environment = Environment::with_pool(1).await;
+    let mut first = environment.start(Settings::default()).await;
+    let output = end_of(environment.command("agent", &Settings::default())).await;
     let text = said("the second", &output, 1);
-    let folder = stage.journal().parent().unwrap().display().to_string();
+    let folder = environment
+        .journal()
+        .parent()
+        .unwrap()
+        .display()
+        .to_string();
     for part in ["another agent", &folder, "`journal.directory`"] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -91,5 +96,5 @@ async fn a_second_agent_on_a_journal_says_who_the_first_is() {
     }
     // A death leaves nothing behind that would keep the next one out.
     first.end(Signal::KILL).await;
-    stage.restart(Wishes::default()).await;
+    environment.restart(Settings::default()).await;
 }

@@ -1,16 +1,16 @@
-//! Programs that cannot start say one error, which names what to change; they never panic. They end with 2
-//! for a wrong command line or setting, and otherwise with 1.
+//! Programs that cannot start say one error, which names what to change; they never panic. They end
+//! with 2 for a wrong command line or setting, and otherwise with 1.
 
 use std::{fs, process::Stdio};
 
 use tokio::{process::Command, time::timeout};
 
 use super::{end_of, said, taken};
-use crate::agent_support::{PATIENCE, Stage, Wishes, program};
+use crate::agent_support::{Environment, PATIENCE, Settings, program};
 
 #[tokio::test]
 async fn an_agent_that_cannot_listen_has_not_begun_to_act() {
-    let stage = Stage::with_pool(1).await;
+    let environment = Environment::with_pool(1).await;
     let (_listener, taken) = taken();
     let port = taken.rsplit(':').next().unwrap();
     // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
@@ -19,19 +19,19 @@ async fn an_agent_that_cannot_listen_has_not_begun_to_act() {
         ("192.0.2.1", "8090", "use 0.0.0.0"),
         ("2001:db8::1", "8090", "alerts.address"),
     ] {
-        let wishes = Wishes::default()
+        let settings = Settings::default()
             .set("alerts.address", address)
             .set("alerts.port", port);
-        let output = end_of(stage.command("agent", &wishes)).await;
+        let output = end_of(environment.command("agent", &settings)).await;
         let text = said(address, &output, 1);
         for part in [address, port, "alerts.address, alerts.port", fix] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert_eq!(
-            stage.calls("list-instances") + stage.calls("get-instance-pool"),
+            environment.calls("list-instances") + environment.calls("get-instance-pool"),
             0
         );
-        assert!(!stage.journal().parent().unwrap().exists());
+        assert!(!environment.journal().parent().unwrap().exists());
     }
 }
 
@@ -71,8 +71,8 @@ async fn a_low_port_is_refused_to_a_user_in_words() {
     }
 }
 
-/// Runs `autoscaler` with each command line, in which `TAKEN` is an address that is taken, `FILE` a file, and
-/// `NOBODY` an address where nobody answers.
+/// Runs `autoscaler` with each command line, in which `TAKEN` is an address that is taken, `FILE` a
+/// file, and `NOBODY` an address where nobody answers.
 async fn refused(cases: &[(i32, &str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file").display().to_string();

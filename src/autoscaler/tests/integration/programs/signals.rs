@@ -12,20 +12,20 @@ use tokio::{
     time::timeout,
 };
 
-use crate::agent_support::{PATIENCE, Stage, Wishes, program, until};
+use crate::agent_support::{Environment, PATIENCE, Settings, program, until};
 
 #[tokio::test]
 async fn nobody_who_reads_is_no_reason_to_end() {
-    let stage = Stage::with_pool(1).await;
-    let mut agent = stage.start(Wishes::default()).await;
+    let environment = Environment::with_pool(1).await;
+    let mut agent = environment.start(Settings::default()).await;
     agent.close_log().await;
     agent.alert("up").await;
-    stage.until_size(2).await;
+    environment.until_size(2).await;
     agent.until_decided("acted", "high_load").await;
     let (status, _) = agent.end(Signal::TERM).await;
     assert!(status.success(), "{status}");
 
-    let mut command = stage.command("check-config", &Wishes::default());
+    let mut command = environment.command("check-config", &Settings::default());
     let mut child = command.spawn().unwrap();
     drop(child.stdout.take());
     let output = timeout(PATIENCE, child.wait_with_output()).await;
@@ -36,9 +36,9 @@ async fn nobody_who_reads_is_no_reason_to_end() {
 
 #[tokio::test]
 async fn a_secret_on_the_command_line_is_warned_of() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage
-        .start(Wishes::default().set("alerts.token", "hush"))
+    let environment = Environment::with_pool(1).await;
+    let agent = environment
+        .start(Settings::default().set("alerts.token", "hush"))
         .await;
     let line = agent.log();
     assert!(line.contains("Secret is on the command line"), "{line}");
@@ -90,8 +90,8 @@ fn run(mut command: Command) -> Running {
 
 #[tokio::test]
 async fn sighup_ends_no_program() {
-    let stage = Stage::with_pool(1).await;
-    let agent = stage.command("agent", &Wishes::default());
+    let environment = Environment::with_pool(1).await;
+    let agent = environment.command("agent", &Settings::default());
     let mut app = program();
     app.args(["slow-app", "--listen", "127.0.0.1:0"]);
     let mut cloud = program();
