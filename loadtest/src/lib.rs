@@ -10,7 +10,9 @@
 //! let load = Load::Open("10s@50, 60s:50..400, 30s@400".parse()?);
 //! let run = Run::start(Plan::new("http://127.0.0.1:8080/".parse()?, load)).await?;
 //! let summary = run.wait().await?;
-//! println!("p99 {} ns, {} of {} sent", summary.response.p99, summary.accounts.started(), summary.accounts.scheduled);
+//! let accounts = &summary.accounts;
+//! println!("{} of {} sent", accounts.started(), accounts.scheduled);
+//! println!("p99 {} ns", summary.response.p99);
 //! # Ok(())
 //! # }
 //! ```
