@@ -7,7 +7,9 @@ use exoscale::{config::Endpoint, secret::ApiKey};
 use instance_data::{Document, FetchError, InstanceDataError};
 use local_cloud::nlb::NlbError;
 use local_instance::LocalInstanceError;
-use program::{die_with_parent::DieWithParentError, error_chain::with_causes};
+use program::{
+    die_with_parent::DieWithParentError, error_chain::with_causes, packaging::PackagingError,
+};
 use rule_evaluator::{prometheus::PrometheusError, source::SourceError};
 use whole_file::{FileError, Kind};
 
@@ -73,6 +75,11 @@ fn representatives() -> Vec<Box<dyn Error>> {
         ))),
         Box::new(SourceError::Http(http())),
         Box::new(DieWithParentError::Signal(denied())),
+        Box::new(PackagingError::Print(denied())),
+        Box::new(PackagingError::Write {
+            folder: "/srv/man1".into(),
+            source: denied(),
+        }),
         Box::new(slow_app::Error::Listen {
             flag: "--listen",
             address,

@@ -18,7 +18,7 @@ pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
     // A document that was fetched is no setting of this command.
     let is_fetched = |cause: &(dyn Error + 'static)| cause.is::<DocumentError>();
     let is_mistake = error.chain().any(is_mistake) && !error.chain().any(is_fetched);
-    program::failure::tell(error.as_ref(), is_mistake)
+    program::failure::report(error.as_ref(), is_mistake)
 }
 
 fn is_mistake(error: &(dyn Error + 'static)) -> bool {

@@ -28,7 +28,7 @@ use super::scenario::Speed;
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
-/// What the agent is told.
+/// The settings that differ from run to run.
 #[derive(Clone, Debug)]
 pub(super) struct AgentSetup<'a> {
     pub(super) endpoint: String,

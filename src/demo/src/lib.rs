@@ -1,4 +1,4 @@
-//! The demo: the whole autoscaling loop on one machine, told as a scenario with a figure and a
+//! The demo: the whole autoscaling loop on one machine, run as a scenario with a figure and a
 //! verdict at its end.
 
 mod agent_process;

@@ -68,17 +68,17 @@ pub async fn run(options: Options) -> Result<Option<Ended>, DemoError> {
             return Ok(None);
         }
     };
-    let told = environment.tell(&options, &scenario).await;
-    if let (Ok(Some(_)), true) = (&told, options.keep) {
+    let ended = environment.run(&options, &scenario).await;
+    if let (Ok(Some(_)), true) = (&ended, options.keep) {
         environment.keep().await?;
     }
     environment.clear().await?;
-    Ok(told?)
+    Ok(ended?)
 }
 
 impl Environment {
     /// Plays the load and writes down what happens; `None` when somebody stopped it.
-    async fn tell(
+    async fn run(
         &mut self,
         options: &Options,
         scenario: &Scenario,

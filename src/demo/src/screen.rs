@@ -5,6 +5,7 @@
 //! the program panics.
 
 mod charts;
+mod parts;
 mod pool;
 mod view;
 

@@ -130,7 +130,7 @@ pub struct PhaseStart {
 /// What was set before the run began.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunSettings {
-    /// How fast the scenario is told.
+    /// How fast the scenario runs.
     pub speed: Speed,
     /// The pool's least size.
     pub min_size: u32,

@@ -57,7 +57,7 @@ pub const NOT_JUDGED: u8 = 3;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Verdict {
-    /// The checks, in the order in which the scenario is told.
+    /// The checks, in the order of the scenario.
     pub checks: Vec<Check>,
 }
 

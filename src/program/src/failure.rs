@@ -13,7 +13,7 @@ const MISTAKE: u8 = 2;
 
 /// Prints the error with its causes, and gives the exit code: 2 for a wrong command line or
 /// setting, otherwise 1.
-pub fn tell(error: &(dyn Error + 'static), is_mistake: bool) -> ExitCode {
+pub fn report(error: &(dyn Error + 'static), is_mistake: bool) -> ExitCode {
     // With nobody to hear it there is still the exit code.
     let _ = writeln!(io::stderr(), "error: {}", with_causes(error));
     if is_mistake {

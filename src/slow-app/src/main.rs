@@ -23,11 +23,14 @@ fn main() -> ExitCode {
     let CommandLine { options, packaging } = CommandLine::parse();
     if let Some(packaging) = packaging {
         let done = packaging.run(CommandLine::command());
-        return done.map_or_else(|error| failure::tell(&error, false), |()| ExitCode::SUCCESS);
+        return done.map_or_else(
+            |error| failure::report(&error, false),
+            |()| ExitCode::SUCCESS,
+        );
     }
     telemetry::start_slow_app();
     match slow_app::run(options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::tell(&error, matches!(error, Error::Settings { .. })),
+        Err(error) => failure::report(&error, matches!(error, Error::Settings { .. })),
     }
 }

@@ -230,12 +230,6 @@ async fn a_secret_for_the_members_does_not_show_in_ps() {
         .until("a process", |status| pids(&status.pools[0]).len() == 1)
         .await;
     let member = &status.pools[0].members[0];
-    let line = fs::read_to_string(format!("/proc/{}/cmdline", member.pid.unwrap())).unwrap();
-    assert!(
-        line.contains("--listen") && !line.contains("hush"),
-        "{line}"
-    );
-    // It has come by another way.
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let drain = || http.post(format!("http://{}:8080/drain", member.ip));
     let answered = async {
@@ -244,6 +238,13 @@ async fn a_secret_for_the_members_does_not_show_in_ps() {
         }
     };
     timeout(PATIENCE, answered).await.expect("it serves");
+    // Only now: the kernel shows no arguments while a process still becomes its program.
+    let line = fs::read_to_string(format!("/proc/{}/cmdline", member.pid.unwrap())).unwrap();
+    assert!(
+        line.contains("--listen") && !line.contains("hush"),
+        "{line}"
+    );
+    // It has come by another way.
     assert_eq!(drain().send().await.unwrap().status(), 401);
     let shown = drain().bearer_auth("hush").send().await.unwrap();
     assert_eq!(shown.status(), 200);

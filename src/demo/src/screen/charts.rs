@@ -11,7 +11,7 @@ use ratatui::{
     widgets::{Axis, Chart, Dataset, GraphType},
 };
 
-use super::view::{BLUE, GREEN, GREY, ORANGE, PURPLE, panel};
+use super::parts::{BLUE, GREEN, GREY, ORANGE, PURPLE, panel};
 use crate::{
     summary::millis,
     timeline::{Sample, Timeline},

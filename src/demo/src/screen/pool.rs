@@ -8,7 +8,7 @@ use ratatui::{
     widgets::Paragraph,
 };
 
-use super::view::{BLUE, GREEN, GREY, ORANGE, cut, panel};
+use super::parts::{BLUE, GREEN, GREY, ORANGE, cut, panel};
 use crate::timeline::{MemberSample, MemberState, RunSettings, Sample, Timeline};
 
 /// Columns of a member's row besides its name and gauge: sign, state, percentage, and the spaces

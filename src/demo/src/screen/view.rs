@@ -7,19 +7,15 @@ use ratatui::{
     layout::{Alignment, Constraint, Layout, Rect},
     style::{Color, Modifier, Style, Stylize as _},
     text::{Line, Span},
-    widgets::{Block, BorderType, Paragraph},
+    widgets::Paragraph,
 };
 
-use super::{charts, pool};
+use super::{
+    charts,
+    parts::{BLUE, GREEN, GREY, ORANGE, cut, panel},
+    pool,
+};
 use crate::timeline::{Direction, Timeline};
-
-/// Colours that read on dark and on light terminals and are told apart with any colour vision.
-/// Nothing is said by colour alone.
-pub(super) const BLUE: Color = Color::Indexed(33);
-pub(super) const ORANGE: Color = Color::Indexed(166);
-pub(super) const GREEN: Color = Color::Indexed(36);
-pub(super) const PURPLE: Color = Color::Indexed(133);
-pub(super) const GREY: Color = Color::Indexed(244);
 
 /// Below this the panels would show nothing.
 const LEAST: (u16, u16) = (50, 14);
@@ -161,14 +157,6 @@ fn action_colour(run: &Timeline, at: Duration) -> Color {
     }
 }
 
-/// A panel's border, with a title.
-pub(super) fn panel(title: Line<'_>) -> Block<'_> {
-    Block::bordered()
-        .border_type(BorderType::Rounded)
-        .border_style(GREY)
-        .title(title)
-}
-
 /// One line with words on both sides; the left ones win when there is no room for both.
 fn split(frame: &mut Frame<'_>, area: Rect, left: Line<'_>, right: Line<'_>) {
     let room = usize::from(area.width).saturating_sub(left.width() + 1);
@@ -186,16 +174,6 @@ fn split(frame: &mut Frame<'_>, area: Rect, left: Line<'_>, right: Line<'_>) {
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!("{:02}:{:02}", seconds / 60, seconds % 60)
-}
-
-/// A text in at most this many columns, with a sign where it was cut.
-pub(super) fn cut(text: &str, columns: usize) -> String {
-    if text.chars().count() <= columns {
-        return text.to_owned();
-    }
-    let mut kept: String = text.chars().take(columns.saturating_sub(1)).collect();
-    kept.push('…');
-    kept
 }
 
 #[cfg(test)]

@@ -4,5 +4,6 @@ mod drain;
 mod instance;
 mod lifecycle;
 mod node_metrics;
+mod packaging;
 mod quota;
 mod work;

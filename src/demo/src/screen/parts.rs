@@ -1,0 +1,33 @@
+//! What the words and the panels are drawn with: colours, a frame, texts that fit.
+
+use ratatui::{
+    style::Color,
+    text::Line,
+    widgets::{Block, BorderType},
+};
+
+/// Colours that read on dark and on light terminals and are told apart with any colour vision.
+/// Nothing is said by colour alone.
+pub(super) const BLUE: Color = Color::Indexed(33);
+pub(super) const ORANGE: Color = Color::Indexed(166);
+pub(super) const GREEN: Color = Color::Indexed(36);
+pub(super) const PURPLE: Color = Color::Indexed(133);
+pub(super) const GREY: Color = Color::Indexed(244);
+
+/// A panel's border, with a title.
+pub(super) fn panel(title: Line<'_>) -> Block<'_> {
+    Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(GREY)
+        .title(title)
+}
+
+/// A text in at most this many columns, with a sign where it was cut.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let mut kept: String = text.chars().take(columns.saturating_sub(1)).collect();
+    kept.push('…');
+    kept
+}
