@@ -12,8 +12,10 @@ use std::{
 
 use futures_util::{StreamExt as _, future::join_all, stream};
 use policy::{Member, MemberId};
-use reqwest::Method;
+use program::error_chain::with_causes;
+use reqwest::{Method, StatusCode, redirect};
 use serde::Deserialize;
+use thiserror::Error;
 use tokio::{
     sync::Mutex,
     time::{sleep, timeout},
@@ -24,6 +26,9 @@ use super::{config::Drain, target::Target};
 
 /// Longest wait for a member's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// An answer is one short JSON object.
+const MAX_ANSWER: usize = 4 << 10;
 
 /// How often a member that does not answer is told to serve on; its lease does the rest.
 const GIVE_BACK_ATTEMPTS: u32 = 2;
@@ -47,12 +52,27 @@ struct Answer {
     in_flight: u64,
 }
 
+/// Why a member cannot be asked or told.
+#[derive(Debug, Error)]
+enum AskError {
+    #[error("no answer")]
+    Http(#[from] reqwest::Error),
+    #[error("the member answered {0}")]
+    Status(StatusCode),
+    #[error("the answer is longer than {MAX_ANSWER} bytes")]
+    TooLong,
+    #[error("the answer does not say how many requests are in flight")]
+    Form(#[from] serde_json::Error),
+}
+
 impl Drainer {
     pub(crate) fn new(settings: Drain, target: Target) -> Result<Self, reqwest::Error> {
-        // Members speak plain HTTP close by: no certificate and no proxy has a part in it.
+        // Members speak plain HTTP close by: no certificate and no proxy has a part in it. Nor has
+        // a redirect, by which a member under foreign control could have others asked.
         let http = reqwest::Client::builder()
             .tls_certs_only([])
             .no_proxy()
+            .redirect(redirect::Policy::none())
             .timeout(ANSWER_WITHIN)
             .build()?;
         Ok(Self {
@@ -108,7 +128,8 @@ impl Drainer {
                     Ok(0) if !is_served(&id) => {}
                     Ok(_) => left.push((id, address)),
                     Err(error) => {
-                        tracing::warn!(member = %address, %error, "Member cannot be drained.");
+                        let error = with_causes(&error);
+                        tracing::warn!(member = %address, error, "Member cannot be drained.");
                         are_empty = false;
                     }
                 }
@@ -129,7 +150,8 @@ impl Drainer {
         if self.settings.enabled {
             let members = addresses(members);
             for (member, error) in self.tell_to_serve_on(members, GIVE_BACK_ATTEMPTS).await {
-                tracing::warn!(%member, %error, "Member could not be told to serve on.");
+                let error = with_causes(&error);
+                tracing::warn!(%member, error, "Member could not be told to serve on.");
             }
         }
     }
@@ -155,7 +177,8 @@ impl Drainer {
         let drainer = self.clone();
         tokio::spawn(async move {
             for (member, error) in drainer.tell_to_serve_on(members, 1).await {
-                tracing::debug!(%member, %error, "Member has no drain to take back.");
+                let error = with_causes(&error);
+                tracing::debug!(%member, error, "Member has no drain to take back.");
             }
             drop(is_done);
         });
@@ -166,7 +189,7 @@ impl Drainer {
         &self,
         members: Vec<(MemberId, IpAddr)>,
         attempts: u32,
-    ) -> Vec<(IpAddr, reqwest::Error)> {
+    ) -> Vec<(IpAddr, AskError)> {
         let told = members.into_iter().map(async |(_, address)| {
             let mut told = self.request(Method::DELETE, address).await;
             for _ in 1..attempts {
@@ -180,22 +203,31 @@ impl Drainer {
         failures.filter_map(std::future::ready).collect().await
     }
 
-    async fn ask(&self, member: IpAddr) -> Result<u64, reqwest::Error> {
-        let response = self.request(Method::POST, member).await?;
-        Ok(response.json::<Answer>().await?.in_flight)
+    async fn ask(&self, member: IpAddr) -> Result<u64, AskError> {
+        let mut response = self.request(Method::POST, member).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ANSWER {
+                return Err(AskError::TooLong);
+            }
+        }
+        Ok(serde_json::from_slice::<Answer>(&body)?.in_flight)
     }
 
-    async fn request(
-        &self,
-        method: Method,
-        member: IpAddr,
-    ) -> Result<reqwest::Response, reqwest::Error> {
+    async fn request(&self, method: Method, member: IpAddr) -> Result<reqwest::Response, AskError> {
         let address = SocketAddr::new(member, self.settings.port);
         let mut request = self.http.request(method, format!("http://{address}/drain"));
         if let Some(token) = &self.settings.token {
             request = request.bearer_auth(token.expose());
         }
-        request.send().await?.error_for_status()
+        let response = request.send().await?;
+        let status = response.status();
+        if status.is_success() {
+            Ok(response)
+        } else {
+            Err(AskError::Status(status))
+        }
     }
 }
 

@@ -301,6 +301,35 @@ async fn a_balancer_that_cannot_be_read_is_no_balancer_that_sends_nothing() {
     assert_eq!(environment.writes(), 0);
 }
 
+/// A member under foreign control can lose its drain, and lead the agent nowhere.
+#[tokio::test]
+async fn what_a_member_answers_leads_nowhere_else_and_is_short() {
+    let elsewhere = MockServer::start().await;
+    let leads_away = ResponseTemplate::new(307).insert_header("location", elsewhere.uri());
+    let endless = json!({ "in_flight": 0, "more": "x".repeat(1 << 20) });
+    for answer in [
+        leads_away,
+        ResponseTemplate::new(200).set_body_json(endless),
+    ] {
+        let environment = Environment::with_pool(2).await;
+        let members = Members::of(&environment).await;
+        for server in members.servers.values() {
+            server.reset().await;
+            let any = Mock::given(path("/drain")).respond_with(answer.clone());
+            any.mount(server).await;
+        }
+        let agent = start(&environment, members.settings()).await;
+        agent.alert("down").await;
+        environment.until_size(1).await;
+        assert!(
+            agent.line("Member cannot be drained.").is_some(),
+            "{}",
+            agent.log()
+        );
+    }
+    assert!(elsewhere.received_requests().await.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn a_member_that_stays_serves_on() {
     for (kind, status) in [(FaultKind::Fail, Some(403)), (FaultKind::Hang, None)] {
