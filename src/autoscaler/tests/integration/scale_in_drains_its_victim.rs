@@ -1,6 +1,8 @@
 //! Scale-in on the wire: the right member is asked to drain, is removed only when it is empty and
 //! gets no connections, and serves on when it is not removed after all.
 
+mod unusual_members;
+
 use std::{
     collections::BTreeMap,
     net::Ipv4Addr,
@@ -219,68 +221,6 @@ async fn a_member_that_the_balancer_still_serves_is_waited_for() {
     assert!(agent.line("Members are not empty in time.").is_some());
 }
 
-/// An API that tells of the same pool, whose members have these addresses in a private network and
-/// others in public, by which the balancer knows them.
-async fn pool_with_private_addresses(environment: &Environment, members: &Members) -> MockServer {
-    let server = MockServer::start().await;
-    let network = uuid::Uuid::new_v4();
-    let (mut instances, mut leases, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, ip) in members.servers.keys().enumerate() {
-        let (id, public) = (uuid::Uuid::new_v4(), format!("192.0.2.{}", number + 1));
-        leases.push(json!({ "instance-id": id, "ip": ip }));
-        statuses.push(json!({ "public-ip": public, "status": "success" }));
-        instances.push(json!({
-            "id": id, "state": "running", "public-ip": public, "private-networks": [{ "id": network }],
-        }));
-    }
-    let service = json!({ "id": network, "healthcheck-status": statuses });
-    let (pool, balancer) = (environment.stack.pool, environment.stack.balancer);
-    let answers = [
-        (
-            format!("instance-pool/{pool}"),
-            json!({ "id": pool, "size": instances.len(), "state": "running", "instances": instances }),
-        ),
-        ("instance".to_owned(), json!({ "instances": instances })),
-        (
-            format!("private-network/{network}"),
-            json!({ "id": network, "leases": leases }),
-        ),
-        (
-            format!("load-balancer/{balancer}"),
-            json!({ "id": balancer, "services": [service] }),
-        ),
-    ];
-    for (at, answer) in answers {
-        Mock::given(method("GET"))
-            .and(path(format!("/v2/{at}")))
-            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
-            .mount(&server)
-            .await;
-    }
-    server
-}
-
-#[tokio::test]
-async fn a_member_that_is_asked_by_its_private_address_is_waited_for_too() {
-    let environment = Environment::with_pool(2).await;
-    let members = Members::of(&environment).await;
-    let api = pool_with_private_addresses(&environment, &members).await;
-    let settings = members
-        .settings()
-        .set("drain.timeout", "1s")
-        .set("discovery.addresses", "private")
-        .set("exoscale.endpoint", format!("{}/v2", api.uri()));
-    let agent = environment.start(settings).await;
-    agent.alert("down").await;
-    until("the drain ends", || {
-        let drained = agent.line("Members are drained.");
-        drained.or_else(|| agent.line("Members are not empty in time."))
-    })
-    .await;
-    let in_time = agent.line("Members are drained.");
-    assert!(in_time.is_none(), "the balancer still sends connections");
-}
-
 #[tokio::test]
 async fn a_balancer_that_cannot_be_read_is_no_balancer_that_sends_nothing() {
     let environment = Environment::with_pool(2).await;
@@ -299,35 +239,6 @@ async fn a_balancer_that_cannot_be_read_is_no_balancer_that_sends_nothing() {
         .sum::<usize>();
     members.until_asked(asked + 1).await;
     assert_eq!(environment.writes(), 0);
-}
-
-/// A member under foreign control can lose its drain, and lead the agent nowhere.
-#[tokio::test]
-async fn what_a_member_answers_leads_nowhere_else_and_is_short() {
-    let elsewhere = MockServer::start().await;
-    let leads_away = ResponseTemplate::new(307).insert_header("location", elsewhere.uri());
-    let endless = json!({ "in_flight": 0, "more": "x".repeat(1 << 20) });
-    for answer in [
-        leads_away,
-        ResponseTemplate::new(200).set_body_json(endless),
-    ] {
-        let environment = Environment::with_pool(2).await;
-        let members = Members::of(&environment).await;
-        for server in members.servers.values() {
-            server.reset().await;
-            let any = Mock::given(path("/drain")).respond_with(answer.clone());
-            any.mount(server).await;
-        }
-        let agent = start(&environment, members.settings()).await;
-        agent.alert("down").await;
-        environment.until_size(1).await;
-        assert!(
-            agent.line("Member cannot be drained.").is_some(),
-            "{}",
-            agent.log()
-        );
-    }
-    assert!(elsewhere.received_requests().await.unwrap().is_empty());
 }
 
 #[tokio::test]
