@@ -5,6 +5,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use program::memory::resident_bytes;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
@@ -289,7 +290,7 @@ impl Collector for Process {
             Some(&Unit::Seconds),
             kind,
         )?)?;
-        if let Some(bytes) = resident_bytes() {
+        if let Some(bytes) = resident_bytes("self").and_then(|bytes| i64::try_from(bytes).ok()) {
             let gauge = ConstGauge::new(bytes);
             let kind = gauge.metric_type();
             let help = "Resident memory";
@@ -298,10 +299,4 @@ impl Collector for Process {
         }
         Ok(())
     }
-}
-
-fn resident_bytes() -> Option<i64> {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = pages.split_whitespace().nth(1)?.parse().ok()?;
-    i64::try_from(pages * rustix::param::page_size() as u64).ok()
 }

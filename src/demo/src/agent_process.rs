@@ -12,8 +12,7 @@ use std::{
 use agent::settings;
 use jiff::Timestamp;
 use local_cloud::Stack;
-use program::die_with_parent;
-use rustix::process::{Pid, Signal, kill_process};
+use program::{children, die_with_parent, memory::resident_bytes};
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::{
@@ -172,9 +171,7 @@ impl AgentProcess {
 
     /// Its resident memory in bytes, as the kernel counts it.
     pub(super) fn resident_bytes(&self) -> Option<u64> {
-        let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id()?)).ok()?;
-        let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-        Some(pages * rustix::param::page_size() as u64)
+        resident_bytes(self.child.id()?)
     }
 
     /// Whether it has ended by itself, and how.
@@ -184,19 +181,7 @@ impl AgentProcess {
 
     /// Asks it to stop and waits for it.
     pub(super) async fn stop(mut self) -> io::Result<ExitStatus> {
-        if let Some(pid) = self
-            .child
-            .id()
-            .and_then(|pid| Pid::from_raw(pid.cast_signed()))
-        {
-            kill_process(pid, Signal::TERM)?;
-        }
-        let status = if let Ok(status) = timeout(STOP_WITHIN, self.child.wait()).await {
-            status?
-        } else {
-            self.child.kill().await?;
-            self.child.wait().await?
-        };
+        let status = children::end(&mut self.child, STOP_WITHIN).await?;
         let _ = self.log.await;
         Ok(status)
     }

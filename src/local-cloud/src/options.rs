@@ -11,9 +11,8 @@ use std::{
 
 use clap::{Args, Subcommand};
 use exoscale::{config::DEFAULT_ZONE, ids::LoadBalancerId};
-use program::signals::Hangups;
+use program::signals::StopSignals;
 use slow_app::CpuQuota;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     Forwarding, LocalCloud, LocalCloudConfig,
@@ -155,9 +154,7 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         return print(&running_environment(options.listen).await?).map_err(Error::Print);
     }
     // Before anything is started, so that no signal is missed.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signal)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signal)?;
-    let mut hangups = Hangups::listen().map_err(Error::Signal)?;
+    let mut signals = StopSignals::listen().map_err(Error::Signal)?;
     let cloud = LocalCloud::start(options.config()?).await?;
     let begin = async {
         let stack = match options.with_pool {
@@ -176,9 +173,7 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     };
     let ended = tokio::select! {
         ended = begin => ended,
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
-        () = hangups.until_terminal_is_closed() => Ok(()),
+        () = signals.next() => Ok(()),
     };
     let _ = writeln!(io::stderr(), "stopping the local cloud");
     cloud.stop().await;

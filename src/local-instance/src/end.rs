@@ -1,59 +1,36 @@
 //! When an instance is to end: at a signal, or when the local cloud that started it is gone.
 
-use std::{future::pending, io};
+use std::io;
 
 use program::{
-    parent::{input_ends, input_is_pipe},
-    signals::Hangups,
-};
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
+    parent::{Parent, input_is_pipe},
+    signals::StopSignals,
 };
 
 use super::LocalInstanceError;
 
-/// The local cloud, which holds a pipe to this process.
-pub(super) struct Parent(Option<oneshot::Receiver<()>>);
-
-impl Parent {
-    /// Begins to watch it. Without a pipe nobody holds this process.
-    pub(super) fn watch() -> Result<Self, LocalInstanceError> {
-        let watched = input_is_pipe().then(input_ends).transpose();
-        watched.map(Self).map_err(cannot("watch standard input"))
-    }
-
-    pub(super) async fn is_gone(&mut self) {
-        match &mut self.0 {
-            Some(ended) => drop(ended.await),
-            None => pending().await,
-        }
-    }
+/// The local cloud, which holds a pipe to this process. Without a pipe nobody holds it.
+pub(super) fn watch_parent() -> Result<Parent, LocalInstanceError> {
+    Parent::watch(input_is_pipe()).map_err(cannot("watch standard input"))
 }
 
 /// Everything that ends an instance.
 pub(super) struct End {
-    terminate: Signal,
-    interrupt: Signal,
-    hangups: Hangups,
+    signals: StopSignals,
     parent: Parent,
 }
 
 impl End {
     pub(super) fn watch() -> Result<Self, LocalInstanceError> {
         Ok(Self {
-            terminate: signal(SignalKind::terminate()).map_err(cannot("wait for SIGTERM"))?,
-            interrupt: signal(SignalKind::interrupt()).map_err(cannot("wait for Ctrl-C"))?,
-            hangups: Hangups::listen().map_err(cannot("wait for SIGHUP"))?,
-            parent: Parent::watch()?,
+            signals: StopSignals::listen().map_err(cannot("wait for signals"))?,
+            parent: watch_parent()?,
         })
     }
 
     pub(super) async fn is_asked_for(&mut self) {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            () = self.hangups.until_terminal_is_closed() => {}
+            () = self.signals.next() => {}
             () = self.parent.is_gone() => {}
         }
     }

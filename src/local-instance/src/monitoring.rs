@@ -2,7 +2,6 @@
 //! for it: a real Prometheus where one is installed, with the rule evaluator in Grafana's place.
 
 use std::{
-    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -11,17 +10,13 @@ use std::{
 
 use agent::settings::{self, ALERTS_PORT, Sources};
 use instance_data::{Document, InstanceDataError, Monitoring, Role};
-use program::{die_with_parent, scratch_folder::ScratchFolder};
+use program::{children, die_with_parent, scratch_folder::ScratchFolder};
 use rule_evaluator::{
     PrometheusProgram, RuleEvaluator, RuleSettings,
     prometheus::{PrometheusServer, find_on_path},
     webhook::{BearerToken, WebhookSettings},
 };
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::{
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::process::{Child, Command};
 
 use super::{LocalInstanceError, Options, end::End};
 
@@ -59,10 +54,11 @@ pub(super) async fn run(options: Options) -> Result<(), LocalInstanceError> {
         () = end.is_asked_for() => None,
         ended = agent.wait() => Some(ended.map_err(system("wait for the agent"))?),
     };
-    match died {
-        Some(status) => Err(LocalInstanceError::AgentEnded(status)),
-        None => stop(agent).await.map_err(system("stop the agent")),
+    if let Some(status) = died {
+        return Err(LocalInstanceError::AgentEnded(status));
     }
+    let ended = children::end(&mut agent, STOP_WITHIN).await;
+    ended.map(drop).map_err(system("stop the agent"))
 }
 
 /// Call it on the main thread (see [`die_with_parent`]).
@@ -161,18 +157,6 @@ async fn watch(
         tracing::info!(url = %server.url(), "Prometheus is ready.");
     }
     Ok(started)
-}
-
-async fn stop(mut agent: Child) -> io::Result<()> {
-    let pid = agent.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
-    if let Some(pid) = pid {
-        // It may have ended meanwhile.
-        let _ = kill_process(pid, Signal::TERM);
-    }
-    match timeout(STOP_WITHIN, agent.wait()).await {
-        Ok(ended) => ended.map(drop),
-        Err(_) => agent.kill().await,
-    }
 }
 
 #[cfg(test)]

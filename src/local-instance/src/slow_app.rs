@@ -4,7 +4,7 @@ use std::{os::unix::process::CommandExt as _, path::PathBuf, process::Command};
 
 use instance_data::{Document, Role};
 
-use super::{LocalInstanceError, Options, end::Parent};
+use super::{LocalInstanceError, Options, end::watch_parent};
 
 /// Returns only when it failed, or when nobody needs the member any more.
 pub(super) fn run(options: &Options) -> Result<(), LocalInstanceError> {
@@ -13,7 +13,7 @@ pub(super) fn run(options: &Options) -> Result<(), LocalInstanceError> {
         .split_first()
         .ok_or(LocalInstanceError::NoProgram)?;
     let read = async {
-        let mut parent = Parent::watch()?;
+        let mut parent = watch_parent()?;
         tokio::select! {
             read = instance_data::read(&options.source, Some(Role::SlowApp)) => Ok(Some(read?)),
             () = parent.is_gone() => Ok::<_, LocalInstanceError>(None),

@@ -1,11 +1,13 @@
 //! What every program here does alike: it logs, listens, hears signals, reads durations, and tells
 //! why it failed.
 
+pub mod children;
 pub mod die_with_parent;
 pub mod error_chain;
 pub mod failure;
 pub mod file_limit;
 pub mod listen;
+pub mod memory;
 pub mod output;
 pub mod packaging;
 pub mod parent;

@@ -1,10 +1,40 @@
-//! SIGHUP, which ends a program that does not ask for it.
+//! The signals that end a program: SIGTERM from service managers, SIGINT from Ctrl-C, and SIGHUP,
+//! which ends one that does not ask for it.
 //!
-//! It means "read your settings again" to service managers, and "your terminal is gone" to a shell.
+//! SIGHUP means "read your settings again" to service managers, and "your terminal is gone" to a
+//! shell.
 
 use std::io::{self, IsTerminal as _};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Takes all of them from now on.
+#[derive(Debug)]
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangups: Hangups,
+}
+
+impl StopSignals {
+    /// Begins to listen; it must be called within a tokio runtime.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangups: Hangups::listen()?,
+        })
+    }
+
+    /// Returns when the program is to stop.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            () = self.hangups.until_terminal_is_closed() => {}
+        }
+    }
+}
 
 /// Takes every SIGHUP of this process from now on.
 #[derive(Debug)]

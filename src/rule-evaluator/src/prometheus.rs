@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use program::children;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::process::{Child, Command};
@@ -183,20 +183,7 @@ impl PrometheusServer {
 
     /// Asks the server to end, waits for it, and removes what it stored.
     pub async fn stop(mut self) -> io::Result<()> {
-        if let Some(pid) = self
-            .child
-            .id()
-            .and_then(|pid| Pid::from_raw(pid.cast_signed()))
-        {
-            kill_process(pid, Signal::TERM)?;
-        }
-        if tokio::time::timeout(STOP_WITHIN, self.child.wait())
-            .await
-            .is_err()
-        {
-            self.child.kill().await?;
-        }
-        Ok(())
+        children::end(&mut self.child, STOP_WITHIN).await.map(drop)
     }
 }
 

@@ -1,7 +1,6 @@
 //! From start to end: binds, serves until told to stop, and ends without losing a request.
 
 use std::{
-    future::pending,
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
@@ -14,12 +13,8 @@ use actix_web::{
     web,
 };
 use futures_util::future::{join_all, try_join_all};
-use program::{parent::input_ends, signals::Hangups};
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
-    time,
-};
+use program::{parent::Parent, signals::StopSignals};
+use tokio::time;
 use tracing::{info, warn};
 
 use super::{
@@ -51,8 +46,15 @@ pub fn run(options: Options) -> Result<(), Error> {
     let app = web::Data::new(app);
     let result = System::new().block_on(async {
         // Before anything shows that this process runs: who has seen that may send a signal.
-        let mut signals = Signals::new()?;
-        let parent = app.config.exit_with_parent.then(watch_parent).transpose()?;
+        let mut signals = StopSignals::listen().map_err(|source| Error::System {
+            action: "listen for signals",
+            source,
+        })?;
+        let parent = Parent::watch(app.config.exit_with_parent);
+        let mut parent = parent.map_err(|source| Error::System {
+            action: "watch standard input",
+            source,
+        })?;
         let load = Arc::new(LoadAverage::default());
         let mut servers = vec![server::serve_app(listener, app.clone()).map_err(cannot_serve)?];
         if let Some(listener) = node_listener {
@@ -74,7 +76,7 @@ pub fn run(options: Options) -> Result<(), Error> {
         tokio::select! {
             result = try_join_all(servers) => result.map(|_| ()).map_err(cannot_serve),
             () = load.follow(&app.pool) => Ok(()),
-            () = parent_ends(parent) => {
+            () = parent.is_gone() => {
                 info!("standard input has ended: the parent is gone");
                 Ok(())
             }
@@ -102,7 +104,7 @@ fn local_address(listener: &TcpListener) -> Result<SocketAddr, Error> {
 /// Waits for a signal, then serves on until all is quiet or the grace time is over, then stops the
 /// servers.
 async fn stop_in_order(
-    signals: &mut Signals,
+    signals: &mut StopSignals,
     app: &App,
     servers: &[ServerHandle],
 ) -> Result<(), Error> {
@@ -124,50 +126,5 @@ async fn stop_in_order(
     tokio::select! {
         () = finish => Ok(()),
         () = signals.next() => Err(Error::Interrupted { in_flight: app.activity.in_flight() }),
-    }
-}
-
-/// The signals that end the process: SIGTERM from service managers, SIGINT from Ctrl-C.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangups: Hangups,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Error> {
-        let cannot_listen = |source| Error::System {
-            action: "listen for signals",
-            source,
-        };
-        let listen = |kind| signal(kind).map_err(cannot_listen);
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hangups: Hangups::listen().map_err(cannot_listen)?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            () = self.hangups.until_terminal_is_closed() => {}
-        }
-    }
-}
-
-fn watch_parent() -> Result<oneshot::Receiver<()>, Error> {
-    input_ends().map_err(|source| Error::System {
-        action: "watch standard input",
-        source,
-    })
-}
-
-async fn parent_ends(watch: Option<oneshot::Receiver<()>>) {
-    match watch {
-        // The sender is dropped only after it has sent.
-        Some(ended) => drop(ended.await),
-        None => pending().await,
     }
 }

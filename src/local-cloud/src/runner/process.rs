@@ -3,11 +3,10 @@
 use std::{env, ffi::OsString, fmt, io, path::PathBuf, process::Stdio, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use rustix::process::{Pid, Signal, kill_process};
+use program::children;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     process::{Child, ChildStdin, Command},
-    time::timeout,
 };
 
 use super::{Exit, InstanceRunner, InstanceSpec, RunningInstance};
@@ -256,18 +255,8 @@ impl RunningInstance for Process {
 
     fn stop(&mut self, grace: Duration) -> BoxFuture<'_, ()> {
         async move {
-            let pid = self
-                .child
-                .id()
-                .and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-            if let Some(pid) = pid {
-                // It was not waited for yet, so the id is still its own. It may have ended: fine.
-                let _ = kill_process(pid, Signal::TERM);
-            }
-            if timeout(grace, self.child.wait()).await.is_err() {
-                // Kills and waits; an error means that it has ended.
-                let _ = self.child.kill().await;
-            }
+            // It has ended then, or cannot be ended at all.
+            let _ = children::end(&mut self.child, grace).await;
         }
         .boxed()
     }
