@@ -6,6 +6,10 @@
 
 #![warn(missing_docs)]
 
+// What unit and integration tests share names the crate as its users do.
+#[cfg(test)]
+extern crate self as policy;
+
 mod answers;
 mod decide;
 mod decision;

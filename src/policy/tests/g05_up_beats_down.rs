@@ -6,8 +6,9 @@ use policy::{Direction, Mode};
 use proptest::prelude::*;
 
 use super::{
+    default_rules::default_rules,
     happening::Happening,
-    lives::{config, life, live, rules},
+    lives::{config, life, live},
     world::World,
 };
 
@@ -46,7 +47,7 @@ proptest! {
         for (up, _) in &alerts {
             happenings.push(Happening::Alerts { up: u32::from(*up), down: u32::from(!up) });
         }
-        let history = World::new(rules(), 3).play(&happenings);
+        let history = World::new(default_rules(), 3).play(&happenings);
         let ups = history.writes.iter().filter(|w| w.direction == Direction::Up).count();
         prop_assert_eq!(ups, usize::from(alerts.iter().any(|(up, _)| *up)));
         if ups == 1 {

@@ -8,7 +8,10 @@ use policy::{
 };
 use proptest::prelude::*;
 
-use super::lives::{config, life, live, rules};
+use super::{
+    default_rules::default_rules,
+    lives::{config, life, live},
+};
 
 /// A read that was under way when the alert came may not know what an operator did meanwhile.
 #[test]
@@ -29,7 +32,7 @@ fn a_read_begun_before_the_request_decides_nothing() {
         }],
     };
     let memo = Some(Memo::default());
-    let (mut state, _) = State::restore(rules(), Mode::On, memo, at(0));
+    let (mut state, _) = State::restore(default_rules(), Mode::On, memo, at(0));
     let acts = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Act { .. }));
 
     assert!(state.step(Event::Woken, at(0)).contains(&Effect::ReadPool));

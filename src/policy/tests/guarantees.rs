@@ -6,6 +6,7 @@
     reason = "the world's records are plain facts, public to the modules here"
 )]
 
+mod default_rules;
 mod g01_size_within_bounds;
 mod g02_one_action_per_cooldown;
 mod g03_nothing_stale_scales_in;

@@ -1,39 +1,16 @@
 //! Randomised simulations of an agent, for the tests of the policy's guarantees.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::time::Duration;
 
-use policy::{Bounds, Condition, Mode, ReadFailure, Rules, ScaleIn, ScaleOut, Size};
+use policy::{Bounds, Condition, Mode, ReadFailure, Rules, Size};
 use proptest::prelude::*;
 
 use super::{
+    default_rules::default_rules,
     happening::{Happening, Mood, WriteFate},
     history::History,
     world::World,
 };
-
-/// The agent's default settings.
-pub fn rules() -> Rules {
-    let seconds = Duration::from_secs;
-    Rules {
-        bounds: Bounds::new(1, 10).expect("1 <= 10"),
-        cooldown: seconds(60),
-        fresh: seconds(10),
-        retry: seconds(5),
-        scale_out: ScaleOut {
-            step: NonZeroU32::MIN,
-            alert_lifetime: seconds(300),
-            max_unready: "3 or 50%".parse().expect("a limit"),
-            capacity_pause: seconds(300),
-            capacity_pause_max: seconds(1800),
-        },
-        scale_in: ScaleIn {
-            step: NonZeroU32::MIN,
-            alert_lifetime: seconds(180),
-            stabilisation: seconds(120),
-            warm_up: seconds(120),
-        },
-    }
-}
 
 fn seconds(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
     range.prop_map(Duration::from_secs)
@@ -119,7 +96,7 @@ pub fn life() -> impl Strategy<Value = (Rules, u32, Vec<Happening>)> {
     let settings = (1u32..4, 0u32..8, 1u32..4, 1u32..4).prop_map(|(min, more, out, step_in)| {
         let mut rules = Rules {
             bounds: Bounds::new(min, min + more).expect("min >= 1"),
-            ..rules()
+            ..default_rules()
         };
         rules.scale_out.step = out.try_into().expect("out >= 1");
         rules.scale_in.step = step_in.try_into().expect("step_in >= 1");

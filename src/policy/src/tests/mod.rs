@@ -1,18 +1,21 @@
 //! Single decisions, each with the one fact that turns it.
 
 mod decisions;
+#[path = "../../tests/default_rules.rs"]
+mod default_rules;
 mod scale_in;
 mod values;
 mod writes;
 
-use std::{num::NonZeroU32, time::Duration};
+use std::time::Duration;
 
 use uuid::Uuid;
 
+use self::default_rules::default_rules;
 use super::{
     Action, ActionFailure, ActionOutcome, Bounds, Condition, Decision, Direction, DrainId, Effect,
     Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool, ReadFailure, Reason, Rules,
-    ScaleIn, ScaleOut, Size, State, Verdict,
+    Size, State, Verdict,
 };
 
 fn at(seconds: u64) -> Moment {
@@ -21,30 +24,6 @@ fn at(seconds: u64) -> Moment {
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-/// The agent's default settings.
-fn default_rules() -> Rules {
-    let seconds = Duration::from_secs;
-    Rules {
-        bounds: Bounds::new(1, 10).expect("1 <= 10"),
-        cooldown: seconds(60),
-        fresh: seconds(10),
-        retry: seconds(5),
-        scale_out: ScaleOut {
-            step: NonZeroU32::MIN,
-            alert_lifetime: seconds(300),
-            max_unready: "3 or 50%".parse().expect("a limit"),
-            capacity_pause: seconds(300),
-            capacity_pause_max: seconds(1800),
-        },
-        scale_in: ScaleIn {
-            step: NonZeroU32::MIN,
-            alert_lifetime: seconds(180),
-            stabilisation: seconds(120),
-            warm_up: seconds(120),
-        },
-    }
 }
 
 fn member(id: u128) -> Member {

@@ -1,5 +1,8 @@
 //! The table: that everything is derived from it, and nothing forgotten.
 
+#[path = "../../../../policy/tests/default_rules.rs"]
+mod default_rules;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use super::Given;
@@ -164,6 +167,12 @@ fn a_wrong_value_does_not_make_another_key_unknown() {
         .flag("thresholds.up", "much")
         .flag("thresholds.down", "0.1");
     assert_eq!(given.problem().0, "thresholds.up");
+}
+
+#[test]
+fn the_rules_that_the_policy_is_tested_with_are_the_tables() {
+    let settings = Given::new().settings();
+    assert_eq!(settings.agent.rules, default_rules::default_rules());
 }
 
 #[test]

@@ -1,0 +1,158 @@
+//! What a mistake is answered with.
+
+use super::*;
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_source() {
+    let given = Given::new()
+        .file(
+            "[scaling]\nmin_size = 5\nmax_size = 2\ncooldown = \"soon\"\n[alerts]\nport = 99999\n",
+        )
+        .variable("AUTOSCALER_DRAIN__ENABLED", "perhaps")
+        .variable("EXOSCALE_INSTANCEPOOL_ID", "web")
+        .flag("thresholds.up", "80")
+        .flag("log.format", "xml");
+    let problems = given.problems();
+    let expected = [
+        ("scaling.min_size", "agent.toml", "5 is larger than"),
+        (
+            "scaling.cooldown",
+            "agent.toml",
+            "`soon` is not a duration (for example 60s): ",
+        ),
+        ("alerts.port", "agent.toml", "`99999` is not a port"),
+        (
+            "drain.enabled",
+            "variable AUTOSCALER_DRAIN__ENABLED",
+            "`perhaps`",
+        ),
+        (
+            "exoscale.instance_pool",
+            "variable EXOSCALE_INSTANCEPOOL_ID",
+            "`web`",
+        ),
+        ("thresholds.down", "default", "0 <= down < up <= 1"),
+        ("log.format", "flag --set", "expected `text` or `json`"),
+    ];
+    for (key, source, message) in expected {
+        let found = problems.0.iter().find(|problem| problem.key == key);
+        let found = found.unwrap_or_else(|| panic!("{key} is missing in {problems}"));
+        assert!(found.source.contains(source), "{found:?}");
+        assert!(found.message.contains(message), "{found:?}");
+    }
+    assert_eq!(problems.0.len(), expected.len(), "{problems}");
+    assert!(
+        problems
+            .to_string()
+            .starts_with("7 problems in the settings:\n"),
+        "{problems}"
+    );
+}
+
+#[test]
+fn nothing_set_says_what_must_be() {
+    let problems = load(&Sources::default()).unwrap_err();
+    let keys: Vec<&str> = problems
+        .0
+        .iter()
+        .map(|problem| problem.key.as_str())
+        .collect();
+    assert_eq!(
+        keys,
+        ["exoscale.key", "exoscale.secret", "exoscale.instance_pool"]
+    );
+}
+
+#[test]
+fn unknown_keys_are_refused_with_what_was_meant() {
+    for (key, meant) in [
+        ("scaling.maxsize", "scaling.max_size"),
+        ("scaling.cooldwn", "scaling.cooldown"),
+        ("alert.token", "alerts.token"),
+        ("discovery.intervall", "discovery.interval"),
+    ] {
+        let (found, _, message) = Given::new().flag(key, "1").problem();
+        assert_eq!(found, key);
+        assert_eq!(message, format!("unknown setting; did you mean `{meant}`?"));
+    }
+    let (_, source, message) = Given::new().variable("AUTOSCALER_FOO", "1").problem();
+    assert_eq!(source, "variable AUTOSCALER_FOO");
+    assert!(!message.contains("did you mean"), "{message}");
+    for name in [
+        "AUTOSCALER_CONFIG",
+        "AUTOSCALER_LOG",
+        "AUTOSCALER_REQUIRE_PROGRAMS",
+    ] {
+        Given::new().variable(name, "x").settings();
+    }
+    // Labels are free.
+    let labelled = Given::new().file("[discovery.labels]\nteam = \"web\"\nstage = 1\n");
+    let labels = labelled.settings().agent.discovery.labels;
+    assert_eq!(labels["team"], "web");
+    assert_eq!(labels["stage"], "1");
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    let refused: [(&[(&str, &str)], &str); 8] = [
+        (&[("scaling.min_size", "0")], "scaling.min_size"),
+        (&[("scaling.min_size", "11")], "scaling.min_size"),
+        (&[("scaling.mode", "pinned=11")], "scaling.mode"),
+        (&[("scaling.mode", "auto")], "scaling.mode"),
+        (&[("alerts.user", "grafana")], "alerts.password"),
+        (&[("alerts.password", "x")], "alerts.user"),
+        (
+            &[("scale_out.capacity_pause", "1h")],
+            "scale_out.capacity_pause",
+        ),
+        (&[("alerts.hmac_header", "a b")], "alerts.hmac_header"),
+    ];
+    for (flags, key) in refused {
+        let given = flags
+            .iter()
+            .fold(Given::new(), |given, (key, value)| given.flag(key, value));
+        assert_eq!(given.problem().0, key);
+    }
+    let pinned = Given::new().flag("scaling.mode", "pinned=3").settings();
+    assert_eq!(pinned.agent.mode, Mode::Pinned(Size(3)));
+}
+
+#[test]
+fn thresholds_that_would_flap_are_refused() {
+    let given = |up: &str, down: &str, step: &str| {
+        Given::new()
+            .flag("thresholds.up", up)
+            .flag("thresholds.down", down)
+            .flag("scale_in.step", step)
+    };
+    // Two members at just below 0.4 each are one member at just below 0.8.
+    given("0.8", "0.39", "1").settings();
+    for (up, down, step) in [
+        ("0.8", "0.4", "1"),
+        ("0.8", "0.5", "1"),
+        ("0.8", "0.2", "3"),
+    ] {
+        let (key, _, message) = given(up, down, step).problem();
+        assert_eq!(key, "thresholds.down");
+        assert!(message.contains("flap"), "{message}");
+    }
+    for (up, down) in [
+        ("0.2", "0.8"),
+        ("0.5", "0.5"),
+        ("1.1", "0.1"),
+        ("0.8", "-0.1"),
+        ("nan", "0.1"),
+    ] {
+        let (key, _, message) = given(up, down, "1").problem();
+        assert_eq!(key, "thresholds.down");
+        assert!(message.contains("0 <= down < up <= 1"), "{message}");
+    }
+    // A pool that starts larger loses a smaller share.
+    given("0.8", "0.5", "1")
+        .flag("scaling.min_size", "2")
+        .settings();
+    // A pool of one size cannot flap.
+    given("0.8", "0.7", "1")
+        .flag("scaling.max_size", "1")
+        .settings();
+}
