@@ -1,13 +1,10 @@
 //! What the outside may see of the agent: decisions, pool, health. Written by the actors as things
 //! happen, read by the dashboard, the metrics and the tests. It never holds a secret.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use policy::{
     ActionFailure, ActionOutcome, Bounds, Condition, Decision, Direction, Moment, Reason, Resize,
     State, Verdict,
@@ -111,7 +108,7 @@ impl ReadModel {
 
     /// What there is to see now.
     pub(crate) fn view(&self) -> View {
-        let inner = self.lock();
+        let inner = self.inner.lock();
         let now = self.clock.now();
         let mut view = inner.view.clone();
         view.discovery_age = inner.discovered.map(|at| now.since(at));
@@ -143,12 +140,12 @@ impl ReadModel {
 
     /// The decisions kept, oldest first.
     pub(crate) fn decisions(&self) -> Vec<DecisionRecord> {
-        self.lock().decisions.iter().cloned().collect()
+        self.inner.lock().decisions.iter().cloned().collect()
     }
 
     /// The service discovery document; `None` before the first successful read.
     pub(crate) fn targets(&self) -> Option<Arc<[TargetGroup]>> {
-        self.lock().targets.clone()
+        self.inner.lock().targets.clone()
     }
 
     pub(super) fn decided(&self, decision: &Decision) {
@@ -156,7 +153,7 @@ impl ReadModel {
         self.counters.decision(verdict.code(), reason.code());
         log(decision);
         let now = Timestamp::now();
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if (verdict, reason) == (Verdict::Refused, Reason::Unready) {
             let problem = "growth is stopped: too many members are missing or cannot serve";
             inner.health.set(Part::Members, Some(problem.to_owned()));
@@ -211,7 +208,7 @@ impl ReadModel {
     }
 
     pub(super) fn state_changed(&self, state: &State) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.view.mode = state.mode().to_string();
         inner.view.acting = state.acting().map(|resize| resize.to_string());
         inner.view.draining = state.draining().map(|resize| resize.to_string());
@@ -237,7 +234,7 @@ impl ReadModel {
         };
         let degraded = (pool.condition == Condition::Degraded).then(|| degraded(report));
         let now = self.clock.now();
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.health.set(Part::Pool, degraded);
         inner.busy = match (pool.condition, inner.busy.take()) {
             (Condition::Running, _) => None,
@@ -257,7 +254,7 @@ impl ReadModel {
     }
 
     pub(super) fn discovered(&self, groups: &[TargetGroup]) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.view.targets = groups.iter().map(|group| group.targets.len()).sum();
         inner.view.discovered_at = Some(Timestamp::now());
         inner.discovered = Some(self.clock.now());
@@ -267,7 +264,7 @@ impl ReadModel {
 
     /// Notes how a call of the provider's API ended.
     pub(super) fn call_ended(&self, operation: &'static str, error: Option<&TargetError>) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         match (
             inner.health.call_ended(operation, error, self.clock.now()),
             error,
@@ -301,7 +298,7 @@ impl ReadModel {
     }
 
     fn check(&self, part: Part, problem: Option<String>) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.health.set(part, problem) {
             self.changed(inner);
         }
@@ -310,10 +307,6 @@ impl ReadModel {
     fn changed(&self, inner: MutexGuard<'_, Inner>) {
         drop(inner);
         self.version.send_modify(|version| *version += 1);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,9 +4,10 @@
 //! the scaler's mailbox is full, and a web worker never waits for the scaler (guarantees G4, G12
 //! and G14).
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use actix::Recipient;
+use parking_lot::Mutex;
 use policy::Direction;
 
 use super::messages::SignalsWaiting;
@@ -39,7 +40,7 @@ impl SignalInbox {
     /// Leaves several alerts of one message and wakes the scaler once.
     pub(crate) fn put_many(&self, direction: Direction, alerts: u32) {
         {
-            let mut waiting = self.lock();
+            let mut waiting = self.waiting.lock();
             let count = match direction {
                 Direction::Up => &mut waiting.up,
                 Direction::Down => &mut waiting.down,
@@ -54,13 +55,13 @@ impl SignalInbox {
 
     /// Notes that the alert that asks for fewer members has resolved, and wakes the scaler.
     pub(crate) fn withdraw_down(&self) {
-        self.lock().down_resolved = true;
+        self.waiting.lock().down_resolved = true;
         self.wake();
     }
 
     /// Takes all alerts.
     pub(crate) fn take(&self) -> Waiting {
-        std::mem::take(&mut *self.lock())
+        std::mem::take(&mut *self.waiting.lock())
     }
 
     fn wake(&self) {
@@ -69,9 +70,5 @@ impl SignalInbox {
             // closed mailbox is the watchdog's to notice.
             let _ = scaler.try_send(SignalsWaiting);
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,9 +5,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::SocketAddr,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 /// Lines of one kind that are written in each period.
 const LINES: u32 = 5;
@@ -36,7 +37,7 @@ impl ThrottledLog {
     }
 
     fn admit(&self, kind: &'static str, now: Instant) -> Option<u64> {
-        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = self.kinds.lock();
         let kind = kinds.entry(kind).or_insert(Kind {
             since: now,
             written: 0,

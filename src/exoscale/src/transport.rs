@@ -4,13 +4,10 @@
 //! Reads are repeated; a write is repeated only when it was certainly not applied. When the API
 //! asks to be left alone, no call of the client goes out before, urgent or not.
 
-use std::{
-    error::Error as _,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use reqwest::{
     Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
@@ -187,14 +184,14 @@ impl Transport {
         }
         let now = self.started.elapsed();
         let probe = self.config.probe_refused_after;
-        if let Some(refusal) = lock(&self.rights).refuse(call, now, probe) {
+        if let Some(refusal) = self.rights.lock().refuse(call, now, probe) {
             self.counters.add(call, Outcome::Paused);
             return Err(refusal);
         }
         let Some(budget) = &self.budget else {
             return Ok(());
         };
-        let mut budget = lock(budget);
+        let mut budget = budget.lock();
         budget.take(now, priority).map_err(|refusal| {
             self.counters.add(call, Outcome::OverBudget);
             ErrorKind::BudgetExhausted {
@@ -204,15 +201,15 @@ impl Transport {
     }
 
     fn pause_left(&self) -> Option<Duration> {
-        lock(&self.pause).left(self.started.elapsed())
+        self.pause.lock().left(self.started.elapsed())
     }
 
     /// Keeps what an answer says of when to come back and of rights, for all calls.
     fn note(&self, call: ApiCall, sent: Duration, failure: Option<&ErrorKind>) {
         let now = self.started.elapsed();
         let probe = self.config.probe_refused_after;
-        lock(&self.rights).note(call, failure, now, probe);
-        let mut pause = lock(&self.pause);
+        self.rights.lock().note(call, failure, now, probe);
+        let mut pause = self.pause.lock();
         match failure {
             Some(ErrorKind::Unreachable { .. } | ErrorKind::TimedOut { .. }) => {}
             Some(kind) if kind.asks_for_pause() => {
@@ -317,11 +314,6 @@ impl Transport {
             ambiguous,
         }
     }
-}
-
-/// A panic elsewhere cannot leave what is kept here half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn method(call: ApiCall) -> Method {

@@ -4,11 +4,12 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use futures_util::{StreamExt as _, stream};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
@@ -92,7 +93,7 @@ impl Source for ScrapeSource {
     }
 
     async fn observe(&mut self) -> Result<Observation, SourceError> {
-        let state = self.shared.state();
+        let state = self.shared.state.lock();
         if !state.known {
             let problem = state
                 .problem
@@ -119,11 +120,6 @@ impl Source for ScrapeSource {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that holds the lock leaves the state half changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn run(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(self.settings.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -137,17 +133,17 @@ impl Shared {
     /// ones stay.
     async fn round(&self) {
         match read_targets(&self.settings.targets).await {
-            Ok(targets) => self.state().set_targets(&targets),
+            Ok(targets) => self.state.lock().set_targets(&targets),
             Err(error) => {
                 let problem = error.to_string();
-                let mut state = self.state();
+                let mut state = self.state.lock();
                 if state.problem.as_ref() != Some(&problem) {
                     tracing::warn!(path = %self.settings.targets.display(), %problem, "Targets not read.");
                 }
                 state.problem = Some(problem);
             }
         }
-        let targets: Vec<String> = self.state().members.keys().cloned().collect();
+        let targets: Vec<String> = self.state.lock().members.keys().cloned().collect();
         stream::iter(targets)
             .for_each_concurrent(CONCURRENCY, |target| async move {
                 let at = self.started.elapsed();
@@ -155,7 +151,7 @@ impl Shared {
                 if let Err(error) = &scraped {
                     tracing::debug!(%target, %error, "Scrape failed.");
                 }
-                if let Some(member) = self.state().members.get_mut(&target) {
+                if let Some(member) = self.state.lock().members.get_mut(&target) {
                     member.take(at, scraped.ok(), self.settings.rate_window);
                 }
             })

@@ -9,11 +9,12 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     os::fd::{AsFd as _, OwnedFd},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use actix_web::rt::net::TcpStream;
+use parking_lot::Mutex;
 use rustix::net::{Shutdown, shutdown, sockopt::set_tcp_user_timeout};
 use tokio::time::Instant;
 
@@ -102,16 +103,12 @@ impl Connections {
             return (connection, false);
         };
         let now = Instant::now();
-        let mut by_use = self.lock();
+        let mut by_use = self.by_use.lock();
         connection.last_use.set(Some(by_use.add(now, handle)));
         while by_use.close_oldest(|used, _| now - used > self.unused_for) {}
         let closed = by_use.close_oldest(|_, count| count > self.kept);
         drop(by_use);
         (connection, closed)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ByUse> {
-        self.by_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -138,7 +135,7 @@ impl ByUse {
 impl Connection {
     /// A request came: others are closed before this one.
     pub(super) fn used(&self) {
-        let mut by_use = self.connections.lock();
+        let mut by_use = self.connections.by_use.lock();
         let last_use = self.last_use.take();
         let handle = last_use.and_then(|last_use| by_use.handles.remove(&last_use));
         let now = Instant::now();
@@ -149,7 +146,7 @@ impl Connection {
     /// It is a live stream now.
     pub(super) fn exempt(&self) {
         if let Some(last_use) = self.last_use.take() {
-            self.connections.lock().handles.remove(&last_use);
+            self.connections.by_use.lock().handles.remove(&last_use);
         }
     }
 }
@@ -254,8 +251,8 @@ mod tests {
         let pair = pair().await;
         let (connection, _) = connections.open(&pair.1);
         connection.used();
-        assert_eq!(connections.lock().handles.len(), 1);
+        assert_eq!(connections.by_use.lock().handles.len(), 1);
         drop(connection);
-        assert_eq!(connections.lock().handles.len(), 0);
+        assert_eq!(connections.by_use.lock().handles.len(), 0);
     }
 }

@@ -6,7 +6,7 @@ mod write;
 use std::{
     collections::{HashMap, HashSet},
     net::{IpAddr, Ipv4Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,6 +16,7 @@ use exoscale::{
     models::{HealthStatus, Instance, InstancePool, InstanceState, LoadBalancer, PoolState},
 };
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use policy::{Action, Condition, HealthSource, Member, MemberId, Pool, ReadFailure, Size};
 use tokio_util::sync::CancellationToken;
 
@@ -152,7 +153,6 @@ impl Exoscale {
             some | more
         });
         let by_public_ip = self.by_public_ip.lock();
-        let by_public_ip = by_public_ip.unwrap_or_else(PoisonError::into_inner);
         let healthy = health.iter().filter(|(_, is_healthy)| **is_healthy);
         Ok(healthy
             .filter_map(|(ip, _)| by_public_ip.get(ip).copied())
@@ -202,10 +202,7 @@ impl Exoscale {
         let public = listed
             .iter()
             .filter_map(|i| Some((i.public_ip?, MemberId(i.id.0))));
-        let mut by_public_ip = self
-            .by_public_ip
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut by_public_ip = self.by_public_ip.lock();
         *by_public_ip = public.collect();
         Ok(listed)
     }
