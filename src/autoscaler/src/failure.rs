@@ -3,7 +3,7 @@
 use std::{error::Error, process::ExitCode};
 
 use agent::settings::{Problems, UnknownSetting};
-use demo::scenario::ScenarioError;
+use demo::ScenarioError;
 use exoscale::{config::ConfigError, secret::CredentialError};
 use instance_data::DocumentError;
 use local_instance::LocalInstanceError;

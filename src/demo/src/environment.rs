@@ -119,7 +119,7 @@ impl Environment {
             speed: options.speed,
             min_size: options.min_size,
             max_size: options.max_size,
-            window: options.speed.scale(cooldown),
+            cooldown: options.speed.scale(cooldown),
             upper_threshold: rules.upper_threshold,
             lower_threshold: rules.lower_threshold,
             cpu_source: self.rule_evaluator.name.to_owned(),

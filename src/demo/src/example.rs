@@ -19,11 +19,11 @@ use super::{
 const CAPACITY: f64 = 10.0;
 const TICK: Duration = Duration::from_millis(250);
 /// Times of the model, in ticks: boot, the rule evaluator's rate window, its pending time, the
-/// agent's window.
+/// agent's cooldown.
 const BOOT: u32 = 16;
 const RATE_WINDOW: usize = 24;
 const PENDING: u32 = 16;
-const WINDOW: u32 = 24;
+const COOLDOWN: u32 = 24;
 
 /// A fast run with a pool of one to five instances in which everything went well.
 pub(super) fn example_run() -> Timeline {
@@ -34,7 +34,7 @@ pub(super) fn example_run() -> Timeline {
         model.run.phases.push(PhaseStart {
             at: model.now(),
             label: phase.label.clone(),
-            first_step: number == scenario.first_step(),
+            first_step: number == Scenario::FIRST_STEP,
         });
         let ends = model.now() + phase.lasts.at_most();
         let until_minimum = matches!(phase.lasts, Lasts::UntilMinimum { .. });
@@ -88,7 +88,7 @@ impl Model {
             speed: Speed::Fast,
             min_size: 1,
             max_size: scenario.peak_need() + 1,
-            window: TICK * WINDOW,
+            cooldown: TICK * COOLDOWN,
             upper_threshold: thresholds::UP,
             lower_threshold: thresholds::DOWN,
             cpu_source: "built-in".to_owned(),
@@ -221,7 +221,7 @@ impl Model {
                 });
             }
             if self.breached[place] >= PENDING
-                && self.acted.is_none_or(|acted| self.tick - acted >= WINDOW)
+                && self.acted.is_none_or(|acted| self.tick - acted >= COOLDOWN)
             {
                 self.act(rule, average);
             }

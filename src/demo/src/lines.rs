@@ -13,7 +13,7 @@ use super::{
 
 /// Writes what is new in a run's record each time it is asked to.
 #[derive(Debug)]
-pub struct LineLog<W> {
+pub(crate) struct LineLog<W> {
     out: W,
     status_every: Duration,
     next_status: Duration,
@@ -31,7 +31,7 @@ struct Seen {
 
 impl<W: Write> LineLog<W> {
     /// A log with a status line each `status_every`.
-    pub fn new(out: W, status_every: Duration) -> Self {
+    pub(crate) fn new(out: W, status_every: Duration) -> Self {
         Self {
             out,
             status_every,
@@ -42,7 +42,7 @@ impl<W: Write> LineLog<W> {
 
     /// Writes the events that came since the last call in order of time, then a status line if one
     /// is due.
-    pub fn update(&mut self, run: &Timeline, elapsed: Duration) -> io::Result<()> {
+    pub(crate) fn update(&mut self, run: &Timeline, elapsed: Duration) -> io::Result<()> {
         let mut lines = self.new_events(run);
         lines.sort_by_key(|(at, _)| *at);
         for (at, text) in lines {

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 16;
 
 /// CPU time of one instance, in seconds of the CPU that it imitates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct InstanceTime {
+pub(crate) struct InstanceTime {
     /// It worked.
     pub worked: f64,
     /// It had work and did not get on.
@@ -35,7 +35,7 @@ pub struct InstanceTime {
 
 /// The CPU time of all instances of a run, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct MachineTime {
+pub(crate) struct MachineTime {
     /// What they had.
     pub had: f64,
     /// What they should have had, and this machine did not give.
@@ -45,7 +45,7 @@ pub struct MachineTime {
 impl MachineTime {
     /// Adds up what instances lacked for want of a core. `stolen` is the time in which the
     /// hypervisor ran other machines.
-    pub fn of(instances: impl IntoIterator<Item = InstanceTime>, stolen: f64) -> Self {
+    pub(crate) fn of(instances: impl IntoIterator<Item = InstanceTime>, stolen: f64) -> Self {
         let (mut had, mut stuck, mut explained) = (0.0, 0.0, 0.0);
         for instance in instances {
             had += instance.worked;
@@ -59,13 +59,13 @@ impl MachineTime {
     }
 
     /// The part of their CPU time that the instances had, from 0 to 1.
-    pub fn share(&self) -> f64 {
+    pub(crate) fn share(&self) -> f64 {
         let wanted = self.had + self.lacked;
         if wanted > 0.0 { self.had / wanted } else { 1.0 }
     }
 
     /// Whether nothing can be said of a pool that failed.
-    pub fn is_too_short(&self) -> bool {
+    pub(crate) fn is_too_short(&self) -> bool {
         1.0 - self.share() > TOO_MUCH
     }
 }

@@ -20,8 +20,8 @@ use super::scenario::Speed;
 /// installed.
 ///
 /// Passes only if the pool grew to at least 3, came back to its minimum, never changed twice in a
-/// window, and no request failed. A run that does not pass is not judged when this machine was too
-/// busy for it: when its instances had less than 90 % of the CPU time that they were promised.
+/// cooldown, and no request failed. A run that does not pass is not judged when this machine was
+/// too busy for it: when its instances had less than 90 % of the CPU time that they were promised.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:

@@ -12,11 +12,11 @@ use super::{
 };
 
 /// The version of the report's form; it grows when a key changes its meaning or goes away.
-pub const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 1;
 
 /// Figures of the whole run that are counted where they arise and not sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Totals {
+pub(crate) struct Totals {
     /// Requests sent.
     pub requests: u64,
     /// Requests that got no good answer.
@@ -33,7 +33,7 @@ pub struct Totals {
 
 /// A change of the pool's size, as reported.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReportedAction {
+pub(crate) struct ReportedAction {
     /// Seconds since the start of the run.
     pub at_s: f64,
     /// Size before.
@@ -49,7 +49,7 @@ pub struct ReportedAction {
 /// What `report.json` holds. Times are seconds with three decimals, latencies milliseconds; what
 /// never happened is `null`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// See [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// `fast` or `real`.
@@ -68,7 +68,7 @@ pub struct Report {
     pub actions: Vec<ReportedAction>,
     /// The shortest time between two actions.
     pub min_gap_between_actions_s: Option<f64>,
-    /// At most one action in this time was allowed.
+    /// The cooldown: at most one action in this time.
     pub window_s: f64,
     /// Requests sent.
     pub requests: u64,
@@ -98,7 +98,7 @@ pub struct Report {
 
 impl Report {
     /// Draws the figures out of a run and judges it.
-    pub fn new(run: &Timeline, totals: &Totals) -> Self {
+    pub(crate) fn new(run: &Timeline, totals: &Totals) -> Self {
         let verdict = Verdict::of(run, totals);
         Self {
             schema_version: SCHEMA_VERSION,
@@ -120,7 +120,7 @@ impl Report {
                 })
                 .collect(),
             min_gap_between_actions_s: min_gap(run).map(seconds),
-            window_s: seconds(run.settings.window),
+            window_s: seconds(run.settings.cooldown),
             requests: totals.requests,
             failed_requests: totals.failed_requests,
             p50_ms: totals.p50_ms,
@@ -136,7 +136,7 @@ impl Report {
     }
 
     /// Writes the report as indented JSON that ends with a newline.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
         fs::write(path, text)

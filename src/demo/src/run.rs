@@ -157,7 +157,7 @@ impl Environment {
                 let Some((number, phase)) = phases.next() else {
                     return Ok(false);
                 };
-                recorder.phase(&phase.label, number == scenario.first_step());
+                recorder.phase(&phase.label, number == Scenario::FIRST_STEP);
                 phase_ends += phase.lasts.at_most();
                 is_quiet = matches!(phase.lasts, Lasts::UntilMinimum { .. });
             }

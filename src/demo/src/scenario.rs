@@ -11,7 +11,7 @@ use thiserror::Error;
     Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Speed {
+pub(crate) enum Speed {
     /// All intervals are a tenth of what they are in service.
     #[default]
     Fast,
@@ -21,7 +21,7 @@ pub enum Speed {
 
 impl Speed {
     /// By how much every interval is divided.
-    pub fn divisor(self) -> u32 {
+    pub(crate) fn divisor(self) -> u32 {
         match self {
             Self::Fast => 10,
             Self::Real => 1,
@@ -29,7 +29,7 @@ impl Speed {
     }
 
     /// An interval of the real service at this speed.
-    pub fn scale(self, real: Duration) -> Duration {
+    pub(crate) fn scale(self, real: Duration) -> Duration {
         real / self.divisor()
     }
 }
@@ -45,7 +45,7 @@ impl fmt::Display for Speed {
 
 /// How long a phase lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lasts {
+pub(crate) enum Lasts {
     /// This long.
     For(Duration),
     /// Until the pool is back at its least size, or this long at most.
@@ -57,7 +57,7 @@ pub enum Lasts {
 
 impl Lasts {
     /// The longest this can take.
-    pub fn at_most(self) -> Duration {
+    pub(crate) fn at_most(self) -> Duration {
         match self {
             Self::For(time) | Self::UntilMinimum { at_most: time } => time,
         }
@@ -66,7 +66,7 @@ impl Lasts {
 
 /// A stretch of constant load.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Phase {
+pub(crate) struct Phase {
     /// What it is called on the screen and in the figure, such as `step 2 · 21.5 req/s`; where
     /// there is little room the figure shows only the part before the `·`.
     pub label: String,
@@ -80,7 +80,7 @@ pub struct Phase {
 
 /// The load of a whole run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     phases: Vec<Phase>,
 }
 
@@ -122,14 +122,17 @@ const EXCESS: f64 = 0.15;
 const FIRST_STEP_TIME: Duration = Duration::from_secs(200);
 const STEP_TIME: Duration = Duration::from_secs(190);
 const WARM_UP_TIME: Duration = Duration::from_secs(80);
-/// Per instance to remove: a window, the rate and pending times of the alert, and a drain, with a
+/// Per instance to remove: a cooldown, the rate and pending times of the alert, and a drain, with a
 /// margin of two.
 const SHRINK_TIME: Duration = Duration::from_secs(360);
 
 impl Scenario {
+    /// The position in [`Self::phases`] of the first phase that needs a bigger pool.
+    pub(crate) const FIRST_STEP: usize = 1;
+
     /// The load for a pool of these bounds whose instances serve `capacity` requests per second
     /// each.
-    pub fn new(
+    pub(crate) fn new(
         capacity: f64,
         speed: Speed,
         min_size: u32,
@@ -186,17 +189,15 @@ impl Scenario {
     }
 
     /// The phases in order: the warm-up, then steps up, then quiet.
-    pub fn phases(&self) -> &[Phase] {
+    pub(crate) fn phases(&self) -> &[Phase] {
         &self.phases
     }
+}
 
-    /// The position in [`Self::phases`] of the first phase that needs a bigger pool.
-    pub fn first_step(&self) -> usize {
-        1
-    }
-
+#[cfg(test)]
+impl Scenario {
     /// The greatest number of instances any phase needs.
-    pub fn peak_need(&self) -> u32 {
+    pub(crate) fn peak_need(&self) -> u32 {
         self.phases
             .iter()
             .map(|phase| phase.need)
@@ -205,7 +206,7 @@ impl Scenario {
     }
 
     /// The longest the whole scenario can take.
-    pub fn at_most(&self) -> Duration {
+    pub(crate) fn at_most(&self) -> Duration {
         self.phases.iter().map(|phase| phase.lasts.at_most()).sum()
     }
 }

@@ -33,7 +33,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// What the person at the terminal did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScreenEvent {
+pub(crate) enum ScreenEvent {
     /// Asked for an orderly stop, or closed the terminal.
     Stop,
     /// Gave the terminal another size; it should be drawn again at once.
@@ -42,7 +42,7 @@ pub enum ScreenEvent {
 
 /// The terminal while the screen is open.
 #[derive(Debug)]
-pub struct Screen {
+pub(crate) struct Screen {
     terminal: DefaultTerminal,
     events: mpsc::UnboundedReceiver<ScreenEvent>,
     closed: Arc<AtomicBool>,
@@ -52,7 +52,7 @@ pub struct Screen {
 
 impl Screen {
     /// Takes over the terminal. From here on nothing else may write to it.
-    pub fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         let terminal = ratatui::try_init()?;
         let closed = Arc::new(AtomicBool::new(false));
         let (sender, events) = mpsc::unbounded_channel();
@@ -73,12 +73,12 @@ impl Screen {
     }
 
     /// Shows a note in place of the help on keys, such as what is being waited for during the stop.
-    pub fn note(&mut self, text: impl Into<String>) {
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
         self.note = Some(text.into());
     }
 
     /// Draws the run as it is now.
-    pub fn draw(&mut self, run: &Timeline, elapsed: Duration) -> io::Result<()> {
+    pub(crate) fn draw(&mut self, run: &Timeline, elapsed: Duration) -> io::Result<()> {
         let view = View {
             run,
             elapsed,
@@ -89,7 +89,7 @@ impl Screen {
     }
 
     /// The next event. May be dropped and called again without losing one.
-    pub async fn event(&mut self) -> ScreenEvent {
+    pub(crate) async fn event(&mut self) -> ScreenEvent {
         // The reader ends early only when the terminal is gone.
         self.events.recv().await.unwrap_or(ScreenEvent::Stop)
     }

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// The table for a report, with the agent's memory in bytes; ends with a newline.
-pub fn summary(report: &Report, agent_resident: Option<u64>) -> String {
+pub(crate) fn summary(report: &Report, agent_resident: Option<u64>) -> String {
     let mut out = String::new();
     let mut row = |key: &str, value: String| {
         let _ = writeln!(out, "  {key:<22}{value}");
@@ -91,7 +91,7 @@ fn pool(report: &Report) -> String {
         .final_size
         .map_or_else(|| "?".to_owned(), |size| size.to_string());
     format!(
-        "{} … {} allowed, peak {}, {} at the end",
+        "limits {} … {}, peak {}, {} at the end",
         report.min_size, report.max_size, report.peak_size, last
     )
 }
@@ -99,7 +99,7 @@ fn pool(report: &Report) -> String {
 fn actions(report: &Report) -> String {
     let gap = optional(report.min_gap_between_actions_s, |gap| {
         format!(
-            "at least {gap:.1} s apart (window {:.1} s)",
+            "at least {gap:.1} s apart (cooldown {:.1} s)",
             report.window_s
         )
     });

@@ -6,12 +6,12 @@
 use std::{fmt, time::Duration};
 
 use super::scenario::Speed;
-pub use policy::Direction;
-pub use rule_evaluator::AlertChange;
+pub(crate) use policy::Direction;
+pub(crate) use rule_evaluator::AlertChange;
 
 /// Where a member of the pool is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MemberState {
+pub(crate) enum MemberState {
     /// Created, and not yet running.
     Starting,
     /// Running; the load balancer has not yet found it healthy.
@@ -38,7 +38,7 @@ impl fmt::Display for MemberState {
 
 /// One member of the pool at one moment.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MemberSample {
+pub(crate) struct MemberSample {
     /// A short name that is unique in the run, such as `pool-1f3a` or an address.
     pub name: String,
     /// Where it is in its life.
@@ -49,7 +49,7 @@ pub struct MemberSample {
 
 /// The state of everything at one tick.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Time since the start of the run.
     pub at: Duration,
     /// Requests per second the load asks for.
@@ -79,7 +79,7 @@ pub struct Sample {
 
 /// A change of the pool's size that the agent made.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Action {
+pub(crate) struct Action {
     /// Time since the start of the run, from the agent's own stamp of the decision and not from
     /// when it was seen: the verdict measures gaps between actions to the millisecond.
     pub at: Duration,
@@ -95,7 +95,7 @@ pub struct Action {
 
 /// A rule of the rule evaluator began to fire, or ceased to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlertEvent {
+pub(crate) struct AlertEvent {
     /// Time since the start of the run.
     pub at: Duration,
     /// Which rule: up (CPU above the upper threshold) or down (below the lower one).
@@ -106,7 +106,7 @@ pub struct AlertEvent {
 
 /// A decision of the agent in words, also when it decided to do nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DecisionLine {
+pub(crate) struct DecisionLine {
     /// Time since the start of the run.
     pub at: Duration,
     /// What was decided, such as `2→3` or `stay at 1`.
@@ -117,7 +117,7 @@ pub struct DecisionLine {
 
 /// When a phase of the load began, and what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PhaseStart {
+pub(crate) struct PhaseStart {
     /// Time since the start of the run.
     pub at: Duration,
     /// The phase's label, as in [`super::scenario::Phase::label`].
@@ -129,7 +129,7 @@ pub struct PhaseStart {
 
 /// What was set before the run began.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RunSettings {
+pub(crate) struct RunSettings {
     /// How fast the scenario runs.
     pub speed: Speed,
     /// The pool's least size.
@@ -137,7 +137,7 @@ pub struct RunSettings {
     /// The pool's greatest size.
     pub max_size: u32,
     /// At most one action in this time.
-    pub window: Duration,
+    pub cooldown: Duration,
     /// Average CPU use above which the pool grows, from 0 to 1.
     pub upper_threshold: f64,
     /// Average CPU use below which the pool shrinks, from 0 to 1.
@@ -148,7 +148,7 @@ pub struct RunSettings {
 
 /// The record of a run. Each list is in order of time.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     /// What was set before the run began.
     pub settings: RunSettings,
     /// The load's phases.
@@ -168,7 +168,7 @@ pub struct Timeline {
 
 impl Timeline {
     /// An empty record.
-    pub fn new(settings: RunSettings) -> Self {
+    pub(crate) fn new(settings: RunSettings) -> Self {
         Self {
             settings,
             phases: Vec::new(),
@@ -181,17 +181,17 @@ impl Timeline {
     }
 
     /// The newest sample.
-    pub fn latest(&self) -> Option<&Sample> {
+    pub(crate) fn latest(&self) -> Option<&Sample> {
         self.samples.last()
     }
 
     /// The phase that is going on.
-    pub fn phase(&self) -> Option<&PhaseStart> {
+    pub(crate) fn phase(&self) -> Option<&PhaseStart> {
         self.phases.last()
     }
 
     /// Whether a rule fires now.
-    pub fn fires(&self, rule: Direction) -> bool {
+    pub(crate) fn fires(&self, rule: Direction) -> bool {
         self.alerts
             .iter()
             .rfind(|alert| alert.rule == rule)
@@ -199,7 +199,7 @@ impl Timeline {
     }
 
     /// The times in which a rule fired; the last one ends with the run when it was never resolved.
-    pub fn firing_spans(&self, rule: Direction) -> Vec<(Duration, Duration)> {
+    pub(crate) fn firing_spans(&self, rule: Direction) -> Vec<(Duration, Duration)> {
         let mut spans = Vec::new();
         let mut began = None;
         for alert in self.alerts.iter().filter(|alert| alert.rule == rule) {
@@ -213,7 +213,7 @@ impl Timeline {
     }
 
     /// The time of the last thing recorded.
-    pub fn end(&self) -> Duration {
+    pub(crate) fn end(&self) -> Duration {
         [
             self.samples.last().map(|sample| sample.at),
             self.actions.last().map(|action| action.at),
@@ -230,7 +230,7 @@ impl Timeline {
     /// The greatest number of members that were healthy at the same time.
     ///
     /// Healthy, not desired: a pool that was only asked to grow has not grown.
-    pub fn peak_size(&self) -> u32 {
+    pub(crate) fn peak_size(&self) -> u32 {
         self.samples
             .iter()
             .map(|sample| sample.healthy)
@@ -239,7 +239,7 @@ impl Timeline {
     }
 
     /// The size at the end: the greater of the members wanted and the members that still run.
-    pub fn final_size(&self) -> Option<u32> {
+    pub(crate) fn final_size(&self) -> Option<u32> {
         self.latest()
             .map(|sample| sample.desired.max(sample.running))
     }

@@ -35,12 +35,12 @@ const GAP: f64 = 16.0;
 const HEIGHTS: [f64; 4] = [112.0, 132.0, 104.0, 132.0];
 
 /// Writes the figure of a run.
-pub fn write(run: &Timeline, totals: &Totals, path: &Path) -> io::Result<()> {
+pub(crate) fn write(run: &Timeline, totals: &Totals, path: &Path) -> io::Result<()> {
     fs::write(path, timeline_svg(run, totals))
 }
 
 /// The figure of a run, as SVG source.
-pub fn timeline_svg(run: &Timeline, totals: &Totals) -> String {
+pub(crate) fn timeline_svg(run: &Timeline, totals: &Totals) -> String {
     let end = run.end().as_secs_f64().max(1.0);
     // A run of some minutes reads best in seconds, a long one in minutes.
     let unit = if end > 600.0 { 60.0 } else { 1.0 };
@@ -152,14 +152,14 @@ fn titles(canvas: &mut Canvas, run: &Timeline, totals: &Totals) {
         "{} requests, {failed} · {} changes of size, at most one in {} · speed {} · CPU source: {}",
         thousands(totals.requests),
         run.actions.len(),
-        window(settings.window),
+        cooldown(settings.cooldown),
         settings.speed,
         settings.cpu_source
     );
     canvas.text("subtitle", (LEFT, 50.0), Anchor::Start, &subtitle);
 }
 
-fn window(time: Duration) -> String {
+fn cooldown(time: Duration) -> String {
     duration(time.as_secs_f64()).replace(".0 s", " s")
 }
 

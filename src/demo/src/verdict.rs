@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::{machine::MachineTime, report::Totals, timeline::Timeline};
 
 /// The size a pool must have reached for the run to count as growth.
-pub const GROWN: u32 = 3;
+pub(crate) const GROWN: u32 = 3;
 
 /// Stamps are whole milliseconds, so a gap may read one millisecond short.
 const STAMP: Duration = Duration::from_millis(1);
 
 /// One thing that must hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
+pub(crate) struct Check {
     /// What must hold, as a sentence about a good run.
     pub name: String,
     /// Whether it held.
@@ -56,7 +56,7 @@ pub const NOT_JUDGED: u8 = 3;
 /// All checks of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// The checks, in the order of the scenario.
     pub checks: Vec<Check>,
 }
@@ -64,25 +64,25 @@ pub struct Verdict {
 impl Verdict {
     /// Judges a run. What was not seen does not count as done: a run without a sample or a request
     /// fails.
-    pub fn of(run: &Timeline, totals: &Totals) -> Self {
+    pub(crate) fn of(run: &Timeline, totals: &Totals) -> Self {
         Self {
             checks: vec![
                 grew(run),
                 came_back(run),
-                kept_the_window(run),
+                kept_the_cooldown(run),
                 lost_nothing(totals),
             ],
         }
     }
 
     /// Whether every check held.
-    pub fn passed(&self) -> bool {
+    pub(crate) fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.pass)
     }
 
     /// What the checks mean on a machine that gave the instances this CPU time. A check that needs
     /// none fails on any.
-    pub fn outcome(&self, machine: &MachineTime) -> Outcome {
+    pub(crate) fn outcome(&self, machine: &MachineTime) -> Outcome {
         let mut failed = self.checks.iter().filter(|check| !check.pass).peekable();
         if failed.peek().is_none() {
             Outcome::Passed
@@ -110,7 +110,7 @@ fn grew(run: &Timeline) -> Check {
         &format!("grew to at least {wanted} instances"),
         peak >= wanted,
         format!(
-            "{peak} healthy at the peak, at most {} allowed",
+            "{peak} healthy at the peak, the limit is {}",
             run.settings.max_size
         ),
     )
@@ -126,8 +126,8 @@ fn came_back(run: &Timeline) -> Check {
     check("came back to the minimum", size == Some(least), figures)
 }
 
-fn kept_the_window(run: &Timeline) -> Check {
-    let window = run.settings.window;
+fn kept_the_cooldown(run: &Timeline) -> Check {
+    let cooldown = run.settings.cooldown;
     let gap = min_gap(run);
     let (decided, made) = (run.actions.len(), run.resizes.len());
     let mut figures = if decided == made {
@@ -136,15 +136,15 @@ fn kept_the_window(run: &Timeline) -> Check {
         format!("{decided} decided, {made} seen by the cloud")
     };
     if let Some(gap) = gap {
-        let (gap, window) = (gap.as_secs_f64(), window.as_secs_f64());
-        figures = format!("{figures}, at least {gap:.3} s apart ({window} s)");
+        let (gap, cooldown) = (gap.as_secs_f64(), cooldown.as_secs_f64());
+        figures = format!("{figures}, at least {gap:.3} s apart ({cooldown} s)");
     }
-    let kept = gap.is_none_or(|gap| gap + STAMP >= window);
+    let kept = gap.is_none_or(|gap| gap + STAMP >= cooldown);
     Check {
-        // A decision may go unheard on a busy machine. Two actions in a window have no excuse.
+        // A decision may go unheard on a busy machine. Two actions in a cooldown have no excuse.
         needs_cpu: kept,
         ..check(
-            "never acted twice in a window",
+            "never acted twice in a cooldown",
             decided == made && kept,
             figures,
         )
@@ -161,7 +161,7 @@ fn lost_nothing(totals: &Totals) -> Check {
 
 /// The shortest time between two actions that followed each other, whether by the agent's stamps or
 /// by the cloud's; `None` with fewer than two.
-pub fn min_gap(run: &Timeline) -> Option<Duration> {
+pub(crate) fn min_gap(run: &Timeline) -> Option<Duration> {
     let decided: Vec<Duration> = run.actions.iter().map(|action| action.at).collect();
     let gaps = |times: &[Duration]| times.windows(2).map(|pair| pair[1].abs_diff(pair[0])).min();
     gaps(&decided).into_iter().chain(gaps(&run.resizes)).min()
@@ -216,9 +216,9 @@ mod tests {
         let mut unheard = run.clone();
         unheard.actions.pop();
         let mut hasty = run.clone();
-        hasty.actions[1].at = hasty.actions[0].at + hasty.settings.window.mul_f64(0.99);
+        hasty.actions[1].at = hasty.actions[0].at + hasty.settings.cooldown.mul_f64(0.99);
         let mut secret = small.clone();
-        secret.resizes[1] = secret.resizes[0] + secret.settings.window.mul_f64(0.99);
+        secret.resizes[1] = secret.resizes[0] + secret.settings.cooldown.mul_f64(0.99);
         let lossy = Totals {
             failed_requests: 1,
             ..totals
@@ -269,14 +269,23 @@ mod tests {
         assert_eq!(failing(&stuck, &totals), ["came back to the minimum"]);
 
         let mut hasty = run.clone();
-        hasty.actions[1].at = hasty.actions[0].at + hasty.settings.window.mul_f64(0.99);
-        assert_eq!(failing(&hasty, &totals), ["never acted twice in a window"]);
+        hasty.actions[1].at = hasty.actions[0].at + hasty.settings.cooldown.mul_f64(0.99);
+        assert_eq!(
+            failing(&hasty, &totals),
+            ["never acted twice in a cooldown"]
+        );
 
         let mut secret = run.clone();
-        secret.resizes[1] = secret.resizes[0] + secret.settings.window.mul_f64(0.99);
-        assert_eq!(failing(&secret, &totals), ["never acted twice in a window"]);
+        secret.resizes[1] = secret.resizes[0] + secret.settings.cooldown.mul_f64(0.99);
+        assert_eq!(
+            failing(&secret, &totals),
+            ["never acted twice in a cooldown"]
+        );
         secret.resizes.pop();
-        assert_eq!(failing(&secret, &totals), ["never acted twice in a window"]);
+        assert_eq!(
+            failing(&secret, &totals),
+            ["never acted twice in a cooldown"]
+        );
 
         let lossy = Totals {
             failed_requests: 1,
@@ -293,7 +302,7 @@ mod tests {
         assert_eq!(
             failing(&run, &Totals::default()).len(),
             3,
-            "only the window was kept"
+            "only the cooldown was kept"
         );
     }
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use demo::{DemoError, Ended, Options, complain, verdict::NOT_JUDGED};
+use demo::{DemoError, Ended, NOT_JUDGED, Options, complain};
 
-/// The exit codes beside those of [`demo::verdict::Outcome`].
+/// The exit codes beside those of [`demo::Outcome`].
 const WRONG_OPTIONS: u8 = 2;
 const NOT_WRITTEN: u8 = 4;
 const STOPPED: u8 = 130;

@@ -152,7 +152,7 @@ pub(super) fn latency(frame: &mut Frame<'_>, area: Rect, run: &Timeline, elapsed
 
 /// From when to when, in seconds since the start.
 fn span(run: &Timeline, elapsed: Duration) -> [f64; 2] {
-    let width = (run.settings.window * SPAN).max(Duration::from_secs(1));
+    let width = (run.settings.cooldown * SPAN).max(Duration::from_secs(1));
     let end = elapsed.max(width);
     [end.saturating_sub(width).as_secs_f64(), end.as_secs_f64()]
 }
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_chart_shows_the_latest_windows_only() {
         let run = example_run();
-        let width = run.settings.window * SPAN;
+        let width = run.settings.cooldown * SPAN;
         let [from, to] = span(&run, Duration::from_secs(3)).map(Duration::from_secs_f64);
         assert_eq!((from, to), (Duration::ZERO, width));
         let times = span(&run, width * 2);

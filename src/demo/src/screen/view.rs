@@ -105,9 +105,9 @@ impl View<'_> {
             let style = Style::new()
                 .fg(colour)
                 .add_modifier(Modifier::BOLD | Modifier::REVERSED);
-            Span::styled(format!(" {sign} {rule} fires "), style)
+            Span::styled(format!(" {sign} {rule}: alert "), style)
         } else {
-            Span::styled(format!("{sign} {rule} quiet"), GREY)
+            Span::styled(format!("{sign} {rule}: no alert"), GREY)
         }
     }
 
@@ -240,8 +240,8 @@ mod tests {
                     "req/s",
                     "p50",
                     "p99",
-                    "▲ up fires",
-                    "▼ down quiet",
+                    "▲ up: alert",
+                    "▼ down: no alert",
                     "failed 0",
                     "4→5",
                     "above_upper_threshold",
