@@ -9,11 +9,11 @@
     reason = "a target finds something by a panic"
 )]
 
-use ::policy::Direction;
+use ::policy::{Direction, Size};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use agent::{
     Token, settings,
-    webhook_receiver::{Alert, Authentication, Hmac, PasswordLogin, classify_body},
+    webhook_receiver::{Alert, Authentication, Conventions, Hmac, PasswordLogin, classify_body},
 };
 use exoscale::{
     secret::ApiSecret,
@@ -36,20 +36,33 @@ pub const TARGETS: [Target; 7] = [
     ("response", response),
 ];
 
-const LABEL: &str = "scale";
+fn conventions() -> Conventions {
+    Conventions {
+        direction_label: "scale".to_owned(),
+        value_name: "A".to_owned(),
+        severity: "0.95: 150%".parse().expect("a table"),
+    }
+}
 
 /// A body on `/webhook`.
 pub fn webhook_body(body: &[u8]) {
-    let _ = classify_body(None, body, LABEL);
+    let Ok(found) = classify_body(None, body, &conventions()) else {
+        return;
+    };
+    let most = found.at_least.unwrap_or(Size(0));
+    assert!(most <= Size(10_000), "no pool has {most} members");
 }
 
 /// A body on `/up` or `/down`: only one that says that it fires is an alarm (guarantee G3).
 pub fn direction_body(body: &[u8]) {
     for path in [Direction::Up, Direction::Down] {
-        let Ok(alerts) = classify_body(Some(path), body, LABEL) else {
+        let Ok(found) = classify_body(Some(path), body, &conventions()) else {
             continue;
         };
-        let is_alarm = alerts.iter().any(|alert| matches!(alert, Alert::Firing(_)));
+        let is_alarm = found
+            .alerts
+            .iter()
+            .any(|alert| matches!(alert, Alert::Firing(_)));
         // Compressed or escaped, the word is not there to be seen.
         let is_plain = body.is_ascii() && !body.contains(&b'\\') && !body.starts_with(&[0x78]);
         if is_alarm && is_plain && !body.is_empty() {

@@ -3,8 +3,12 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use policy::{Mode, Rules};
+use schedule::Schedule;
 
-use super::{target::TargetConfig, webhook_receiver::Authentication};
+use super::{
+    target::TargetConfig,
+    webhook_receiver::{Authentication, Conventions},
+};
 
 /// Everything an agent needs to know.
 #[derive(Clone, Debug)]
@@ -21,6 +25,8 @@ pub struct Config {
     pub discovery: Discovery,
     /// Where alerts come in.
     pub alerts: Alerts,
+    /// Limits by the hour of the week.
+    pub schedule: Schedule,
     /// The folder of the journal.
     pub state_directory: PathBuf,
     /// CPU shares (0 to 1) that alert; shown, not evaluated, by the agent.
@@ -101,8 +107,8 @@ pub struct Alerts {
     pub listen: SocketAddr,
     /// Who may send.
     pub authentication: Authentication,
-    /// The label whose value, `up` or `down`, is the direction.
-    pub direction_label: String,
+    /// How they are read.
+    pub conventions: Conventions,
     /// How long a sender may take for a body.
     pub body_timeout: Duration,
 }

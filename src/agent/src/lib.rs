@@ -24,6 +24,7 @@ mod signal_inbox;
 mod start;
 mod target;
 mod throttled_log;
+mod timetable;
 mod view;
 mod watchdog;
 pub mod webhook_receiver;

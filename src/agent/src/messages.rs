@@ -1,7 +1,7 @@
 //! What the actors say to each other.
 
 use actix::Message;
-use policy::{Action, ActionOutcome, Member, Memo, Moment, Pool, ReadFailure};
+use policy::{Action, ActionOutcome, Member, Memo, Moment, Pool, ReadFailure, ScheduledLimits};
 use tokio_util::sync::CancellationToken;
 
 use super::{journal::JournalError, target::TargetError};
@@ -10,6 +10,11 @@ use super::{journal::JournalError, target::TargetError};
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct SignalsWaiting;
+
+/// To the scaler: the schedule says something else from now on.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ScheduleSays(pub(crate) ScheduledLimits);
 
 /// To the cloud: read the pool, its members and their health.
 #[derive(Clone, Copy, Debug, Message)]

@@ -202,6 +202,16 @@ impl Collector for Gauges {
             Some(view.max_size.into()),
         )?;
         gauge(
+            "scheduled_size_min",
+            "Smallest size by the schedule, while a row of it is in force",
+            view.scheduled_min.map(f64::from),
+        )?;
+        gauge(
+            "at_least_members",
+            "Members that an alert asks for at least, while it holds",
+            view.at_least.map(f64::from),
+        )?;
+        gauge(
             "discovery_targets",
             "Targets in the service discovery file",
             Some(view.targets as f64),

@@ -9,6 +9,7 @@ use policy::{
     ActionFailure, ActionOutcome, Bounds, Condition, Decision, Direction, Moment, Reason, Resize,
     State, Verdict,
 };
+use schedule::{Entry, Schedule};
 use tokio::sync::watch;
 
 use super::{
@@ -53,11 +54,21 @@ struct Inner {
 
 impl ReadModel {
     /// An empty model.
-    pub(crate) fn new(clock: Clock, bounds: Bounds, mode: String, list_within: Duration) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        bounds: Bounds,
+        mode: String,
+        schedule: &Schedule,
+        list_within: Duration,
+    ) -> Self {
         let view = View {
             mode,
             min_size: bounds.min().0,
             max_size: bounds.max().0,
+            schedule: schedule.entries().iter().map(Entry::to_string).collect(),
+            scheduled_min: None,
+            scheduled_max: None,
+            at_least: None,
             pool: None,
             acting: None,
             draining: None,
@@ -93,6 +104,7 @@ impl ReadModel {
             Clock::start(),
             bounds,
             "on".to_owned(),
+            &Schedule::default(),
             Duration::from_secs(30),
         ))
     }
@@ -178,6 +190,8 @@ impl ReadModel {
                 signals: decision.signals,
                 from: decision.from.map(|size| size.0),
                 to: decision.to.map(|size| size.0),
+                step: decision.step.map(|step| step.size.to_string()),
+                step_reason: decision.step.map(|step| step.cause.to_string()),
             };
             inner.next_number += 1;
             inner.decisions.push_back(record);
@@ -212,6 +226,10 @@ impl ReadModel {
         inner.view.mode = state.mode().to_string();
         inner.view.acting = state.acting().map(|resize| resize.to_string());
         inner.view.draining = state.draining().map(|resize| resize.to_string());
+        let scheduled = state.scheduled();
+        inner.view.scheduled_min = scheduled.min.map(|size| size.0);
+        inner.view.scheduled_max = scheduled.max.map(|size| size.0);
+        inner.view.at_least = state.at_least().map(|asked| asked.members.0);
         if let Some(pool) = state.pool() {
             let limit = state.rules().scale_out.max_unready.of(pool.members.len());
             if pool.unready() < limit {

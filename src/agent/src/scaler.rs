@@ -7,7 +7,8 @@ use actix::{
     SpawnHandle, WrapFuture as _,
 };
 use policy::{
-    Action, ActionFailure, ActionOutcome, DrainId, Effect, Event, Member, Memo, ReadFailure, State,
+    Action, ActionFailure, ActionOutcome, DrainId, Effect, Event, Member, Memo, ReadFailure,
+    Signals, State,
 };
 use program::error_chain::with_causes;
 use tokio::sync::oneshot;
@@ -17,7 +18,7 @@ use super::{
     clock::Clock,
     messages::{
         ActionReport, DrainMembers, Finish, GiveBack, Perform, Ping, ReadPool, SaveMemo,
-        SignalsWaiting,
+        ScheduleSays, SignalsWaiting,
     },
     read_model::ReadModel,
     signal_inbox::{SignalInbox, Waiting},
@@ -211,11 +212,20 @@ impl Scaler {
 
     fn take_signals(&mut self, ctx: &mut Context<Self>) {
         let waiting = self.inbox.take();
-        let Waiting { up, down, .. } = waiting;
-        if up > 0 || down > 0 {
-            self.step(Event::Signals { up, down }, ctx);
+        let Waiting {
+            up,
+            down,
+            steps,
+            at_least,
+            down_resolved,
+        } = waiting;
+        if let Some(members) = at_least {
+            self.step(Event::AtLeast(members), ctx);
         }
-        if waiting.down_resolved {
+        if up > 0 || down > 0 {
+            self.step(Event::Signals(Signals { up, down, steps }), ctx);
+        }
+        if down_resolved {
             self.step(Event::DownWithdrawn, ctx);
         }
     }
@@ -252,6 +262,14 @@ impl Handler<SignalsWaiting> for Scaler {
 
     fn handle(&mut self, _: SignalsWaiting, ctx: &mut Self::Context) {
         self.take_signals(ctx);
+    }
+}
+
+impl Handler<ScheduleSays> for Scaler {
+    type Result = ();
+
+    fn handle(&mut self, ScheduleSays(limits): ScheduleSays, ctx: &mut Self::Context) {
+        self.step(Event::Scheduled(limits), ctx);
     }
 }
 

@@ -1,14 +1,14 @@
 //! Where alerts wait for the scaler.
 //!
-//! Two counters instead of a queue: ten thousand alerts take the room of one, none is lost when
-//! the scaler's mailbox is full, and a web worker never waits for the scaler (guarantees G4, G12
-//! and G14).
+//! Counters and maxima instead of a queue: ten thousand alerts take the room of one, none is lost
+//! when the scaler's mailbox is full, and a web worker never waits for the scaler (guarantees G4,
+//! G12 and G14).
 
 use std::sync::OnceLock;
 
 use actix::Recipient;
 use parking_lot::Mutex;
-use policy::Direction;
+use policy::{AskedSteps, Direction, Size};
 
 use super::messages::SignalsWaiting;
 
@@ -26,6 +26,10 @@ pub(crate) struct Waiting {
     pub(crate) up: u32,
     /// Alerts that ask for fewer.
     pub(crate) down: u32,
+    /// The steps that those ask for which ask for more members.
+    pub(crate) steps: AskedSteps,
+    /// The largest number of members that one asks for at least.
+    pub(crate) at_least: Option<Size>,
     /// Whether the alert that asks for fewer has resolved since the last of them.
     pub(crate) down_resolved: bool,
 }
@@ -38,9 +42,12 @@ impl SignalInbox {
     }
 
     /// Leaves several alerts of one message and wakes the scaler once.
-    pub(crate) fn put_many(&self, direction: Direction, alerts: u32) {
+    pub(crate) fn put_many(&self, direction: Direction, alerts: u32, steps: AskedSteps) {
         {
             let mut waiting = self.waiting.lock();
+            if direction == Direction::Up {
+                waiting.steps = waiting.steps.and(steps);
+            }
             let count = match direction {
                 Direction::Up => &mut waiting.up,
                 Direction::Down => &mut waiting.down,
@@ -49,6 +56,15 @@ impl SignalInbox {
             if direction == Direction::Down {
                 waiting.down_resolved = false;
             }
+        }
+        self.wake();
+    }
+
+    /// Leaves an alert that asks for at least so many members, and wakes the scaler.
+    pub(crate) fn put_at_least(&self, members: Size) {
+        {
+            let mut waiting = self.waiting.lock();
+            waiting.at_least = waiting.at_least.max(Some(members));
         }
         self.wake();
     }

@@ -3,7 +3,8 @@
 use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
 use actix::{Actor as _, Addr, Recipient};
-use policy::{Effect, State};
+use jiff::Timestamp;
+use policy::{Effect, Event, State};
 use program::error_chain::with_causes;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use super::{
     scaler::{Partners, Scaler},
     signal_inbox::SignalInbox,
     target::{ConfigError, Target},
+    timetable::{Timetable, limits_at},
     watchdog::{self, ActorDied},
     webhook_receiver::ReceiverState,
 };
@@ -75,6 +77,7 @@ impl Agent {
             clock,
             config.rules.bounds,
             config.mode.to_string(),
+            &config.schedule,
             config.discovery.interval * FAILED_ROUNDS,
         ));
         let stopping = CancellationToken::new();
@@ -89,7 +92,9 @@ impl Agent {
         let cloud = Cloud::new(target.clone(), drainer, read_model.clone());
         let up_lifetime = config.rules.scale_out.alert_lifetime;
         let (journal, remembered) = Journal::open(folder, clock, up_lifetime, read_model.clone());
-        let state = restore(config, remembered, clock);
+        let limits = limits_at(&config.schedule, Timestamp::now());
+        let (mut state, mut effects) = restore(config, remembered, clock);
+        effects.extend(state.step(Event::Scheduled(limits), clock.now()));
 
         let cloud = cloud.start();
         let journal = journal.start();
@@ -108,15 +113,29 @@ impl Agent {
             perform: cloud.clone().recipient(),
             journal: journal.clone().recipient(),
         };
-        let scaler = Scaler::new(state, clock, inbox.clone(), partners, read_model.clone()).start();
+        let scaler = Scaler::new(
+            (state, effects),
+            clock,
+            inbox.clone(),
+            partners,
+            read_model.clone(),
+        )
+        .start();
         inbox.connect(scaler.clone().recipient());
+        let timetable = Timetable::new(
+            config.schedule.clone(),
+            Timestamp::now,
+            scaler.clone().recipient(),
+            limits,
+        );
+        let timetable = timetable.start();
 
         let alerts = &config.alerts;
         let receiver = ReceiverState {
             inbox,
             read_model: read_model.clone(),
             authentication: Arc::new(alerts.authentication.clone()),
-            direction_label: alerts.direction_label.as_str().into(),
+            conventions: Arc::new(alerts.conventions.clone()),
             body_timeout: alerts.body_timeout,
         };
         let watched = vec![
@@ -124,6 +143,7 @@ impl Agent {
             ("cloud", cloud.recipient()),
             ("discovery", discovery.recipient()),
             ("journal", journal.clone().recipient()),
+            ("timetable", timetable.recipient()),
         ];
         Ok(Self {
             read_model,

@@ -17,6 +17,14 @@ pub(crate) struct View {
     pub(crate) min_size: u32,
     /// Largest size allowed.
     pub(crate) max_size: u32,
+    /// The rows of the schedule, in words.
+    pub(crate) schedule: Vec<String>,
+    /// What the schedule says now: the smallest size,
+    pub(crate) scheduled_min: Option<u32>,
+    /// and the largest.
+    pub(crate) scheduled_max: Option<u32>,
+    /// Members that an alert asks for at least.
+    pub(crate) at_least: Option<u32>,
     /// The pool as last read.
     pub(crate) pool: Option<PoolView>,
     /// The change being made, such as `2 -> 3`.
@@ -95,6 +103,10 @@ pub(crate) struct DecisionRecord {
     pub(crate) from: Option<u32>,
     /// The size asked for.
     pub(crate) to: Option<u32>,
+    /// The step of the change, such as `150%`.
+    pub(crate) step: Option<String>,
+    /// Why the step is that.
+    pub(crate) step_reason: Option<String>,
 }
 
 impl View {

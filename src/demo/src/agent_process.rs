@@ -112,6 +112,8 @@ impl AgentSetup<'_> {
             ("scaling.max_size", self.max_size.to_string()),
             ("discovery.file", path(&self.discovery_file())),
             ("alerts.address", Ipv4Addr::LOCALHOST.to_string()),
+            // The scenario shows one member at a time, also of a pool that is overloaded.
+            ("scale_out.severity", "none".to_owned()),
             // Any free one.
             ("alerts.port", "0".to_owned()),
             ("journal.directory", path(&self.folder.join("journal"))),

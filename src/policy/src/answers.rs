@@ -54,6 +54,7 @@ impl Step<'_> {
             signals,
             from: self.state.size(),
             to: None,
+            step: None,
         }));
     }
 
@@ -97,8 +98,10 @@ impl Step<'_> {
         let Refusal { until, reason, .. } = refusal;
         self.state.refused = Some(refusal);
         self.state.held = None;
-        if matches!(self.state.mode, Mode::Pinned(_)) && reason != Reason::Pinned {
-            // A pinned size is asked for without an alert; an alert that is refused for it is not.
+        let is_pinned = matches!(self.state.mode, Mode::Pinned(_)) && reason != Reason::Pinned;
+        if is_pinned || self.state.is_below_floor() {
+            // Asked for without an alert, so it is asked for again at once; an alert that is
+            // refused for a pinned size is not.
             self.state.retry = Some(Retry { at: until, reason });
         }
     }

@@ -6,10 +6,20 @@ use super::{
     latch::Direction,
     pool::{Condition, HealthSource, Pool},
     rules::Mode,
+    severity::{ChosenStep, StepCause},
     size::{Resize, Size},
     state::{Acting, Phase},
     step::Step,
+    step_size::StepSize,
 };
+
+/// A change of size, and the step that it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) resize: Resize,
+    /// `None` toward a pinned size.
+    pub(crate) step: Option<ChosenStep>,
+}
 
 impl Step<'_> {
     pub(crate) fn decide(&mut self) {
@@ -30,35 +40,45 @@ impl Step<'_> {
     }
 
     fn decide_up(&mut self, pool: &Pool) {
-        let Some(resize) = self.resize(pool, Direction::Up) else {
+        let Some(change) = self.larger(pool) else {
             return self.refuse_for_a_cooldown(Direction::Up, Reason::AtMax);
         };
         let limit = self.state.rules.scale_out.max_unready;
         if pool.unready() >= limit.of(pool.members.len()) {
             return self.refuse_for_a_cooldown(Direction::Up, Reason::Unready);
         }
-        self.act(Action::ScaleOut(resize), Vec::new());
+        self.act(Action::ScaleOut(change.resize), Vec::new(), change.step);
     }
 
     fn decide_down(&mut self, pool: &Pool) {
-        let Some(resize) = self.resize(pool, Direction::Down) else {
-            return self.refuse_for_a_cooldown(Direction::Down, Reason::AtMin);
+        let Some(change) = self.smaller(pool) else {
+            return self.refuse_for_a_cooldown(Direction::Down, self.no_less());
         };
         if pool.missing() > 0 {
-            return match self.without_the_missing(pool, resize) {
-                Some(resize) => self.act(Action::GiveUpMissing(resize), Vec::new()),
-                None => self.refuse_for_a_cooldown(Direction::Down, Reason::AtMin),
+            return match self.without_the_missing(pool, change.resize) {
+                Some(resize) => self.act(Action::GiveUpMissing(resize), Vec::new(), change.step),
+                None => self.refuse_for_a_cooldown(Direction::Down, self.no_less()),
             };
         }
-        self.drain(pool, resize);
+        self.drain(pool, change);
+    }
+
+    /// Why the pool cannot shrink further.
+    pub(crate) fn no_less(&self) -> Reason {
+        let (floor, min) = (self.state.floor(), self.state.rules.bounds.min());
+        if floor.is_some_and(|floor| floor > min) {
+            Reason::AtFloor
+        } else {
+            Reason::AtMin
+        }
     }
 
     /// The part of a scale-in that only gives up places that no member fills.
     fn without_the_missing(&self, pool: &Pool, resize: Resize) -> Option<Resize> {
         let filled = Size(u32::try_from(pool.members.len()).unwrap_or(u32::MAX));
         let places = pool.size.0 - resize.to().max(filled).0;
-        let bounds = self.state.rules.bounds;
-        bounds.resize(pool.size, Direction::Down, places)
+        let limits = self.state.limits(Direction::Down);
+        limits.resize(pool.size, Direction::Down, places)
     }
 
     pub(crate) fn can_change(&self, pool: &Pool, direction: Direction) -> Result<(), Reason> {
@@ -84,24 +104,71 @@ impl Step<'_> {
         }
     }
 
-    fn resize(&self, pool: &Pool, direction: Direction) -> Option<Resize> {
-        let rules = &self.state.rules;
-        let step = match direction {
-            Direction::Up => rules.scale_out.step.get(),
-            Direction::Down => rules.scale_in.step.get(),
+    /// A larger size: what alerts ask for or what a floor is missing, whichever is more.
+    fn larger(&self, pool: &Pool) -> Option<Change> {
+        let state = &self.state;
+        let rules = &state.rules.scale_out;
+        let missing = state
+            .floor()
+            .map_or(0, |floor| floor.0.saturating_sub(pool.size.0));
+        let step = match (state.mode, state.up) {
+            (Mode::Pinned(wanted), _) => {
+                return self.toward(wanted, pool.size, rules.step.to_add(pool.size));
+            }
+            (_, Some(up)) => Some(up.steps.strongest(rules.step, pool.size)),
+            (_, None) => None,
         };
-        let step = match self.state.mode {
-            Mode::Pinned(wanted) => step.min(wanted.0.abs_diff(pool.size.0)),
-            _ => step,
+        let asked = step.map_or(0, |step| step.size.to_add(pool.size));
+        let most = rules.max_step.to_add(pool.size);
+        let step = match step {
+            Some(step) if asked >= missing => step,
+            _ => ChosenStep {
+                size: StepSize::members(missing),
+                cause: StepCause::Floor,
+            },
         };
-        rules.bounds.resize(pool.size, direction, step)
+        // Below the schedule's minimum, the limits lead to it at once.
+        let limits = state.limits(Direction::Up);
+        let resize = limits.resize(pool.size, Direction::Up, asked.max(missing).min(most))?;
+        Some(Change {
+            resize,
+            step: Some(step),
+        })
+    }
+
+    fn smaller(&self, pool: &Pool) -> Option<Change> {
+        let size = self.state.rules.scale_in.step;
+        let members = size.to_remove(pool.size);
+        if let Mode::Pinned(wanted) = self.state.mode {
+            return self.toward(wanted, pool.size, members);
+        }
+        let limits = self.state.limits(Direction::Down);
+        let resize = limits.resize(pool.size, Direction::Down, members)?;
+        let cause = StepCause::Default;
+        Some(Change {
+            resize,
+            step: Some(ChosenStep { size, cause }),
+        })
+    }
+
+    /// A step toward a pinned size, and not past it.
+    fn toward(&self, wanted: Size, from: Size, step: u32) -> Option<Change> {
+        let direction = Direction::between(from.0, wanted.0)?;
+        let bounds = self.state.rules.bounds;
+        let resize = bounds.resize(from, direction, step.min(wanted.0.abs_diff(from.0)))?;
+        Some(Change { resize, step: None })
     }
 
     /// Orders a change, or in mode `recommend` records that it would have been ordered.
-    pub(crate) fn act(&mut self, action: Action, victims: Vec<super::Member>) {
+    pub(crate) fn act(
+        &mut self,
+        action: Action,
+        victims: Vec<super::Member>,
+        step: Option<ChosenStep>,
+    ) {
         let resize = action.resize();
         let direction = resize.direction();
-        let reason = self.reason_for(&action);
+        let reason = self.reason_for(&action, step);
         let answers = self.state.consume(direction);
         let cooldown_ended = self.state.cooldown_ends;
         self.state.cooldown_ends = self.now + self.state.rules.cooldown;
@@ -123,7 +190,8 @@ impl Step<'_> {
         } else {
             Verdict::Recommended
         };
-        self.record_resize(verdict, reason, resize, answers.map_or(0, |p| p.count));
+        let signals = answers.map_or(0, |pending| pending.count);
+        self.record_resize(verdict, reason, Change { resize, step }, signals);
         let memo = self.state.memo();
         self.effects.push(if is_ordered {
             Effect::Act { action, memo }
@@ -132,12 +200,25 @@ impl Step<'_> {
         });
     }
 
-    fn reason_for(&self, action: &Action) -> Reason {
+    fn reason_for(&self, action: &Action, step: Option<ChosenStep>) -> Reason {
+        let is_for_floor = step.is_some_and(|step| step.cause == StepCause::Floor);
         match (self.state.mode, action) {
             (Mode::Pinned(_), _) => Reason::Pinned,
+            (_, Action::ScaleOut(_)) if is_for_floor => self.which_floor(),
             (_, Action::ScaleOut(_)) => Reason::HighLoad,
             (_, Action::Evict { .. }) => Reason::LowLoad,
             (_, Action::GiveUpMissing(_)) => Reason::MembersMissing,
+        }
+    }
+
+    /// Which floor is the higher.
+    fn which_floor(&self) -> Reason {
+        let scheduled = self.state.scheduled().min;
+        let at_least = self.state.at_least().map(|alert| alert.members);
+        if scheduled >= at_least {
+            Reason::Scheduled
+        } else {
+            Reason::AtLeast
         }
     }
 
@@ -145,9 +226,10 @@ impl Step<'_> {
         &mut self,
         verdict: Verdict,
         reason: Reason,
-        resize: Resize,
+        change: Change,
         signals: u32,
     ) {
+        let Change { resize, step } = change;
         self.state.recorded = true;
         self.effects.push(Effect::Record(Decision {
             at: self.now,
@@ -157,6 +239,7 @@ impl Step<'_> {
             signals,
             from: Some(resize.from()),
             to: Some(resize.to()),
+            step,
         }));
     }
 }

@@ -4,7 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{latch::Direction, size::Size, time::Moment};
+use super::{
+    latch::Direction,
+    severity::{ChosenStep, StepCause},
+    size::Size,
+    time::Moment,
+};
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -58,6 +63,9 @@ reasons! {
     LowLoad "low_load" "CPU is low and the pool can shrink",
     Pinned "pinned" "the mode pins the size",
     NoSignal "no_signal" "no alert came",
+    Scheduled "scheduled" "the schedule asks for more members",
+    AtLeast "at_least" "an alert asks for at least so many members",
+    AtFloor "at_floor" "the schedule or an alert asks for at least this size",
     UpWins "up_wins" "an up alert in the same cooldown beats a down alert",
     Expired "expired" "the alert grew too old before it could be acted on",
     AtMax "at_max" "already at maximum",
@@ -136,6 +144,30 @@ pub struct Decision {
     pub from: Option<Size>,
     /// The size asked for, where one was asked for.
     pub to: Option<Size>,
+    /// The step of the change, and why it is that.
+    pub step: Option<ChosenStep>,
+}
+
+impl Decision {
+    /// Why the step is what it is, where it is not simply the settings' number.
+    fn step_text(&self) -> String {
+        match self.step {
+            Some(ChosenStep {
+                cause: StepCause::Floor,
+                ..
+            })
+            | None => String::new(),
+            Some(ChosenStep {
+                size,
+                cause: StepCause::Default,
+            }) if size.percent() == 0 => String::new(),
+            Some(ChosenStep {
+                size,
+                cause: StepCause::Default,
+            }) => format!(", step {size}"),
+            Some(ChosenStep { size, cause }) => format!(", step {size} for {cause}"),
+        }
+    }
 }
 
 impl fmt::Display for Decision {
@@ -158,9 +190,21 @@ impl fmt::Display for Decision {
             _ => why.to_owned(),
         };
         match self.verdict {
-            Verdict::Acted => write!(f, "{}: {cause}", capitalised(&change())),
-            Verdict::Recommended => write!(f, "Recommended, not ordered: {}: {cause}", change()),
-            Verdict::Draining => write!(f, "Draining before {}: {cause}", change()),
+            Verdict::Acted => write!(f, "{}: {cause}{}", capitalised(&change()), self.step_text()),
+            Verdict::Recommended => write!(
+                f,
+                "Recommended, not ordered: {}: {cause}{}",
+                change(),
+                self.step_text()
+            ),
+            Verdict::Draining => {
+                write!(
+                    f,
+                    "Draining before {}: {cause}{}",
+                    change(),
+                    self.step_text()
+                )
+            }
             Verdict::GivenBack => write!(f, "{} given up: {why}", capitalised(&change())),
             Verdict::Held => write!(f, "Waiting ({action}): {why}"),
             Verdict::Refused => write!(f, "Not scaled ({action}): {why}"),

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::{
     decision::{Decision, Reason},
+    floor::ScheduledLimits,
     pool::{Member, MemberId, Pool},
     rules::Mode,
-    size::Resize,
+    severity::AskedSteps,
+    size::{Resize, Size},
     state::Memo,
     time::Moment,
 };
@@ -14,13 +16,12 @@ use super::{
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Alerts came: so many of each direction since the last event.
-    Signals {
-        /// Alerts that ask for more members.
-        up: u32,
-        /// Alerts that ask for fewer.
-        down: u32,
-    },
+    /// Alerts came since the last event.
+    Signals(Signals),
+    /// An alert asks for at least so many members.
+    AtLeast(Size),
+    /// The schedule says something else from now on.
+    Scheduled(ScheduledLimits),
     /// The alert that asked for fewer members has resolved.
     DownWithdrawn,
     /// The time that [`State::next_wake`](super::State::next_wake) named has come.
@@ -40,6 +41,17 @@ pub enum Event {
     ModeSet(Mode),
     /// The agent stops: nothing new may begin.
     Stopping,
+}
+
+/// Alerts that ask for a direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signals {
+    /// How many ask for more members.
+    pub up: u32,
+    /// How many ask for fewer.
+    pub down: u32,
+    /// The steps that those ask for which ask for more members.
+    pub steps: AskedSteps,
 }
 
 /// Which drain, so that the end of one that was given up is not taken for that of the next.

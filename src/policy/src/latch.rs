@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::time::Moment;
+use super::{severity::AskedSteps, time::Moment};
 
 /// Which way an alert wants the pool to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,6 +58,8 @@ pub struct Pending {
     pub last: Moment,
     /// How many came; a flood of ten thousand is still one pending request.
     pub count: u32,
+    /// The strongest steps that they ask for.
+    pub steps: AskedSteps,
 }
 
 impl Pending {
@@ -67,6 +69,7 @@ impl Pending {
             first: now,
             last: now,
             count: 1,
+            steps: AskedSteps::default(),
         }
     }
 
@@ -76,15 +79,17 @@ impl Pending {
     }
 
     /// Counts `count` more alerts, the latest at `now`.
-    pub(crate) fn add(slot: &mut Option<Self>, count: u32, now: Moment) {
+    pub(crate) fn add(slot: &mut Option<Self>, count: u32, steps: AskedSteps, now: Moment) {
         match slot {
             Some(pending) => {
                 pending.last = now;
                 pending.count = pending.count.saturating_add(count);
+                pending.steps = pending.steps.and(steps);
             }
             None => {
                 *slot = Some(Self {
                     count,
+                    steps,
                     ..Self::new(now)
                 });
             }

@@ -14,13 +14,16 @@ mod answers;
 mod decide;
 mod decision;
 mod event;
+mod floor;
 mod latch;
 mod pool;
 mod rules;
 mod scale_in;
+mod severity;
 mod size;
 mod state;
 mod step;
+mod step_size;
 #[cfg(test)]
 mod tests;
 pub mod thresholds;
@@ -28,10 +31,15 @@ mod time;
 mod victims;
 
 pub use decision::{Decision, Reason, Verdict};
-pub use event::{Action, ActionFailure, ActionOutcome, DrainId, Effect, Event, ReadFailure};
+pub use event::{
+    Action, ActionFailure, ActionOutcome, DrainId, Effect, Event, ReadFailure, Signals,
+};
+pub use floor::ScheduledLimits;
 pub use latch::{Direction, Pending};
 pub use pool::{Condition, HealthSource, Member, MemberId, Pool};
 pub use rules::{MaxUnready, MaxUnreadyError, Mode, ModeError, Rules, ScaleIn, ScaleOut};
+pub use severity::{AskedSteps, ChosenStep, CpuShare, SeverityError, SeverityTable, StepCause};
 pub use size::{Bounds, BoundsError, Resize, Size};
-pub use state::{CapacityPause, Memo, State};
+pub use state::{AtLeastMemo, CapacityPause, Memo, State};
+pub use step_size::{StepSize, StepSizeError};
 pub use time::Moment;

@@ -1,8 +1,12 @@
 //! The policy's settings.
 
-use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
-use super::size::{Bounds, Size};
+use super::{
+    severity::SeverityTable,
+    size::{Bounds, Size},
+    step_size::{StepSize, members_and_percent, show_members_or_percent},
+};
 
 /// Everything that can be set about deciding.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +28,15 @@ pub struct Rules {
 /// Settings of growing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScaleOut {
-    /// Members added by one action.
-    pub step: NonZeroU32,
+    /// Members added by one action, unless an alert asks for more.
+    pub step: StepSize,
+    /// The most that one action adds, whatever asks for it. A schedule's minimum is reached at
+    /// once.
+    pub max_step: StepSize,
+    /// The step that an alert's value asks for.
+    pub severity: SeverityTable,
+    /// How long an alert's "at least so many members" holds.
+    pub at_least_lifetime: Duration,
     /// An alert waits this long at most for its action.
     pub alert_lifetime: Duration,
     /// No growth while this many members are missing or cannot serve: more would not help.
@@ -43,7 +54,7 @@ pub struct ScaleOut {
 /// convention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxUnready {
-    members: usize,
+    members: u32,
     percent: u32,
 }
 
@@ -51,7 +62,7 @@ impl MaxUnready {
     /// The limit for a pool that has `members`; at least 1.
     pub fn of(self, members: usize) -> usize {
         let share = members.saturating_mul(self.percent as usize).div_ceil(100);
-        self.members.max(share).max(1)
+        (self.members as usize).max(share).max(1)
     }
 }
 
@@ -64,40 +75,16 @@ impl FromStr for MaxUnready {
     type Err = MaxUnreadyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let number = |text: &str| match text.trim().parse::<u16>() {
-            Ok(members) if members > 0 => Ok(usize::from(members)),
+        match members_and_percent(text) {
+            Some((members, percent @ 0..=100)) => Ok(Self { members, percent }),
             _ => Err(MaxUnreadyError),
-        };
-        let percent = |text: &str| match text.trim().parse::<u32>() {
-            Ok(percent @ 1..=100) => Ok(percent),
-            _ => Err(MaxUnreadyError),
-        };
-        let Some(shared) = text.trim().strip_suffix('%') else {
-            return Ok(Self {
-                members: number(text)?,
-                percent: 0,
-            });
-        };
-        match shared.split_once(" or ") {
-            Some((members, share)) => Ok(Self {
-                members: number(members)?,
-                percent: percent(share)?,
-            }),
-            None => Ok(Self {
-                members: 0,
-                percent: percent(shared)?,
-            }),
         }
     }
 }
 
 impl fmt::Display for MaxUnready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.members, self.percent) {
-            (members, 0) => write!(f, "{members}"),
-            (0, percent) => write!(f, "{percent}%"),
-            (members, percent) => write!(f, "{members} or {percent}%"),
-        }
+        show_members_or_percent(f, self.members, self.percent)
     }
 }
 
@@ -105,7 +92,7 @@ impl fmt::Display for MaxUnready {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScaleIn {
     /// Members removed by one action.
-    pub step: NonZeroU32,
+    pub step: StepSize,
     /// An alert waits this long at most for its action.
     pub alert_lifetime: Duration,
     /// No shrinking for so long after an "up" alert or a scale-out.

@@ -7,12 +7,13 @@
 use std::collections::BTreeSet;
 
 use super::{
+    decide::Change,
     decision::{Reason, Verdict},
     event::{Action, DrainId, Effect},
     latch::Direction,
     pool::{Condition, Member, MemberId, Pool},
     rules::Mode,
-    size::Resize,
+    size::Size,
     state::Phase,
     step::Step,
     time::Moment,
@@ -23,7 +24,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Drain {
     id: DrainId,
-    pub(crate) resize: Resize,
+    pub(crate) change: Change,
     victims: Vec<Member>,
     /// Everyone who was a member when the victims were chosen.
     members: BTreeSet<MemberId>,
@@ -60,7 +61,7 @@ impl Drain {
     }
 
     /// Why the victims must stay, as far as `pool` tells; the load on the pool is not judged here.
-    fn objection(&self, pool: &Pool, rules: &super::Rules) -> Option<Reason> {
+    fn objection(&self, pool: &Pool, min: Size) -> Option<Reason> {
         let members: BTreeSet<MemberId> = pool.members.iter().map(|m| m.id).collect();
         let left = pool.members.len().saturating_sub(self.victims.len());
         match pool.condition {
@@ -70,9 +71,9 @@ impl Drain {
         }
         if !pool.is_listed_whole() {
             Some(Reason::MembersUnknown)
-        } else if pool.size != self.resize.from() || members != self.members {
+        } else if pool.size != self.change.resize.from() || members != self.members {
             Some(Reason::PoolChanged)
-        } else if left < rules.bounds.min().0 as usize || self.resize.to() < rules.bounds.min() {
+        } else if left < min.0 as usize || self.change.resize.to() < min {
             Some(Reason::AtMin)
         } else if !self.leaves_one_ready(pool) {
             Some(Reason::LastReady)
@@ -90,24 +91,24 @@ impl Drain {
 impl Step<'_> {
     /// The first decision: chooses victims and has them drained. No size is changed yet, so the
     /// cooldown is not touched.
-    pub(crate) fn drain(&mut self, pool: &Pool, resize: Resize) {
-        let ids = victims::choose(pool, resize.members());
+    pub(crate) fn drain(&mut self, pool: &Pool, change: Change) {
+        let ids = victims::choose(pool, change.resize.members());
         let victims = pool.members.iter().filter(|m| ids.contains(&m.id));
         let id = DrainId(self.state.last_drain.0 + 1);
         let drain = Drain {
             id,
-            resize,
+            change,
             victims: victims.cloned().collect(),
             members: pool.members.iter().map(|m| m.id).collect(),
             progress: Progress::Emptying {
                 look_at: self.now + self.state.rules.retry,
             },
         };
-        if let Some(reason) = drain.objection(pool, &self.state.rules) {
+        if let Some(reason) = drain.objection(pool, self.state.limits(Direction::Down).min()) {
             return self.refuse_for_a_cooldown(Direction::Down, reason);
         }
         if self.state.mode == Mode::Recommend {
-            return self.act(evict(&drain), Vec::new());
+            return self.act(evict(&drain), Vec::new(), change.step);
         }
         self.state.last_drain = id;
         self.state.held = None;
@@ -115,7 +116,7 @@ impl Step<'_> {
             id,
             members: drain.victims.clone(),
         });
-        self.record_drain(Verdict::Draining, self.reason_to_shrink(), resize);
+        self.record_drain(Verdict::Draining, self.reason_to_shrink(), change);
         self.state.phase = Phase::Draining(drain);
     }
 
@@ -135,7 +136,7 @@ impl Step<'_> {
     /// chosen from.
     pub(crate) fn compare_while_draining(&mut self) {
         if let (Phase::Draining(drain), Some(pool)) = (&self.state.phase, &self.state.pool)
-            && let Some(reason) = drain.objection(pool, &self.state.rules)
+            && let Some(reason) = drain.objection(pool, self.state.limits(Direction::Down).min())
         {
             self.give_back(reason);
             self.retry_later(reason);
@@ -171,7 +172,8 @@ impl Step<'_> {
             return self.retry_later(reason);
         }
         let drain = drain.clone();
-        self.act(evict(&drain), drain.victims);
+        let step = drain.change.step;
+        self.act(evict(&drain), drain.victims, step);
     }
 
     /// Ends a drain, if one is under way, without removing anybody.
@@ -180,13 +182,13 @@ impl Step<'_> {
             let drain = drain.clone();
             self.state.phase = Phase::Idle;
             self.effects.push(Effect::GiveBack(drain.victims));
-            self.record_drain(Verdict::GivenBack, reason, drain.resize);
+            self.record_drain(Verdict::GivenBack, reason, drain.change);
         }
     }
 
-    fn record_drain(&mut self, verdict: Verdict, reason: Reason, resize: Resize) {
+    fn record_drain(&mut self, verdict: Verdict, reason: Reason, change: Change) {
         let signals = self.state.down.map_or(0, |pending| pending.count);
-        self.record_resize(verdict, reason, resize, signals);
+        self.record_resize(verdict, reason, change, signals);
     }
 
     fn reason_to_shrink(&self) -> Reason {
@@ -199,7 +201,7 @@ impl Step<'_> {
 
 fn evict(drain: &Drain) -> Action {
     Action::Evict {
-        resize: drain.resize,
+        resize: drain.change.resize,
         victims: drain.victims.iter().map(|victim| victim.id).collect(),
     }
 }

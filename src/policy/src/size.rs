@@ -65,6 +65,15 @@ impl Bounds {
         size.clamp(self.min, self.max)
     }
 
+    /// These bounds with a larger minimum and a smaller maximum; what lies outside them counts as
+    /// the nearest size inside, and the minimum wins over the maximum.
+    #[must_use]
+    pub fn narrowed(self, min: Option<Size>, max: Option<Size>) -> Self {
+        let min = min.map_or(self.min, |min| self.clamp(min));
+        let max = max.map_or(self.max, |max| self.clamp(max).max(min));
+        Self { min, max }
+    }
+
     /// The change of `step` members from `from`, or `None` when there is no room for one.
     ///
     /// This is the only way to make a [`Resize`], so no size outside the bounds is ever asked for

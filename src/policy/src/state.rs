@@ -6,11 +6,12 @@ use super::{
     answers::{Hold, Refusal, Retry},
     decision::{Reason, Verdict},
     event::{DrainId, Effect},
+    floor::{Floors, ScheduledLimits},
     latch::{Direction, Pending},
     pool::{MemberId, Pool},
     rules::{Mode, Rules},
     scale_in::Drain,
-    size::{Resize, Size},
+    size::{Bounds, Resize, Size},
     step::Step,
     time::Moment,
 };
@@ -33,6 +34,9 @@ pub struct State {
     /// The latest "up" alert or scale-out; shrinking waits for it to be old.
     pub(crate) last_up: Moment,
     pub(crate) capacity_pause: CapacityPause,
+    pub(crate) floors: Floors,
+    /// When the alert that asks for at least so many members was last written down.
+    pub(crate) at_least_kept: Moment,
     /// What was refused, so that the same request gets the same answer unread for a while.
     pub(crate) refused: Option<Refusal>,
     /// The hold that was recorded last, so that a waiting request is recorded once.
@@ -104,6 +108,17 @@ pub struct Memo {
     pub up: Option<Pending>,
     /// The pause after a lack of capacity.
     pub capacity_pause: CapacityPause,
+    /// The alert that asks for at least so many members.
+    pub at_least: Option<AtLeastMemo>,
+}
+
+/// What an alert asked for as a floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtLeastMemo {
+    /// The number of members.
+    pub members: Size,
+    /// When it was heard last.
+    pub heard: Moment,
 }
 
 impl State {
@@ -129,6 +144,10 @@ impl State {
             None => (whole_cooldown, None, CapacityPause::default()),
         };
         let longest_pause = now + rules.scale_out.capacity_pause_max;
+        let mut floors = Floors::default();
+        if let Some(kept) = memo.and_then(|memo| memo.at_least) {
+            floors.at_least.hear(kept.members, kept.heard.min(now));
+        }
         let mut state = Self {
             mode: mode.within(rules.bounds),
             rules,
@@ -142,6 +161,8 @@ impl State {
                 until: capacity_pause.until.min(longest_pause),
                 ..capacity_pause
             },
+            floors,
+            at_least_kept: now,
             refused: None,
             held: None,
             review_at: now,
@@ -171,7 +192,44 @@ impl State {
             acting: matches!(self.phase, Phase::Acting(_)),
             up: self.up,
             capacity_pause: self.capacity_pause,
+            at_least: self.at_least(),
         }
+    }
+
+    /// The alert in force that asks for at least so many members.
+    pub fn at_least(&self) -> Option<AtLeastMemo> {
+        let in_force = self.floors.at_least.in_force();
+        in_force.map(|(heard, members)| AtLeastMemo { members, heard })
+    }
+
+    /// What the schedule says now.
+    pub fn scheduled(&self) -> ScheduledLimits {
+        self.floors.scheduled
+    }
+
+    /// The limits within which a size may be asked for: the settings', and of those what the
+    /// schedule and alerts leave. A pinned size heeds the settings alone.
+    pub(crate) fn limits(&self, direction: Direction) -> Bounds {
+        match (self.mode, direction) {
+            (Mode::Pinned(_), _) => self.rules.bounds,
+            (_, Direction::Up) => self.floors.limits(self.rules.bounds),
+            (_, Direction::Down) => self.floors.bounds(self.rules.bounds),
+        }
+    }
+
+    /// The size up to which the pool grows without an alert that asks for more; `None` without a
+    /// schedule or an alert that asks for one.
+    pub fn floor(&self) -> Option<Size> {
+        let is_set = self.floors.scheduled.min.is_some() || self.at_least().is_some();
+        let heeds = is_set && !matches!(self.mode, Mode::Pinned(_));
+        heeds.then(|| self.floors.bounds(self.rules.bounds).min())
+    }
+
+    /// Whether the pool, as last read, is smaller than a floor.
+    pub(crate) fn is_below_floor(&self) -> bool {
+        let size = self.size();
+        self.floor()
+            .is_some_and(|floor| size.is_some_and(|size| size < floor))
     }
 
     /// The mode in force.
@@ -200,7 +258,7 @@ impl State {
     /// The scale-in whose members are being drained, if one is.
     pub fn draining(&self) -> Option<Resize> {
         match &self.phase {
-            Phase::Draining(drain) => Some(drain.resize),
+            Phase::Draining(drain) => Some(drain.change.resize),
             Phase::Idle | Phase::Reading { .. } | Phase::Acting(_) => None,
         }
     }
@@ -238,7 +296,8 @@ impl State {
         Some(request.map_or(self.review_at, |at| at.min(self.review_at)))
     }
 
-    /// Which way to go: "up" beats "down" (G5); a pinned size beats both.
+    /// Which way to go: "up" beats "down" (G5), a floor that is not reached counts as "up", and a
+    /// pinned size beats all.
     pub(crate) fn request(&self) -> Option<Direction> {
         if let Mode::Pinned(wanted) = self.mode {
             let size = self.pool.as_ref()?.size;
@@ -248,7 +307,7 @@ impl State {
                 std::cmp::Ordering::Equal => None,
             };
         }
-        if self.up.is_some() {
+        if self.up.is_some() || self.is_below_floor() {
             Some(Direction::Up)
         } else {
             self.down.map(|_| Direction::Down)
@@ -319,6 +378,7 @@ impl State {
                 first: old.first,
                 last: new.last,
                 count: old.count.saturating_add(new.count),
+                steps: old.steps.and(new.steps),
             }),
             (old, new) => old.or(new),
         };

@@ -3,10 +3,13 @@
 use super::{
     answers::{Refusal, Retry},
     decision::{Reason, Verdict},
-    event::{ActionFailure, ActionOutcome, Effect, Event, ReadFailure},
+    event::{ActionFailure, ActionOutcome, Effect, Event, ReadFailure, Signals},
+    floor::ScheduledLimits,
     latch::{Direction, Pending},
     pool::Pool,
     rules::Mode,
+    severity::AskedSteps,
+    size::Size,
     state::{Acting, CapacityPause, Phase, State},
     time::Moment,
 };
@@ -35,7 +38,9 @@ impl State {
 impl Step<'_> {
     fn take(&mut self, event: Event) {
         match event {
-            Event::Signals { up, down } => self.take_signals(up, down),
+            Event::Signals(signals) => self.take_signals(signals),
+            Event::AtLeast(members) => self.hear_at_least(members),
+            Event::Scheduled(limits) => self.follow_schedule(limits),
             Event::DownWithdrawn => self.withdraw_down(),
             Event::Woken => self.wake(),
             Event::PoolRead(result) => self.take_read(result),
@@ -52,12 +57,13 @@ impl Step<'_> {
         }
     }
 
-    fn take_signals(&mut self, up: u32, down: u32) {
+    fn take_signals(&mut self, signals: Signals) {
+        let Signals { up, down, steps } = signals;
         if up > 0 {
-            let is_new = self.state.up.is_none();
-            Pending::add(&mut self.state.up, up, self.now);
+            let known = self.state.up.map(|pending| pending.steps);
+            Pending::add(&mut self.state.up, up, steps, self.now);
             self.state.last_up = self.now;
-            if is_new {
+            if known != self.state.up.map(|pending| pending.steps) {
                 self.save();
             }
             if !matches!(self.state.mode, Mode::Pinned(_)) {
@@ -65,9 +71,42 @@ impl Step<'_> {
             }
         }
         if down > 0 {
-            Pending::add(&mut self.state.down, down, self.now);
+            Pending::add(&mut self.state.down, down, AskedSteps::default(), self.now);
         }
         self.prefer_up();
+    }
+
+    fn hear_at_least(&mut self, members: Size) {
+        let known = self.state.at_least();
+        self.state.floors.at_least.hear(members, self.now);
+        let heard = self.state.at_least();
+        // A repetition is kept now and then, so that a flood does not wear the disk.
+        let lifetime = self.state.rules.scale_out.at_least_lifetime;
+        let is_due = self.now.since(self.state.at_least_kept) > lifetime / 4;
+        if known.map(|k| k.members) != heard.map(|h| h.members) || (heard.is_some() && is_due) {
+            self.state.at_least_kept = self.now;
+            self.save();
+        }
+        self.heed_floor();
+    }
+
+    fn follow_schedule(&mut self, limits: ScheduledLimits) {
+        if limits != self.state.floors.scheduled {
+            self.state.floors.scheduled = limits;
+            self.state.refused = None;
+            self.heed_floor();
+        }
+    }
+
+    /// Gives members back that a floor wants to stay.
+    fn heed_floor(&mut self) {
+        let floor = self.state.floor();
+        let leaving = self.state.draining();
+        if let (Some(floor), Some(resize)) = (floor, leaving)
+            && resize.to() < floor
+        {
+            self.give_back(Reason::AtFloor);
+        }
     }
 
     /// Up beats down in a cooldown (guarantee G5).
@@ -212,6 +251,8 @@ impl Step<'_> {
     /// Refuses alerts that waited too long. One that is being acted on does not age: its drain has
     /// a time limit of its own.
     pub(crate) fn expire(&mut self) {
+        let lifetime = self.state.rules.scale_out.at_least_lifetime;
+        self.state.floors.at_least.expire(lifetime, self.now);
         for direction in [Direction::Up, Direction::Down] {
             let is_used =
                 direction == Direction::Down && matches!(self.state.phase, Phase::Draining(_));

@@ -1,9 +1,9 @@
 //! The agent's default settings, for all tests of the policy. A test of the agent compares them
 //! with its table of settings.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::time::Duration;
 
-use policy::{Bounds, Rules, ScaleIn, ScaleOut};
+use policy::{Bounds, Rules, ScaleIn, ScaleOut, StepSize};
 
 pub(crate) fn default_rules() -> Rules {
     let seconds = Duration::from_secs;
@@ -13,14 +13,17 @@ pub(crate) fn default_rules() -> Rules {
         fresh: seconds(10),
         retry: seconds(5),
         scale_out: ScaleOut {
-            step: NonZeroU32::MIN,
+            step: StepSize::ONE,
+            max_step: StepSize::members(10),
+            severity: "0.95: 150%".parse().expect("a table"),
+            at_least_lifetime: seconds(120),
             alert_lifetime: seconds(300),
             max_unready: "3 or 50%".parse().expect("a limit"),
             capacity_pause: seconds(300),
             capacity_pause_max: seconds(1800),
         },
         scale_in: ScaleIn {
-            step: NonZeroU32::MIN,
+            step: StepSize::ONE,
             alert_lifetime: seconds(180),
             stabilisation: seconds(120),
             warm_up: seconds(120),

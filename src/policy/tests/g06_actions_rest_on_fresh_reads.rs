@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use policy::{
     Condition, Direction, Effect, Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool,
-    Size, State,
+    Signals, Size, State,
 };
 use proptest::prelude::*;
 
@@ -36,7 +36,14 @@ fn a_read_begun_before_the_request_decides_nothing() {
     let acts = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Act { .. }));
 
     assert!(state.step(Event::Woken, at(0)).contains(&Effect::ReadPool));
-    let asked = state.step(Event::Signals { up: 1, down: 0 }, at(100));
+    let asked = state.step(
+        Event::Signals(Signals {
+            up: 1,
+            down: 0,
+            ..Signals::default()
+        }),
+        at(100),
+    );
     assert!(asked.contains(&Effect::ReadPool));
     let early = state.step(Event::PoolRead(Ok(pool(at(0), 1))), at(150));
     assert!(!acts(&early), "{early:?}");

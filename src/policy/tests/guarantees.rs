@@ -13,6 +13,7 @@ mod g03_nothing_stale_scales_in;
 mod g04_no_up_is_lost;
 mod g05_up_beats_down;
 mod g06_actions_rest_on_fresh_reads;
+mod g17_floors_only_raise;
 mod happening;
 mod history;
 mod lives;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use policy::{Condition, Mode, ReadFailure};
+use policy::{Condition, Mode, ReadFailure, ScheduledLimits, StepSize};
 
 /// Something that happens to the agent.
 #[derive(Clone, Debug)]
@@ -11,6 +11,12 @@ pub enum Happening {
         up: u32,
         down: u32,
     },
+    /// An "up" alert that asks for a step of its own.
+    Severe(StepSize),
+    /// An alert asks for at least so many members.
+    AtLeast(u32),
+    /// The schedule says something else.
+    Scheduled(ScheduledLimits),
     /// The alert behind "down" resolves.
     DownResolves,
     Pass(Duration),

@@ -32,6 +32,10 @@ pub struct Write {
     pub down_is_fresh: bool,
     /// Whether that "down" has resolved since.
     pub down_has_resolved: bool,
+    /// The floor that alerts and the schedule set, as far as this run of the agent heard of it.
+    pub floor: u32,
+    /// The largest size that the schedule leaves.
+    pub scheduled_max: u32,
 }
 
 /// The pool as it is, whatever is read of it.
@@ -73,6 +77,8 @@ pub struct History {
     /// When something last happened that may keep an "up" from being served.
     pub trouble: Vec<Moment>,
     pub resolved: Vec<Moment>,
+    /// When alerts asked for at least so many members.
+    pub at_least: Vec<(Moment, u32)>,
     pub end: Moment,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use policy::{Bounds, Condition, Mode, ReadFailure, Rules, Size};
+use policy::{Bounds, Condition, Mode, ReadFailure, Rules, ScheduledLimits, Size, StepSize};
 use proptest::prelude::*;
 
 use super::{
@@ -61,11 +61,26 @@ fn mode() -> impl Strategy<Value = Mode> {
     ]
 }
 
+fn step_size() -> impl Strategy<Value = StepSize> {
+    prop_oneof![
+        (1u32..5).prop_map(StepSize::members),
+        (1u32..400).prop_map(|percent| format!("{percent}%").parse().expect("a share")),
+    ]
+}
+
+fn scheduled() -> impl Strategy<Value = ScheduledLimits> {
+    let size = || proptest::option::of((1u32..14).prop_map(Size));
+    (size(), size()).prop_map(|(min, max)| ScheduledLimits { min, max })
+}
+
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         6 => (0u32..3, 0u32..3).prop_map(|(up, down)| Happening::Alerts { up, down }),
         8 => (1u32..3).prop_map(|down| Happening::Alerts { up: 0, down }),
         1 => Just(Happening::DownResolves),
+        2 => step_size().prop_map(Happening::Severe),
+        2 => (0u32..14).prop_map(Happening::AtLeast),
+        1 => scheduled().prop_map(Happening::Scheduled),
         10 => seconds(0..15).prop_map(Happening::Pass),
         8 => seconds(0..90).prop_map(Happening::Pass),
         3 => seconds(90..400).prop_map(Happening::Pass),
@@ -93,13 +108,15 @@ pub fn config() -> ProptestConfig {
 
 /// Any life of an agent: its rules, the pool's first size, and what happens.
 pub fn life() -> impl Strategy<Value = (Rules, u32, Vec<Happening>)> {
-    let settings = (1u32..4, 0u32..8, 1u32..4, 1u32..4).prop_map(|(min, more, out, step_in)| {
+    let steps = (step_size(), step_size(), step_size());
+    let settings = (1u32..4, 0u32..8, steps).prop_map(|(min, more, (out, most, step_in))| {
         let mut rules = Rules {
             bounds: Bounds::new(min, min + more).expect("min >= 1"),
             ..default_rules()
         };
-        rules.scale_out.step = out.try_into().expect("out >= 1");
-        rules.scale_in.step = step_in.try_into().expect("step_in >= 1");
+        rules.scale_out.step = out;
+        rules.scale_in.step = step_in;
+        rules.scale_out.max_step = most;
         rules
     });
     (

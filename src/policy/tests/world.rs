@@ -9,8 +9,9 @@ mod provider;
 use std::time::Duration;
 
 use policy::{
-    Action, ActionFailure, ActionOutcome, Condition, Direction, DrainId, Effect, Event, Member,
-    MemberId, Memo, Mode, Moment, ReadFailure, Reason, Rules, Size, State,
+    Action, ActionFailure, ActionOutcome, AskedSteps, Condition, Direction, DrainId, Effect, Event,
+    Member, MemberId, Memo, Mode, Moment, ReadFailure, Reason, Rules, ScheduledLimits, Signals,
+    Size, State, StepCause, StepSize,
 };
 
 use super::{
@@ -60,6 +61,7 @@ pub struct World {
     reading: Vec<(Moment, Moment, Result<(), ReadFailure>)>,
     in_flight: Option<InFlight>,
     draining: Option<Draining>,
+    scheduled: ScheduledLimits,
     pub history: History,
 }
 
@@ -87,6 +89,7 @@ impl World {
             reading: Vec::new(),
             in_flight: None,
             draining: None,
+            scheduled: ScheduledLimits::default(),
             history: History::default(),
         };
         world.resize(size);
@@ -106,11 +109,20 @@ impl World {
 
     fn happen(&mut self, happening: &Happening) {
         match happening {
-            Happening::Alerts { .. } | Happening::Pass(_) => {}
+            Happening::Alerts { .. } | Happening::Severe(_) | Happening::Pass(_) => {}
             _ => self.history.trouble.push(self.now),
         }
         match *happening {
             Happening::Alerts { up, down } => self.alert(up, down),
+            Happening::Severe(size) => self.severe_alert(size),
+            Happening::AtLeast(members) => {
+                self.history.at_least.push((self.now, members));
+                self.give(Event::AtLeast(Size(members)));
+            }
+            Happening::Scheduled(limits) => {
+                self.scheduled = limits;
+                self.give(Event::Scheduled(limits));
+            }
             Happening::DownResolves => {
                 self.history.resolved.push(self.now);
                 self.give(Event::DownWithdrawn);
@@ -132,18 +144,57 @@ impl World {
         }
     }
 
+    fn severe_alert(&mut self, size: StepSize) {
+        self.note_alert(Direction::Up);
+        self.give(Event::Signals(Signals {
+            up: 1,
+            steps: AskedSteps::new(size, StepCause::Label),
+            ..Signals::default()
+        }));
+    }
+
     fn alert(&mut self, up: u32, down: u32) {
         for (count, direction) in [(up, Direction::Up), (down, Direction::Down)] {
             if count > 0 {
-                self.history.alerts.push(Alert {
-                    at: self.now,
-                    direction,
-                    mode: self.state.mode(),
-                    servable: self.is_servable(),
-                });
+                self.note_alert(direction);
             }
         }
-        self.give(Event::Signals { up, down });
+        self.give(Event::Signals(Signals {
+            up,
+            down,
+            ..Signals::default()
+        }));
+    }
+
+    fn note_alert(&mut self, direction: Direction) {
+        self.history.alerts.push(Alert {
+            at: self.now,
+            direction,
+            mode: self.state.mode(),
+            servable: self.is_servable(),
+        });
+    }
+
+    /// The floor by what was heard since the last crash; the agent may know of a higher one.
+    fn floor(&self) -> u32 {
+        let since = self.history.crashes.last().copied().unwrap_or_default();
+        let lifetime = self.rules.scale_out.at_least_lifetime;
+        let heard = self
+            .history
+            .at_least
+            .iter()
+            .filter(|(at, _)| *at >= since && self.now.since(*at) <= lifetime);
+        let scheduled = self.scheduled.min.map_or(0, |size| size.0);
+        let floor = heard.map(|(_, members)| *members).max();
+        floor.unwrap_or(0).max(scheduled).min(self.scheduled_max())
+    }
+
+    fn scheduled_max(&self) -> u32 {
+        let bounds = self.rules.bounds;
+        bounds
+            .narrowed(self.scheduled.min, self.scheduled.max)
+            .max()
+            .0
     }
 
     /// Whether an "up" that comes now has nothing in its way but the cooldown.
@@ -161,7 +212,7 @@ impl World {
             && !self.truncated
             && !self.barren
             && self.members.len() == self.size as usize
-            && Size(self.size) < self.rules.bounds.max()
+            && self.size < self.scheduled_max()
             // Neither booting members nor drained ones keep growth back.
             && self.refill_at.is_none()
     }
@@ -180,6 +231,7 @@ impl World {
         let (state, effects) = State::restore(self.rules.clone(), mode, self.durable, self.now);
         self.state = state;
         self.carry_out(effects);
+        self.give(Event::Scheduled(self.scheduled));
     }
 
     fn pass(&mut self, time: Duration) {
@@ -330,6 +382,8 @@ impl World {
             up_waits: self.history.up_waits(&self.rules, self.now),
             down_is_fresh,
             down_has_resolved: self.history.down_has_resolved(),
+            floor: self.floor(),
+            scheduled_max: self.scheduled_max(),
         };
         self.end_drain();
         self.in_flight = Some(InFlight {

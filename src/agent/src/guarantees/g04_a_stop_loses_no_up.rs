@@ -9,9 +9,10 @@ use std::{
 use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use actix_rt::System;
 use policy::{
-    ActionOutcome, Bounds, Condition, Direction, HealthSource, Member, MemberId, Memo, Mode, Pool,
-    ReadFailure, Rules, Size, State,
+    ActionOutcome, AskedSteps, Bounds, Condition, Direction, HealthSource, Member, MemberId, Memo,
+    Mode, Pool, ReadFailure, Rules, Size, State,
 };
+use schedule::Schedule;
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -172,7 +173,13 @@ impl Environment {
         rules.scale_in.stabilisation = Duration::ZERO;
         let state = State::restore(rules, Mode::On, Some(Memo::default()), clock.now());
         let bounds = Bounds::new(1, 10).unwrap();
-        let model = Arc::new(ReadModel::new(clock, bounds, "on".to_owned(), 3600 * S));
+        let model = Arc::new(ReadModel::new(
+            clock,
+            bounds,
+            "on".to_owned(),
+            &Schedule::default(),
+            3600 * S,
+        ));
         let inbox = Arc::new(SignalInbox::default());
         let scaler = Scaler::new(state, clock, inbox.clone(), partners, model).start();
         inbox.connect(scaler.clone().recipient());
@@ -211,7 +218,9 @@ fn an_alert_that_came_just_before_is_saved_first() {
             save: 2 * S,
         });
         // Not even a wake-up has reached the scaler yet.
-        environment.inbox.put_many(Direction::Up, 1);
+        environment
+            .inbox
+            .put_many(Direction::Up, 1, AskedSteps::default());
         environment.scaler.send(Finish).await.unwrap();
         let saved = environment.last_saved().expect("it is saved");
         assert_eq!(saved.up.map(|up| up.count), Some(1));
@@ -226,7 +235,9 @@ fn a_pool_read_that_ends_later_uses_nothing_up() {
             write: S,
             save: S / 10,
         });
-        environment.inbox.put_many(Direction::Up, 1);
+        environment
+            .inbox
+            .put_many(Direction::Up, 1, AskedSteps::default());
         sleep(S).await; // the pool is being read for the decision
         environment.scaler.send(Finish).await.unwrap();
         sleep(60 * S).await;
@@ -248,7 +259,9 @@ fn an_action_under_way_is_waited_for_and_its_end_saved() {
             write: 5 * S,
             save: S,
         });
-        environment.inbox.put_many(Direction::Up, 1);
+        environment
+            .inbox
+            .put_many(Direction::Up, 1, AskedSteps::default());
         let began = Instant::now();
         while environment.orders() == 0 {
             sleep(S / 10).await;
@@ -284,7 +297,9 @@ fn members_being_drained_serve_on_before_it_ends() {
             write: S,
             save: S / 10,
         });
-        environment.inbox.put_many(Direction::Down, 1);
+        environment
+            .inbox
+            .put_many(Direction::Down, 1, AskedSteps::default());
         sleep(5 * S).await; // the victim is drained, and never empty
         let began = Instant::now();
         environment.scaler.send(Finish).await.unwrap();

@@ -11,6 +11,7 @@ use std::{
 use actix::{Actor, ActorFutureExt as _, Context, Handler, ResponseActFuture, WrapFuture as _};
 use actix_rt::System;
 use policy::{Bounds, Member, MemberId};
+use schedule::Schedule;
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -141,6 +142,7 @@ fn start(settings: &Settings, pool: &Pool) {
         Clock::start(),
         bounds,
         "on".to_owned(),
+        &Schedule::default(),
         Duration::from_secs(60),
     );
     let cloud = Probe(Pool {

@@ -6,6 +6,7 @@ use actix::{Actor, ActorContext as _, AsyncContext as _, Context, Handler, WrapF
 use actix_rt::System;
 use policy::Bounds;
 use program::telemetry;
+use schedule::Schedule;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{clock::Clock, messages::Ping, read_model::ReadModel, watchdog};
@@ -51,6 +52,7 @@ fn model() -> Arc<ReadModel> {
         Clock::start(),
         bounds,
         "on".to_owned(),
+        &Schedule::default(),
         list_within,
     ))
 }

@@ -9,7 +9,10 @@
 
 use std::{path::Path, time::Duration};
 
-use policy::{CapacityPause, Memo, Moment, Pending};
+use policy::{
+    AskedSteps, AtLeastMemo, CapacityPause, ChosenStep, CpuShare, Memo, Moment, Pending, Size,
+    StepCause,
+};
 use program::error_chain::with_causes;
 use serde::{Deserialize, Serialize};
 use whole_file::{self, FileError};
@@ -33,6 +36,9 @@ pub(super) struct Document {
     #[serde(default)]
     running: bool,
     up: Option<PendingUp>,
+    /// Absent in documents of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at_least: Option<AtLeast>,
     #[serde(rename = "backoff_failures")]
     capacity_failures: u32,
     #[serde(rename = "backoff_until")]
@@ -44,6 +50,53 @@ struct PendingUp {
     first: u64,
     last: u64,
     count: u32,
+    /// The strongest steps, which documents of older versions do not name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Step {
+    /// Such as `2` or `150%`.
+    size: String,
+    cause: Cause,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Cause {
+    /// In thousandths.
+    Severity(u16),
+    Label,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct AtLeast {
+    members: u32,
+    heard: u64,
+}
+
+impl Step {
+    fn of(step: ChosenStep) -> Option<Self> {
+        let cause = match step.cause {
+            StepCause::Severity(CpuShare(above)) => Cause::Severity(above),
+            StepCause::Label => Cause::Label,
+            // Alerts ask for neither.
+            StepCause::Default | StepCause::Floor => return None,
+        };
+        let size = step.size.to_string();
+        Some(Self { size, cause })
+    }
+
+    /// A step that cannot be read asks for nothing; the alert stays.
+    fn asked(&self) -> AskedSteps {
+        let cause = match self.cause {
+            Cause::Severity(above) => StepCause::Severity(CpuShare(above)),
+            Cause::Label => StepCause::Label,
+        };
+        let size = self.size.parse().ok();
+        size.map_or_else(AskedSteps::default, |size| AskedSteps::new(size, cause))
+    }
 }
 
 /// What a journal told at the start.
@@ -74,6 +127,15 @@ impl Document {
                 first: at(up.first),
                 last: at(up.last),
                 count: up.count,
+                steps: [up.steps.by_members, up.steps.by_share]
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Step::of)
+                    .collect(),
+            }),
+            at_least: memo.at_least.map(|asked| AtLeast {
+                members: asked.members.0,
+                heard: at(asked.heard),
             }),
             capacity_failures: memo.capacity_pause.failures,
             capacity_pause_until: at(memo.capacity_pause.until),
@@ -104,6 +166,14 @@ impl Document {
                 first: past(up.first),
                 last: past(up.last),
                 count: up.count,
+                steps: up
+                    .steps
+                    .iter()
+                    .fold(AskedSteps::default(), |steps, step| steps.and(step.asked())),
+            }),
+            at_least: self.at_least.as_ref().map(|asked| AtLeastMemo {
+                members: Size(asked.members),
+                heard: past(asked.heard),
             }),
             capacity_pause: CapacityPause {
                 failures: self.capacity_failures,
@@ -189,6 +259,14 @@ mod tests {
                 first: at(90),
                 last: at(100),
                 count: 3,
+                steps: AskedSteps::new(
+                    "2 or 150%".parse().unwrap(),
+                    StepCause::Severity(CpuShare(950)),
+                ),
+            }),
+            at_least: Some(AtLeastMemo {
+                members: Size(7),
+                heard: at(101),
             }),
             capacity_pause: CapacityPause {
                 failures: 2,

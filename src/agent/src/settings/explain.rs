@@ -70,7 +70,10 @@ fn in_full(setting: &Setting) -> String {
         ("kind", Some(setting.kind.text().into_owned())),
         ("default", Some(setting.unset_text())),
         ("bounds", setting.kind.bounds()),
-        ("environment", Some(variables.join(", "))),
+        (
+            "environment",
+            (!variables.is_empty()).then(|| variables.join(", ")),
+        ),
         (
             "aliases",
             (!setting.former.is_empty()).then(|| setting.former.join(", ")),

@@ -8,8 +8,10 @@ use std::{
 };
 
 use actix_web::http::header::HeaderName;
-use policy::{Bounds, MaxUnready, Mode, Rules, ScaleIn, ScaleOut};
+use jiff::Timestamp;
+use policy::{Bounds, MaxUnready, Mode, Rules, ScaleIn, ScaleOut, SeverityTable, Size, StepSize};
 use program::telemetry::LogFormat;
+use schedule::{Entry, EntrySettings, Schedule};
 
 use super::{
     reader::{Readable, Reader},
@@ -19,7 +21,7 @@ use crate::{
     config::{AddressKind, Alerts, Config, Discovery, Drain, Thresholds, Token},
     journal::journal_in,
     target::{ApiKey, ApiSecret, ClientConfig, Endpoint, LoadBalancerId, PoolId, TargetConfig},
-    webhook_receiver::{Authentication, Hmac, PasswordLogin},
+    webhook_receiver::{Authentication, Conventions, Hmac, PasswordLogin},
 };
 
 /// Everything that can be set.
@@ -67,6 +69,8 @@ readable! {
     AddressKind: Kind::Choice(_),
     LogFormat: Kind::Choice(_),
     MaxUnready: Kind::Members,
+    StepSize: Kind::Step,
+    SeverityTable: Kind::Severity,
     bool: Kind::Flag,
     f64: Kind::Share,
     u16: Kind::Port { least: 0 },
@@ -86,7 +90,8 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
     let mode = r.required::<Mode>("scaling.mode");
     let drain = drain(r);
     let discovery = discovery(r);
-    let alerts = alerts(r);
+    let alerts = alerts(r, rules.as_ref());
+    let schedule = schedule(r, rules.as_ref());
     let state_directory = r.required::<PathBuf>("journal.directory");
     two_files(r, discovery.as_ref(), state_directory.as_deref());
     let thresholds = thresholds(r, rules.as_ref());
@@ -111,6 +116,7 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
             drain: drain?,
             discovery,
             alerts: alerts?,
+            schedule: schedule?,
             state_directory: state_directory?,
             thresholds: thresholds?,
         },
@@ -165,7 +171,10 @@ fn rules(r: &mut Reader<'_>) -> Option<Rules> {
 }
 
 fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
-    let step = r.count("scale_out.step");
+    let step = r.required("scale_out.step");
+    let severity = r.required("scale_out.severity");
+    let max_step = r.required("scale_out.max_step");
+    let at_least_lifetime = r.duration("scale_out.at_least_lifetime");
     let alert_lifetime = r.duration("scale_out.alert_lifetime");
     let max_unready = r.required("scale_out.max_unready");
     let capacity_pause = r.duration("scale_out.capacity_pause");
@@ -180,6 +189,9 @@ fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
     }
     Some(ScaleOut {
         step: step?,
+        max_step: max_step?,
+        severity: severity?,
+        at_least_lifetime: at_least_lifetime?,
         alert_lifetime: alert_lifetime?,
         max_unready: max_unready?,
         capacity_pause: capacity_pause?,
@@ -188,7 +200,13 @@ fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
 }
 
 fn scale_in(r: &mut Reader<'_>) -> Option<ScaleIn> {
-    let step = r.count("scale_in.step");
+    let mut step = r.required::<StepSize>("scale_in.step");
+    if step.take_if(|step| step.percent() >= 100).is_some() {
+        r.problem(
+            "scale_in.step",
+            "is a share of 100% or more, which would leave no member; write less".to_owned(),
+        );
+    }
     let alert_lifetime = r.duration("scale_in.alert_lifetime");
     let stabilisation = r.duration("scale_in.stabilisation");
     let warm_up = r.duration("scale_in.warm_up");
@@ -232,18 +250,48 @@ fn discovery(r: &mut Reader<'_>) -> Option<Discovery> {
     })
 }
 
-fn alerts(r: &mut Reader<'_>) -> Option<Alerts> {
+fn alerts(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Alerts> {
     let address = r.required::<IpAddr>("alerts.address");
     let port = r.required::<u16>("alerts.port");
     let authentication = authentication(r);
     let direction_label = r.required("alerts.direction_label");
+    let value_name = r.required("alerts.value");
     let body_timeout = r.duration("alerts.body_timeout");
     Some(Alerts {
         listen: SocketAddr::new(address?, port?),
         authentication: authentication?,
-        direction_label: direction_label?,
+        conventions: Conventions {
+            direction_label: direction_label?,
+            value_name: value_name?,
+            severity: rules?.scale_out.severity.clone(),
+        },
         body_timeout: body_timeout?,
     })
+}
+
+fn schedule(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Schedule> {
+    const KEY: &str = "schedule";
+    let rows = r.rows::<EntrySettings>(KEY);
+    let given = rows.len();
+    let mut entries = Vec::new();
+    for (name, row) in rows {
+        let max = rules.map(|rules| rules.bounds.max().0);
+        match Entry::try_from(row) {
+            Ok(entry) if max.is_some_and(|max| entry.settings().min_size > max) => r.problem_of(
+                name,
+                KEY,
+                "min_size: is larger than scaling.max_size".to_owned(),
+            ),
+            Ok(entry) => entries.push(entry),
+            Err(error) => r.problem_of(name, KEY, error.to_string()),
+        }
+    }
+    if entries.len() < given {
+        return None;
+    }
+    Schedule::new(entries, Timestamp::now())
+        .map_err(|overlap| r.problem(KEY, overlap.to_string()))
+        .ok()
 }
 
 fn authentication(r: &mut Reader<'_>) -> Option<Authentication> {
@@ -295,22 +343,27 @@ fn thresholds(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Thresholds> {
         );
         return None;
     }
-    // The load of `from` members that just alert "down", on the members that are left.
-    if let Some(rules) = rules {
-        let (min, max, step) = (
-            rules.bounds.min().0,
-            rules.bounds.max().0,
-            rules.scale_in.step.get(),
-        );
-        let flaps =
-            |to: u32| down * f64::from(to.saturating_add(step).min(max)) / f64::from(to) >= up;
-        if max > min && flaps(min) {
-            r.problem("thresholds.down", format!(
-                "would flap: at {down}, a pool shrunk by {step} to {min} can be above thresholds.up = {up} at once; lower thresholds.down or scale_in.step"
-            ));
-        }
+    if let Some(rules) = rules
+        && let Some((from, to)) = flap(rules, up, down)
+    {
+        let step = rules.scale_in.step;
+        r.problem("thresholds.down", format!(
+            "would flap: at {down}, a pool shrunk by {step} from {from} to {to} can be above thresholds.up = {up} at once; lower thresholds.down or scale_in.step"
+        ));
     }
     Some(Thresholds { up, down })
+}
+
+/// A scale-in that an "up" alert would follow at once: the load of the members before it, which
+/// just alerts "down", is above the other threshold on those that are left.
+fn flap(rules: &Rules, up: f64, down: f64) -> Option<(u32, u32)> {
+    let (min, max) = (rules.bounds.min().0, rules.bounds.max().0);
+    let shrunk = (min + 1..=max).map(|from| {
+        let step = rules.scale_in.step.to_remove(Size(from));
+        (from, from.saturating_sub(step).max(min))
+    });
+    let mut flapping = shrunk.filter(|(from, to)| down * f64::from(*from) / f64::from(*to) >= up);
+    flapping.next()
 }
 
 /// The journal would overwrite the service discovery file, and the other way round.

@@ -17,7 +17,8 @@ change that, then run `UPDATE_DOCS=1 cargo test -p agent settings_page`.
 
 Flags win over the environment, the environment over the file, the file over the defaults.
 `scaling.max_size` is `max_size` under `[scaling]` in the file, `AUTOSCALER_SCALING__MAX_SIZE` in the
-environment, and `--set scaling.max_size=5` as a flag. Where a setting has further variables or a former key,
+environment, and `--set scaling.max_size=5` as a flag. A [schedule](scaling.md#schedules) has its place in the file
+alone. Where a setting has further variables or a former key,
 its row names them; to give one setting by two keys is an error.
 
 `autoscaler check-config` prints the effective settings, `autoscaler check-config --explain KEY` one row of this
@@ -28,7 +29,10 @@ fn page() -> Result<String, fmt::Error> {
     let mut page = HEAD.to_owned();
     let mut section = "";
     for setting in TABLE {
-        let (of, name) = setting.key.split_once('.').unwrap_or(("", setting.key));
+        let (of, name) = setting
+            .key
+            .split_once('.')
+            .unwrap_or((setting.key, setting.key));
         if of != section {
             section = of;
             write!(

@@ -10,6 +10,7 @@ use std::{
 
 use figment::value::Value;
 use program::{error_chain::with_causes, time_text::time};
+use serde::de::DeserializeOwned;
 
 use super::{
     merged::Merged,
@@ -163,8 +164,9 @@ impl<'a> Reader<'a> {
     fn parsed<T: Readable>(&mut self, setting: &Setting, text: &str) -> Option<T> {
         let problem = |error: T::Err| match setting.kind {
             // Of what may be a secret the value is not repeated; of a word the error says it.
-            Kind::Secret(_) | Kind::ApiKey | Kind::Endpoint | Kind::Choice(_) | Kind::Members => {
-                error.to_string()
+            Kind::Secret(_) | Kind::ApiKey | Kind::Endpoint | Kind::Choice(_) => error.to_string(),
+            Kind::Members | Kind::Step | Kind::Severity => {
+                format!("`{}`: {error}", shown(text))
             }
             kind => format!("`{}` is not {}: {error}", shown(text), kind.expected()),
         };
@@ -195,6 +197,38 @@ impl<'a> Reader<'a> {
         }
         self.entry(key, format!("{table:?}"));
         table
+    }
+
+    /// Rows, each of which is a table of its own.
+    pub(super) fn rows<T: DeserializeOwned>(&mut self, key: &'static str) -> Vec<(String, T)> {
+        let setting = self.setting(key, |kind| matches!(kind, Kind::Schedule));
+        let values = match self.merged.figment.find_value(key) {
+            Ok(Value::Array(_, values)) => values,
+            Ok(_) => {
+                self.problem(key, format!("is not {}", setting.kind.expected()));
+                return Vec::new();
+            }
+            Err(_) => return Vec::new(),
+        };
+        let mut rows = Vec::new();
+        for (place, value) in values.iter().enumerate() {
+            let name = format!("{key} row {}", place + 1);
+            match value.deserialize() {
+                Ok(row) => rows.push((name, row)),
+                Err(error) => self.problem_of(name, key, shown(&error.to_string())),
+            }
+        }
+        self.entry(key, format!("{} rows", values.len()));
+        rows
+    }
+
+    /// A mistake in a part of the value of `key`.
+    pub(super) fn problem_of(&mut self, part: String, key: &str, message: String) {
+        self.problems.push(Problem {
+            key: part,
+            source: self.source(key),
+            message,
+        });
     }
 
     /// A mistake that shows only when several values are seen together.

@@ -47,6 +47,12 @@ pub(super) enum Kind {
     Choice(&'static [&'static str]),
     /// A number of members, a share of them, or both.
     Members,
+    /// The same, with shares beyond the whole.
+    Step,
+    /// Steps by the value of an alert.
+    Severity,
+    /// A list of rows.
+    Schedule,
     IpAddress,
     Header,
     Endpoint,
@@ -118,8 +124,10 @@ impl Setting {
             Kind::Table => format!("AUTOSCALER_{own}__NAME"),
             _ => format!("AUTOSCALER_{own}"),
         };
+        // Rows have no place in a variable.
+        let own = (!matches!(self.kind, Kind::Schedule)).then(|| own.into());
         let others = self.variables.iter().rev().map(|name| (*name).into());
-        [own.into()].into_iter().chain(others)
+        own.into_iter().chain(others)
     }
 
     pub(super) fn default(&self) -> Option<Cow<'static, str>> {
@@ -162,7 +170,11 @@ impl Kind {
             Self::Choice(words) => alternatives(words).into(),
             Self::Table => "table of names and texts".into(),
             Self::Secret(_) => "secret text".into(),
-            Self::Members => "number of members, a share of them, or the larger of both".into(),
+            Self::Members | Self::Step => {
+                "number of members, a share of them, or the larger of both".into()
+            }
+            Self::Severity => "rows of a share and a step".into(),
+            Self::Schedule => "rows in the file of settings".into(),
             _ => {
                 let expected = self.expected();
                 let bare = ["a ", "an ", "the "]
@@ -184,7 +196,11 @@ impl Kind {
             Self::Port { .. } => "a port".into(),
             Self::Flag => "`true` or `false`".into(),
             Self::Choice(words) => alternatives(words).into(),
-            Self::Members => "a number (3), a share (50%), or the larger of both (3 or 50%)".into(),
+            Self::Members | Self::Step => {
+                "a number (3), a share (50%), or the larger of both (3 or 50%)".into()
+            }
+            Self::Severity => "rows such as `0.95: 150%`, or `none`".into(),
+            Self::Schedule => "rows, each under [[schedule]] in the file of settings".into(),
             Self::IpAddress => "an IP address".into(),
             Self::Header => "the name of a header".into(),
             Self::Endpoint => "the URL of an API".into(),

@@ -104,7 +104,7 @@ fn the_defaults_are_those_of_the_course() {
     assert_eq!(agent.discovery.interval, Duration::from_secs(10));
     assert_eq!(agent.discovery.target_port, 9100);
     assert_eq!(agent.alerts.listen.port(), 8090);
-    assert_eq!(agent.alerts.direction_label, "scale");
+    assert_eq!(agent.alerts.conventions.direction_label, "scale");
     assert!(agent.alerts.authentication.is_open());
     assert_eq!((agent.thresholds.up, agent.thresholds.down), (0.8, 0.2));
     assert_eq!(

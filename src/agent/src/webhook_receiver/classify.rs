@@ -1,19 +1,59 @@
 //! What an alert asks for, if anything. No I/O: bytes in, alerts out.
 
-use policy::Direction;
+use policy::{AskedSteps, Direction, SeverityTable, Size, StepCause, StepSize};
 
 use super::{
     PayloadError, decode,
-    payload::{self, Alerts, Document, Label, Statement, Status},
+    payload::{self, Alerts, Document, Label, Number, Statement, Status},
 };
+
+/// What an alert can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// More members or fewer.
+    Change(Direction),
+    /// At least as many members as its value says.
+    AtLeast,
+}
+
+impl Ask {
+    /// The label's values, beside `up` and `down`.
+    const AT_LEAST: &'static str = "at-least";
+
+    pub(super) fn from_label(text: &str) -> Option<Self> {
+        let directions = [Direction::Up, Direction::Down];
+        let direction = directions.into_iter().find(|d| d.as_str() == text);
+        let at_least = (text == Self::AT_LEAST).then_some(Self::AtLeast);
+        direction.map(Self::Change).or(at_least)
+    }
+
+    /// The value of the label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Change(direction) => direction.as_str(),
+            Self::AtLeast => Self::AT_LEAST,
+        }
+    }
+}
 
 /// One alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alert {
-    /// It asks for a change of size.
-    Firing(Direction),
+    /// It fires.
+    Firing(Ask),
     /// It asks for nothing.
     Ignored(Ignored),
+}
+
+/// How the alerts of a sender are read.
+#[derive(Clone, Debug)]
+pub struct Conventions {
+    /// The label whose value is `up`, `down` or `at-least`.
+    pub direction_label: String,
+    /// The name, in Grafana's list of an alert's values, of the one that its rule looked at.
+    pub value_name: String,
+    /// The step that a value asks for.
+    pub severity: SeverityTable,
 }
 
 /// Why an alert asks for nothing.
@@ -43,6 +83,12 @@ pub enum Ignored {
     TooLarge,
     /// There was no memory for a large body on `/up` or `/down`.
     NoRoom,
+    /// It asks for at least so many members, and does not say how many.
+    NoValue,
+    /// The number of members is negative, beyond any pool, or no number.
+    BadValue,
+    /// Its label `step` names no step.
+    BadStep,
 }
 
 impl Ignored {
@@ -60,15 +106,29 @@ impl Ignored {
             Self::Unreadable => "unreadable",
             Self::TooLarge => "too_large",
             Self::NoRoom => "no_room",
+            Self::NoValue => "no_value",
+            Self::BadValue => "bad_value",
+            Self::BadStep => "bad_step",
         }
     }
 }
 
-/// All alerts of one body.
-pub type Classified = Vec<Alert>;
+/// All alerts of one body, and what those that fire ask for together.
+#[derive(Clone, Debug, Default)]
+pub struct Classified {
+    /// Each alert.
+    pub alerts: Vec<Alert>,
+    /// The steps that those ask for which ask for more members.
+    pub steps: AskedSteps,
+    /// The largest number of members that one asks for at least.
+    pub at_least: Option<Size>,
+}
+
+/// The most members that an alert may ask for; the settings know no larger pool.
+const MOST_MEMBERS: f64 = 10_000.0;
 
 /// Says what a body asks for. `path` is the direction of `/up` and `/down`, and `None` for
-/// `/webhook`, where only `direction_label`, the label whose value is `up` or `down`, tells it.
+/// `/webhook`, where only the direction label tells it.
 ///
 /// On `/up` and `/down` an empty body is an alarm, for senders that send none. Any other body must
 /// say that it fires: one that says otherwise, or says nothing, or cannot be read, is no alarm
@@ -76,66 +136,123 @@ pub type Classified = Vec<Alert>;
 pub fn classify_body(
     path: Option<Direction>,
     body: &[u8],
-    direction_label: &str,
+    conventions: &Conventions,
 ) -> Result<Classified, PayloadError> {
     let Some(path) = path else {
-        let document = payload::parse(&decode::text(body)?, direction_label)?;
-        return webhook(&document);
+        let document = payload::parse(&decode::text(body)?, conventions)?;
+        return webhook(&document, conventions);
     };
     if body.is_empty() {
-        return Ok(vec![Alert::Firing(path)]);
+        return Ok(Classified {
+            alerts: vec![Alert::Firing(Ask::Change(path))],
+            ..Classified::default()
+        });
     }
-    let document = payload::parse(&decode::text(body)?, direction_label)?;
-    Ok(bare(&document, path))
+    let document = payload::parse(&decode::text(body)?, conventions)?;
+    Ok(bare(&document, path, conventions))
 }
 
-fn webhook(document: &Document) -> Result<Classified, PayloadError> {
+fn webhook(document: &Document, conventions: &Conventions) -> Result<Classified, PayloadError> {
     let whole = document.whole;
-    let direction = |label| match label {
-        Label::Is(direction) => Alert::Firing(direction),
+    let ask = |label| match label {
+        Label::Is(ask) => Alert::Firing(ask),
         Label::Absent | Label::Odd => Alert::Ignored(Ignored::NoDirection),
     };
     match &document.alerts {
-        Alerts::List(list) => Ok(each(list, whole, direction)),
+        Alerts::List(list) => Ok(each(list, whole, conventions, ask)),
         Alerts::Odd => Err(PayloadError::NoList),
         Alerts::Missing if document.has_rule_name && document.has_state => {
-            Ok(each(&[Some(whole)], whole, direction))
+            Ok(each(&[Some(whole)], whole, conventions, ask))
         }
         Alerts::Missing => Err(PayloadError::Unknown),
     }
 }
 
-fn bare(document: &Document, path: Direction) -> Classified {
+fn bare(document: &Document, path: Direction, conventions: &Conventions) -> Classified {
     let whole = document.whole;
-    let direction = |label| match label {
+    let path = Ask::Change(path);
+    let ask = |label| match label {
         Label::Is(other) if other != path => Alert::Ignored(Ignored::OtherDirection),
         _ => Alert::Firing(path),
     };
     match &document.alerts {
-        Alerts::List(list) if !list.is_empty() => each(list, whole, direction),
+        Alerts::List(list) if !list.is_empty() => each(list, whole, conventions, ask),
         // A template of the sender's may keep nothing but a status.
-        _ => each(&[Some(whole)], whole, direction),
+        _ => each(&[Some(whole)], whole, conventions, ask),
     }
 }
 
 fn each(
     list: &[Option<Statement>],
     whole: Statement,
-    direction: impl Fn(Label) -> Alert,
+    conventions: &Conventions,
+    ask: impl Fn(Label<Ask>) -> Alert,
 ) -> Classified {
-    let alert = |statement: &Option<Statement>| match statement {
-        Some(statement) => match why_not(*statement, whole) {
-            Some(Ignored::Resolved)
-                if direction(statement.direction) == Alert::Firing(Direction::Down) =>
-            {
-                Alert::Ignored(Ignored::DownResolved)
+    let mut found = Classified::default();
+    for statement in list {
+        let alert = match statement {
+            None => Alert::Ignored(Ignored::Malformed),
+            Some(statement) => match (why_not(*statement, whole), ask(statement.ask)) {
+                (Some(Ignored::Resolved), Alert::Firing(Ask::Change(Direction::Down))) => {
+                    Alert::Ignored(Ignored::DownResolved)
+                }
+                (Some(why), _) => Alert::Ignored(why),
+                (None, Alert::Firing(ask)) => match found.add(ask, *statement, conventions) {
+                    Ok(()) => Alert::Firing(ask),
+                    Err(why) => Alert::Ignored(why),
+                },
+                (None, ignored @ Alert::Ignored(_)) => ignored,
+            },
+        };
+        found.alerts.push(alert);
+    }
+    found
+}
+
+impl Classified {
+    /// Takes in what a firing alert asks for.
+    fn add(&mut self, ask: Ask, said: Statement, conventions: &Conventions) -> Result<(), Ignored> {
+        // What the rule's author wrote down on purpose counts more than what Grafana lists.
+        let value = said.noted_value.or(said.listed_value);
+        match ask {
+            Ask::Change(Direction::Up) => {
+                let steps = asked_steps(said.step, value, conventions)?;
+                self.steps = self.steps.and(steps);
             }
-            Some(why) => Alert::Ignored(why),
-            None => direction(statement.direction),
-        },
-        None => Alert::Ignored(Ignored::Malformed),
-    };
-    list.iter().map(alert).collect()
+            Ask::Change(Direction::Down) => {}
+            Ask::AtLeast => {
+                let members = members(value)?;
+                self.at_least = self.at_least.max(Some(members));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A rule that names a step knows better than the table of severity.
+fn asked_steps(
+    step: Label<StepSize>,
+    value: Label<Number>,
+    conventions: &Conventions,
+) -> Result<AskedSteps, Ignored> {
+    match (step, value) {
+        (Label::Is(size), _) => Ok(AskedSteps::new(size, StepCause::Label)),
+        (Label::Odd, _) => Err(Ignored::BadStep),
+        (Label::Absent, Label::Is(Number(value))) => Ok(conventions.severity.asked_by(value)),
+        // Without a value it is an alert all the same.
+        (Label::Absent, Label::Absent | Label::Odd) => Ok(AskedSteps::default()),
+    }
+}
+
+fn members(value: Label<Number>) -> Result<Size, Ignored> {
+    match value {
+        Label::Absent => Err(Ignored::NoValue),
+        Label::Is(Number(value)) if (0.0..=MOST_MEMBERS).contains(&value) => {
+            // Whole and in range.
+            Ok(Size(value.ceil() as u32))
+        }
+        Label::Is(_) | Label::Odd => Err(Ignored::BadValue),
+    }
 }
 
 /// Why an alert is none. A document that is no alarm as a whole holds none.
@@ -151,6 +268,8 @@ fn why_not(alert: Statement, whole: Statement) -> Option<Ignored> {
     }
 }
 
+#[cfg(test)]
+mod asks;
 #[cfg(test)]
 mod odd_bodies;
 #[cfg(test)]

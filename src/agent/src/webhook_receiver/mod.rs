@@ -12,7 +12,7 @@ mod payload;
 mod routes;
 
 pub use authentication::{Authentication, Hmac, PasswordLogin};
-pub use classify::{Alert, Classified, Ignored, classify_body};
+pub use classify::{Alert, Ask, Classified, Conventions, Ignored, classify_body};
 pub use payload::PayloadError;
 pub(crate) use routes::{Receiver, ReceiverState, configure};
 

@@ -12,18 +12,23 @@
 
 use std::{fmt, io};
 
-use policy::Direction;
+use policy::StepSize;
 use serde::{
     Deserializer as _,
     de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{error::Category, value::RawValue};
 
-use super::{Ignored, MAX_BODY};
+use super::{Ask, Conventions, Ignored, MAX_BODY};
 
 /// Grafana's annotation for the reason of a state that no value led to
 /// (<https://grafana.com/docs/grafana/latest/alerting/fundamentals/alert-rule-evaluation/nodata-and-error-states/>).
 const STATE_REASON: &str = "grafana_state_reason";
+
+/// The label of a rule that asks for a step of its own.
+const STEP: &str = "step";
+/// The annotation that holds the rule's value, for senders that list none.
+const VALUE: &str = "value";
 
 /// Why a body is none of the documents.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +90,14 @@ pub(super) struct Statement {
     pub name: Option<Ignored>,
     /// Why it is no measurement, by its annotations.
     pub reason: Option<Ignored>,
-    pub direction: Label,
+    /// What it asks for, by its label.
+    pub ask: Label<Ask>,
+    /// The step that its rule asks for.
+    pub step: Label<StepSize>,
+    /// The number that its rule looked at, as Grafana lists it.
+    pub listed_value: Label<Number>,
+    /// That number as the rule's author wrote it into an annotation.
+    pub noted_value: Label<Number>,
 }
 
 /// Whether an alert fires.
@@ -100,27 +112,32 @@ pub(super) enum Status {
     Not(Ignored),
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Label {
-    /// There is none.
+/// What is said in one place.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Label<T> {
+    /// Nothing.
     #[default]
     Absent,
     /// It is clear.
-    Is(Direction),
-    /// It is neither `up` nor `down`, or both.
+    Is(T),
+    /// It is no such thing, or two different ones.
     Odd,
 }
 
+/// A finite number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Number(pub f64);
+
 /// Reads a document.
-pub(super) fn parse(text: &str, direction_label: &str) -> Result<Document, PayloadError> {
+pub(super) fn parse(text: &str, conventions: &Conventions) -> Result<Document, PayloadError> {
     let mut document = Document::default();
     members(text, |key, value| {
         if key == "alerts" {
-            return document.alerts.add(value, direction_label);
+            return document.alerts.add(value, conventions);
         }
         document.has_rule_name |= key == "rulename";
         document.has_state |= key == "state";
-        document.whole.add(key, value, direction_label);
+        document.whole.add(key, value, conventions);
     })
     .map_err(|source| match source.classify() {
         Category::Data => PayloadError::Unknown,
@@ -130,7 +147,7 @@ pub(super) fn parse(text: &str, direction_label: &str) -> Result<Document, Paylo
 }
 
 impl Alerts {
-    fn add(&mut self, value: &RawValue, direction_label: &str) {
+    fn add(&mut self, value: &RawValue, conventions: &Conventions) {
         let mut list = match std::mem::take(self) {
             Self::List(list) => list,
             Self::Odd => return *self = Self::Odd,
@@ -139,7 +156,7 @@ impl Alerts {
         let is_list = elements(value.get(), |alert| {
             let mut statement = Statement::default();
             let read = members(alert.get(), |key, value| {
-                statement.add(key, value, direction_label);
+                statement.add(key, value, conventions);
             });
             list.push(read.ok().map(|()| statement));
         });
@@ -152,26 +169,31 @@ impl Alerts {
 
 impl Statement {
     /// Takes one member in. `key` is in small letters.
-    fn add(&mut self, key: &str, value: &RawValue, direction_label: &str) {
+    fn add(&mut self, key: &str, value: &RawValue, conventions: &Conventions) {
         match key {
             "status" | "state" => self.status = self.status.and(Status::of(value)),
             "labels" | "commonlabels" | "grouplabels" | "tags" => {
-                self.add_labels(value, direction_label);
+                self.add_labels(value, conventions);
             }
             "annotations" | "commonannotations" => self.add_annotations(value),
+            "values" => self.add_values(value, &conventions.value_name),
             "alertname" | "rulename" => self.name = self.name.or(name(value)),
             "title" => self.name = self.name.or(mentioned(value.get())),
             _ => {}
         }
     }
 
-    fn add_labels(&mut self, labels: &RawValue, direction_label: &str) {
+    fn add_labels(&mut self, labels: &RawValue, conventions: &Conventions) {
         let read = each_member(labels.get(), |key, value| {
             if key.eq_ignore_ascii_case("alertname") {
                 self.name = self.name.or(name(value));
             }
-            if key == direction_label {
-                self.direction = self.direction.and(Label::of(value));
+            if key == STEP {
+                let step = string(value).and_then(|text| text.parse().ok());
+                self.step = self.step.and(Label::of(step));
+            }
+            if key == conventions.direction_label {
+                self.ask = self.ask.and(Label::ask(value));
             }
         });
         if read.is_err() {
@@ -179,8 +201,24 @@ impl Statement {
         }
     }
 
+    fn add_values(&mut self, values: &RawValue, name: &str) {
+        let read = each_member(values.get(), |key, value| {
+            if key == name {
+                // Of a text, nobody knows what it measures.
+                let number = number(value).filter(|_| string(value).is_none());
+                self.listed_value = self.listed_value.and(Label::of(number));
+            }
+        });
+        if read.is_err() && !is_null(values) {
+            self.listed_value = Label::Odd;
+        }
+    }
+
     fn add_annotations(&mut self, annotations: &RawValue) {
         let read = members(annotations.get(), |key, value| {
+            if key == VALUE {
+                self.noted_value = self.noted_value.and(Label::of(number(value)));
+            }
             if key == STATE_REASON {
                 let text = string(value).unwrap_or_else(|| value.get().to_owned());
                 self.reason = self.reason.or(state_reason(&text));
@@ -220,14 +258,9 @@ impl Status {
     }
 }
 
-impl Label {
-    fn of(value: &RawValue) -> Self {
-        match string(value).as_deref() {
-            None => Self::Absent,
-            Some("up") => Self::Is(Direction::Up),
-            Some("down") => Self::Is(Direction::Down),
-            Some(_) => Self::Odd,
-        }
+impl<T: Copy + PartialEq> Label<T> {
+    fn of(read: Option<T>) -> Self {
+        read.map_or(Self::Odd, Self::Is)
     }
 
     fn and(self, other: Self) -> Self {
@@ -237,6 +270,30 @@ impl Label {
             _ => Self::Odd,
         }
     }
+
+    /// This, or where nothing is said the other.
+    pub(super) fn or(self, other: Self) -> Self {
+        match self {
+            Self::Absent => other,
+            said => said,
+        }
+    }
+}
+
+impl Label<Ask> {
+    /// A value that is no text says nothing.
+    fn ask(value: &RawValue) -> Self {
+        string(value).map_or(Self::Absent, |text| Self::of(Ask::from_label(&text)))
+    }
+}
+
+/// A number, or the text of one.
+fn number(value: &RawValue) -> Option<Number> {
+    let number = match string(value) {
+        Some(text) => text.trim().parse().ok()?,
+        None => serde_json::from_str(value.get()).ok()?,
+    };
+    f64::is_finite(number).then_some(Number(number))
 }
 
 /// The names under which Grafana sends what nobody measured: its own troubles, with the labels of

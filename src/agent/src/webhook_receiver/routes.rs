@@ -16,7 +16,7 @@ use program::error_chain::with_causes;
 use serde_json::json;
 
 use super::{
-    Alert, Authentication, Classified, Ignored, PayloadError,
+    Alert, Ask, Authentication, Classified, Conventions, Ignored, PayloadError,
     body::{Bodies, Body, Unread},
     classify_body,
 };
@@ -39,7 +39,7 @@ pub(crate) struct ReceiverState {
     pub(crate) read_model: Arc<ReadModel>,
     /// Who may send.
     pub(crate) authentication: Arc<Authentication>,
-    pub(crate) direction_label: Arc<str>,
+    pub(crate) conventions: Arc<Conventions>,
     /// How long a body may take.
     pub(crate) body_timeout: Duration,
 }
@@ -111,21 +111,25 @@ impl Receiver {
         body: BodyStream,
     ) -> HttpResponse {
         let peer = Peer(request.peer_addr());
-        let alerts = match self.read_admitted(request, body).await {
+        let found = match self.read_admitted(request, body).await {
             // Who asks for the head alone looks whether somebody is there.
             Ok(_) if request.method() == Method::HEAD => return HttpResponse::Ok().finish(),
             Ok(body) => self.classify(path, body).await,
             Err(refusal) => Err(refusal),
         };
-        let refusal = match alerts {
-            Ok(alerts) => return self.accept(&alerts, peer, None),
+        let refusal = match found {
+            Ok(found) => return self.accept(&found, peer, None),
             Err(refusal) => refusal,
         };
         // Of a body that was not read, nobody knows who signed it.
         let is_known = matches!(refusal, Refusal::Malformed(_)) || self.admits(request, b"");
         match refusal.ignored() {
             Some(why) if path.is_some() && is_known => {
-                self.accept(&[Alert::Ignored(why)], peer, Some(&refusal))
+                let found = Classified {
+                    alerts: vec![Alert::Ignored(why)],
+                    ..Classified::default()
+                };
+                self.accept(&found, peer, Some(&refusal))
             }
             _ => self.refuse(&refusal, peer),
         }
@@ -157,9 +161,9 @@ impl Receiver {
     }
 
     async fn classify(&self, path: Option<Direction>, body: Body) -> Result<Classified, Refusal> {
-        let label = self.state.direction_label.clone();
+        let conventions = self.state.conventions.clone();
         let is_large = body.is_large();
-        let classify = move || classify_body(path, body.bytes(), &label);
+        let classify = move || classify_body(path, body.bytes(), &conventions);
         if !is_large {
             return Ok(classify()?);
         }
@@ -170,7 +174,8 @@ impl Receiver {
         }
     }
 
-    fn accept(&self, alerts: &[Alert], peer: Peer, detail: Option<&Refusal>) -> HttpResponse {
+    fn accept(&self, found: &Classified, peer: Peer, detail: Option<&Refusal>) -> HttpResponse {
+        let alerts = &found.alerts;
         let mut counts: Vec<(Alert, u32)> = Vec::new();
         for alert in alerts {
             match counts.iter_mut().find(|(known, _)| known == alert) {
@@ -179,13 +184,21 @@ impl Receiver {
             }
         }
         for &(alert, count) in &counts {
-            if let Alert::Firing(direction) = alert {
-                self.state.inbox.put_many(direction, count);
+            match alert {
+                Alert::Firing(Ask::Change(direction)) => {
+                    self.state.inbox.put_many(direction, count, found.steps);
+                }
+                Alert::Firing(Ask::AtLeast) => {
+                    if let Some(members) = found.at_least {
+                        self.state.inbox.put_at_least(members);
+                    }
+                }
+                Alert::Ignored(_) => {}
             }
             self.count(&labels(alert), count);
         }
         let is_among = |alert| counts.iter().any(|(known, _)| *known == alert);
-        let fires_down = is_among(Alert::Firing(Direction::Down));
+        let fires_down = is_among(Alert::Firing(Ask::Change(Direction::Down)));
         if is_among(Alert::Ignored(Ignored::DownResolved)) && !fires_down {
             self.state.inbox.withdraw_down();
         }
@@ -194,7 +207,7 @@ impl Receiver {
         let (mut accepted, mut ignored) = (Vec::new(), Vec::new());
         for alert in alerts.iter().take(LISTED) {
             match alert {
-                Alert::Firing(direction) => accepted.push(direction.as_str()),
+                Alert::Firing(ask) => accepted.push(ask.as_str()),
                 Alert::Ignored(why) => ignored.push(why.code()),
             }
         }
@@ -262,8 +275,8 @@ impl Receiver {
 
 fn labels(alert: Alert) -> AlertLabels {
     match alert {
-        Alert::Firing(direction) => AlertLabels {
-            direction: direction.as_str(),
+        Alert::Firing(ask) => AlertLabels {
+            direction: ask.as_str(),
             outcome: "accepted",
             reason: "firing",
         },

@@ -30,13 +30,20 @@ pub(crate) struct Environment {
 /// How an agent is started, besides what [`Environment::start`] gives it.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
-    settings: Vec<String>,
+    values: Vec<String>,
+    rows: String,
     variables: Vec<(String, String)>,
 }
 
 impl Settings {
     pub(crate) fn set(mut self, key: &str, value: impl std::fmt::Display) -> Self {
-        self.settings.push(format!("{key}={value}"));
+        self.values.push(format!("{key}={value}"));
+        self
+    }
+
+    /// Adds lines to the end of the file of settings.
+    pub(crate) fn file(mut self, rows: &str) -> Self {
+        self.rows.push_str(rows);
         self
     }
 
@@ -103,7 +110,7 @@ impl Environment {
     /// The program with the agent's settings.
     pub(crate) fn command(&self, subcommand: &str, settings: &Settings) -> Command {
         let file = self.folder.path().join("agent.toml");
-        fs::write(&file, self.settings()).unwrap();
+        fs::write(&file, self.settings() + &settings.rows).unwrap();
         let mut command = program();
         command
             .args([subcommand, "--config"])
@@ -114,7 +121,7 @@ impl Environment {
                 std::str::from_utf8(self.cloud.secret().expose()).unwrap(),
             )
             .envs(settings.variables.iter().map(|(k, v)| (k, v)));
-        for setting in &settings.settings {
+        for setting in &settings.values {
             command.args(["--set", setting]);
         }
         command

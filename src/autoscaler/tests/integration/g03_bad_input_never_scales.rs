@@ -4,7 +4,7 @@
 mod documents;
 mod strangers;
 
-use agent::webhook_receiver::{Alert, Ignored, MAX_BODY, classify_body};
+use agent::webhook_receiver::{Alert, Ask, Conventions, Ignored, MAX_BODY, classify_body};
 use policy::Direction;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -293,7 +293,8 @@ async fn what_is_null_or_odd_beside_an_alarm_does_not_hide_it() {
 
 #[test]
 fn what_grafana_12_sent_is_understood() {
-    let [up, down] = [Direction::Up, Direction::Down].map(Alert::Firing);
+    let [up, down] =
+        [Direction::Up, Direction::Down].map(|direction| Alert::Firing(Ask::Change(direction)));
     let [no_direction, no_data, error, other] = [
         Ignored::NoDirection,
         Ignored::NoData,
@@ -301,6 +302,11 @@ fn what_grafana_12_sent_is_understood() {
         Ignored::OtherDirection,
     ]
     .map(Alert::Ignored);
+    let conventions = Conventions {
+        direction_label: "scale".to_owned(),
+        value_name: "A".to_owned(),
+        severity: "none".parse().expect("a table"),
+    };
     // On /webhook, /up and /down.
     for (name, expected) in [
         ("up", [up, up, other]),
@@ -316,7 +322,7 @@ fn what_grafana_12_sent_is_understood() {
         let body = std::fs::read(format!("{folder}/{name}.json")).unwrap();
         let paths = [None, Some(Direction::Up), Some(Direction::Down)];
         for (path, expected) in paths.into_iter().zip(expected) {
-            let found = classify_body(path, &body, "scale").unwrap();
+            let found = classify_body(path, &body, &conventions).unwrap().alerts;
             assert_eq!(found, [expected], "{name} by {path:?}");
         }
     }

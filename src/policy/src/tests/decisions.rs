@@ -100,7 +100,7 @@ fn a_pinned_size_is_reached_step_by_step_and_kept() {
 
     // A step that is larger than the way ends where it is pinned.
     let mut rules = default_rules();
-    rules.scale_out.step = 3.try_into().expect("not zero");
+    rules.scale_out.step = StepSize::members(3);
     let mut case = Case::with(rules, Mode::Pinned(Size(4)));
     case.read(pool(3));
     assert_eq!(resize(&case.read(pool(3))), Some((3, 4)));
@@ -166,7 +166,11 @@ fn old_alerts_expire_on_the_millisecond() {
         let mut case = Case::new();
         case.state.retry = None;
         let (up, down) = (u32::from(is_up), u32::from(!is_up));
-        case.step(Event::Signals { up, down });
+        case.step(Event::Signals(Signals {
+            up,
+            down,
+            ..Signals::default()
+        }));
         case.step(Event::PoolRead(Err(ReadFailure::RateLimited(seconds(
             9000,
         )))));

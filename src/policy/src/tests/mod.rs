@@ -4,6 +4,7 @@ mod decisions;
 #[path = "../../tests/default_rules.rs"]
 mod default_rules;
 mod scale_in;
+mod steps;
 mod values;
 mod writes;
 
@@ -13,9 +14,9 @@ use uuid::Uuid;
 
 use self::default_rules::default_rules;
 use super::{
-    Action, ActionFailure, ActionOutcome, Bounds, Condition, Decision, Direction, DrainId, Effect,
-    Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool, ReadFailure, Reason, Rules,
-    Size, State, Verdict,
+    Action, ActionFailure, ActionOutcome, Bounds, ChosenStep, Condition, CpuShare, Decision,
+    Direction, DrainId, Effect, Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool,
+    ReadFailure, Reason, Rules, Signals, Size, State, StepCause, StepSize, Verdict,
 };
 
 fn at(seconds: u64) -> Moment {
@@ -87,11 +88,19 @@ impl Case {
     }
 
     fn up(&mut self) -> Vec<Effect> {
-        self.step(Event::Signals { up: 1, down: 0 })
+        self.step(Event::Signals(Signals {
+            up: 1,
+            down: 0,
+            ..Signals::default()
+        }))
     }
 
     fn down(&mut self) -> Vec<Effect> {
-        self.step(Event::Signals { up: 0, down: 1 })
+        self.step(Event::Signals(Signals {
+            up: 0,
+            down: 1,
+            ..Signals::default()
+        }))
     }
 
     fn read(&mut self, mut pool: Pool) -> Vec<Effect> {

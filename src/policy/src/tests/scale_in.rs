@@ -154,7 +154,7 @@ fn a_read_from_before_the_drain_ended_confirms_nothing() {
 fn a_down_gives_up_places_that_no_member_fills() {
     let with = |size: u32, members: u32, counted: usize, step: u32| {
         let mut rules = default_rules();
-        rules.scale_in.step = step.try_into().expect("not zero");
+        rules.scale_in.step = StepSize::members(step);
         let mut case = Case::with(rules, Mode::On);
         case.down();
         let mut found = pool(members);
@@ -190,7 +190,7 @@ fn the_last_member_that_serves_is_never_removed() {
     found.members[0].running = false;
     found.members[1].healthy = Some(false);
     let mut rules = default_rules();
-    rules.scale_in.step = 2.try_into().expect("not zero");
+    rules.scale_in.step = StepSize::members(2);
     let mut case = Case::with(rules.clone(), Mode::On);
     case.down();
     assert_eq!(drained(&case.read(found.clone())), Some(vec![1, 2]));

@@ -106,6 +106,7 @@ fn a_decision_is_a_sentence() {
         signals: 1,
         from: Some(Size(2)),
         to,
+        step: None,
     };
     let (up, down) = (Some(Direction::Up), Some(Direction::Down));
     for (decision, text) in [
@@ -138,6 +139,28 @@ fn a_decision_is_a_sentence() {
             "No alert",
         ),
     ] {
+        assert_eq!(decision.to_string(), text);
+    }
+    let stepped = |size: &str, cause| Decision {
+        step: Some(ChosenStep {
+            size: size.parse().expect("a step"),
+            cause,
+        }),
+        ..decision(Verdict::Acted, Reason::HighLoad, up, Some(Size(5)))
+    };
+    for (decision, text) in [
+        (stepped("1", StepCause::Default), ""),
+        (stepped("50%", StepCause::Default), ", step 50%"),
+        (
+            stepped("150%", StepCause::Severity(CpuShare(955))),
+            ", step 150% for average CPU above 95.5%",
+        ),
+        (
+            stepped("2", StepCause::Label),
+            ", step 2 for the rule's label",
+        ),
+    ] {
+        let text = format!("Scale-out 2 -> 5: \"up\" alert{text}");
         assert_eq!(decision.to_string(), text);
     }
 }

@@ -244,8 +244,16 @@ fn a_journal_delays_growth_by_the_longest_pause_at_most() {
 #[test]
 fn a_decision_says_how_many_alerts_it_answers() {
     let mut case = Case::new();
-    case.step(Event::Signals { up: 3, down: 0 });
-    case.step(Event::Signals { up: 2, down: 0 });
+    case.step(Event::Signals(Signals {
+        up: 3,
+        down: 0,
+        ..Signals::default()
+    }));
+    case.step(Event::Signals(Signals {
+        up: 2,
+        down: 0,
+        ..Signals::default()
+    }));
     case.read(pool(2));
     assert_eq!(case.decisions.last().map(|d| d.signals), Some(5));
 }

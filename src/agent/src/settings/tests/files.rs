@@ -84,3 +84,62 @@ fn the_two_files_are_not_one() {
         .flag("discovery.file", "/srv/x/journal.json");
     assert_eq!(given.problem().0, "discovery.file");
 }
+
+const OFFICE: &str = "[[schedule]]\ndays = \"mon-fri\"\nfrom = \"08:00\"\nto = \"18:00\"\n\
+                      time_zone = \"Europe/Vienna\"\nmin_size = 4\n";
+
+#[test]
+fn a_schedule_has_rows() {
+    let night = OFFICE.replace("08:00", "20:00").replace("18:00", "06:00");
+    let given = Given::new().file(&format!("{OFFICE}{night}max_size = 6\n"));
+    let rows = given.settings().agent.schedule;
+    let texts: Vec<String> = rows.entries().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "mon-fri 08:00 to 18:00 Europe/Vienna: at least 4",
+            "mon-fri 20:00 to 06:00 Europe/Vienna: at least 4, at most 6",
+        ]
+    );
+    assert_eq!(given.entry("schedule").value, "2 rows");
+}
+
+#[test]
+fn a_schedule_that_makes_no_sense_is_refused_with_its_row() {
+    let second = |row: &str| format!("{OFFICE}[[schedule]]\n{row}");
+    let good = "from = \"20:00\"\nto = \"22:00\"\ntime_zone = \"UTC\"\nmin_size = 2\n";
+    Given::new().file(&second(good)).settings();
+    for (text, key, says) in [
+        (
+            second(&good.replace("UTC", "Mars")),
+            "schedule row 2",
+            "`Mars`",
+        ),
+        (
+            second(&good.replace("= 2", "= 11")),
+            "schedule row 2",
+            "scaling.max_size",
+        ),
+        (second(&good.replace("= 2", "= -1")), "schedule row 2", "-1"),
+        (
+            second(&good.replace("min_size", "size")),
+            "schedule row 2",
+            "size",
+        ),
+        (
+            second(&good.replace("20:00", "10:00")),
+            "schedule",
+            "rows 1 and 2",
+        ),
+        ("schedule = 7\n".to_owned(), "schedule", "[[schedule]]"),
+        ("schedule = [7]\n".to_owned(), "schedule row 1", "7"),
+    ] {
+        let (found, source, message) = Given::new().file(&text).problem();
+        assert_eq!(found, key, "{text}: {message}");
+        assert!(source.contains("agent.toml"), "{source}");
+        assert!(message.contains(says), "{text}: {message}");
+    }
+    let (key, _, message) = Given::new().flag("schedule", "mon-fri").problem();
+    assert_eq!(key, "schedule");
+    assert!(message.contains("file of settings"), "{message}");
+}

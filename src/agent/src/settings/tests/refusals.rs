@@ -118,6 +118,36 @@ fn settings_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn steps_that_are_none_are_refused_with_their_key() {
+    for (key, text, says) in [
+        ("scale_out.step", "0", "expected a number of members"),
+        ("scale_out.step", "0%", "expected a number of members"),
+        ("scale_out.step", "1001%", "1000%"),
+        ("scale_out.max_step", "unlimited", "`unlimited`"),
+        ("scale_out.severity", "0.95", "no colon"),
+        ("scale_out.severity", "95: 150%", "from 0 to 1"),
+        ("scale_out.severity", "0.95: 0%", "`0%` is no step"),
+        ("scale_in.step", "0%", "expected a number of members"),
+        ("scale_in.step", "100%", "100%"),
+        ("scale_in.step", "2 or 150%", "100%"),
+        ("scale_out.at_least_lifetime", "0s", "1s"),
+    ] {
+        let (found, _, message) = Given::new().flag(key, text).problem();
+        assert_eq!(found, key, "{text}: {message}");
+        assert!(message.contains(says), "{key} = {text}: {message}");
+    }
+    for (key, text) in [
+        ("scale_out.step", "150%"),
+        ("scale_out.max_step", "5 or 200%"),
+        ("scale_out.severity", "none"),
+        ("scale_out.severity", "0.9: 2, 0.95: 150%"),
+        ("scale_in.step", "50%"),
+    ] {
+        Given::new().flag(key, text).settings();
+    }
+}
+
+#[test]
 fn thresholds_that_would_flap_are_refused() {
     let given = |up: &str, down: &str, step: &str| {
         Given::new()
@@ -127,10 +157,16 @@ fn thresholds_that_would_flap_are_refused() {
     };
     // Two members at just below 0.4 each are one member at just below 0.8.
     given("0.8", "0.39", "1").settings();
+    // A share of a half never more than doubles the load of the rest.
+    given("0.8", "0.39", "50%").settings();
+    given("0.8", "0.2", "70%").settings();
     for (up, down, step) in [
         ("0.8", "0.4", "1"),
         ("0.8", "0.5", "1"),
         ("0.8", "0.2", "3"),
+        ("0.8", "0.4", "50%"),
+        ("0.8", "0.2", "75%"),
+        ("0.8", "0.2", "3 or 50%"),
     ] {
         let (key, _, message) = given(up, down, step).problem();
         assert_eq!(key, "thresholds.down");

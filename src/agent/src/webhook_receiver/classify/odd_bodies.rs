@@ -5,13 +5,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    tests::{DOWN, UP, alerts, grafana},
+    tests::{DOWN, UP, alerts, classify, grafana},
     *,
 };
 
 /// What a body means on `/down`, as codes.
 fn on_down(body: impl AsRef<[u8]>) -> Vec<&'static str> {
-    match classify_body(Some(Direction::Down), body.as_ref(), "scale") {
+    match classify(Some(Direction::Down), body.as_ref()) {
         Ok(alerts) => alerts.into_iter().map(code).collect(),
         Err(_) => vec!["unreadable"],
     }
@@ -19,7 +19,7 @@ fn on_down(body: impl AsRef<[u8]>) -> Vec<&'static str> {
 
 fn code(alert: Alert) -> &'static str {
     match alert {
-        Alert::Firing(direction) => direction.as_str(),
+        Alert::Firing(ask) => ask.as_str(),
         Alert::Ignored(why) => why.code(),
     }
 }
@@ -41,7 +41,7 @@ fn anything_else_is_said_to_be_no_alert() {
         r#"{"alerts":[]} {"alerts":[]}"#,
         "status=firing&alertname=Pool",
     ] {
-        let error = classify_body(None, body.as_bytes(), "scale").unwrap_err();
+        let error = classify(None, body.as_bytes()).unwrap_err();
         assert!(error.to_string().contains("expected"), "{body}: {error}");
     }
 }
@@ -268,7 +268,7 @@ fn of_a_member_that_occurs_twice_the_careful_reading_counts() {
         assert_eq!(on_down(body), [expected], "{body}");
     }
     let both = r#"{"alerts":[{"status":"firing","labels":{"scale":"up","scale":"down"}}]}"#;
-    let found = classify_body(None, both.as_bytes(), "scale").unwrap();
+    let found = classify(None, both.as_bytes()).unwrap();
     assert_eq!(found, [Alert::Ignored(Ignored::NoDirection)]);
 }
 
@@ -376,7 +376,7 @@ proptest! {
         let (one, two) = if first { (no, odd) } else { (odd, no) };
         let body = format!("{{\"x\":{before},{one},{two}}}");
         for path in [Direction::Up, Direction::Down] {
-            let found = classify_body(Some(path), body.as_bytes(), "scale").unwrap();
+            let found = classify(Some(path), body.as_bytes()).unwrap();
             prop_assert!(found.iter().all(|alert| matches!(alert, Alert::Ignored(_))), "{body}: {found:?}");
         }
     }
@@ -385,7 +385,7 @@ proptest! {
     #[test]
     fn bytes_at_random_never_scale(bytes in prop::collection::vec(any::<u8>(), 1..200)) {
         for path in [None, Some(Direction::Up), Some(Direction::Down)] {
-            let found = classify_body(path, &bytes, "scale").unwrap_or_default();
+            let found = classify(path, &bytes).unwrap_or_default();
             prop_assert!(found.iter().all(|alert| matches!(alert, Alert::Ignored(_))), "{found:?}");
         }
     }

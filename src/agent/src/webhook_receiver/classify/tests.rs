@@ -4,12 +4,25 @@ use serde_json::{Value, json};
 
 use super::*;
 
-pub(super) fn alerts(document: &Value) -> Classified {
-    classify_body(None, document.to_string().as_bytes(), "scale").expect("a known document")
+/// As the settings have them by default.
+pub(super) fn conventions(direction_label: &str) -> Conventions {
+    Conventions {
+        direction_label: direction_label.to_owned(),
+        value_name: "A".to_owned(),
+        severity: "0.95: 150%".parse().expect("a table"),
+    }
 }
 
-pub(super) const UP: Alert = Alert::Firing(Direction::Up);
-pub(super) const DOWN: Alert = Alert::Firing(Direction::Down);
+pub(super) fn classify(path: Option<Direction>, body: &[u8]) -> Result<Vec<Alert>, PayloadError> {
+    classify_body(path, body, &conventions("scale")).map(|found| found.alerts)
+}
+
+pub(super) fn alerts(document: &Value) -> Vec<Alert> {
+    classify(None, document.to_string().as_bytes()).expect("a known document")
+}
+
+pub(super) const UP: Alert = Alert::Firing(Ask::Change(Direction::Up));
+pub(super) const DOWN: Alert = Alert::Firing(Ask::Change(Direction::Down));
 
 /// As Grafana 12 sends it; the labels and annotations are the alert's.
 pub(super) fn grafana(status: &str, labels: &Value, annotations: &Value) -> Value {
@@ -152,6 +165,6 @@ fn the_direction_label_can_be_chosen() {
         &json!({ "go": "down", "scale": "up" }),
         &json!({}),
     );
-    let found = classify_body(None, document.to_string().as_bytes(), "go").unwrap();
-    assert_eq!(found, [DOWN]);
+    let found = classify_body(None, document.to_string().as_bytes(), &conventions("go")).unwrap();
+    assert_eq!(found.alerts, [DOWN]);
 }
