@@ -5,19 +5,13 @@
 //! on a dark page too. The colours are told apart with any colour vision (Okabe and Ito, 2008; Tol,
 //! 2021).
 
-mod canvas;
-mod labels;
 mod panels;
-mod scale;
 
 use std::{fs, io, path::Path, time::Duration};
 
-use self::{
-    canvas::{Anchor, Canvas, escape},
-    labels::{PAD, Placed, text_width},
-    panels::{Frame, Panel, number},
-    scale::Scale,
-};
+use figure::{Anchor, Canvas, PAD, Placed, Scale, escape, number, text_width};
+
+use self::panels::{Frame, Panel};
 use super::{
     report::Totals,
     summary::{duration, thousands},
@@ -46,7 +40,7 @@ pub(crate) fn timeline_svg(run: &Timeline, totals: &Totals) -> String {
     let unit = if end > 600.0 { 60.0 } else { 1.0 };
     let time = Scale::linear((0.0, end), (LEFT, RIGHT)).in_units_of(unit);
     let decisions = placed_decisions(run, &time);
-    let (frames, headings) = frames(labels::rows(&decisions));
+    let (frames, headings) = frames(figure::rows(&decisions));
     let bottom = frames[3].bottom;
     let height = bottom + 52.0;
 
@@ -209,12 +203,12 @@ fn placed_decisions(run: &Timeline, time: &Scale) -> Vec<Placed> {
             )
         })
         .collect();
-    labels::place(&labels)
+    figure::place(&labels)
 }
 
 /// A line through every panel for each change of size, with its label above the first.
 fn draw_decisions(canvas: &mut Canvas, run: &Timeline, placed: &[Placed], frames: &[Frame; 4]) {
-    let rows = labels::rows(placed) as f64;
+    let rows = figure::rows(placed) as f64;
     for (action, label) in run.actions.iter().zip(placed) {
         let (line, text) = match action.direction {
             Direction::Up => ("out", "out-text"),

@@ -1,10 +1,7 @@
 //! The four panels: load, CPU use, pool size, latency.
 
-use super::{
-    canvas::{Anchor, Canvas},
-    labels::text_width,
-    scale::{Scale, thin},
-};
+use figure::{Anchor, Canvas, Scale, number, text_width, thin};
+
 use crate::timeline::{Direction, Sample, Timeline};
 
 /// The place of a panel's plot on the page.
@@ -326,10 +323,4 @@ fn member_names(run: &Timeline) -> Vec<&str> {
         }
     }
     names
-}
-
-/// A tick's value: as many decimals as it needs, two at most.
-pub(super) fn number(value: f64) -> String {
-    let text = format!("{value:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -4,15 +4,18 @@ use std::fmt::{Display, Write as _};
 
 /// SVG source that grows.
 #[derive(Debug, Default)]
-pub(super) struct Canvas {
+pub struct Canvas {
     source: String,
 }
 
 /// Where a text is held at its position.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Anchor {
+pub enum Anchor {
+    /// The text begins there.
     Start,
+    /// Its middle is there.
     Middle,
+    /// It ends there.
     End,
 }
 
@@ -28,12 +31,13 @@ impl Display for Anchor {
 
 impl Canvas {
     /// Adds source as it is.
-    pub(super) fn raw(&mut self, source: impl Display) {
+    pub fn raw(&mut self, source: impl Display) {
         // Writing to a String does not fail.
         let _ = writeln!(self.source, "{source}");
     }
 
-    pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    /// A straight line.
+    pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         self.raw(format_args!(
             r#"<line class="{class}" x1="{}" y1="{}" x2="{}" y2="{}"/>"#,
             Number(from.0),
@@ -43,7 +47,8 @@ impl Canvas {
         ));
     }
 
-    pub(super) fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64)) {
+    /// A rectangle with its upper left corner at a position.
+    pub fn rect(&mut self, class: &str, at: (f64, f64), size: (f64, f64)) {
         self.raw(format_args!(
             r#"<rect class="{class}" x="{}" y="{}" width="{}" height="{}"/>"#,
             Number(at.0),
@@ -53,7 +58,8 @@ impl Canvas {
         ));
     }
 
-    pub(super) fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
+    /// Text beside, around or before a position.
+    pub fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
         self.raw(format_args!(
             r#"<text class="{class}" x="{}" y="{}" text-anchor="{anchor}">{}</text>"#,
             Number(at.0),
@@ -63,7 +69,7 @@ impl Canvas {
     }
 
     /// Text that reads upwards, centred on its position.
-    pub(super) fn upright_text(&mut self, class: &str, at: (f64, f64), text: &str) {
+    pub fn upright_text(&mut self, class: &str, at: (f64, f64), text: &str) {
         self.raw(format_args!(
             r#"<text class="{class}" transform="translate({} {}) rotate(-90)" text-anchor="middle">{}</text>"#,
             Number(at.0),
@@ -73,7 +79,7 @@ impl Canvas {
     }
 
     /// Lines through the points of each run; nothing between the runs.
-    pub(super) fn path(&mut self, class: &str, runs: &[Vec<(f64, f64)>]) {
+    pub fn path(&mut self, class: &str, runs: &[Vec<(f64, f64)>]) {
         let mut data = String::new();
         for run in runs.iter().filter(|run| run.len() > 1) {
             for (place, (x, y)) in run.iter().enumerate() {
@@ -86,7 +92,8 @@ impl Canvas {
         }
     }
 
-    pub(super) fn finish(self) -> String {
+    /// The source.
+    pub fn finish(self) -> String {
         self.source
     }
 }
@@ -107,7 +114,7 @@ impl Display for Number {
 
 /// Text as XML character data or attribute value; characters that XML 1.0 does not allow become
 /// U+FFFD.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -2,23 +2,23 @@
 
 /// Where a label came to stand.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Placed {
+pub struct Placed {
     /// Position of its line.
-    pub(super) x: f64,
+    pub x: f64,
     /// Its row, from the top.
-    pub(super) row: usize,
+    pub row: usize,
     /// What it says.
-    pub(super) text: String,
+    pub text: String,
 }
 
 /// The most rows that labels take before they are shortened.
 const MAX_ROWS: usize = 4;
 /// Between the line and its text, and between a text and the next line.
-pub(super) const PAD: f64 = 4.0;
+pub const PAD: f64 = 4.0;
 
 /// About how wide a text is at eleven pixels, in pixels; rather too much than too little in the
 /// style's fonts.
-pub(super) fn text_width(text: &str) -> f64 {
+pub fn text_width(text: &str) -> f64 {
     text.chars().map(advance).sum()
 }
 
@@ -37,7 +37,7 @@ fn advance(character: char) -> f64 {
 /// with the long and the short wording.
 ///
 /// The short wording is used for all when the long one would need too many rows.
-pub(super) fn place(labels: &[(f64, String, String)]) -> Vec<Placed> {
+pub fn place(labels: &[(f64, String, String)]) -> Vec<Placed> {
     let long = stairs(labels.iter().map(|(x, long, _)| (*x, long.clone())));
     if rows(&long) <= MAX_ROWS {
         long
@@ -47,7 +47,7 @@ pub(super) fn place(labels: &[(f64, String, String)]) -> Vec<Placed> {
 }
 
 /// How many rows the labels take.
-pub(super) fn rows(placed: &[Placed]) -> usize {
+pub fn rows(placed: &[Placed]) -> usize {
     placed.iter().map(|label| label.row + 1).max().unwrap_or(0)
 }
 

@@ -10,7 +10,7 @@ enum Kind {
 
 /// A mapping from values to pixels.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Scale {
+pub struct Scale {
     kind: Kind,
     values: (f64, f64),
     pixels: (f64, f64),
@@ -19,7 +19,7 @@ pub(super) struct Scale {
 
 impl Scale {
     /// Equal steps of the value are equal distances.
-    pub(super) fn linear(values: (f64, f64), pixels: (f64, f64)) -> Self {
+    pub fn linear(values: (f64, f64), pixels: (f64, f64)) -> Self {
         // A single value still needs some extent to stand in.
         let values = if values.1 > values.0 {
             values
@@ -35,7 +35,7 @@ impl Scale {
     }
 
     /// Equal ratios of the value are equal distances. Both values are positive.
-    pub(super) fn logarithmic(values: (f64, f64), pixels: (f64, f64)) -> Self {
+    pub fn logarithmic(values: (f64, f64), pixels: (f64, f64)) -> Self {
         let low = values.0.max(f64::MIN_POSITIVE);
         let values = if values.1 > low {
             (low, values.1)
@@ -51,18 +51,19 @@ impl Scale {
     }
 
     /// From zero to a round number at or above `greatest`.
-    pub(super) fn from_zero(greatest: f64, pixels: (f64, f64)) -> Self {
+    pub fn from_zero(greatest: f64, pixels: (f64, f64)) -> Self {
         let step = round_step(greatest, 4);
         Self::linear((0.0, (greatest / step).ceil().max(1.0) * step), pixels)
     }
 
     /// The same scale, with ticks that are round numbers of this many.
-    pub(super) fn in_units_of(self, unit: f64) -> Self {
+    #[must_use]
+    pub fn in_units_of(self, unit: f64) -> Self {
         Self { unit, ..self }
     }
 
     /// The position of a value; values outside the scale stop at its ends.
-    pub(super) fn at(&self, value: f64) -> f64 {
+    pub fn at(&self, value: f64) -> f64 {
         let (low, high) = self.values;
         let value = value.clamp(low, high);
         let part = match self.kind {
@@ -73,7 +74,7 @@ impl Scale {
     }
 
     /// About `count` round values within the scale, in rising order.
-    pub(super) fn ticks(&self, count: usize) -> Vec<f64> {
+    pub fn ticks(&self, count: usize) -> Vec<f64> {
         let (low, high) = self.values;
         match self.kind {
             Kind::Linear => {
@@ -123,7 +124,7 @@ fn round_step(extent: f64, count: usize) -> f64 {
 
 /// Thins a line whose points lie closer than a pixel: of each pixel column the first, least,
 /// greatest and last point stay, so that a peak is never lost. The points are in order of x.
-pub(super) fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+pub fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut out = Vec::with_capacity(points.len().min(4096));
     for column in points.chunk_by(|a, b| a.0.floor().total_cmp(&b.0.floor()).is_eq()) {
         if column.len() <= 4 {
@@ -149,6 +150,12 @@ pub(super) fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         out.extend(kept.chunk_by(|a, b| a == b).map(|same| column[same[0]]));
     }
     out
+}
+
+/// A tick's value: as many decimals as it needs, two at most.
+pub fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
