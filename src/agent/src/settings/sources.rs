@@ -12,9 +12,9 @@ use super::{
 
 /// Our own variables: `AUTOSCALER_SCALING__MAX_SIZE` is `scaling.max_size`.
 const PREFIX: &str = "AUTOSCALER_";
-/// Variables with our prefix that are no settings: the file's name, the log filter, and a switch of
-/// the tests.
-const NOT_SETTINGS: [&str; 3] = ["CONFIG", "LOG", "REQUIRE_PROGRAMS"];
+/// Variables with our prefix that are no settings: the file's name, the log filter, and two of the
+/// tests.
+const NOT_SETTINGS: [&str; 4] = ["CONFIG", "LOG", "REQUIRE_PROGRAMS", "TRACES"];
 /// The sources besides the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {

@@ -1,0 +1,181 @@
+//! Grafana's dispatcher: which message is sent when.
+//!
+//! Alerts of one group share messages. A new group's first message comes after `group_wait`; from
+//! then on the group is looked at each `group_interval`. Then a message is sent if an alert fires
+//! that the last message did not have, or if the last message is older than `repeat_interval`. So
+//! reminders come at multiples of `group_interval`, and one of exactly `repeat_interval` is not
+//! older yet: 30 s and 45 s give one each 60 s, 30 s and 60 s one each 90 s.
+
+use std::collections::BTreeSet;
+
+use super::{Alerts, Monitoring, Route, policies_file::group_key};
+use crate::time::{Micros, micros};
+
+/// A message: the alerts that fire in it, by the place of their rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) firing: BTreeSet<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    route: Route,
+    rules: Vec<usize>,
+    /// The last message, once the group exists.
+    life: Option<Life>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Life {
+    sent: Option<(Micros, BTreeSet<usize>)>,
+}
+
+/// All groups of alerts.
+#[derive(Clone, Debug)]
+pub(crate) struct Dispatcher {
+    groups: Vec<Group>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(monitoring: &Monitoring) -> Self {
+        let mut groups: Vec<(Vec<String>, Group)> = Vec::new();
+        for (place, (rule, route)) in monitoring.rules.iter().enumerate() {
+            let key = group_key(rule, route);
+            match groups
+                .iter_mut()
+                .find(|(other, group)| *other == key && group.route == *route)
+            {
+                Some((_, group)) => group.rules.push(place),
+                None => groups.push((
+                    key,
+                    Group {
+                        route: route.clone(),
+                        rules: vec![place],
+                        life: None,
+                    },
+                )),
+            }
+        }
+        Self {
+            groups: groups.into_iter().map(|(_, group)| group).collect(),
+        }
+    }
+
+    /// Takes in what fires after an evaluation; returns the groups that begin and when each is to
+    /// be looked at first.
+    pub(crate) fn begin(&mut self, alerts: &Alerts, now: Micros) -> Vec<(usize, Micros)> {
+        let mut begun = Vec::new();
+        for (number, group) in self.groups.iter_mut().enumerate() {
+            if group.life.is_none() && group.rules.iter().any(|place| alerts.fires(*place)) {
+                group.life = Some(Life::default());
+                begun.push((number, now + micros(group.route.group_wait)));
+            }
+        }
+        begun
+    }
+
+    /// Looks at a group: the message to send, and when to look again. A group in which nothing
+    /// fires ends.
+    pub(crate) fn look(
+        &mut self,
+        number: usize,
+        alerts: &Alerts,
+        now: Micros,
+    ) -> (Option<Message>, Option<Micros>) {
+        let group = &mut self.groups[number];
+        let firing: BTreeSet<usize> = group
+            .rules
+            .iter()
+            .copied()
+            .filter(|place| alerts.fires(*place))
+            .collect();
+        if firing.is_empty() {
+            group.life = None;
+            return (None, None);
+        }
+        let life = group.life.get_or_insert_default();
+        let is_due = life.sent.as_ref().is_none_or(|(at, sent)| {
+            !firing.is_subset(sent) || now - at > micros(group.route.repeat_interval)
+        });
+        let message = is_due.then(|| {
+            life.sent = Some((now, firing.clone()));
+            Message { firing }
+        });
+        (message, Some(now + micros(group.route.group_interval)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        monitoring::{MonitoringFiles, Targets, scrapes::Scrape},
+        time::{HOUR, SECOND},
+    };
+
+    /// Seconds at which messages come while the pool is busy from 0 to `busy` seconds.
+    fn messages(repeat: &str, busy_s: i64, end_s: i64) -> Vec<i64> {
+        let repeat = format!("repeat_interval: {repeat}");
+        let policies = MonitoringFiles::IMAGE
+            .policies
+            .replacen("repeat_interval: 45s", &repeat, 1);
+        let files = MonitoringFiles {
+            policies: &policies,
+            ..MonitoringFiles::IMAGE
+        };
+        let mut monitoring = Monitoring::read(&files).expect("they are known");
+        monitoring
+            .rules
+            .retain(|(rule, _)| rule.pending == Duration::from_secs(60));
+        let mut alerts = Alerts::new(&monitoring);
+        let mut dispatcher = Dispatcher::new(&monitoring);
+        let mut targets = Targets::new(60 * SECOND);
+        targets.discover(&[0]);
+        let (mut sent, mut looks) = (Vec::new(), Vec::new());
+        for second in 0..end_s {
+            let now = second * SECOND;
+            if second % 15 == 0 {
+                let busy = now.min(busy_s * SECOND) + HOUR / 2;
+                targets.scraped(
+                    0,
+                    Some(Scrape {
+                        at: now,
+                        busy,
+                        total: now + HOUR,
+                    }),
+                );
+            }
+            if second % 10 == 0 {
+                alerts.evaluate(&targets, now);
+                looks.extend(dispatcher.begin(&alerts, now));
+            }
+            for (number, _) in looks
+                .extract_if(.., |(_, at)| *at == now)
+                .collect::<Vec<_>>()
+            {
+                let (message, next) = dispatcher.look(number, &alerts, now);
+                if message.is_some() {
+                    sent.push(second);
+                }
+                looks.extend(next.map(|next| (number, next)));
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn reminders_come_at_multiples_of_the_group_interval() {
+        // Two scrapes at 0 s and 15 s; the evaluation at 20 s is the first to see a breach.
+        assert_eq!(messages("45s", 1000, 300), [80, 140, 200, 260]);
+        assert_eq!(messages("1m", 1000, 300), [80, 170, 260]);
+        assert_eq!(messages("59s", 1000, 300), [80, 140, 200, 260]);
+        assert_eq!(messages("20s", 1000, 180), [80, 110, 140, 170]);
+    }
+
+    #[test]
+    fn what_resolves_within_the_pending_time_sends_nothing() {
+        assert_eq!(messages("45s", 60, 120), [] as [i64; 0]);
+    }
+}

@@ -1,0 +1,370 @@
+//! Whole runs.
+
+#[path = "../../policy/tests/default_rules.rs"]
+mod default_rules;
+
+use std::{env, path::Path, time::Duration};
+
+use policy::{Bounds, Mode};
+use proptest::prelude::*;
+
+use crate::{
+    BUILT_IN, Competition, Contender, Figures, Monitoring, MonitoringFiles, OurSettings, Trace,
+    WorldSettings, built_in,
+    clairvoyant::needed,
+    contender::Setting,
+    figure, json,
+    measure::Record,
+    table,
+    time::{MINUTE, Micros, SECOND},
+};
+
+fn ours(files: &MonitoringFiles<'_>) -> OurSettings {
+    OurSettings {
+        monitoring: Monitoring::read(files).expect("they are known"),
+        rules: default_rules::default_rules(),
+        mode: Mode::On,
+        drain_timeout: Some(Duration::from_secs(30)),
+        drain_poll: Duration::from_secs(2),
+    }
+}
+
+fn image() -> OurSettings {
+    ours(&MonitoringFiles::IMAGE)
+}
+
+/// With nothing but the rules that wait for a minute.
+fn plain() -> OurSettings {
+    let mut ours = image();
+    let minute = Duration::from_secs(60);
+    ours.monitoring
+        .rules
+        .retain(|(rule, _)| rule.pending == minute);
+    ours
+}
+
+fn run(contender: Contender, trace: &Trace, ours: &OurSettings, seed: u64) -> Record {
+    let world = WorldSettings::default();
+    let setting = Setting {
+        trace,
+        world: &world,
+        ours,
+    };
+    contender.play(setting, seed)
+}
+
+fn figures(record: &Record, trace: &Trace) -> Figures {
+    let world = WorldSettings::default();
+    Figures::of(record, trace, &world, &needed(trace, &world), None)
+}
+
+fn competition(traces: Vec<Trace>, contenders: &[Contender]) -> Competition {
+    Competition {
+        traces,
+        contenders: contenders.to_vec(),
+        seeds: vec![1, 2],
+        world: WorldSettings::default(),
+        ours: image(),
+    }
+}
+
+fn step() -> Trace {
+    built_in("step", 1.0).expect("it is built in")
+}
+
+/// The moments of actions, in seconds from a moment on.
+fn actions(record: &Record, from: Micros) -> Vec<f64> {
+    let after = record.actions.iter().filter(|action| action.at >= from);
+    after
+        .map(|action| (action.at - from) as f64 / SECOND as f64)
+        .collect()
+}
+
+#[test]
+fn after_a_step_the_rule_pends_for_a_minute_and_reminders_come_each_minute() {
+    let trace = step();
+    let at = trace.step_at.expect("it has one");
+    for seed in 1..4 {
+        let record = run(Contender::Ours, &trace, &plain(), seed);
+        let ups = actions(&record, at);
+        // The average must pass the threshold first: up to 45 s of the rate's window, a scrape and
+        // an evaluation. Then a minute of pending, and a read and a write.
+        assert!((75.0..135.0).contains(&ups[0]), "{ups:?}");
+        for pair in ups[..4].windows(2) {
+            assert!((60.0..63.0).contains(&(pair[1] - pair[0])), "{ups:?}");
+        }
+    }
+}
+
+#[test]
+fn an_early_rule_in_the_files_reacts_early() {
+    let image = MonitoringFiles::IMAGE;
+    let (_, rule) = image
+        .rules
+        .split_once("      - uid: pool-cpu-high\n")
+        .expect("it is there");
+    let (rule, _) = rule
+        .split_once("      - uid: ")
+        .map_or((rule, ""), |(rule, rest)| (rule, rest));
+    let early = rule
+        .replace("[1m]", "[20s]")
+        .replace(">= 90", ">= 45")
+        .replace("for: 1m", "for: 10s")
+        .replace("title: ", "title: simulated early ");
+    let rules = format!(
+        "{}\n      - uid: simulated-early\n{early}",
+        image.rules.trim_end()
+    );
+    let scraped = "job_name: exoscale\n    scrape_interval: 5s\n    honor_labels: false\n";
+    let prometheus = image
+        .prometheus
+        .replacen("job_name: exoscale\n", scraped, 1);
+    let is_slow = !image
+        .prometheus
+        .contains("job_name: exoscale\n    scrape_interval");
+    let prometheus = if is_slow {
+        &prometheus
+    } else {
+        image.prometheus
+    };
+    let files = MonitoringFiles {
+        rules: &rules,
+        prometheus,
+        ..image
+    };
+    let trace = step();
+    let at = trace.step_at.expect("it has one");
+    for seed in 1..4 {
+        let record = run(Contender::Ours, &trace, &ours(&files), seed);
+        let first = actions(&record, at)[0];
+        assert!((15.0..50.0).contains(&first), "{first}");
+    }
+}
+
+#[test]
+fn a_larger_step_recovers_sooner() {
+    let trace = step();
+    let mut bold = plain();
+    bold.rules.scale_out.step = 3.try_into().expect("it is not zero");
+    let recovery = |ours| {
+        let record = run(Contender::Ours, &trace, ours, 1);
+        figures(&record, &trace).recovery_s.expect("it has a step")
+    };
+    assert!(recovery(&bold) < recovery(&plain()) - 60.0);
+}
+
+#[test]
+fn a_mode_that_changes_nothing_changes_nothing() {
+    let mut advice = image();
+    advice.mode = Mode::Recommend;
+    assert_eq!(run(Contender::Ours, &step(), &advice, 1).actions, []);
+}
+
+/// Another machine, or another version of a library, must not change what is simulated.
+#[test]
+fn a_seed_gives_the_same_runs_everywhere() {
+    let sum = |contender| {
+        let record = run(contender, &step(), &image(), 1);
+        let members = record
+            .members
+            .iter()
+            .map(|m| (m.at.unsigned_abs(), m.serving));
+        let buckets = record
+            .buckets
+            .iter()
+            .map(|b| (u64::from(b.offered), b.missed));
+        members.chain(buckets).fold(0_u64, |sum, (a, b)| {
+            sum.rotate_left(5).wrapping_mul(31) ^ a ^ u64::from(b)
+        })
+    };
+    let sums = [
+        Contender::Clairvoyant,
+        Contender::Hpa(60),
+        Contender::AwsStep,
+    ]
+    .map(sum);
+    assert_eq!(sums, GOLDEN);
+}
+
+const GOLDEN: [u64; 3] = [
+    3_469_099_066_622_579_886,
+    16_654_763_367_866_310_248,
+    2_649_560_202_684_546_003,
+];
+
+#[test]
+fn all_cores_together_say_what_one_says() {
+    let trace = built_in("spikes", 1.0).expect("it is built in");
+    let contenders = [
+        Contender::Ours,
+        Contender::StaticMax,
+        Contender::Clairvoyant,
+    ];
+    let competition = competition(vec![step(), trace.clone()], &contenders);
+    let outcome = competition.run(|_| ());
+    assert_eq!(table(&outcome), table(&competition.run(|_| ())));
+    let alone = run(Contender::Ours, &trace, &image(), 1);
+    assert_eq!(outcome.traces[1].results[0].record, alone);
+    let names: Vec<Contender> = outcome
+        .means
+        .iter()
+        .map(|(contender, _)| *contender)
+        .collect();
+    assert_eq!(names, contenders);
+}
+
+#[test]
+fn every_run_is_told_of() {
+    let told = std::sync::Mutex::new(Vec::new());
+    let competition = competition(vec![step()], &[Contender::StaticMin]);
+    competition.run(|progress| told.lock().expect("nobody panics").push(progress));
+    let mut told = told.into_inner().expect("nobody panics");
+    told.sort_by_key(|progress| progress.done);
+    // The clairvoyant runs, too: it is the measure.
+    let expected = (1..=4).map(|done| (done, 4));
+    assert!(told.iter().map(|p| (p.done, p.of)).eq(expected), "{told:?}");
+}
+
+#[test]
+fn the_outputs_name_everything_and_hold_no_number_that_is_none() {
+    let mut trace = step();
+    trace.name = "<a & \"b\">".to_owned();
+    let contenders = [Contender::Ours, Contender::Hpa(60), Contender::AwsStep];
+    let outcome = competition(vec![trace], &contenders).run(|_| ());
+    let json = json(&outcome, &[1, 2]).expect("it can be written");
+    let svg = figure(&outcome.traces[0], &WorldSettings::default()).expect("ours take part");
+    let table = table(&outcome);
+    for name in ["ours", "hpa-60", "aws-step"] {
+        assert!(
+            json.contains(name) && svg.contains(name) && table.contains(name),
+            "{name}"
+        );
+    }
+    for text in [&json, &svg, &table] {
+        assert!(
+            !text.contains("NaN") && !text.contains("inf") && !text.contains("null"),
+            "{text}"
+        );
+    }
+    assert!(svg.contains("&lt;a &amp; &quot;b&quot;&gt;") && !svg.contains("<a &"));
+    let alone = competition(vec![step()], &[Contender::Hpa(60)]).run(|_| ());
+    assert_eq!(figure(&alone.traces[0], &WorldSettings::default()), None);
+}
+
+/// Requests a minute of real sites, where the variable names a folder of them.
+#[test]
+fn traces_of_real_sites_are_served() {
+    let Some(folder) = env::var_os("AUTOSCALER_TRACES") else {
+        eprintln!("skipped: AUTOSCALER_TRACES names no folder of traces");
+        return;
+    };
+    let files = Path::new(&folder).read_dir().expect("a folder");
+    let paths = files.map(|file| file.expect("an entry").path());
+    let mut paths: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|e| e == "csv"))
+        .collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "no file in it ends with .csv");
+    let traces = paths
+        .iter()
+        .map(|path| Trace::read(path, 6.5).expect("it is a trace"));
+    let contenders = [
+        Contender::Clairvoyant,
+        Contender::Ours,
+        Contender::StaticMin,
+    ];
+    let outcome = competition(traces.collect(), &contenders).run(|_| ());
+    for trace in &outcome.traces {
+        let [clairvoyant, ours, least] = &trace.results[..] else {
+            panic!("three took part");
+        };
+        let name = &trace.trace.name;
+        assert!(clairvoyant.figures.missed_percent < 0.2, "{name}");
+        assert!(
+            (1.0..2.5).contains(&ours.figures.cost),
+            "{name}: {:?}",
+            ours.figures
+        );
+        assert!(
+            ours.figures.missed_percent < least.figures.missed_percent / 2.0,
+            "{name}"
+        );
+    }
+}
+
+/// Some minutes of any load, and a policy.
+fn cases() -> impl Strategy<Value = (Trace, Contender, u64)> {
+    let load = proptest::collection::vec(0.0_f64..8.0, 2..30);
+    let any = (
+        load,
+        proptest::sample::select(Contender::ALL.to_vec()),
+        0_u64..1000,
+    );
+    any.prop_map(|(load, contender, seed)| {
+        let trace = Trace {
+            name: String::new(),
+            segment: MINUTE,
+            load,
+            step_at: None,
+        };
+        (trace, contender, seed)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_request_is_answered_or_refused_and_every_size_within_the_bounds(
+        (trace, contender, seed) in cases(), min in 1_u32..4, more in 0_u32..8,
+    ) {
+        let mut ours = image();
+        ours.rules.bounds = Bounds::new(min, min + more).expect("they are in order");
+        let record = run(contender, &trace, &ours, seed);
+        let offered: u64 = record.buckets.iter().map(|bucket| u64::from(bucket.offered)).sum();
+        prop_assert_eq!(offered, record.answered + record.refused);
+        for bucket in &record.buckets {
+            prop_assert!(bucket.missed <= bucket.offered);
+        }
+        for action in &record.actions {
+            prop_assert!((min..=min + more).contains(&action.to), "{:?}", action);
+            prop_assert!(action.from != action.to);
+        }
+        prop_assert!(record.members.iter().all(|m| m.serving <= m.billed && m.serving >= 1));
+        prop_assert!(record.members.is_sorted_by_key(|m| m.at));
+        prop_assert_eq!(&record, &run(contender, &trace, &ours, seed));
+    }
+
+    #[test]
+    fn ours_acts_once_in_a_cooldown((trace, _, seed) in cases()) {
+        let times = actions(&run(Contender::Ours, &trace, &image(), seed), 0);
+        prop_assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 60.0), "{:?}", times);
+    }
+
+    #[test]
+    fn the_clairvoyant_never_lacks_members_and_nobody_who_does_not_is_cheaper(
+        (trace, contender, seed) in cases(),
+    ) {
+        let clairvoyant = figures(&run(Contender::Clairvoyant, &trace, &image(), seed), &trace);
+        prop_assert!(clairvoyant.under_timeshare_percent == 0.0, "{:?}", clairvoyant);
+        let other = figures(&run(contender, &trace, &image(), seed), &trace);
+        if other.under_timeshare_percent == 0.0 {
+            prop_assert!(other.instance_hours >= clairvoyant.instance_hours - 1e-9);
+        }
+    }
+}
+
+#[test]
+fn the_built_in_traces_can_be_served() {
+    let traces = BUILT_IN.iter().filter(|name| **name != "day");
+    let traces = traces.map(|name| built_in(name, 1.0).expect("it is built in"));
+    let outcome = competition(traces.collect(), &[Contender::Clairvoyant]).run(|_| ());
+    for trace in &outcome.traces {
+        let figures = trace.results[0].figures;
+        assert!(
+            figures.missed_percent < 0.1,
+            "{}: {figures:?}",
+            trace.trace.name
+        );
+    }
+}
