@@ -50,6 +50,7 @@ let
     nativeBuildInputs = prometheus ++ [ pkgs.cacert ];
     src = sources [
       ../ARCHITECTURE.md
+      ../docs/scaling.md
       ../docs/settings.md
       ../fuzz/corpus
       ../terraform/iam.tf

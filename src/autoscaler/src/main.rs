@@ -13,8 +13,8 @@ use ::program::packaging::Packaging;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use commands::{
-    agent, check_config, config_args, instance_data, local_cloud, local_instance, slow_app,
-    template,
+    agent, check_config, config_args, instance_data, local_cloud, local_instance, simulate,
+    slow_app, template,
 };
 use failure::failure;
 
@@ -39,6 +39,8 @@ enum Command {
     /// them.
     #[command(after_help = config_args::help())]
     CheckConfig(check_config::CheckConfigArgs),
+    /// Simulate a pool in virtual time: this autoscaler beside models of others, on loads of yours.
+    Simulate(simulate::Options),
     /// Run the deliberately slow web application that the pool's members serve.
     SlowApp(::slow_app::Options),
     /// Serve Exoscale's API on this machine, with processes as instances.
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => return commands::demo::run(options),
         Command::Agent(args) => agent::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Simulate(options) => simulate::run(&options),
         Command::SlowApp(options) => slow_app::run(options),
         Command::LocalCloud(options) => local_cloud::run(options),
         Command::InstanceData(options) => instance_data::run(&options),

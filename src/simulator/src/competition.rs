@@ -2,10 +2,7 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
@@ -90,22 +87,19 @@ impl Competition {
             })
             .collect();
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let records: Vec<Mutex<Option<Record>>> = runs.iter().map(|_| Mutex::new(None)).collect();
         let work = || {
-            while let Some((place, run)) = {
+            let mut records = Vec::new();
+            loop {
                 let place = next.fetch_add(1, Ordering::Relaxed);
-                runs.get(place).map(|run| (place, run))
-            } {
-                let (trace, contender, seed) = *run;
+                let Some((trace, contender, seed)) = runs.get(place).copied() else {
+                    return records;
+                };
                 let setting = Setting {
                     trace: &self.traces[trace],
                     world: &self.world,
                     ours: &self.ours,
                 };
-                let record = contenders[contender].play(setting, self.seeds[seed]);
-                if let Ok(mut slot) = records[place].lock() {
-                    *slot = Some(record);
-                }
+                records.push((place, contenders[contender].play(setting, self.seeds[seed])));
                 let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                 progress(Progress {
                     done,
@@ -114,15 +108,17 @@ impl Competition {
             }
         };
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        thread::scope(|scope| {
-            for _ in 0..cores.min(runs.len()) {
-                scope.spawn(work);
-            }
+        let mut records: Vec<(usize, Record)> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+            let of_worker = |worker: thread::ScopedJoinHandle<'_, _>| match worker.join() {
+                Ok(records) => records,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            workers.into_iter().flat_map(of_worker).collect()
         });
-        let records = records
-            .into_iter()
-            .filter_map(|slot| slot.into_inner().ok().flatten());
-        self.outcome(&contenders, &mut records.into_iter())
+        records.sort_by_key(|(place, _)| *place);
+        let mut records = records.into_iter().map(|(_, record)| record);
+        self.outcome(&contenders, &mut records)
     }
 
     fn outcome(

@@ -10,7 +10,7 @@ use crate::{
     ours::{OurSettings, Ours},
     rivals::{AwsStep, AwsTarget, Fixed, Gce, Hpa},
     settings::WorldSettings,
-    time::{MINUTE, Micros},
+    time::micros,
     trace::Trace,
     world::play,
 };
@@ -126,8 +126,8 @@ impl FromStr for Contender {
     }
 }
 
-/// The minutes by which the first size is chosen.
-const FIRST: Micros = 5 * MINUTE;
+/// The boots that the first size looks ahead.
+const FIRST_BOOTS: u32 = 5;
 
 /// What a run needs beside its contender and seed.
 #[derive(Clone, Copy, Debug)]
@@ -190,10 +190,11 @@ impl Contender {
     }
 }
 
-/// Every contender that may choose begins with what the next minutes need: none is judged by a cold
-/// start.
+/// Every contender that may choose begins with what the first minutes need: none is judged by a
+/// cold start.
 fn first_size(trace: &Trace, world: &WorldSettings, bounds: Bounds) -> u32 {
-    let first = (FIRST / trace.segment).max(1) as usize;
+    let ahead = micros(world.boot * FIRST_BOOTS);
+    let first = (ahead / trace.segment).max(1) as usize;
     let needed = needed(trace, world).into_iter().take(first).max();
     bounds.clamp(policy::Size(needed.unwrap_or(1))).0
 }

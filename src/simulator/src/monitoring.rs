@@ -113,6 +113,29 @@ impl Monitoring {
         })
     }
 
+    /// The same with every time divided, as the demo does.
+    #[must_use]
+    pub fn divided_by(mut self, divisor: u32) -> Self {
+        self.scrape_interval /= divisor;
+        self.evaluation_interval /= divisor;
+        for (rule, route) in &mut self.rules {
+            let query = &mut rule.query;
+            for time in [&mut rule.pending, &mut query.window, &mut query.young_for] {
+                *time /= divisor;
+            }
+            let Route {
+                group_by: _,
+                group_wait,
+                group_interval,
+                repeat_interval,
+            } = route;
+            for time in [group_wait, group_interval, repeat_interval] {
+                *time /= divisor;
+            }
+        }
+        self
+    }
+
     /// With other thresholds, as the monitoring image writes them into the rules when Grafana
     /// starts: wherever the files have the service's own.
     #[must_use]
@@ -221,7 +244,7 @@ mod tests {
             assert!(rules.contains(from), "{from}");
             let error = of_rules(&rules.replace(from, to)).expect_err(to);
             assert!(
-                error.contains("rules.yml") && error.contains(said),
+                error.contains("the alert rules") && error.contains(said),
                 "{to}: {error}"
             );
         }

@@ -153,6 +153,55 @@ fn a_larger_step_recovers_sooner() {
     assert!(recovery(&bold) < recovery(&plain()) - 60.0);
 }
 
+/// The demo runs faster than the service; so can its twin.
+#[test]
+fn a_world_ten_times_as_fast_sees_the_same_sizes() {
+    let (slow, fast) = (plain(), {
+        let mut ours = plain();
+        ours.monitoring = ours.monitoring.divided_by(10);
+        let rules = &mut ours.rules;
+        for time in [
+            &mut rules.cooldown,
+            &mut rules.fresh,
+            &mut rules.retry,
+            &mut rules.scale_out.alert_lifetime,
+            &mut rules.scale_in.alert_lifetime,
+            &mut rules.scale_in.stabilisation,
+            &mut rules.scale_in.warm_up,
+            &mut ours.drain_poll,
+        ] {
+            *time /= 10;
+        }
+        ours.drain_timeout = ours.drain_timeout.map(|timeout| timeout / 10);
+        ours
+    });
+    let normal = WorldSettings::default();
+    let world = WorldSettings {
+        service: normal.service / 10,
+        boot: normal.boot / 10,
+        balancer_notices: normal.balancer_notices / 10,
+        read: normal.read / 10,
+        write: normal.write / 10,
+        operation: normal.operation / 10,
+        discovery: normal.discovery / 10,
+        ..normal
+    };
+    let trace = step();
+    let quick = Trace {
+        segment: trace.segment / 10,
+        step_at: trace.step_at.map(|at| at / 10),
+        ..trace.clone()
+    };
+    let setting = Setting {
+        trace: &quick,
+        world: &world,
+        ours: &fast,
+    };
+    let sizes = |record: &Record| record.actions.iter().map(|a| a.to).collect::<Vec<_>>();
+    let expected = run(Contender::Ours, &trace, &slow, 1);
+    assert_eq!(sizes(&Contender::Ours.play(setting, 1)), sizes(&expected));
+}
+
 #[test]
 fn a_mode_that_changes_nothing_changes_nothing() {
     let mut advice = image();
@@ -215,10 +264,11 @@ fn all_cores_together_say_what_one_says() {
 
 #[test]
 fn every_run_is_told_of() {
-    let told = std::sync::Mutex::new(Vec::new());
+    let (tell, told) = std::sync::mpsc::channel();
     let competition = competition(vec![step()], &[Contender::StaticMin]);
-    competition.run(|progress| told.lock().expect("nobody panics").push(progress));
-    let mut told = told.into_inner().expect("nobody panics");
+    competition.run(|progress| tell.send(progress).expect("somebody listens"));
+    drop(tell);
+    let mut told: Vec<_> = told.iter().collect();
     told.sort_by_key(|progress| progress.done);
     // The clairvoyant runs, too: it is the measure.
     let expected = (1..=4).map(|done| (done, 4));

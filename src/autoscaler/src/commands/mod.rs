@@ -7,5 +7,6 @@ pub(crate) mod demo;
 pub(crate) mod instance_data;
 pub(crate) mod local_cloud;
 pub(crate) mod local_instance;
+pub(crate) mod simulate;
 pub(crate) mod slow_app;
 pub(crate) mod template;

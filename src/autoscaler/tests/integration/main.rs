@@ -23,4 +23,5 @@ mod programs;
 mod restart_keeps_the_window;
 mod scale_in_drains_its_victim;
 mod steps_and_floors;
+mod simulate;
 mod template_command;

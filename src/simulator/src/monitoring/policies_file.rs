@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{MonitoringError, Route, ScaleRule, time};
 
-const FILE: &str = "policies.yml";
+const FILE: &str = "the notification policies";
 
 #[derive(Deserialize)]
 struct File {

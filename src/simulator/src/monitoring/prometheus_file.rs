@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{MonitoringError, time};
 
-const FILE: &str = "prometheus.yml";
+const FILE: &str = "Prometheus' configuration";
 
 #[derive(Deserialize)]
 struct File {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{MonitoringError, promql, promql::CpuQuery, time};
 
-const FILE: &str = "rules.yml";
+const FILE: &str = "the alert rules";
 /// The label that says which way.
 const DIRECTION: &str = "scale";
 

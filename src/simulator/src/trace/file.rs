@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path, peak: f64) -> Result<Trace, TraceError> {
     let text = String::from_utf8(bytes).map_err(|_| TraceError::NotText(path.to_owned()))?;
     let name = path.file_stem().map_or_else(
         || "trace".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
+        |name| name.to_string_lossy().replace(char::is_control, "\u{fffd}"),
     );
     let trace = Trace {
         name,
