@@ -41,7 +41,7 @@ impl NodeMetrics {
 }
 
 /// Reads an exporter's answer.
-pub(crate) fn parse(text: &str) -> NodeMetrics {
+pub fn parse(text: &str) -> NodeMetrics {
     let mut metrics = NodeMetrics::default();
     for line in text.lines() {
         let Some((name, labels, value)) = sample(line.trim()) else {

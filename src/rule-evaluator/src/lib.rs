@@ -2,12 +2,12 @@
 //! alert rules, and posts the webhook Grafana would post. It never talks to the cloud and never
 //! decides on a size.
 
-mod exposition;
+pub mod exposition;
 pub mod observation;
 pub mod prometheus;
 pub mod prometheus_source;
-mod rate;
-mod rules;
+pub mod rate;
+pub mod rules;
 pub mod scraper;
 pub mod source;
 mod start;

@@ -13,14 +13,14 @@ use super::exposition::CpuCounter;
 
 /// The latest scrapes of one instance.
 #[derive(Debug, Default)]
-pub(crate) struct CpuHistory {
+pub struct CpuHistory {
     scrapes: VecDeque<(Duration, Vec<CpuCounter>)>,
 }
 
 impl CpuHistory {
     /// Adds a scrape and forgets those older than `window`. A scrape that is not newer than the
     /// last is dropped.
-    pub(crate) fn push(&mut self, at: Duration, counters: Vec<CpuCounter>, window: Duration) {
+    pub fn push(&mut self, at: Duration, counters: Vec<CpuCounter>, window: Duration) {
         if self.scrapes.back().is_some_and(|(last, _)| *last >= at) {
             return;
         }
@@ -37,7 +37,7 @@ impl CpuHistory {
 
     /// The share of CPU time that was not idle within the window before `now`, from 0 to 1; `None`
     /// unless some series has at least two samples in it, and time passed in them.
-    pub(crate) fn busy(&self, now: Duration, window: Duration) -> Option<f64> {
+    pub fn busy(&self, now: Duration, window: Duration) -> Option<f64> {
         let since = now.saturating_sub(window);
         let within = self
             .scrapes

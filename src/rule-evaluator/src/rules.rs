@@ -12,7 +12,7 @@ use crate::AlertChange;
 
 /// Where a rule is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RuleState {
+pub enum RuleState {
     /// Not breached.
     Inactive,
     /// Breached, for less than the pending time.
@@ -29,7 +29,7 @@ pub(crate) enum RuleState {
 
 /// A rule with its state.
 #[derive(Clone, Debug)]
-pub(crate) struct Rule {
+pub struct Rule {
     direction: Direction,
     pending_for: Duration,
     repeat: Duration,
@@ -39,7 +39,7 @@ pub(crate) struct Rule {
 
 impl Rule {
     /// A rule that fires when breached for `pending_for`, and reminds each `repeat`.
-    pub(crate) fn new(direction: Direction, pending_for: Duration, repeat: Duration) -> Self {
+    pub fn new(direction: Direction, pending_for: Duration, repeat: Duration) -> Self {
         Self {
             direction,
             pending_for,
@@ -50,17 +50,17 @@ impl Rule {
     }
 
     /// Which way this rule asks the pool to go.
-    pub(crate) fn direction(&self) -> Direction {
+    pub fn direction(&self) -> Direction {
         self.direction
     }
 
     /// Where it is.
-    pub(crate) fn state(&self) -> RuleState {
+    pub fn state(&self) -> RuleState {
         self.state
     }
 
     /// Takes in whether the condition holds now; says whether the rule began or ceased to fire.
-    pub(crate) fn evaluate(&mut self, breached: bool, now: Duration) -> Option<AlertChange> {
+    pub fn evaluate(&mut self, breached: bool, now: Duration) -> Option<AlertChange> {
         let before = self.state;
         self.state = match before {
             _ if !breached => RuleState::Inactive,
@@ -89,7 +89,7 @@ impl Rule {
 
     /// When it began to fire, if a message should be sent now: none was delivered since then, or
     /// the last is `repeat` ago.
-    pub(crate) fn message_due(&self, now: Duration) -> Option<Duration> {
+    pub fn message_due(&self, now: Duration) -> Option<Duration> {
         let RuleState::Firing { since } = self.state else {
             return None;
         };
@@ -100,7 +100,7 @@ impl Rule {
     }
 
     /// Takes note that a message was delivered.
-    pub(crate) fn message_delivered(&mut self, now: Duration) {
+    pub fn message_delivered(&mut self, now: Duration) {
         self.notified = Some(now);
     }
 }

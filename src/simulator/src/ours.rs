@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use policy::{
     Action, ActionOutcome, Condition, Direction, DrainId, Effect, Event, HealthSource, Member,
-    MemberId, Memo, Mode, Moment, Pool, Resize, Rules, Size, State,
+    MemberId, Memo, Mode, Moment, Pool, Resize, Rules, Signals, Size, State,
 };
 use uuid::Uuid;
 
@@ -148,7 +148,8 @@ impl<'a> Ours<'a> {
         }
         if let Some(message) = message {
             for signal in self.signals(&message) {
-                self.step(event(signal), world);
+                let event = self.event(signal);
+                self.step(event, world);
             }
         }
     }
@@ -163,6 +164,19 @@ impl<'a> Ours<'a> {
             })
         };
         message.firing.iter().filter_map(of_rule).collect()
+    }
+
+    /// What the agent makes of a signal.
+    fn event(&self, signal: Signal) -> Event {
+        let none = Signals::default();
+        Event::Signals(match signal.direction {
+            Direction::Up => Signals {
+                up: 1,
+                steps: self.settings.rules.scale_out.severity.asked_by(signal.value),
+                ..none
+            },
+            Direction::Down => Signals { down: 1, ..none },
+        })
     }
 
     fn step(&mut self, event: Event, world: &mut World<'_, Timer>) {
@@ -284,14 +298,6 @@ impl Scaler for Ours<'_> {
             Timer::Wake(at) if self.state.next_wake() == Some(at) => self.step(Event::Woken, world),
             Timer::Wake(_) => {}
         }
-    }
-}
-
-/// The one place where a signal becomes what the policy takes.
-fn event(signal: Signal) -> Event {
-    match signal.direction {
-        Direction::Up => Event::Signals { up: 1, down: 0 },
-        Direction::Down => Event::Signals { up: 0, down: 1 },
     }
 }
 

@@ -145,7 +145,7 @@ fn an_early_rule_in_the_files_reacts_early() {
 fn a_larger_step_recovers_sooner() {
     let trace = step();
     let mut bold = plain();
-    bold.rules.scale_out.step = 3.try_into().expect("it is not zero");
+    bold.rules.scale_out.step = policy::StepSize::members(3);
     let recovery = |ours| {
         let record = run(Contender::Ours, &trace, ours, 1);
         figures(&record, &trace).recovery_s.expect("it has a step")
