@@ -32,7 +32,7 @@ import matplotlib.ticker
 
 BACKGROUND, PANEL, TEXT, FAINT = "#111217", "#181b1f", "#ccccdc", "#3a3d44"
 COLORS = {"blue": "#5794f2", "green": "#73bf69", "orange": "#ff9830", "red": "#f2495c", "purple": "#b877d9",
-          "yellow": "#fade2a", "text": TEXT}
+          "yellow": "#fade2a", "light-blue": "#8ab8ff", "light-purple": "#ca95e5", "text": TEXT}
 PALETTE = [COLORS[name] for name in ("green", "yellow", "blue", "orange", "red")] + ["#8ab8ff", "#b877d9", "#96d98d"]
 SCRAPE = 15  # `timeInterval` of the datasource: no step is shorter
 SECONDS = {"s": 1, "m": 60, "h": 3600}

@@ -2,6 +2,7 @@
 //! the programs that read them where these are installed.
 
 mod alert_rules;
+mod dashboard_counts;
 mod dashboards;
 mod files;
 mod install;
