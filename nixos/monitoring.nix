@@ -74,6 +74,9 @@ in
   };
 
   config = lib.mkIf cfg.enable {
+    # Where prometheus.yml looks for them.
+    environment.etc."prometheus/rules/pool.yml".source = ./prometheus-rules.yml;
+
     services = {
       autoscaler.enable = true;
 

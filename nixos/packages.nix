@@ -37,6 +37,7 @@ let
           ../fuzz/entries
           (lib.fileset.fileFilter (file: !file.hasExt "md") ../loadtest)
           ./prometheus.yml
+          ./prometheus-rules.yml
           ./grafana/provisioning/alerting
         ]
         ++ more

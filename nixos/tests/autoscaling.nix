@@ -134,8 +134,8 @@ in
         rules = grafana("/api/v1/provisioning/alert-rules")
         scaling = {rule["uid"] for rule in rules if "scale" in rule["labels"]}
         operators = {rule["uid"] for rule in rules if rule["labels"].get("audience") == "operator"}
-        assert scaling == {"pool-cpu-high", "pool-cpu-low"}, rules
-        assert len(operators) == len(rules) - 2 == 11, rules
+        assert scaling == {"pool-cpu-high", "pool-cpu-jump", "pool-cpu-low"}, rules
+        assert len(operators) == len(rules) - 3 == 11, rules
         policy = grafana("/api/v1/provisioning/policies")
         assert policy["routes"][0]["repeat_interval"] == "45s", policy
         assert policy["routes"][1]["mute_time_intervals"] == ["always"], policy

@@ -114,6 +114,7 @@ impl AgentSetup<'_> {
             ("alerts.address", Ipv4Addr::LOCALHOST.to_string()),
             // The scenario shows one member at a time, also of a pool that is overloaded.
             ("scale_out.severity", "none".to_owned()),
+            ("scale_in.step", "1".to_owned()),
             // Any free one.
             ("alerts.port", "0".to_owned()),
             ("journal.directory", path(&self.folder.join("journal"))),

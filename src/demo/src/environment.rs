@@ -13,6 +13,7 @@ use local_cloud::{
     Forwarding, LocalCloud, LocalCloudConfig, ServerHealth,
     runner::{InstanceCommand, ProcessRunner},
 };
+use policy::Direction;
 use program::scratch_folder::ScratchFolder;
 use rule_evaluator::{
     PrometheusProgram, RuleEvaluator, RuleSettings, http_client,
@@ -120,8 +121,8 @@ impl Environment {
             min_size: options.min_size,
             max_size: options.max_size,
             cooldown: options.speed.scale(cooldown),
-            upper_threshold: rules.upper_threshold,
-            lower_threshold: rules.lower_threshold,
+            upper_threshold: rules.threshold(Direction::Up).unwrap_or(1.0),
+            lower_threshold: rules.threshold(Direction::Down).unwrap_or(0.0),
             cpu_source: self.rule_evaluator.name.to_owned(),
         }
     }

@@ -132,11 +132,9 @@ async fn watch(
 ) -> Result<(RuleEvaluator, Option<PrometheusServer>), LocalInstanceError> {
     let thresholds = &document.settings().agent.thresholds;
     let divisor = options.speed.clamp(1.0, MAX_DIVISOR).round() as u32;
-    let rules = RuleSettings {
-        upper_threshold: thresholds.up,
-        lower_threshold: thresholds.down,
-        ..RuleSettings::service().divided_by(divisor)
-    };
+    let rules = RuleSettings::service()
+        .with_thresholds(thresholds.up, thresholds.down)
+        .divided_by(divisor);
     let webhook = WebhookSettings {
         url: format!(
             "http://{}/webhook",

@@ -23,7 +23,7 @@ pub(crate) fn default_rules() -> Rules {
             capacity_pause_max: seconds(1800),
         },
         scale_in: ScaleIn {
-            step: StepSize::ONE,
+            step: "50%".parse().expect("a step"),
             alert_lifetime: seconds(180),
             stabilisation: seconds(120),
             warm_up: seconds(120),

@@ -1,6 +1,6 @@
-//! Stands in where Grafana is not installed: it reads CPU use from a source, evaluates the two
-//! alert rules, and posts the webhook Grafana would post. It never talks to the cloud and never
-//! decides on a size.
+//! Stands in where Grafana is not installed: it reads CPU use from a source, evaluates the alert
+//! rules of Grafana's own file, and posts the webhook Grafana would post. It never talks to the
+//! cloud and never decides on a size.
 
 pub mod exposition;
 pub mod observation;
@@ -17,6 +17,7 @@ pub use start::{PrometheusProgram, start};
 
 use std::{error::Error, path::PathBuf, time::Duration};
 
+use alert_rules::{Monitoring, ScaleRule, Young};
 use jiff::{SignedDuration, Timestamp};
 use policy::Direction;
 use program::error_chain::with_causes;
@@ -34,44 +35,54 @@ use self::{
     webhook::{Firing, Webhook, WebhookSettings},
 };
 
-/// The rules' figures. Those of [`Self::service`] are the ones of the alert rules on Exoscale.
+/// The rules and their intervals, of the files that Grafana and Prometheus read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSettings {
-    /// Average CPU use above which the pool should grow, from 0 to 1.
-    pub upper_threshold: f64,
-    /// Average CPU use below which it should shrink, from 0 to 1.
-    pub lower_threshold: f64,
-    /// The time over which CPU use is taken.
-    pub rate_window: Duration,
     /// Between two scrapes of a member.
     pub scrape_interval: Duration,
     /// Between two evaluations of the rules.
     pub evaluation_interval: Duration,
-    /// How long a threshold must be breached before the rule fires (`for`).
-    pub pending_for: Duration,
     /// Between two messages while a rule fires.
     pub repeat: Duration,
-    /// Members younger than this have no say: one rate window after boot, with a margin, so that
-    /// the work of booting has left the rate.
-    pub young_for: Duration,
-    /// The share of the targets that must report before the pool may shrink, from 0 to 1.
-    pub quorum: f64,
+    /// What alerts.
+    pub rules: Vec<ScaleRule>,
 }
 
 impl RuleSettings {
-    /// The figures of the real service.
+    /// Those of the monitoring image.
     pub fn service() -> Self {
+        let image = Monitoring::image();
+        let repeats = image.rules.iter().map(|(_, route)| route.spacing());
         Self {
-            upper_threshold: policy::thresholds::UP,
-            lower_threshold: policy::thresholds::DOWN,
-            rate_window: Duration::from_secs(60),
-            scrape_interval: Duration::from_secs(15),
-            evaluation_interval: Duration::from_secs(10),
-            pending_for: Duration::from_secs(60),
-            repeat: Duration::from_secs(60),
-            young_for: Duration::from_secs(90),
-            quorum: 0.8,
+            scrape_interval: image.scrape_interval,
+            evaluation_interval: image.evaluation_interval,
+            repeat: repeats.max().unwrap_or_default(),
+            rules: image.rules.into_iter().map(|(rule, _)| rule).collect(),
         }
+    }
+
+    /// The same with these thresholds of CPU use, from 0 to 1.
+    #[must_use]
+    pub fn with_thresholds(mut self, up: f64, down: f64) -> Self {
+        for rule in &mut self.rules {
+            rule.threshold = match rule.direction {
+                Direction::Up => up,
+                Direction::Down => down,
+            };
+        }
+        self
+    }
+
+    /// The threshold of the rules of one direction.
+    pub fn threshold(&self, direction: Direction) -> Option<f64> {
+        let mut rules = self.rules.iter().filter(|rule| rule.direction == direction);
+        rules.next().map(|rule| rule.threshold)
+    }
+
+    /// The longest time over which CPU use is taken.
+    pub fn longest_window(&self) -> Duration {
+        let windows = self.rules.iter().map(|rule| rule.query.window);
+        windows.max().unwrap_or_default()
     }
 
     /// How the rule evaluator's own scrapes of the targets in this file fit these rules.
@@ -80,22 +91,20 @@ impl RuleSettings {
             targets,
             interval: self.scrape_interval,
             timeout: self.scrape_interval,
-            rate_window: self.rate_window,
+            rate_window: self.longest_window(),
         }
     }
 
     /// The same with every time divided.
     #[must_use]
-    pub fn divided_by(self, divisor: u32) -> Self {
-        Self {
-            rate_window: self.rate_window / divisor,
-            scrape_interval: self.scrape_interval / divisor,
-            evaluation_interval: self.evaluation_interval / divisor,
-            pending_for: self.pending_for / divisor,
-            repeat: self.repeat / divisor,
-            young_for: self.young_for / divisor,
-            ..self
+    pub fn divided_by(mut self, divisor: u32) -> Self {
+        self.scrape_interval /= divisor;
+        self.evaluation_interval /= divisor;
+        self.repeat /= divisor;
+        for rule in &mut self.rules {
+            rule.divide_by(divisor);
         }
+        self
     }
 }
 
@@ -123,7 +132,9 @@ pub enum AlertChange {
 pub struct RuleChange {
     /// When.
     pub at: Instant,
-    /// Which rule.
+    /// Which rule, by its place.
+    pub place: usize,
+    /// Which way it asks the pool to go.
     pub rule: Direction,
     /// Began or ceased.
     pub change: AlertChange,
@@ -136,9 +147,9 @@ pub struct Readings {
     pub observation: Observation,
     /// The pool average from 0 to 1.
     pub average: Option<f64>,
-    /// The rules that are pending.
+    /// The directions of rules that are pending.
     pub pending: Vec<Direction>,
-    /// The rules that fire.
+    /// The directions of rules that fire.
     pub firing: Vec<Direction>,
     /// Every change since the start, in order.
     pub changes: Vec<RuleChange>,
@@ -165,7 +176,7 @@ pub struct Evaluation<S> {
     source: S,
     webhook: Webhook,
     started: (Instant, Timestamp),
-    rules: [Rule; 2],
+    rules: Vec<Rule>,
     readings: Readings,
 }
 
@@ -179,8 +190,8 @@ impl<S: Source> Evaluation<S> {
     ) -> RuleEvaluator {
         let (sender, readings) = watch::channel(Readings::default());
         let name = source.name();
-        let rules = [Direction::Up, Direction::Down]
-            .map(|direction| Rule::new(direction, settings.pending_for, settings.repeat));
+        let rule = |rule: &ScaleRule| Rule::new(rule.direction, rule.pending, settings.repeat);
+        let rules = settings.rules.iter().map(rule).collect();
         let evaluation = Self {
             settings,
             source,
@@ -210,54 +221,66 @@ impl<S: Source> Evaluation<S> {
 
     async fn evaluate(&mut self) {
         self.readings.problem = None;
-        self.readings.observation = match self.source.observe().await {
+        self.readings.pending.clear();
+        self.readings.firing.clear();
+        self.readings.observation = self.observe(self.settings.longest_window()).await;
+        self.readings.average = self.readings.observation.average();
+        for place in 0..self.rules.len() {
+            let window = self.settings.rules[place].query.window;
+            if window == self.settings.longest_window() {
+                let seen = self.readings.observation.clone();
+                self.apply(place, &seen).await;
+            } else {
+                let seen = self.observe(window).await;
+                self.apply(place, &seen).await;
+            }
+        }
+    }
+
+    async fn observe(&mut self, window: Duration) -> Observation {
+        match self.source.observe(window).await {
             Ok(observation) => observation,
             Err(error) => {
                 self.note_problem("No data.", &error);
                 Observation::default()
             }
-        };
-        self.readings.average = self.readings.observation.average();
-        self.readings.pending.clear();
-        self.readings.firing.clear();
-        for place in 0..self.rules.len() {
-            self.apply(place).await;
         }
     }
 
-    /// Evaluates one rule, and sends its message if one is due.
-    async fn apply(&mut self, place: usize) {
+    /// Evaluates one rule on what was seen, and sends its message if one is due.
+    async fn apply(&mut self, place: usize, seen: &Observation) {
         let at = Instant::now();
         let now = at.duration_since(self.started.0);
         let rule = &mut self.rules[place];
         let direction = rule.direction();
-        let (value, threshold) = conclusion(&self.settings, &self.readings.observation, direction);
-        let breached = value.is_some_and(|value| match direction {
-            Direction::Up => value > threshold,
-            Direction::Down => value < threshold,
-        });
+        let settings = &self.settings.rules[place];
+        let value = conclusion(settings, seen);
+        let breached = value.is_some_and(|value| settings.is_breached_by(value));
         let change = rule.evaluate(breached, now);
         self.readings
             .changes
             .extend(change.map(|change| RuleChange {
                 at,
+                place,
                 rule: direction,
                 change,
             }));
-        match rule.state() {
-            RuleState::Inactive => {}
-            RuleState::Pending { .. } => self.readings.pending.push(direction),
-            RuleState::Firing { .. } => self.readings.firing.push(direction),
+        let list = match rule.state() {
+            RuleState::Inactive => None,
+            RuleState::Pending { .. } => Some(&mut self.readings.pending),
+            RuleState::Firing { .. } => Some(&mut self.readings.firing),
+        };
+        if let Some(list) = list.filter(|list| !list.contains(&direction)) {
+            list.push(direction);
         }
         let (Some(since), Some(value)) = (rule.message_due(now), value) else {
             return;
         };
         let since = self.started.1 + SignedDuration::try_from(since).unwrap_or_default();
         let firing = Firing {
-            rule: direction,
+            rule: settings.clone(),
             since,
             value,
-            threshold,
         };
         match self.webhook.post(&firing).await {
             Ok(()) => {
@@ -275,16 +298,11 @@ impl<S: Source> Evaluation<S> {
     }
 }
 
-/// The figure a rule looks at, and its threshold.
-fn conclusion(settings: &RuleSettings, seen: &Observation, rule: Direction) -> (Option<f64>, f64) {
-    match rule {
-        Direction::Up => (
-            seen.for_scale_out(settings.young_for),
-            settings.upper_threshold,
-        ),
-        Direction::Down => (
-            seen.for_scale_in(settings.quorum, settings.young_for),
-            settings.lower_threshold,
-        ),
+/// The figure a rule looks at.
+fn conclusion(rule: &ScaleRule, seen: &Observation) -> Option<f64> {
+    let query = &rule.query;
+    match query.young {
+        Young::LeftOut => seen.for_scale_out(query.young_for),
+        Young::Silence => seen.for_scale_in(query.quorum, query.young_for),
     }
 }

@@ -209,9 +209,17 @@ fn config(settings: &PrometheusSettings) -> Result<Value, serde_yaml_ng::Error> 
     for key in ["scrape_interval", "scrape_timeout", "evaluation_interval"] {
         config["global"][key] = interval.clone();
     }
+    // What its rules record is computed by the rule evaluator's own queries, over this run's
+    // windows.
+    if let Some(config) = config.as_object_mut() {
+        config.remove("rule_files");
+    }
     if let Some(jobs) = config["scrape_configs"].as_array_mut() {
         jobs.retain(|job| job["file_sd_configs"].is_array());
         for job in jobs {
+            for key in ["scrape_interval", "scrape_timeout"] {
+                job[key] = interval.clone();
+            }
             job["file_sd_configs"] =
                 json!([{ "files": [settings.targets], "refresh_interval": interval }]);
         }
@@ -258,6 +266,8 @@ mod tests {
         };
         let config = config(&settings).expect("the file is YAML");
         assert_eq!(config["global"]["scrape_interval"], "1500ms");
+        assert_eq!(config["scrape_configs"][0]["scrape_interval"], "1500ms");
+        assert_eq!(config["rule_files"], Value::Null, "they are the host's");
         let jobs = config["scrape_configs"].as_array().expect("a list");
         let names: Vec<&str> = jobs
             .iter()

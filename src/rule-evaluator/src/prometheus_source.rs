@@ -20,22 +20,15 @@ pub struct PrometheusSource {
     url: String,
     client: reqwest::Client,
     timeout: Duration,
-    rate_window: Duration,
 }
 
 impl PrometheusSource {
     /// `url` is the server's root, such as `http://127.0.0.1:9090`; `timeout` bounds each query.
-    pub fn new(
-        url: &str,
-        client: reqwest::Client,
-        rate_window: Duration,
-        timeout: Duration,
-    ) -> Self {
+    pub fn new(url: &str, client: reqwest::Client, timeout: Duration) -> Self {
         Self {
             url: url.trim_end_matches('/').to_owned(),
             client,
             timeout,
-            rate_window,
         }
     }
 
@@ -64,8 +57,8 @@ impl Source for PrometheusSource {
         "Prometheus"
     }
 
-    async fn observe(&mut self) -> Result<Observation, SourceError> {
-        let (busy, age, up) = (busy_query(self.rate_window), age_query(), up_query());
+    async fn observe(&mut self, window: Duration) -> Result<Observation, SourceError> {
+        let (busy, age, up) = (busy_query(window), age_query(), up_query());
         let (busy, ages, up) =
             future::try_join3(self.query(&busy), self.query(&age), self.query(&up)).await?;
         let mut members: Vec<MemberReading> = up

@@ -35,7 +35,7 @@ pub struct ScrapeSettings {
     pub interval: Duration,
     /// How long one scrape may take; at most the interval.
     pub timeout: Duration,
-    /// The time over which CPU use is taken; at least four intervals.
+    /// The longest time over which CPU use is taken; at least four intervals.
     pub rate_window: Duration,
 }
 
@@ -92,7 +92,7 @@ impl Source for ScrapeSource {
         "built-in"
     }
 
-    async fn observe(&mut self) -> Result<Observation, SourceError> {
+    async fn observe(&mut self, window: Duration) -> Result<Observation, SourceError> {
         let state = self.shared.state.lock();
         if !state.known {
             let problem = state
@@ -109,7 +109,7 @@ impl Source for ScrapeSource {
             instance: instance.clone(),
             cpu: member
                 .up
-                .then(|| member.history.busy(now, self.shared.settings.rate_window))
+                .then(|| member.history.busy(now, window))
                 .flatten(),
             age: member.age,
         };

@@ -1,7 +1,7 @@
 //! Where the rule evaluator learns the members' CPU use: its own scrapes, or a Prometheus that
 //! scrapes.
 
-use std::{future::Future, path::PathBuf};
+use std::{future::Future, path::PathBuf, time::Duration};
 
 use thiserror::Error;
 
@@ -12,8 +12,11 @@ pub trait Source: Send + 'static {
     /// What it is called on the screen and in the report.
     fn name(&self) -> &'static str;
 
-    /// The pool's CPU use now.
-    fn observe(&mut self) -> impl Future<Output = Result<Observation, SourceError>> + Send;
+    /// The pool's CPU use now, taken over this time.
+    fn observe(
+        &mut self,
+        window: Duration,
+    ) -> impl Future<Output = Result<Observation, SourceError>> + Send;
 }
 
 /// Why there is no observation. No rule is ever breached by an error.

@@ -53,8 +53,7 @@ pub async fn start(
         ready_within: READY_WITHIN,
     };
     let server = PrometheusServer::start(&settings, &client).await?;
-    let window = rules.rate_window;
-    let source = PrometheusSource::new(&server.url(), client.clone(), window, QUERY_WITHIN);
+    let source = PrometheusSource::new(&server.url(), client.clone(), QUERY_WITHIN);
     Ok((
         Evaluation::start(rules, source, webhook, client),
         Some(server),

@@ -6,8 +6,8 @@
 
 use std::{fmt, time::Duration};
 
+use alert_rules::{Comparison, ScaleRule};
 use jiff::Timestamp;
-use policy::Direction;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -53,13 +53,12 @@ pub enum WebhookError {
 }
 
 /// What a message tells.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Firing {
-    pub(super) rule: Direction,
+    pub(super) rule: ScaleRule,
     pub(super) since: Timestamp,
     /// The average that breached the threshold.
     pub(super) value: f64,
-    pub(super) threshold: f64,
 }
 
 /// Posts messages.
@@ -93,19 +92,18 @@ impl Webhook {
 }
 
 fn payload(firing: &Firing) -> Value {
-    let name = match firing.rule {
-        Direction::Up => "CPU above the upper threshold",
-        Direction::Down => "CPU below the lower threshold",
+    let name = firing.rule.title.as_str();
+    let relation = match firing.rule.comparison {
+        Comparison::Above => "above",
+        Comparison::Below => "below",
     };
-    let relation = match firing.rule {
-        Direction::Up => "above",
-        Direction::Down => "below",
-    };
-    let labels = json!({ "alertname": name, "grafana_folder": "autoscaling", "scale": firing.rule.as_str() });
+    let mut labels = json!(firing.rule.labels);
+    labels["alertname"] = name.into();
+    labels["grafana_folder"] = "autoscaling".into();
     let summary = format!(
         "Average CPU use is {:.0} %, {relation} {:.0} %",
         firing.value * 100.0,
-        firing.threshold * 100.0
+        firing.rule.threshold * 100.0
     );
     let annotations = json!({ "summary": summary });
     let digest = Sha256::digest(labels.to_string());
@@ -150,11 +148,13 @@ mod tests {
     #[test]
     fn the_payload_has_what_receivers_of_grafana_look_at() {
         let since: Timestamp = "2026-01-02T03:04:05Z".parse().expect("a time");
+        let down = |rule: &&ScaleRule| rule.labels["scale"] == "down";
+        let service = crate::RuleSettings::service();
+        let rule = service.rules.iter().find(down).expect("there is one");
         let body = payload(&Firing {
-            rule: Direction::Down,
+            rule: rule.clone(),
             since,
             value: 0.05,
-            threshold: 0.2,
         });
         assert_eq!(body["version"], "1");
         assert_eq!(body["status"], "firing");

@@ -26,9 +26,6 @@ pub use competition::{Competition, Outcome, Progress, Result, TraceResults};
 pub use contender::{Contender, UnknownContender};
 pub use figure::figure;
 pub use measure::Figures;
-pub use monitoring::{
-    Comparison, CpuQuery, Monitoring, MonitoringError, MonitoringFiles, Route, ScaleRule, Young,
-};
 pub use ours::{OurSettings, Signal};
 pub use report::json;
 pub use settings::WorldSettings;

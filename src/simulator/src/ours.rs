@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use alert_rules::Monitoring;
 use policy::{
     Action, ActionOutcome, Condition, Direction, DrainId, Effect, Event, HealthSource, Member,
     MemberId, Memo, Mode, Moment, Pool, Resize, Rules, Signals, Size, State,
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     fleet::{Life, MemberNumber},
-    monitoring::{Alerts, Dispatcher, Message, Monitoring, Scrape, Targets},
+    monitoring::{Alerts, Dispatcher, Message, Scrape, Targets},
     random,
     time::{self, Micros, duration, micros, moment},
     world::{Scaler, World},
@@ -48,6 +49,8 @@ pub(crate) enum Timer {
     /// The list of members is brought up to date.
     Discover,
     Scrape(MemberNumber),
+    /// Prometheus computes what the rules look at.
+    Record,
     Evaluate,
     /// A group of alerts is looked at.
     Look(usize),
@@ -131,9 +134,16 @@ impl<'a> Ours<'a> {
         }
     }
 
+    fn record(&mut self, world: &mut World<'_, Timer>) {
+        let now = world.now();
+        self.alerts.record(&self.targets, now);
+        let next = now + micros(self.settings.monitoring.recording_interval);
+        world.set_timer(next, Timer::Record);
+    }
+
     fn evaluate(&mut self, world: &mut World<'_, Timer>) {
         let now = world.now();
-        self.alerts.evaluate(&self.targets, now);
+        self.alerts.evaluate(now);
         for (group, at) in self.dispatcher.begin(&self.alerts, now) {
             world.set_timer(at, Timer::Look(group));
         }
@@ -172,7 +182,12 @@ impl<'a> Ours<'a> {
         Event::Signals(match signal.direction {
             Direction::Up => Signals {
                 up: 1,
-                steps: self.settings.rules.scale_out.severity.asked_by(signal.value),
+                steps: self
+                    .settings
+                    .rules
+                    .scale_out
+                    .severity
+                    .asked_by(signal.value),
                 ..none
             },
             Direction::Down => Signals { down: 1, ..none },
@@ -279,6 +294,9 @@ impl Scaler for Ours<'_> {
         self.carry_out(effects, world);
         self.step(Event::Woken, world);
         self.discover(world);
+        let interval = micros(self.settings.monitoring.recording_interval);
+        let offset = (self.offsets.f64() * interval as f64) as Micros;
+        world.set_timer(offset, Timer::Record);
         let interval = micros(self.settings.monitoring.evaluation_interval);
         let offset = (self.offsets.f64() * interval as f64) as Micros;
         world.set_timer(offset, Timer::Evaluate);
@@ -288,6 +306,7 @@ impl Scaler for Ours<'_> {
         match timer {
             Timer::Discover => self.discover(world),
             Timer::Scrape(number) => self.scrape(number, world),
+            Timer::Record => self.record(world),
             Timer::Evaluate => self.evaluate(world),
             Timer::Look(group) => self.look(group, world),
             Timer::Read(began) => self.step(Event::PoolRead(Ok(pool(began, world))), world),

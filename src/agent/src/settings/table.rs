@@ -113,7 +113,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting("scale_out.capacity_pause_max", divided(SECOND, DAY), Text("30m"),
         "The longest pause after the provider had no capacity."),
 
-    setting("scale_in.step", Kind::Step, Text("1"),
+    setting("scale_in.step", Kind::Step, Text("50%"),
         "How many members one scale-in removes; a share is rounded down, and is below 100%."),
     setting("scale_in.alert_lifetime", divided(SECOND, DAY), Text("3m"),
         "How long a \"down\" alert waits for its action at most."),

@@ -75,6 +75,9 @@ pub(crate) struct Options {
     /// Prometheus' configuration [default: that of the monitoring image].
     #[arg(long, value_name = "FILE")]
     prometheus: Option<PathBuf>,
+    /// Prometheus' recording rules [default: those of the monitoring image].
+    #[arg(long, value_name = "FILE")]
+    recording_rules: Option<PathBuf>,
     /// Write everything as JSON; `-` prints it instead of the table.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,

@@ -177,7 +177,7 @@ fn a_down_gives_up_places_that_no_member_fills() {
     found.size = Size(5);
     found.condition = Condition::Degraded;
     found.health = HealthSource::Unknown;
-    assert_eq!(resize(&case.read(found)), Some((5, 4)));
+    assert_eq!(resize(&case.read(found)), Some((5, 3)));
     // A list that is shorter than the pool's own count, or empty, proves nothing.
     assert_eq!(with(5, 2, 5, 1), (None, Reason::MembersUnknown));
     assert_eq!(with(5, 0, 0, 1), (None, Reason::MembersUnknown));

@@ -88,15 +88,20 @@ impl Respond for Exporter {
 
 fn fast() -> RuleSettings {
     let milliseconds = Duration::from_millis;
-    RuleSettings {
+    let mut service = RuleSettings::service();
+    for rule in &mut service.rules {
         // Long, so that a stall of the machine does not leave the window empty.
-        rate_window: milliseconds(4000),
+        rule.query.window = milliseconds(4000);
+        rule.query.young_for = Duration::from_secs(100);
+        rule.pending = milliseconds(150);
+    }
+    // One of each direction.
+    service.rules.dedup_by_key(|rule| rule.direction);
+    RuleSettings {
         scrape_interval: milliseconds(50),
         evaluation_interval: milliseconds(50),
-        pending_for: milliseconds(150),
         repeat: milliseconds(200),
-        young_for: Duration::from_secs(100),
-        ..RuleSettings::service()
+        ..service
     }
 }
 

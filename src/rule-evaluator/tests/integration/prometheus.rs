@@ -15,6 +15,7 @@ use rule_evaluator::{
 };
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
+const WINDOW: Duration = Duration::from_secs(6);
 const BUSY: f64 = 0.7;
 
 async fn exporter() -> MockServer {
@@ -47,7 +48,7 @@ async fn first_reading(source: &mut impl Source) -> Observation {
     let reading = async {
         loop {
             // Errors are of the first moments, when nothing is known yet.
-            if let Ok(seen) = source.observe().await
+            if let Ok(seen) = source.observe(WINDOW).await
                 && seen.average().is_some()
             {
                 return seen;
@@ -77,11 +78,7 @@ async fn prometheus_reads_the_discovery_file_and_answers_the_same_questions() {
     std::fs::write(&targets, text.to_string()).expect("the folder is writable");
 
     let client = http_client().expect("a client");
-    let rules = RuleSettings {
-        scrape_interval: Duration::from_millis(500),
-        rate_window: Duration::from_secs(5),
-        ..RuleSettings::service()
-    };
+    let rules = RuleSettings::service().divided_by(10);
     let settings = PrometheusSettings {
         program,
         launcher: Vec::new(),
@@ -94,12 +91,7 @@ async fn prometheus_reads_the_discovery_file_and_answers_the_same_questions() {
     let server = PrometheusServer::start(&settings, &client)
         .await
         .expect("it starts");
-    let mut source = PrometheusSource::new(
-        &server.url(),
-        client.clone(),
-        rules.rate_window,
-        Duration::from_secs(5),
-    );
+    let mut source = PrometheusSource::new(&server.url(), client.clone(), Duration::from_secs(5));
 
     let mut own = ScrapeSource::start(rules.scrapes(targets), client.clone());
 
@@ -125,7 +117,7 @@ async fn prometheus_reads_the_discovery_file_and_answers_the_same_questions() {
     server.stop().await.expect("it stops");
     assert!(!run_folder.exists(), "what it stored is removed");
     assert!(
-        source.observe().await.is_err(),
+        source.observe(WINDOW).await.is_err(),
         "a server that is gone is an error and no reading"
     );
 }

@@ -1,8 +1,9 @@
 //! The alert rules in the course of time: each is quiet, pending or firing.
 
+use alert_rules::{Monitoring, ScaleRule};
 use rule_evaluator::rules::{Rule, RuleState};
 
-use super::{Monitoring, ScaleRule, Targets};
+use super::Targets;
 use crate::time::{Micros, duration};
 
 /// All rules with their states.
@@ -26,10 +27,16 @@ impl Alerts {
         }
     }
 
-    /// Evaluates every rule on what was measured.
-    pub(crate) fn evaluate(&mut self, targets: &Targets, now: Micros) {
-        for ((rule, state), value) in self.rules.iter_mut().zip(&mut self.values) {
+    /// Computes what the rules look at, as Prometheus' recording rules do.
+    pub(crate) fn record(&mut self, targets: &Targets, now: Micros) {
+        for ((rule, _), value) in self.rules.iter().zip(&mut self.values) {
             *value = targets.average(&rule.query, now);
+        }
+    }
+
+    /// Evaluates every rule on what was recorded last.
+    pub(crate) fn evaluate(&mut self, now: Micros) {
+        for ((rule, state), value) in self.rules.iter_mut().zip(&self.values) {
             let is_breached = value.is_some_and(|value| rule.is_breached_by(value));
             state.evaluate(is_breached, duration(now));
         }

@@ -8,7 +8,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Alerts, Monitoring, Route, policies_file::group_key};
+use alert_rules::{Monitoring, Route, group_key};
+
+use super::Alerts;
 use crate::time::{Micros, micros};
 
 /// A message: the alerts that fire in it, by the place of their rule.
@@ -109,9 +111,11 @@ impl Dispatcher {
 mod tests {
     use std::time::Duration;
 
+    use alert_rules::MonitoringFiles;
+
     use super::*;
     use crate::{
-        monitoring::{MonitoringFiles, Targets, scrapes::Scrape},
+        monitoring::{Targets, scrapes::Scrape},
         time::{HOUR, SECOND},
     };
 
@@ -148,7 +152,8 @@ mod tests {
                 );
             }
             if second % 10 == 0 {
-                alerts.evaluate(&targets, now);
+                alerts.record(&targets, now);
+                alerts.evaluate(now);
                 looks.extend(dispatcher.begin(&alerts, now));
             }
             for (number, _) in looks

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use alert_rules::{CpuQuery, Young};
+
 use crate::{
     fleet::MemberNumber,
-    monitoring::{CpuQuery, Young},
     time::{Micros, micros},
 };
 

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use agent::settings::{Settings, Sources, load};
+use alert_rules::{Monitoring, MonitoringFiles};
 use policy::Bounds;
 use program::error_chain::with_causes;
-use simulator::{BUILT_IN, Monitoring, MonitoringFiles, OurSettings, Trace, built_in};
+use simulator::{BUILT_IN, OurSettings, Trace, built_in};
 
 use super::{MOST_MEMBERS, Options, once};
 use crate::failure::Usage;
@@ -83,10 +84,12 @@ fn monitoring(options: &Options) -> Result<Monitoring, Usage> {
         options.notification_policies.as_deref(),
     )?;
     let prometheus = given("--prometheus", options.prometheus.as_deref())?;
+    let recording = given("--recording-rules", options.recording_rules.as_deref())?;
     let files = MonitoringFiles {
         rules: rules.as_deref().unwrap_or(image.rules),
         policies: policies.as_deref().unwrap_or(image.policies),
         prometheus: prometheus.as_deref().unwrap_or(image.prometheus),
+        recording: recording.as_deref().unwrap_or(image.recording),
     };
     Monitoring::read(&files).map_err(|error| Usage(with_causes(&error)))
 }

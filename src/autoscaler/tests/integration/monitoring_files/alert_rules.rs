@@ -28,11 +28,17 @@ fn as_prometheus_rule(rule: &Rule) -> Value {
     })
 }
 
+fn copy_recording_rules(folder: &Path) {
+    let recording = files::path("prometheus-rules.yml");
+    fs::copy(recording, folder.join("recording.yml")).expect("the rules are there");
+}
+
 #[test]
 fn the_expressions_pass_their_unit_tests() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let rules: Vec<Value> = files::rules().iter().map(as_prometheus_rule).collect();
     write_rules(folder.path(), &rules);
+    copy_recording_rules(folder.path());
     fs::copy(
         files::path("tests/alerts_test.yml"),
         folder.path().join("alerts_test.yml"),
@@ -45,49 +51,62 @@ fn the_expressions_pass_their_unit_tests() {
 }
 
 #[test]
-fn every_expression_means_the_same_by_cpu_use() {
-    // PromQL has no way to name a part of an expression, so it is written out; without its line
-    // breaks it is the same.
-    let busy = r#"( sum by (instance) (rate(node_cpu_seconds_total{job="exoscale",mode!="idle"}[1m])) / sum by (instance) (rate(node_cpu_seconds_total{job="exoscale"}[1m])) >= 0 ) and on (instance) up{job="exoscale"} == 1"#;
+fn cpu_use_means_the_same_everywhere() {
+    let busy = |window: &str| {
+        format!(
+            r#"( sum by (instance) (rate(node_cpu_seconds_total{{job="exoscale",mode!="idle"}}[{window}])) / sum by (instance) (rate(node_cpu_seconds_total{{job="exoscale"}}[{window}])) >= 0 ) and on (instance) up{{job="exoscale"}} == 1"#
+        )
+    };
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let recorded: Vec<(String, String)> = files::recording_rules()
+        .iter()
+        .map(|rule| {
+            let text = |key: &str| rule[key].as_str().expect("a text").to_owned();
+            (text("record"), words(&text("expr")))
+        })
+        .collect();
+    let name = |window: &str| format!("instance:node_cpu_utilisation:rate{window}");
+    assert_eq!(
+        recorded,
+        ["1m", "20s"].map(|window| (name(window), busy(window)))
+    );
     let times = [
-        ("pool-cpu-high", 1),
-        ("pool-cpu-low", 3),
-        ("pool-cpu-unknown", 1),
-        ("pool-at-maximum", 1),
+        ("pool-cpu-high", "1m", 1),
+        ("pool-cpu-jump", "20s", 1),
+        ("pool-cpu-low", "1m", 3),
+        ("pool-cpu-unknown", "1m", 1),
+        ("pool-at-maximum", "1m", 1),
     ];
     for rule in files::rules() {
         let uid = rule.uid.as_str();
-        let of_cpu = times.iter().find(|(name, _)| *name == uid);
-        let times = of_cpu.map_or(0, |(_, times)| *times);
-        let words: Vec<&str> = rule.promql().split_whitespace().collect();
-        assert_eq!(words.join(" ").matches(busy).count(), times, "{uid}");
-        let rates = rule.promql().matches("rate(").count();
-        assert_eq!(rates, 2 * times, "{uid} has a rate of another kind");
+        for window in ["1m", "20s"] {
+            let expected = times
+                .iter()
+                .find(|(name, of, _)| *name == uid && *of == window);
+            let found = rule.promql().matches(&name(window)).count();
+            assert_eq!(found, expected.map_or(0, |(_, _, times)| *times), "{uid}");
+        }
+        assert!(!rule.promql().contains("rate("), "{uid} has its own");
     }
 }
 
 #[test]
-fn the_figures_are_those_of_the_rule_evaluator() {
-    let service = RuleSettings::service();
-    let high = files::rule("pool-cpu-high");
-    let low = files::rule("pool-cpu-low");
-    assert_eq!(high.threshold(), (">", service.upper_threshold));
-    assert_eq!(low.threshold(), ("<", service.lower_threshold));
-    for rule in [&high, &low] {
-        assert_eq!(humantime(&rule.pending), service.pending_for);
-        let young = format!(">= {}", service.young_for.as_secs());
-        assert!(rule.promql().contains(&young), "{}", rule.uid);
-        let windows = rule.promql().matches("[1m]").count();
-        assert_eq!(windows, rule.promql().matches('[').count());
-    }
-    assert_eq!(service.rate_window, Duration::from_secs(60));
-    let quorum = format!("{} * count", service.quorum);
-    assert!(low.promql().contains(&quorum));
-    assert!(files::rule("pool-cpu-unknown").promql().contains(&quorum));
+fn the_figures_are_those_of_the_service() {
+    use policy::thresholds::{DOWN, UP};
+    let [high, jump, low] = ["pool-cpu-high", "pool-cpu-jump", "pool-cpu-low"].map(files::rule);
+    assert_eq!(high.threshold(), (">", UP));
+    assert_eq!(jump.threshold(), high.threshold());
+    assert_eq!(low.threshold(), ("<", DOWN));
+    let quorum = "0.8 * count";
+    assert!(low.promql().contains(quorum));
+    assert!(files::rule("pool-cpu-unknown").promql().contains(quorum));
     let full = files::rule("pool-at-maximum");
     assert_eq!(full.threshold(), high.threshold());
     // The same, but of a pool that cannot grow.
     assert!(full.promql().starts_with(high.promql()));
+    // Recorded values are as fresh as the scrapes.
+    let image = alert_rules::Monitoring::image();
+    assert_eq!(image.recording_interval, image.scrape_interval);
 }
 
 #[test]
@@ -99,7 +118,11 @@ fn only_a_measured_breach_asks_for_another_size() {
         .collect();
     assert_eq!(
         directions,
-        [("pool-cpu-high", "up"), ("pool-cpu-low", "down")]
+        [
+            ("pool-cpu-high", "up"),
+            ("pool-cpu-jump", "up"),
+            ("pool-cpu-low", "down")
+        ]
     );
     for rule in &scaling {
         let states = (rule.no_data_state.as_str(), rule.exec_err_state.as_str());

@@ -149,7 +149,7 @@ fn every_number_has_a_unit_and_every_axis_fitting_ends() {
         let is_share = unit == "percentunit";
         let of_cpu = list(&panel["targets"])
             .iter()
-            .any(|target| text(&target["expr"]).contains("node_cpu_seconds_total"));
+            .any(|target| text(&target["expr"]).contains("node_cpu_utilisation"));
         assert_eq!(is_share, of_cpu, "{title}: CPU use is a share");
         // Nothing here is negative, and what fills the whole height must not look like all.
         if panel["type"] == "timeseries" || is_share {
@@ -197,10 +197,12 @@ fn every_series_has_a_name_of_its_own() {
             assert!(names.insert(legend), "{title}: `{legend}` twice");
             let expression = text(&target["expr"]);
             // The average is of what it groups by, and one series.
+            // Of a recorded series, its name begins with the labels that it has.
+            let recorded = expression.strip_prefix("instance:").map(|_| "instance");
             let labels = if expression.starts_with("avg(") {
                 BTreeSet::new()
             } else {
-                grouped_by(expression)
+                recorded.map_or_else(|| grouped_by(expression), |label| [label].into())
             };
             assert_eq!(filled_in(legend), labels, "{title}: `{legend}`");
         }

@@ -115,6 +115,14 @@ impl Rule {
     }
 }
 
+/// What Prometheus records.
+pub(crate) fn recording_rules() -> Vec<Value> {
+    let file: Value = yaml(&path("prometheus-rules.yml"));
+    let groups = file["groups"].as_array().expect("a list of groups");
+    let rules = groups.iter().filter_map(|group| group["rules"].as_array());
+    rules.flatten().cloned().collect()
+}
+
 /// The rules that ask for a size.
 pub(crate) const SCALING_RULES: &str = "rules.yml";
 

@@ -35,7 +35,7 @@ fn only_the_thresholds_change() {
 
     for (old, new) in files::rules().iter().zip(files::rules_in(folder.path())) {
         let expected = match old.uid.as_str() {
-            "pool-cpu-high" | "pool-at-maximum" => (">", 0.2),
+            "pool-cpu-high" | "pool-cpu-jump" | "pool-at-maximum" => (">", 0.2),
             "pool-cpu-low" => ("<", 0.05),
             _ => old.threshold(),
         };

@@ -46,7 +46,7 @@ fn alerts_that_ask_for_a_size_are_sent_at_once_and_each_minute() {
         routes()[0],
         json!({
             "receiver": alerting("contact-points.yml")["contactPoints"][0]["name"],
-            "object_matchers": [["scale", "=~", "up|down"]],
+            "object_matchers": [["scale", "=~", "up|down|at-least"]],
             "group_by": ["alertname"],
             "group_wait": "0s",
             // A reminder is sent at the first multiple of the group interval that is later than the

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, net::SocketAddr, process::Stdio, time::Duration
 
 use local_cloud::{LocalCloud, LocalCloudConfig};
 use rule_evaluator::http_client;
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     process::{Child, Command},
@@ -45,7 +46,7 @@ fn metrics_in(expression: &str) -> BTreeSet<String> {
     while let Some(start) = rest.find(|c: char| c.is_ascii_alphabetic() || c == '_') {
         let word = &rest[start..];
         let end = word
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .find(|c: char| !(c.is_ascii_alphanumeric() || "_:".contains(c)))
             .unwrap_or(word.len());
         let (name, after) = word.split_at(end);
         let is_digit_suffix = start > 0 && rest.as_bytes()[start - 1].is_ascii_digit();
@@ -210,7 +211,12 @@ async fn every_metric_that_is_named_is_served() {
         .map(str::to_owned),
     );
 
+    let recorded = files::recording_rules();
+    let text = |rule: &Value, key: &str| rule[key].as_str().expect("a text").to_owned();
+    known.extend(recorded.iter().map(|rule| text(rule, "record")));
+
     let mut expressions = dashboards::expressions();
+    expressions.extend(recorded.iter().map(|rule| text(rule, "expr")));
     expressions.extend(files::rules().iter().map(|rule| rule.promql().to_owned()));
     let named: BTreeSet<String> = expressions
         .iter()

@@ -82,13 +82,13 @@ fn is_matched(
             Ok(value.split('|').any(|word| word == found))
         }
         _ => Err(unknown(format!(
-            "the simulator knows no matcher `{label} {operator} {value}`"
+            "this program knows no matcher `{label} {operator} {value}`"
         ))),
     }
 }
 
 /// The labels of an alert by which it shares a message.
-pub(super) fn group_key(rule: &ScaleRule, route: &Route) -> Vec<String> {
+pub fn group_key(rule: &ScaleRule, route: &Route) -> Vec<String> {
     let label = |name: &String| match name.as_str() {
         "alertname" => rule.title.clone(),
         name => rule.labels.get(name).cloned().unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use policy::Direction;
 use serde::Deserialize;
 
-use super::{MonitoringError, promql, promql::CpuQuery, time};
+use super::{MonitoringError, promql, promql::CpuQuery, recording_file::Recorded, time};
 
 const FILE: &str = "the alert rules";
 /// The label that says which way.
@@ -40,8 +40,16 @@ pub struct ScaleRule {
 }
 
 impl ScaleRule {
+    /// Divides each of its times.
+    pub fn divide_by(&mut self, divisor: u32) {
+        let query = &mut self.query;
+        for time in [&mut self.pending, &mut query.window, &mut query.young_for] {
+            *time /= divisor;
+        }
+    }
+
     /// Whether this average alerts.
-    pub(crate) fn is_breached_by(&self, value: f64) -> bool {
+    pub fn is_breached_by(&self, value: f64) -> bool {
         match self.comparison {
             Comparison::Above => value > self.threshold,
             Comparison::Below => value < self.threshold,
@@ -106,7 +114,10 @@ struct Evaluator {
 }
 
 /// How often the rules are evaluated, and those that ask for a size.
-pub(super) fn read(text: &str) -> Result<(Duration, Vec<ScaleRule>), MonitoringError> {
+pub(super) fn read(
+    text: &str,
+    recorded: &Recorded,
+) -> Result<(Duration, Vec<ScaleRule>), MonitoringError> {
     let file: File = serde_yaml_ng::from_str(text)
         .map_err(|source| MonitoringError::Form { file: FILE, source })?;
     let mut interval = None;
@@ -117,7 +128,7 @@ pub(super) fn read(text: &str) -> Result<(Duration, Vec<ScaleRule>), MonitoringE
             if !rule.labels.contains_key(DIRECTION) {
                 continue;
             }
-            rules.push(scale_rule(rule)?);
+            rules.push(scale_rule(rule, recorded)?);
             if interval
                 .replace(of_group)
                 .is_some_and(|other| other != of_group)
@@ -132,7 +143,7 @@ pub(super) fn read(text: &str) -> Result<(Duration, Vec<ScaleRule>), MonitoringE
     Ok((interval, rules))
 }
 
-fn scale_rule(rule: Rule) -> Result<ScaleRule, MonitoringError> {
+fn scale_rule(rule: Rule, recorded: &Recorded) -> Result<ScaleRule, MonitoringError> {
     let title = rule.title.clone();
     let wrong = |what: String| unknown(format!("rule `{title}`: {what}"));
     let direction = match rule.labels[DIRECTION].as_str() {
@@ -140,7 +151,7 @@ fn scale_rule(rule: Rule) -> Result<ScaleRule, MonitoringError> {
         "down" => Direction::Down,
         other => {
             return Err(wrong(format!(
-                "the simulator knows no `{DIRECTION}: {other}`, only `up` and `down`"
+                "this program knows no `{DIRECTION}: {other}`, only `up` and `down`"
             )));
         }
     };
@@ -150,7 +161,7 @@ fn scale_rule(rule: Rule) -> Result<ScaleRule, MonitoringError> {
     ] {
         if state != "OK" {
             return Err(wrong(format!(
-                "the simulator knows `{key}: OK` alone, not {state}"
+                "this program knows `{key}: OK` alone, not {state}"
             )));
         }
     }
@@ -165,9 +176,8 @@ fn scale_rule(rule: Rule) -> Result<ScaleRule, MonitoringError> {
         .and_then(find)
         .and_then(|query| query.model.expr.as_deref())
         .ok_or_else(|| wrong("its condition looks at no PromQL query".to_owned()))?;
-    let query = promql::parse(expression).ok_or_else(|| {
-        wrong("its expression has a form that the simulator does not know".to_owned())
-    })?;
+    let query = promql::parse(expression, &recorded.uses)
+        .ok_or_else(|| wrong("its expression has a form that is not known".to_owned()))?;
     let [Condition { evaluator }] = threshold.model.conditions.as_slice() else {
         return Err(wrong("its threshold needs one condition".to_owned()));
     };
@@ -176,9 +186,7 @@ fn scale_rule(rule: Rule) -> Result<ScaleRule, MonitoringError> {
             "gt" => Comparison::Above,
             "lt" => Comparison::Below,
             other => {
-                return Err(wrong(format!(
-                    "the simulator knows no comparison `{other}`"
-                )));
+                return Err(wrong(format!("this program knows no comparison `{other}`")));
             }
         },
         evaluator.params.as_slice(),
