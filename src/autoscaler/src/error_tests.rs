@@ -11,6 +11,7 @@ use program::{
     die_with_parent::DieWithParentError, error_chain::with_causes, packaging::PackagingError,
 };
 use rule_evaluator::{prometheus::PrometheusError, source::SourceError};
+use simulator::{Monitoring, MonitoringError, MonitoringFiles, TraceError};
 use whole_file::{FileError, Kind};
 
 fn denied() -> io::Error {
@@ -34,6 +35,14 @@ fn http() -> reqwest::Error {
 fn data() -> InstanceDataError {
     let problem = Document::parse(b"[").expect_err("it is half a list");
     InstanceDataError::Document(problem)
+}
+
+fn monitoring() -> MonitoringError {
+    let files = MonitoringFiles {
+        rules: "[",
+        ..MonitoringFiles::IMAGE
+    };
+    Monitoring::read(&files).expect_err("it is half a list")
 }
 
 /// One of each error that has a cause, or carries another error.
@@ -73,6 +82,11 @@ fn representatives() -> Vec<Box<dyn Error>> {
         Box::new(LocalInstanceError::Prometheus(PrometheusError::Prepare(
             denied(),
         ))),
+        Box::new(monitoring()),
+        Box::new(TraceError::File {
+            path: "/srv/monday.csv".into(),
+            source: file(),
+        }),
         Box::new(SourceError::Http(http())),
         Box::new(DieWithParentError::Signal(denied())),
         Box::new(PackagingError::Print(denied())),

@@ -26,7 +26,7 @@ pub use competition::{Competition, Outcome, Progress, Result, TraceResults};
 pub use contender::{Contender, UnknownContender};
 pub use figure::figure;
 pub use measure::Figures;
-pub use ours::{OurSettings, Signal};
+pub use ours::OurSettings;
 pub use report::json;
 pub use settings::WorldSettings;
 pub use table::table;

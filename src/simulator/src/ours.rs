@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use alert_rules::Monitoring;
+use alert_rules::{Monitoring, ScaleRule};
 use policy::{
-    Action, ActionOutcome, Condition, Direction, DrainId, Effect, Event, HealthSource, Member,
-    MemberId, Memo, Mode, Moment, Pool, Resize, Rules, Signals, Size, State,
+    Action, ActionOutcome, AskedSteps, Condition, Direction, DrainId, Effect, Event, HealthSource,
+    Member, MemberId, Memo, Mode, Moment, Pool, Resize, Rules, Signals, Size, State, StepCause,
 };
 use uuid::Uuid;
 
@@ -36,11 +36,11 @@ pub struct OurSettings {
 
 /// What an alert tells the agent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Signal {
-    /// Which way to go.
-    pub direction: Direction,
-    /// The average by which it alerts.
-    pub value: f64,
+struct Signal<'a> {
+    /// The rule that fires, with all of its labels.
+    rule: &'a ScaleRule,
+    /// The average that it fires by, as Grafana's webhook carries it.
+    value: f64,
 }
 
 /// What its timers are for.
@@ -157,37 +157,33 @@ impl<'a> Ours<'a> {
             world.set_timer(next, Timer::Look(group));
         }
         if let Some(message) = message {
-            for signal in self.signals(&message) {
-                let event = self.event(signal);
+            let signals = self.signals(&message).map(|signal| self.event(signal));
+            for event in signals.collect::<Vec<_>>() {
                 self.step(event, world);
             }
         }
     }
 
-    /// What a message says, each alert with the average that it fired by.
-    fn signals(&self, message: &Message) -> Vec<Signal> {
-        let of_rule = |place: &usize| {
+    /// What a message says, an alert after the other.
+    fn signals(&self, message: &Message) -> impl Iterator<Item = Signal<'_>> {
+        message.firing.iter().filter_map(|place| {
             let (rule, value) = self.alerts.rule(*place);
-            Some(Signal {
-                direction: rule.direction,
-                value: value?,
-            })
-        };
-        message.firing.iter().filter_map(of_rule).collect()
+            value.map(|value| Signal { rule, value })
+        })
     }
 
     /// What the agent makes of a signal.
-    fn event(&self, signal: Signal) -> Event {
+    fn event(&self, Signal { rule, value }: Signal<'_>) -> Event {
         let none = Signals::default();
-        Event::Signals(match signal.direction {
+        let label = rule.labels.get("step").and_then(|step| step.parse().ok());
+        let steps = match label {
+            Some(size) => AskedSteps::new(size, StepCause::Label),
+            None => self.settings.rules.scale_out.severity.asked_by(value),
+        };
+        Event::Signals(match rule.direction {
             Direction::Up => Signals {
                 up: 1,
-                steps: self
-                    .settings
-                    .rules
-                    .scale_out
-                    .severity
-                    .asked_by(signal.value),
+                steps,
                 ..none
             },
             Direction::Down => Signals { down: 1, ..none },

@@ -112,6 +112,7 @@ mod tests {
     use std::time::Duration;
 
     use alert_rules::MonitoringFiles;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::{
@@ -119,17 +120,14 @@ mod tests {
         time::{HOUR, SECOND},
     };
 
-    /// Seconds at which messages come while the pool is busy from 0 to `busy` seconds.
-    fn messages(repeat: &str, busy_s: i64, end_s: i64) -> Vec<i64> {
-        let repeat = format!("repeat_interval: {repeat}");
-        let policies = MonitoringFiles::IMAGE
-            .policies
-            .replacen("repeat_interval: 45s", &repeat, 1);
-        let files = MonitoringFiles {
-            policies: &policies,
-            ..MonitoringFiles::IMAGE
-        };
-        let mut monitoring = Monitoring::read(&files).expect("they are known");
+    /// Seconds at which messages come while the pool is busy from 0 to `busy_s` seconds.
+    fn messages(group_s: u32, repeat_s: u32, busy_s: i64, end_s: i64) -> Vec<i64> {
+        let mut monitoring = Monitoring::read(&MonitoringFiles::IMAGE).expect("they are known");
+        for (_, route) in &mut monitoring.rules {
+            route.group_interval = Duration::from_secs(group_s.into());
+            route.repeat_interval = Duration::from_secs(repeat_s.into());
+        }
+        // The rules of a minute alone, scraped as these are.
         monitoring
             .rules
             .retain(|(rule, _)| rule.pending == Duration::from_secs(60));
@@ -173,14 +171,41 @@ mod tests {
     #[test]
     fn reminders_come_at_multiples_of_the_group_interval() {
         // Two scrapes at 0 s and 15 s; the evaluation at 20 s is the first to see a breach.
-        assert_eq!(messages("45s", 1000, 300), [80, 140, 200, 260]);
-        assert_eq!(messages("1m", 1000, 300), [80, 170, 260]);
-        assert_eq!(messages("59s", 1000, 300), [80, 140, 200, 260]);
-        assert_eq!(messages("20s", 1000, 180), [80, 110, 140, 170]);
+        assert_eq!(messages(30, 45, 1000, 300), [80, 140, 200, 260]);
+        assert_eq!(messages(30, 60, 1000, 300), [80, 170, 260]);
+        assert_eq!(messages(30, 59, 1000, 300), [80, 140, 200, 260]);
+        assert_eq!(messages(30, 20, 1000, 180), [80, 110, 140, 170]);
+    }
+
+    #[test]
+    fn the_images_own_policy_reminds_each_minute() {
+        let image = Monitoring::read(&MonitoringFiles::IMAGE).expect("they are known");
+        for (rule, route) in &image.rules {
+            let (group, repeat) = (route.group_interval, route.repeat_interval);
+            let messages = messages(group.as_secs() as u32, repeat.as_secs() as u32, 1000, 300);
+            assert!(
+                messages.windows(2).all(|pair| pair[1] - pair[0] == 60),
+                "{}",
+                rule.title
+            );
+        }
     }
 
     #[test]
     fn what_resolves_within_the_pending_time_sends_nothing() {
-        assert_eq!(messages("45s", 60, 120), [] as [i64; 0]);
+        assert_eq!(messages(30, 45, 60, 120), [] as [i64; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_spacing_is_the_first_multiple_that_is_longer_than_the_repeat_interval(
+            group_s in 1_u32..60, repeat_s in 0_u32..200,
+        ) {
+            let spacing = i64::from(group_s * (repeat_s / group_s + 1));
+            let messages = messages(group_s, repeat_s, 1000, 900);
+            prop_assert_eq!(messages[0], 80);
+            prop_assert!(messages.windows(2).all(|pair| pair[1] - pair[0] == spacing), "{:?}", messages);
+            prop_assert!(900 - messages[messages.len() - 1] <= spacing);
+        }
     }
 }
