@@ -7,7 +7,7 @@ use actix_rt::System;
 use policy::Bounds;
 use program::telemetry;
 use schedule::Schedule;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::{clock::Clock, messages::Ping, read_model::ReadModel, watchdog};
 
@@ -126,7 +126,6 @@ const CHILD: &str = "guarantees::g15_no_actor_dies_silently::the_child_whose_act
 
 #[test]
 fn a_panic_in_an_actor_ends_the_process() {
-    let began = Instant::now();
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", CHILD, "--ignored", "--nocapture"])
         .output()
@@ -142,7 +141,6 @@ fn a_panic_in_an_actor_ends_the_process() {
         !out.contains("test result"),
         "it ended at once, not by a failed test: {out}"
     );
-    assert!(began.elapsed() < Duration::from_secs(60));
 }
 
 /// Passes when the panic has no effect, as it would have without the hook.

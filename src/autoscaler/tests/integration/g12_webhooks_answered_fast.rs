@@ -17,10 +17,18 @@ const ALERTS: usize = 400;
 const MEDIAN: Duration = Duration::from_millis(50);
 const SLOWEST: Duration = Duration::from_secs(1);
 
-/// How long each of many alerts takes, in order.
-async fn answer_times(agent: &Agent) -> Vec<Duration> {
+/// How long many answers took, shortest first.
+struct Times {
+    alerts: Vec<Duration>,
+    /// Requests between them that nothing but the web server has to do with: how busy the machine
+    /// is.
+    others: Vec<Duration>,
+}
+
+/// Sends many alerts, and after each something else.
+async fn answer_times(agent: &Agent) -> Times {
     let body = r#"{"status":"firing","alerts":[{"status":"firing","labels":{"scale":"up"}}]}"#;
-    let mut times = Vec::new();
+    let (mut alerts, mut others) = (Vec::new(), Vec::new());
     for number in 0..ALERTS {
         let began = Instant::now();
         let request = match number % 3 {
@@ -31,19 +39,29 @@ async fn answer_times(agent: &Agent) -> Vec<Duration> {
         let answer = request.send().await.expect("an answer");
         assert_eq!(answer.status(), 200);
         answer.bytes().await.unwrap();
-        times.push(began.elapsed());
+        alerts.push(began.elapsed());
+        let began = Instant::now();
+        let answer = agent.http.get(agent.url("/nowhere")).send().await;
+        answer.expect("an answer").bytes().await.unwrap();
+        others.push(began.elapsed());
     }
-    times.sort();
-    times
+    alerts.sort();
+    others.sort();
+    Times { alerts, others }
 }
 
 #[track_caller]
-fn assert_fast(times: &[Duration]) {
-    let (median, p99) = (times[ALERTS / 2], times[ALERTS * 99 / 100]);
-    assert!(
-        median < MEDIAN && p99 < SLOWEST,
-        "median {median:?}, p99 {p99:?}"
-    );
+fn assert_fast(Times { alerts, others }: &Times) {
+    for (place, most) in [(ALERTS / 2, MEDIAN), (ALERTS * 99 / 100, SLOWEST)] {
+        // Of a machine that is slow itself an alert may ask some patience, too.
+        let most = most.max(5 * others[place]);
+        assert!(
+            alerts[place] < most,
+            "number {place} took {:?}, of other requests {:?}",
+            alerts[place],
+            others[place]
+        );
+    }
 }
 
 #[tokio::test]
@@ -58,9 +76,8 @@ async fn while_the_cloud_hangs_on_everything() {
     assert_eq!(environment.writes(), 0);
     // The dashboard does not wait for the cloud either.
     for path in ["/healthz", "/metrics", "/status", "/decisions", "/"] {
-        let began = Instant::now();
-        agent.get(path).await.bytes().await.unwrap();
-        assert!(began.elapsed() < SLOWEST, "{path}");
+        let page = async { agent.get(path).await.bytes().await.unwrap() };
+        timeout(PATIENCE, page).await.expect(path);
     }
     assert_eq!(agent.get("/sd").await.status(), 503, "nothing is known");
 }

@@ -1,6 +1,7 @@
 //! Starts the binary on ports of its own and asks it things.
 
 use std::{
+    fs,
     net::SocketAddr,
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -24,6 +25,12 @@ pub(crate) struct Instance {
     pub(crate) address: SocketAddr,
     node_metrics: SocketAddr,
     client: Client,
+}
+
+/// For plain HTTP, so that no store of certificates and no proxy has a part in it.
+pub(crate) fn client() -> Client {
+    let client = Client::builder().tls_certs_only([]).no_proxy().build();
+    client.expect("a client")
 }
 
 pub(crate) fn command(flags: &[&str]) -> Command {
@@ -69,7 +76,7 @@ impl Instance {
             child,
             address: field(&line, " address="),
             node_metrics: field(&line, " node_metrics="),
-            client: Client::new(),
+            client: client(),
         }
     }
 
@@ -86,8 +93,22 @@ impl Instance {
     }
 
     /// A request under way on a connection of its own.
+    /// The CPU time of each of its threads, in hundredths of a second.
+    pub(crate) fn thread_times(&self) -> Vec<u64> {
+        let pid = self.child.id().expect("it runs");
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+        let time = |thread: fs::DirEntry| {
+            // proc_pid_stat(5): after the name, which ends with a parenthesis, user time is the
+            // 12th field.
+            let stat = fs::read_to_string(thread.path().join("stat")).ok()?;
+            let (_, fields) = stat.rsplit_once(')')?;
+            fields.split_whitespace().nth(11)?.parse().ok()
+        };
+        threads.flatten().filter_map(time).collect()
+    }
+
     pub(crate) fn get_later(&self, path: &str) -> JoinHandle<reqwest::Result<Response>> {
-        let request = Client::new().get(self.url(path));
+        let request = client().get(self.url(path));
         tokio::spawn(request.send())
     }
 

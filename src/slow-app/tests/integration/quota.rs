@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::instance::Instance;
+use crate::instance::{Instance, PATIENCE};
 
 const BURNT: &str = "slow_app_cpu_burnt_seconds_total";
 
@@ -24,18 +24,18 @@ async fn full_load_burns_the_quota_and_never_more() {
         instance.until_in_flight(requests.len() as f64).await;
         let begin = Instant::now();
         let before = instance.metric(BURNT).await;
-        let mut share = 0.0;
-        while begin.elapsed() < Duration::from_secs(2) {
-            let burnt = instance.metric(BURNT).await - before;
+        let mut burnt = 0.0;
+        // Two seconds of the quota, or longer where others have most of this machine.
+        while burnt < 0.55 {
+            burnt = instance.metric(BURNT).await - before;
             let wall = begin.elapsed().as_secs_f64();
-            share = burnt / wall;
             // One slice of 5 ms for each worker is burnt before it is paid, and a late one catches
             // up 3 ms.
+            assert!(begin.elapsed() < PATIENCE, "only {burnt} s in {wall} s");
             assert!(
                 burnt <= 0.3 * wall + 0.025,
                 "{burnt} s in {wall} s with {workers} workers"
             );
         }
-        assert!(share > 0.15, "{share} with {workers} workers");
     }
 }

@@ -85,10 +85,25 @@ async fn load_keeps_every_cpu_busy_for_its_time() {
         response.text().await.expect("text"),
         "Load generation done."
     );
-    assert!(begin.elapsed() >= Duration::from_millis(500));
-    // The machine may be shared: two CPUs for half a second would be 1.0.
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_millis(500));
+    // Others may have most of this machine.
     let burnt = instance.metric("slow_app_cpu_burnt_seconds_total").await;
-    assert!((0.1..1.1).contains(&burnt), "{burnt}");
+    let most = 2.0 * took.as_secs_f64();
+    assert!(burnt > 0.0 && burnt <= most, "{burnt} s in {took:?}");
+}
+
+#[tokio::test]
+async fn load_has_a_thread_for_every_cpu() {
+    let instance = Instance::start(&["--load-seconds", "600", "--workers", "2"]).await;
+    let _load = instance.get_later("/load");
+    let busy = async {
+        while instance.thread_times().iter().filter(|t| **t >= 10).count() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let busy = tokio::time::timeout(PATIENCE, busy).await;
+    busy.unwrap_or_else(|_| panic!("{:?} hundredths of a second", instance.thread_times()));
 }
 
 #[tokio::test]
@@ -102,17 +117,13 @@ async fn health_answers_at_once_at_full_load() {
         .collect();
     instance.until_in_flight(requests.len() as f64).await;
     for _ in 0..20 {
-        let begin = Instant::now();
         let response = instance.get("/health").await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.bytes().await.expect("a body"), "OK");
-        assert!(
-            begin.elapsed() < Duration::from_millis(250),
-            "{:?}",
-            begin.elapsed()
-        );
     }
-    instance.until_in_flight(requests.len() as f64).await;
+    // It did not wait for any of them.
+    let in_flight = instance.metric("slow_app_requests_in_flight").await;
+    assert_eq!(in_flight.round() as usize, requests.len());
 }
 
 #[tokio::test]
