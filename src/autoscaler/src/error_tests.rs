@@ -28,7 +28,7 @@ fn file() -> FileError {
 }
 
 fn http() -> reqwest::Error {
-    let client = reqwest::Client::new();
+    let client = exoscale::plain_http::client().expect("a client");
     client.get("no url").build().expect_err("it is none")
 }
 

@@ -56,9 +56,7 @@ pub(super) fn environment(cloud: &Cloud) -> String {
 /// The same of the local cloud that runs at this address.
 pub(super) async fn running_environment(address: SocketAddr) -> Result<String, Error> {
     let unreachable = |source| Error::Unreachable { address, source };
-    let client = plain_http::restrict(reqwest::Client::builder())
-        .build()
-        .map_err(unreachable)?;
+    let client = plain_http::client().map_err(unreachable)?;
     let url = format!("http://{address}/_local/environment");
     let answer = client
         .get(url)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use exoscale::{
     ids::PoolId,
+    plain_http,
     secret::{ApiKey, ApiSecret},
     signature::{self, SignedRequest},
 };
@@ -74,7 +75,7 @@ impl Api {
             cloud: LocalCloud::start(config)
                 .await
                 .expect("the local cloud starts"),
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: plain_http::client().unwrap(),
         }
     }
 

@@ -77,7 +77,7 @@ const WRONG: &[(&[&str], &str)] = &[
         &["--profile-file", "/nowhere/p.toml", "URL"],
         "cannot read /nowhere/p.toml",
     ),
-    (&["--profile-file", "/etc/hostname", "URL"], ".toml or .csv"),
+    (&["--profile-file", "/etc/passwd", "URL"], ".toml or .csv"),
     (
         &["--profile", "1s@5", "--method", "A B", "URL"],
         "not a method",
@@ -107,7 +107,7 @@ const WRONG: &[(&[&str], &str)] = &[
         "/nowhere/ca",
     ),
     (
-        &["--profile", "1s@5", "--cacert", "/etc/hostname", "URL"],
+        &["--profile", "1s@5", "--cacert", "/etc/passwd", "URL"],
         "no PEM certificate",
     ),
     (
@@ -206,7 +206,7 @@ const WRONG: &[(&[&str], &str)] = &[
         "cannot read /nowhere/a.json",
     ),
     (
-        &["compare", "/etc/hostname", "/etc/hostname"],
+        &["compare", "/etc/passwd", "/etc/passwd"],
         "not a report written with --json",
     ),
     (&["completions"], "required"),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use exoscale::plain_http;
 use local_cloud::{Fault, FaultKind, LocalCloudConfig};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
@@ -116,7 +117,7 @@ async fn while_an_order_is_awaited_no_alert_is_taken_any_more() {
     .await;
     let url = agent.url("/up");
     let refused = async {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = plain_http::client().unwrap();
         // On a connection of its own: those that are open are served to their end.
         while http.get(&url).send().await.is_ok() {}
         environment.pool().size

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use exoscale::models::{HealthStatus, InstanceState};
+use exoscale::{
+    models::{HealthStatus, InstanceState},
+    plain_http,
+};
 use local_cloud::{
     LocalCloudConfig, PoolStatus, Status,
     runner::{InstanceCommand, ProcessRunner},
@@ -90,7 +93,7 @@ async fn traffic_reaches_the_members_and_a_killed_one_is_replaced() {
     let mut answered = HashSet::new();
     for _ in 0..4 {
         // A new connection each time: the balancer chooses once per connection.
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = plain_http::client().unwrap();
         let answer = client
             .get(format!("http://{listen}/?ms=1"))
             .send()
@@ -230,7 +233,7 @@ async fn a_secret_for_the_members_does_not_show_in_ps() {
         .until("a process", |status| pids(&status.pools[0]).len() == 1)
         .await;
     let member = &status.pools[0].members[0];
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = plain_http::client().unwrap();
     let drain = || http.post(format!("http://{}:8080/drain", member.ip));
     let answered = async {
         while drain().send().await.is_err() {
@@ -276,7 +279,7 @@ async fn program_with_two_members() -> (Child, Vec<u32>) {
         };
         // What it prints further goes to the pipe, which must stay open.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = plain_http::client().unwrap();
         let url = endpoint.replace("/v2", "/_local/status");
         loop {
             let status: Value = http.get(&url).send().await.unwrap().json().await.unwrap();

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use exoscale::signature::{self, SignedRequest};
+use exoscale::{
+    plain_http,
+    signature::{self, SignedRequest},
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -54,7 +57,7 @@ impl Cloud {
             process,
             _stdout: stdout,
             environment,
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: plain_http::client().unwrap(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Draining: who may ask for it, and what changes.
 
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -8,7 +8,7 @@ use tokio::{
     time,
 };
 
-use crate::instance::{Instance, PATIENCE};
+use crate::instance::{Instance, PATIENCE, client};
 
 #[tokio::test]
 async fn a_drain_that_nobody_renews_ends() {
@@ -92,7 +92,7 @@ async fn an_open_connection_is_closed_after_its_next_answer() {
 #[tokio::test]
 async fn with_a_token_even_loopback_must_show_it() {
     let instance = Instance::start(&["--drain-token", "hush"]).await;
-    let client = Client::new();
+    let client = client();
     for method in [Method::POST, Method::DELETE] {
         let wrong = [
             None,

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use exoscale::plain_http;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::{
@@ -46,7 +47,7 @@ impl Agent {
         let mut agent = Self {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: plain_http::client().unwrap(),
             log,
             reader,
         };

@@ -56,13 +56,15 @@ struct Running {
 
 impl Running {
     async fn until_said(&mut self, part: &str) {
+        let mut said = Vec::new();
         let found = async {
             while let Some(line) = self.lines.next_line().await.unwrap() {
                 if line.contains(part) {
                     return;
                 }
+                said.push(line);
             }
-            panic!("it ended without {part}");
+            panic!("it ended without {part}: {said:?}");
         };
         timeout(PATIENCE, found).await.expect("it says so");
     }
