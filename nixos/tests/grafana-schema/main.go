@@ -1,5 +1,6 @@
 // Holds Grafana's files against the schemas that Grafana publishes with its foundation SDK: no field
-// that it does not know, none missing, none of another type.
+// that it does not know, none missing, none of another type. And it expands the annotations of the
+// rules, with a value and without one, as when there is no data.
 //
 //	go -C nixos/tests/grafana-schema run . ../../grafana
 //
@@ -11,6 +12,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"text/template"
 
 	"github.com/grafana/grafana-foundation-sdk/go/alerting"
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
@@ -69,7 +72,43 @@ func (c *checker) rules(file string) {
 		for _, rule := range group.Rules {
 			// The file says these once for the whole group; the schema is of a rule by itself.
 			rule["ruleGroup"], rule["folderUID"], rule["orgID"] = group.Name, "any", 1
-			c.hold(fmt.Sprintf("%s: %v", file, rule["uid"]), rule, &alerting.Rule{})
+			what := fmt.Sprintf("%s: %v", file, rule["uid"])
+			c.hold(what, rule, &alerting.Rule{})
+			annotations, _ := rule["annotations"].(object)
+			for name, text := range annotations {
+				c.expand(what+": "+name, text.(string))
+			}
+		}
+	}
+}
+
+// value is what $values has of a query, and what of it templates may use.
+type value struct{ Value float64 }
+
+// expand fills in a template as Grafana does by its documentation: $values has a query that gave no
+// data under no name.
+func (c *checker) expand(what, text string) {
+	labels := map[string]string{"check": "discovery", "reason": "unauthorised"}
+	functions := template.FuncMap{"humanizePercentage": func(number any) (string, error) {
+		if _, isNumber := number.(float64); !isNumber {
+			return "", fmt.Errorf("can't convert %v to float", number)
+		}
+		return "60%", nil
+	}}
+	for _, values := range []map[string]value{{"A": {0.6}, "C": {1}}, {}} {
+		data := object{"labels": labels, "values": values}
+		variables := "{{ $labels := .labels }}{{ $values := .values }}"
+		expanded := &strings.Builder{}
+		parsed, err := template.New(what).Funcs(functions).Parse(variables + text)
+		if err == nil {
+			err = parsed.Execute(expanded, data)
+		}
+		if err == nil && strings.Contains(expanded.String(), "<no value>") {
+			err = fmt.Errorf("%s says %q when there is no data", what, expanded)
+		}
+		if err != nil {
+			c.wrong++
+			fmt.Println(err)
 		}
 	}
 }
