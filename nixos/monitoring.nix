@@ -30,14 +30,20 @@ in
     alertsTokenFile = lib.mkOption {
       type = lib.types.path;
       example = "/run/instance/alerts-token";
-      description = "A file with the token that Grafana shows to the agent; empty for none.";
+      description = ''
+        A file with the token that Grafana shows to the agent: one line of visible ASCII, the agent's `alerts.token`; empty
+        for none.
+      '';
     };
 
     adminPasswordFile = lib.mkOption {
       type = lib.types.nullOr lib.types.path;
       default = null;
       example = "/run/instance/grafana-admin-password";
-      description = "A file with the password of Grafana's user `admin`. If it is empty or not given, nobody can log in.";
+      description = ''
+        A file with the password of Grafana's user `admin`: one line without `%(`. If it is empty or not given, nobody can
+        log in.
+      '';
     };
 
     environmentFile = lib.mkOption {
@@ -46,7 +52,8 @@ in
       example = "/run/instance/grafana.env";
       description = ''
         A file with variables for Grafana: `THRESHOLD_UP` and `THRESHOLD_DOWN`, if not 0.8 and 0.2, and Grafana's own, such
-        as `GF_SMTP_HOST`.
+        as `GF_SMTP_HOST`. In the latter Grafana takes `''${NAME}` and `$__file{PATH}` for what they name, and `%(NAME)s` for
+        another setting.
       '';
     };
 
@@ -63,7 +70,11 @@ in
     publicDashboards = lib.mkOption {
       type = lib.types.bool;
       default = false;
-      description = "Let everyone see the dashboards without a login.";
+      description = ''
+        Let everyone see the dashboards without a login. Whoever reaches the port can then send any query to Prometheus,
+        through `/api/ds/query`, and read the alert rules, the notification policies and the contact points (their
+        secrets are redacted). Grafana cannot open one without the other.
+      '';
     };
 
     openFirewall = lib.mkOption {
@@ -120,7 +131,8 @@ in
             min_interval = "10s";
             disable_jitter = true;
           };
-          # Nothing is asked of or told to anyone outside.
+          # Grafana by itself asks nothing of anyone outside, and tells nothing. It talks to Prometheus and the agent on
+          # this machine, and to whom the operator's contact point names.
           analytics = {
             reporting_enabled = false;
             check_for_updates = false;
@@ -132,6 +144,8 @@ in
           plugins = {
             plugin_admin_enabled = false;
             preinstall_disabled = true;
+            # They are grafana.com's, for the signatures of plugins that nobody installs.
+            public_key_retrieval_disabled = true;
           };
         };
       };
@@ -147,14 +161,18 @@ in
       services.grafana = {
         startLimitIntervalSec = 0;
         preStart = lib.mkBefore ''
-          ${pkgs.runtimeShell} ${./grafana}/install.sh ${./grafana} /run/grafana \
-            "$CREDENTIALS_DIRECTORY/operator-contact-point"
+          ALERTS_TOKEN_FILE="$CREDENTIALS_DIRECTORY/alerts-token" ${pkgs.runtimeShell} \
+            ${./grafana}/install.sh ${./grafana} /run/grafana "$CREDENTIALS_DIRECTORY/operator-contact-point"
           umask 0077
           random() { head --bytes 32 /dev/urandom | base64; }
           # It encrypts secrets in the database, which lives as long as this key does.
           [ -s ${grafanaState}/secret-key ] || random > ${grafanaState}/secret-key
           random > /run/grafana/admin-password
           if [ -s "$CREDENTIALS_DIRECTORY/admin-password" ]; then
+            if grep --quiet --fixed-strings '%(' "$CREDENTIALS_DIRECTORY/admin-password"; then
+              echo "adminPasswordFile has %( in it, which Grafana takes for the name of a setting" >&2
+              exit 1
+            fi
             cp --no-preserve=mode "$CREDENTIALS_DIRECTORY/admin-password" /run/grafana/admin-password
           fi
         '';
@@ -164,6 +182,8 @@ in
             ++ credential "admin-password" cfg.adminPasswordFile
             ++ credential "operator-contact-point" cfg.operatorContactPointFile;
           EnvironmentFile = lib.mkIf (cfg.environmentFile != null) cfg.environmentFile;
+          # The files that Grafana reads hold secrets.
+          RuntimeDirectoryMode = lib.mkForce "0700";
           # Also after it ended without an error.
           Restart = lib.mkForce "always";
           RestartSec = "1s";

@@ -262,6 +262,11 @@ variable "grafana_admin_password" {
     condition     = var.grafana_admin_password == "" || length(var.grafana_admin_password) >= 8
     error_message = "The password needs at least 8 characters."
   }
+
+  validation {
+    condition     = var.grafana_admin_password == "" ? true : can(regex("^[^[:cntrl:][:space:]]([^[:cntrl:]]*[^[:cntrl:][:space:]])?$", replace(var.grafana_admin_password, "%(", "\n")))
+    error_message = "The password is one line that neither begins nor ends with a space nor has %( in it."
+  }
 }
 
 variable "operator_emails" {

@@ -168,6 +168,14 @@ run "a_token_is_long" {
   expect_failures = [var.webhook_token]
 }
 
+run "a_password_is_one_that_grafana_keeps" {
+  command = plan
+  variables {
+    grafana_admin_password = "correct%(admin_user)s"
+  }
+  expect_failures = [var.grafana_admin_password]
+}
+
 run "a_password_is_long" {
   command = plan
   variables {

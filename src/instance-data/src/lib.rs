@@ -6,6 +6,7 @@
 mod document;
 mod fetch;
 mod files;
+mod grafana_text;
 mod monitoring;
 mod operator;
 mod slow_app;

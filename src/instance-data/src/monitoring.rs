@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     document::{DocumentError, File, Role, authorized_keys, check_keys, wrong},
+    grafana_text::problem_in_setting,
     operator::Operator,
 };
 
@@ -57,15 +58,7 @@ impl Monitoring {
     pub(super) fn check(form: MonitoringForm) -> Result<Self, DocumentError> {
         check_keys(&form.ssh_authorized_keys)?;
         let password = form.grafana.admin_password;
-        if password
-            .as_ref()
-            .is_some_and(|password| password.chars().count() < 8)
-        {
-            return Err(wrong(
-                "grafana.admin_password",
-                "has fewer than 8 characters",
-            ));
-        }
+        check_admin_password(password.as_deref())?;
         form.operator.check()?;
         for (name, value) in &form.agent {
             check_leaves("agent", name, value)?;
@@ -136,6 +129,20 @@ impl Monitoring {
         files.extend(self.operator.files());
         files
     }
+}
+
+fn check_admin_password(password: Option<&str>) -> Result<(), DocumentError> {
+    let Some(password) = password else {
+        return Ok(());
+    };
+    let problem = if password.chars().count() < 8 {
+        Some("has fewer than 8 characters")
+    } else {
+        problem_in_setting(password)
+    };
+    problem.map_or(Ok(()), |problem| {
+        Err(wrong("grafana.admin_password", problem))
+    })
 }
 
 /// Finds what TOML or the reader of settings would tell without its place.

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
-use super::document::{DocumentError, File, wrong};
+use super::{
+    document::{DocumentError, File, wrong},
+    grafana_text::{problem_in_setting, quoted},
+};
 
 /// Nobody is told when all of it is left out.
 #[derive(Default, Deserialize)]
@@ -142,13 +145,7 @@ impl Smtp {
             let problem = "must be visible ASCII without quotes, backslash, $ and %";
             return Err(wrong("operator.smtp.user", problem));
         }
-        // Grafana takes the spaces around it away, and reads %(…)s as a variable.
-        let is_kept = |text: &String| {
-            text.trim() == text && is_filled(text, |c| !c.is_control()) && !text.contains("%(")
-        };
-        if !self.password.iter().all(is_kept) {
-            let problem =
-                "must be one line that neither begins nor ends with a space nor has %( in it";
+        if let Some(problem) = self.password.as_deref().and_then(problem_in_setting) {
             return Err(wrong("operator.smtp.password", problem));
         }
         Ok(())
@@ -192,37 +189,14 @@ fn check_address(field: &str, address: &str) -> Result<(), DocumentError> {
     }
 }
 
-/// As a text of a provisioning file: Grafana would take `$` for a variable, and what has no quotes
-/// for a number or a truth.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''").replace('$', "$$"))
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn operator(value: Value) -> Operator {
         serde_json::from_value(value).expect("it has the form")
-    }
-
-    /// What Grafana makes of a text in a provisioning file: it splits at `$$`, puts variables into
-    /// the parts, and joins them with `$`. A part without `$` stays as it is.
-    fn as_grafana_reads(text: &str) -> String {
-        let parts: Vec<&str> = text.split("$$").collect();
-        assert!(parts.iter().all(|part| !part.contains('$')), "{text}");
-        parts.join("$")
-    }
-
-    proptest! {
-        #[test]
-        fn a_quoted_text_arrives_as_it_is(text in "[ -~]{0,40}|[$'\"{}_]{0,12}") {
-            let read: Value = serde_yaml_ng::from_str(&quoted(&text)).unwrap();
-            prop_assert_eq!(as_grafana_reads(read.as_str().expect("a text")), text);
-        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a test fails by a panic")]
 
+pub mod grafana;
+
 use std::time::Duration;
 
 use exoscale::{

@@ -279,6 +279,16 @@ async fn a_mistake_is_named_and_nothing_is_written() {
         ),
         (
             "/grafana/admin_password",
+            json!(format!("{SECRET}%(admin_user)s")),
+            "grafana.admin_password: must be one line",
+        ),
+        (
+            "/grafana/admin_password",
+            json!(format!("{SECRET} ")),
+            "grafana.admin_password: must be one line",
+        ),
+        (
+            "/grafana/admin_password",
             json!([SECRET]),
             "grafana.admin_password: must be a text",
         ),

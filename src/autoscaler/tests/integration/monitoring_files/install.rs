@@ -1,12 +1,15 @@
-//! `install.sh`, which gives Grafana other thresholds and somebody to tell.
+//! `install.sh`, which gives Grafana other thresholds, the agent's token, and somebody to tell.
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Output},
 };
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
+use test_support::grafana::as_provisioned;
 
 use super::files;
 
@@ -22,8 +25,32 @@ fn run(to: &Path, operator: Option<&Path>, up: &str, down: &str) -> Output {
         .args(operator)
         .env("THRESHOLD_UP", up)
         .env("THRESHOLD_DOWN", down)
+        .env_remove("ALERTS_TOKEN_FILE")
         .output()
         .expect("there is a shell")
+}
+
+/// The settings of the contact point that Grafana gets with such a file of the token.
+fn with_token_file(folder: &Path, content: &str) -> Result<Value, String> {
+    let (file, to) = (folder.join("alerts-token"), folder.join("grafana"));
+    fs::write(&file, content).expect("the folder is writable");
+    let output = Command::new("sh")
+        .arg(files::path("grafana/install.sh"))
+        .arg(files::path("grafana"))
+        .arg(&to)
+        .env("ALERTS_TOKEN_FILE", &file)
+        .env_remove("THRESHOLD_UP")
+        .env_remove("THRESHOLD_DOWN")
+        .output()
+        .expect("there is a shell");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let installed = to.join("provisioning/alerting/contact-points.yml");
+    let mode = fs::metadata(&installed).expect("it is there").permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600, "it holds a secret");
+    let points: Value = files::yaml(&installed);
+    Ok(points["contactPoints"][0]["receivers"][0]["settings"].clone())
 }
 
 #[test]
@@ -81,15 +108,123 @@ fn unset_or_empty_variables_change_nothing() {
 }
 
 #[test]
-fn what_is_no_number_is_refused_by_name() {
+fn what_is_no_threshold_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for wrong in ["80%", "0.8]; s/x/y/", ".", "0.8.1", "-1"] {
-        let output = install(&folder.path().join("new"), wrong, "0.2");
-        assert!(!output.status.success(), "{wrong}");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains("THRESHOLD_UP"), "{said}");
+    let new = folder.path().join("new");
+    for wrong in [
+        "80%",
+        "0.8]; s/x/y/",
+        ".",
+        "0.8.1",
+        "-1",
+        ".8",
+        "00.2",
+        "80",
+        "1.1",
+        "0.",
+        "01",
+        "1e-1",
+        " 0.8",
+        "0,8",
+        "0x1",
+        "NaN",
+    ] {
+        for (name, up, down) in [("UP", wrong, "0"), ("DOWN", "1", wrong)] {
+            let output = install(&new, up, down);
+            assert!(!output.status.success(), "{wrong}");
+            let said = String::from_utf8_lossy(&output.stderr);
+            let expected = format!("THRESHOLD_{name} is {wrong};");
+            assert!(said.contains(&expected), "{said}");
+        }
     }
-    assert!(!folder.path().join("new").exists(), "nothing is half done");
+    // As the agent's settings: the lower one must be lower.
+    for (up, down) in [
+        ("0.5", "0.5"),
+        ("0.2", "0.8"),
+        ("0.5", "0.50"),
+        ("0", "0.1"),
+    ] {
+        let output = install(&new, up, down);
+        assert!(!output.status.success(), "{down} and {up}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("must be below THRESHOLD_UP"), "{said}");
+    }
+    assert!(!new.exists(), "nothing is half done");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Thresholds as the instance data writes them.
+    #[test]
+    fn every_share_becomes_a_number_of_the_dashboard(up in 0.001..=1.0_f64, part in 0.0..0.999_f64) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let down = up * part;
+        let output = install(folder.path(), &up.to_string(), &down.to_string());
+        prop_assert!(output.status.success(), "{output:?}");
+        let dashboard = files::text(&folder.path().join("dashboards/autoscaling.json"));
+        prop_assert!(serde_json::from_str::<Value>(&dashboard).is_ok(), "{up} and {down}");
+        let rules = files::rules_in(folder.path());
+        let threshold = |uid: &str| {
+            let rule = rules.iter().find(|rule| rule.uid == uid);
+            rule.expect("there is such a rule").threshold().1
+        };
+        prop_assert_eq!((threshold("pool-cpu-high"), threshold("pool-cpu-low")), (up, down));
+    }
+
+    /// Of what the agent takes as a token, and above all of what means more than itself to Grafana,
+    /// to YAML or to a shell.
+    #[test]
+    fn every_token_arrives_as_it_is(
+        token in prop_oneof![
+            "[!-~]{1,40}",
+            "[$'\"{}_\\\\#:&|%-]{1,12}",
+            "[0-9]{1,20}([.e][0-9]{1,3})?",
+            "(\\$\\$?|\\$__file\\{/etc/passwd\\}|\\$\\{HOME\\}|\\$PATH|a|~|null|true|no){1,4}",
+        ],
+        end in prop_oneof![Just(""), Just("\n")],
+    ) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let settings = with_token_file(folder.path(), &format!("{token}{end}"));
+        let settings = settings.expect("it is installed");
+        prop_assert_eq!(&settings["authorization_scheme"], "Bearer");
+        let arrives = as_provisioned(&settings["authorization_credentials"]);
+        prop_assert_eq!(arrives, Some(token));
+    }
+}
+
+#[test]
+fn without_a_token_grafana_shows_none() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = with_token_file(folder.path(), "").expect("it is installed");
+    let url = format!("http://127.0.0.1:{}/webhook", agent::settings::ALERTS_PORT);
+    assert_eq!(settings, json!({ "url": url, "httpMethod": "POST" }));
+}
+
+#[test]
+fn what_is_no_token_is_refused_without_showing_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for wrong in [
+        "hush\nhush",
+        "hush hush",
+        "hush\u{e9}",
+        "hush\t",
+        "\r\nhush",
+    ] {
+        let said = with_token_file(folder.path(), wrong).unwrap_err();
+        assert!(said.contains("must hold one line"), "{said}");
+        assert!(!said.contains("hush"), "{said}");
+    }
+}
+
+#[test]
+fn every_folder_that_grafana_looks_for_is_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    assert!(install(folder.path(), "", "").status.success());
+    for name in ["alerting", "dashboards", "datasources", "plugins"] {
+        let wanted = folder.path().join("provisioning").join(name);
+        assert!(wanted.is_dir(), "{name}");
+    }
 }
 
 /// What a person who has Slack would write.
@@ -124,7 +259,7 @@ fn with_a_contact_point_the_operator_is_told_and_nothing_else_changes() {
     let muted = route.as_object_mut().expect("a route");
     assert_eq!(muted.remove("mute_time_intervals"), Some(json!(["always"])));
     assert_eq!(alerting(new, "policies.yml"), policies);
-    for name in ["contact-points.yml", "rules.yml", "operator-rules.yml"] {
+    for name in ["rules.yml", "operator-rules.yml"] {
         assert_eq!(alerting(new, name), alerting(&old, name), "{name}");
     }
 }
