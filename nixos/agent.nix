@@ -95,7 +95,8 @@ in
         StateDirectory = "autoscaler";
         StateDirectoryMode = "0700";
         SupplementaryGroups = [ "service-discovery" ];
-        ReadWritePaths = [ "/srv/service-discovery" ];
+        # Without the folder the agent still scales, and is unhealthy; without the dash it would not start.
+        ReadWritePaths = [ "-/srv/service-discovery" ];
 
         # Unix sockets for the signs of life and for looking names up.
         RestrictAddressFamilies = [

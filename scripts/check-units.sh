@@ -15,6 +15,13 @@ if ! command -v systemd-analyze >/dev/null; then
   exit 0
 fi
 
+# A folder that is missing would otherwise keep systemd from starting the service (226/NAMESPACE).
+if grep -nE '^(ReadWritePaths|ReadOnlyPaths|InaccessiblePaths|ExecPaths|NoExecPaths|BindPaths|BindReadOnlyPaths)=(.* )?/' \
+  "$folder"/*.service; then
+  echo "check-units: begin each path with a dash, and the service starts without it" >&2
+  exit 1
+fi
+
 count=0
 failed=
 for unit in "$folder"/*.service; do

@@ -109,13 +109,23 @@ in
     def start_with_a_pool(operator):
         cloud.succeed(f"echo '{document(environment(), operator)}' > /srv/metadata/1.json")
         monitoring.succeed("systemctl start autoscaler.service grafana.service")
-        monitoring.wait_for_open_port(3000)
+        # Grafana serves before it has read its files.
+        wait_for_grafana("/api/v1/provisioning/policies", ".routes | length == 2")
+        wait_for_grafana("/api/v1/provisioning/alert-rules", "length > 10")
+        wait_for_grafana("/api/dashboards/uid/autoscaling", ".meta.provisioned")
+
+
+    def request(path):
+        return f"curl --fail --silent --max-time 10 --user admin:{PASSWORD} http://127.0.0.1:3000{path}"
+
+
+    def wait_for_grafana(path, condition):
+        """Waits until the answer is there and meets jq's condition."""
+        monitoring.wait_until_succeeds(f"{request(path)} | jq --exit-status '{condition}'")
 
 
     def grafana(path):
-        return json.loads(monitoring.succeed(
-            f"curl --fail --silent --user admin:{PASSWORD} http://127.0.0.1:3000{path}"
-        ))
+        return json.loads(monitoring.succeed(request(path)))
 
 
     def wait_for_size(size):
@@ -139,10 +149,13 @@ in
         policy = grafana("/api/v1/provisioning/policies")
         assert policy["routes"][0]["repeat_interval"] == "45s", policy
         assert policy["routes"][1]["mute_time_intervals"] == ["always"], policy
-        assert grafana("/api/dashboards/uid/autoscaling")["meta"]["provisioned"]
 
     with subtest("nobody sees it without a login"):
-        monitoring.fail("curl --fail --silent http://127.0.0.1:3000/api/dashboards/uid/autoscaling")
+        status = monitoring.succeed(
+            "curl --silent --output /dev/null --write-out '%{http_code}'"
+            " http://127.0.0.1:3000/api/dashboards/uid/autoscaling"
+        )
+        assert status == "401", status
 
     with subtest("Prometheus finds the member in the agent's file"):
         query = "http://127.0.0.1:9090/api/v1/query --data-urlencode 'query=up{job=\"exoscale\"} == 1'"

@@ -9,7 +9,10 @@
 
 let
   image = self.packages.${pkgs.stdenv.hostPlatform.system}.slow-app-image;
-  imdsServer = import "${pkgs.path}/nixos/tests/common/imds-server.nix" { inherit pkgs; };
+  imdsServer = pkgs.writeShellApplication {
+    name = "imds";
+    text = builtins.readFile ./imds.sh;
+  };
   metadata = pkgs.writeTextDir "latest/user-data" (
     builtins.toJSON {
       version = 1;

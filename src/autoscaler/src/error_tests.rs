@@ -3,6 +3,7 @@
 use std::{error::Error, io, net::SocketAddr};
 
 use agent::{FolderError, JournalError, StartError};
+use alert_rules::{Monitoring, MonitoringError, MonitoringFiles};
 use exoscale::{config::Endpoint, secret::ApiKey};
 use instance_data::{Document, FetchError, InstanceDataError};
 use local_cloud::nlb::NlbError;
@@ -11,7 +12,7 @@ use program::{
     die_with_parent::DieWithParentError, error_chain::with_causes, packaging::PackagingError,
 };
 use rule_evaluator::{prometheus::PrometheusError, source::SourceError};
-use simulator::{Monitoring, MonitoringError, MonitoringFiles, TraceError};
+use simulator::TraceError;
 use whole_file::{FileError, Kind};
 
 fn denied() -> io::Error {
