@@ -10,7 +10,7 @@ use std::{
 };
 
 use agent::settings;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use local_cloud::Stack;
 use program::{children, die_with_parent, memory::resident_bytes};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::scenario::Speed;
+use super::scenario::{Kind, ScheduledSize, Speed};
 
 /// How long it may take to be ready, and to stop (guarantee G13).
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -36,6 +36,8 @@ pub(super) struct AgentSetup<'a> {
     pub(super) secret: &'a str,
     pub(super) stack: Stack,
     pub(super) speed: Speed,
+    pub(super) kind: Kind,
+    pub(super) scheduled: Option<ScheduledSize>,
     pub(super) min_size: u32,
     pub(super) max_size: u32,
     /// The folder for its settings, journal and service discovery file.
@@ -112,18 +114,42 @@ impl AgentSetup<'_> {
             ("scaling.max_size", self.max_size.to_string()),
             ("discovery.file", path(&self.discovery_file())),
             ("alerts.address", Ipv4Addr::LOCALHOST.to_string()),
-            // The scenario shows one member at a time, also of a pool that is overloaded.
-            ("scale_out.severity", "none".to_owned()),
-            ("scale_in.step", "1".to_owned()),
             // Any free one.
             ("alerts.port", "0".to_owned()),
             ("journal.directory", path(&self.folder.join("journal"))),
             ("log.format", "json".to_owned()),
         ];
+        // The brief shows one member at a time, also of a pool that is overloaded.
+        let by_one = [
+            ("scale_out.severity", "none".to_owned()),
+            ("scale_in.step", "1".to_owned()),
+        ];
+        let by_one = by_one.into_iter().filter(|_| self.kind == Kind::Brief);
+        let own = own.into_iter().chain(by_one);
         let own = own.map(|(key, value)| (key.to_owned(), value));
         let divisor = f64::from(self.speed.divisor());
         let faster = settings::at_speed(settings::defaults(), divisor);
-        settings::file_text(&faster.into_iter().chain(own).collect())
+        let text = settings::file_text(&faster.into_iter().chain(own).collect());
+        text + &self.schedule()
+    }
+
+    /// The row of the schedule: times of the day, from now on.
+    fn schedule(&self) -> String {
+        let Some(row) = self.scheduled else {
+            return String::new();
+        };
+        let clock = |after: Duration| {
+            let at = Timestamp::now() + after;
+            at.to_zoned_datetime(TimeZone::UTC)
+                .strftime("%H:%M:%S")
+                .to_string()
+        };
+        format!(
+            "[[schedule]]\nfrom = \"{}\"\nto = \"{}\"\ntime_zone = \"UTC\"\nmin_size = {}\n",
+            clock(row.from),
+            clock(row.to),
+            row.min_size
+        )
     }
 }
 
@@ -260,6 +286,8 @@ mod tests {
                 balancer: id.parse().unwrap(),
             },
             speed,
+            kind: Kind::Brief,
+            scheduled: None,
             min_size: 2,
             max_size: 5,
             folder,

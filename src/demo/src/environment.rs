@@ -30,6 +30,7 @@ use super::{
     machine::is_too_busy_to_start,
     options::{CpuSource, Options},
     run::DemoError,
+    scenario::Scenario,
     show::say,
     timeline::RunSettings,
 };
@@ -53,7 +54,7 @@ pub(super) struct Environment {
 
 impl Environment {
     /// Starts everything and waits until it serves.
-    pub(super) async fn set(options: &Options) -> Result<Self, DemoError> {
+    pub(super) async fn set(options: &Options, scenario: &Scenario) -> Result<Self, DemoError> {
         let client = http_client().context("cannot make HTTP requests")?;
         let folder = ScratchFolder::make("demo").context("cannot make a temporary folder")?;
         let (alert_token, drain_token) = (random_token(), random_token());
@@ -77,6 +78,8 @@ impl Environment {
             secret: &secret,
             stack,
             speed: options.speed,
+            kind: options.scenario,
+            scheduled: scenario.scheduled,
             min_size: options.min_size,
             max_size: options.max_size,
             folder: folder.path(),
@@ -117,6 +120,7 @@ impl Environment {
         let rules = RuleSettings::service();
         let cooldown = agent::settings::default_duration("scaling.cooldown").unwrap_or_default();
         RunSettings {
+            scenario: options.scenario,
             speed: options.speed,
             min_size: options.min_size,
             max_size: options.max_size,

@@ -8,7 +8,7 @@ use policy::thresholds;
 use super::{
     machine::MachineTime,
     report::Totals,
-    scenario::{Lasts, Scenario, Speed},
+    scenario::{Kind, Lasts, Scenario, Speed},
     timeline::{
         Action, AlertChange, AlertEvent, DecisionLine, Direction, MemberSample, MemberState,
         PhaseStart, RunSettings, Sample, Timeline,
@@ -27,14 +27,14 @@ const COOLDOWN: u32 = 24;
 
 /// A fast run with a pool of one to five instances in which everything went well.
 pub(super) fn example_run() -> Timeline {
-    let scenario =
-        Scenario::new(CAPACITY, Speed::Fast, 1, 5).unwrap_or_else(|error| unreachable!("{error}"));
+    let scenario = Scenario::new(Kind::Brief, CAPACITY, Speed::Fast, 1, 5)
+        .unwrap_or_else(|error| unreachable!("{error}"));
     let mut model = Model::new(&scenario);
     for (number, phase) in scenario.phases().iter().enumerate() {
         model.run.phases.push(PhaseStart {
             at: model.now(),
             label: phase.label.clone(),
-            first_step: number == Scenario::FIRST_STEP,
+            first_step: number == scenario.first_step(),
         });
         let ends = model.now() + phase.lasts.at_most();
         let until_minimum = matches!(phase.lasts, Lasts::UntilMinimum { .. });
@@ -85,6 +85,7 @@ struct Model {
 impl Model {
     fn new(scenario: &Scenario) -> Self {
         let settings = RunSettings {
+            scenario: Kind::Brief,
             speed: Speed::Fast,
             min_size: 1,
             max_size: scenario.peak_need() + 1,

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use program::telemetry;
 use rule_evaluator::prometheus::find_on_path;
 
-use super::scenario::Speed;
+use super::scenario::{Kind, Speed};
 
 /// Show the whole loop on this machine: load rises, the pool grows; load falls, the pool shrinks.
 ///
@@ -27,6 +27,7 @@ use super::scenario::Speed;
 Examples:
   autoscaler demo                        under three minutes, all intervals a tenth of the real ones
   autoscaler demo --speed real           the intervals of the real service, up to half an hour
+  autoscaler demo --scenario severity    the load jumps, and the first action fits it
   autoscaler demo --keep                 leave it running at the end, to look around
   autoscaler demo --report /tmp/run1     write report.json and timeline.svg there
 
@@ -38,6 +39,11 @@ Exit codes:
   4    the report or the figure could not be written
   130  stopped before the end")]
 pub struct Options {
+    /// What is shown: `brief` grows and shrinks the pool by one at a time; in `severity` and
+    /// `spike` the load jumps and the steps fit it; in `schedule` the pool is larger before the
+    /// load comes.
+    #[arg(long, value_enum, default_value_t = Kind::Brief)]
+    pub(super) scenario: Kind,
     /// How fast the scenario runs.
     #[arg(long, value_enum, default_value_t = Speed::Fast)]
     pub(super) speed: Speed,

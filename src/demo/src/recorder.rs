@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::{
     agent_process::AgentDecision,
     timeline::{
-        Action, AlertEvent, DecisionLine, Direction, MemberSample, MemberState, PhaseStart,
-        RunSettings, Sample, Timeline,
+        Action, AlertChange, AlertEvent, DecisionLine, Direction, MemberSample, MemberState,
+        PhaseStart, RunSettings, Sample, Timeline,
     },
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Recorder {
     began: Instant,
     began_at: Timestamp,
     alerts_seen: usize,
+    /// Rules that fire, by direction and place.
+    firing: HashSet<(Direction, usize)>,
     decisions_seen: u64,
     /// Members that were healthy once: unhealthy again, they drain.
     served: HashSet<Ipv4Addr>,
@@ -38,6 +40,7 @@ impl Recorder {
             began: Instant::now(),
             began_at: Timestamp::now(),
             alerts_seen: 0,
+            firing: HashSet::new(),
             decisions_seen: 0,
             served: HashSet::new(),
         }
@@ -125,11 +128,25 @@ impl Recorder {
     /// Notes alerts that are new since the last call.
     pub(super) fn alerts(&mut self, readings: &Readings) {
         for change in &readings.changes[self.alerts_seen.min(readings.changes.len())..] {
-            self.run.alerts.push(AlertEvent {
-                at: change.at.saturating_duration_since(self.began),
-                rule: change.rule,
-                change: change.change,
-            });
+            let of_direction = |fires: &HashSet<(Direction, usize)>| {
+                fires
+                    .iter()
+                    .filter(|(rule, _)| *rule == change.rule)
+                    .count()
+            };
+            let before = of_direction(&self.firing);
+            match change.change {
+                AlertChange::Firing => self.firing.insert((change.rule, change.place)),
+                AlertChange::Resolved => self.firing.remove(&(change.rule, change.place)),
+            };
+            // Of the rules of one direction, the first that fires and the last that ends.
+            if (before == 0) != (of_direction(&self.firing) == 0) {
+                self.run.alerts.push(AlertEvent {
+                    at: change.at.saturating_duration_since(self.began),
+                    rule: change.rule,
+                    change: change.change,
+                });
+            }
         }
         self.alerts_seen = readings.changes.len();
     }

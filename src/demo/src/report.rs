@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     machine::MachineTime,
-    scenario::Speed,
+    scenario::{Kind, Speed},
     timeline::{Direction, Timeline},
     verdict::{Outcome, Verdict, min_gap},
 };
@@ -52,6 +52,9 @@ pub(crate) struct ReportedAction {
 pub(crate) struct Report {
     /// See [`SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// Such as `brief`.
+    #[serde(default)]
+    pub scenario: Kind,
     /// `fast` or `real`.
     pub speed: Speed,
     /// The pool's least size.
@@ -102,6 +105,7 @@ impl Report {
         let verdict = Verdict::of(run, totals);
         Self {
             schema_version: SCHEMA_VERSION,
+            scenario: run.settings.scenario,
             speed: run.settings.speed,
             min_size: run.settings.min_size,
             max_size: run.settings.max_size,

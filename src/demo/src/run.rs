@@ -58,11 +58,17 @@ pub struct Ended {
 /// `System`.
 pub async fn run(options: Options) -> Result<Option<Ended>, DemoError> {
     let capacity = CPU_QUOTA / WORK.as_secs_f64();
-    let scenario = Scenario::new(capacity, options.speed, options.min_size, options.max_size);
+    let scenario = Scenario::new(
+        options.scenario,
+        capacity,
+        options.speed,
+        options.min_size,
+        options.max_size,
+    );
     let scenario = scenario.map_err(|error| DemoError::Options(error.into()))?;
     options.check().map_err(DemoError::Options)?;
     let mut environment = tokio::select! {
-        environment = Environment::set(&options) => environment?,
+        environment = Environment::set(&options, &scenario) => environment?,
         asked = asked_to_stop() => {
             asked?;
             return Ok(None);
@@ -157,7 +163,7 @@ impl Environment {
                 let Some((number, phase)) = phases.next() else {
                     return Ok(false);
                 };
-                recorder.phase(&phase.label, number == Scenario::FIRST_STEP);
+                recorder.phase(&phase.label, number == scenario.first_step());
                 phase_ends += phase.lasts.at_most();
                 is_quiet = matches!(phase.lasts, Lasts::UntilMinimum { .. });
             }

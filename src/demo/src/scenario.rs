@@ -1,10 +1,13 @@
-//! The load the demo puts on the pool: up in steps, then down. Pure; it knows no clock and sends
-//! nothing.
+//! The load the demo puts on the pool. Pure; it knows no clock and sends nothing.
+
+mod loads;
 
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use self::loads::Load;
 
 /// How fast the scenario runs.
 #[derive(
@@ -40,6 +43,41 @@ impl fmt::Display for Speed {
             Self::Fast => "fast",
             Self::Real => "real",
         })
+    }
+}
+
+/// What a run is to show.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// The load rises in steps and falls; each action changes the size by one.
+    #[default]
+    Brief,
+    /// The load more than doubles at once; the first action fits it.
+    Severity,
+    /// The same twice, with a lull between.
+    Spike,
+    /// A schedule makes the pool larger before the load comes.
+    Schedule,
+}
+
+impl Kind {
+    /// As on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Brief => "brief",
+            Self::Severity => "severity",
+            Self::Spike => "spike",
+            Self::Schedule => "schedule",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -82,6 +120,19 @@ pub(crate) struct Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Scenario {
     phases: Vec<Phase>,
+    /// The row of the agent's schedule, where there is one.
+    pub scheduled: Option<ScheduledSize>,
+}
+
+/// A size that a schedule asks for, in times since the agent's start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ScheduledSize {
+    /// When the row begins.
+    pub from: Duration,
+    /// When it ends.
+    pub to: Duration,
+    /// The smallest size meanwhile.
+    pub min_size: u32,
 }
 
 /// Why there is no scenario for these figures.
@@ -89,9 +140,11 @@ pub(crate) struct Scenario {
 pub enum ScenarioError {
     /// The pool could not grow by two.
     #[error(
-        "the demo grows the pool by at least two instances, so --max-size must be at least {least} (it is {max_size}, with a minimum of {min_size})"
+        "the scenario {kind} needs room to grow, so --max-size must be at least {least} (it is {max_size}, with a minimum of {min_size})"
     )]
     NoRoom {
+        /// Which scenario.
+        kind: &'static str,
         /// The pool's least size.
         min_size: u32,
         /// The pool's greatest size.
@@ -106,33 +159,17 @@ pub enum ScenarioError {
     Capacity(f64),
 }
 
-/// Load of the warm-up and of the end, as fractions of the least pool's capacity: one between the
-/// thresholds, one under the lower.
-const WARM_UP: f64 = 0.3;
-const QUIET: f64 = 0.1;
-/// How many steps there are at most; each wants one instance more than the one before.
-const STEPS: u32 = 3;
-/// How busy a step keeps the pool it wants, at most: under the upper threshold by a margin for
-/// noise.
-const BUSY: f64 = 0.725;
-/// How much more than the pool before it can serve a step asks for at most, in instances: enough to
-/// raise the alert, and little enough that the queue stays short that grows while an instance
-/// boots.
-const EXCESS: f64 = 0.15;
-const FIRST_STEP_TIME: Duration = Duration::from_secs(200);
-const STEP_TIME: Duration = Duration::from_secs(190);
-const WARM_UP_TIME: Duration = Duration::from_secs(80);
-/// Per instance to remove: a cooldown, the rate and pending times of the alert, and a drain, with a
-/// margin of two.
-const SHRINK_TIME: Duration = Duration::from_secs(360);
-
 impl Scenario {
-    /// The position in [`Self::phases`] of the first phase that needs a bigger pool.
-    pub(crate) const FIRST_STEP: usize = 1;
+    /// The position in [`Self::phases`] of the first phase that needs a bigger pool; a schedule has
+    /// one before it.
+    pub(crate) fn first_step(&self) -> usize {
+        if self.scheduled.is_some() { 2 } else { 1 }
+    }
 
     /// The load for a pool of these bounds whose instances serve `capacity` requests per second
     /// each.
     pub(crate) fn new(
+        kind: Kind,
         capacity: f64,
         speed: Speed,
         min_size: u32,
@@ -141,54 +178,29 @@ impl Scenario {
         if !capacity.is_finite() || capacity <= 0.0 {
             return Err(ScenarioError::Capacity(capacity));
         }
-        let least = min_size.saturating_add(2);
+        let load = Load {
+            capacity,
+            speed,
+            min_size,
+        };
+        let least = load.least_room(kind);
         if max_size < least {
             return Err(ScenarioError::NoRoom {
+                kind: kind.name(),
                 min_size,
                 max_size,
                 least,
             });
         }
-        let base = f64::from(min_size.max(1));
-        let phase = |label: &str, instances: f64, need, lasts| Phase {
-            label: format!("{label} · {:.1} req/s", instances * capacity),
-            rate: instances * capacity,
-            need,
-            lasts,
-        };
-
-        let mut phases = vec![phase(
-            "warm-up",
-            WARM_UP * base,
-            min_size,
-            Lasts::For(speed.scale(WARM_UP_TIME)),
-        )];
-        let peak = max_size.min(min_size + STEPS);
-        for (number, size) in (1..).zip(min_size + 1..=peak) {
-            let instances = (BUSY * f64::from(size)).min(f64::from(size) - 1.0 + EXCESS);
-            let time = if number == 1 {
-                FIRST_STEP_TIME
-            } else {
-                STEP_TIME
-            };
-            phases.push(phase(
-                &format!("step {number}"),
-                instances,
-                size,
-                Lasts::For(speed.scale(time)),
-            ));
-        }
-        let at_most = speed.scale(SHRINK_TIME * (peak - min_size));
-        phases.push(phase(
-            "quiet",
-            QUIET * base,
-            min_size,
-            Lasts::UntilMinimum { at_most },
-        ));
-        Ok(Self { phases })
+        Ok(match kind {
+            Kind::Brief => load.brief(max_size),
+            Kind::Severity => load.severity(max_size),
+            Kind::Spike => load.spike(max_size),
+            Kind::Schedule => load.schedule(max_size),
+        })
     }
 
-    /// The phases in order: the warm-up, then steps up, then quiet.
+    /// The phases in order.
     pub(crate) fn phases(&self) -> &[Phase] {
         &self.phases
     }
@@ -227,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_pool_of_one_to_five_is_told_in_three_steps() {
-        let scenario = Scenario::new(10.0, Speed::Fast, 1, 5).expect("there is room");
+        let scenario = Scenario::new(Kind::Brief, 10.0, Speed::Fast, 1, 5).expect("there is room");
         assert_eq!(rates(&scenario), [3.0, 11.5, 21.5, 29.0, 1.0]);
         let needs: Vec<_> = scenario.phases().iter().map(|phase| phase.need).collect();
         assert_eq!(needs, [1, 2, 3, 4, 1]);
@@ -259,10 +271,11 @@ mod tests {
 
     #[test]
     fn a_smaller_pool_has_fewer_steps_and_the_smallest_is_refused() {
-        let scenario = Scenario::new(10.0, Speed::Fast, 1, 3).expect("there is room");
+        let scenario = Scenario::new(Kind::Brief, 10.0, Speed::Fast, 1, 3).expect("there is room");
         assert_eq!(rates(&scenario), [3.0, 11.5, 21.5, 1.0]);
         assert_eq!(scenario.peak_need(), 3);
-        let refused = Scenario::new(10.0, Speed::Fast, 1, 2).expect_err("there is no room");
+        let refused =
+            Scenario::new(Kind::Brief, 10.0, Speed::Fast, 1, 2).expect_err("there is no room");
         assert!(
             refused
                 .to_string()
@@ -273,8 +286,8 @@ mod tests {
 
     #[test]
     fn real_speed_takes_ten_times_as_long() {
-        let fast = Scenario::new(10.0, Speed::Fast, 1, 5).expect("there is room");
-        let real = Scenario::new(10.0, Speed::Real, 1, 5).expect("there is room");
+        let fast = Scenario::new(Kind::Brief, 10.0, Speed::Fast, 1, 5).expect("there is room");
+        let real = Scenario::new(Kind::Brief, 10.0, Speed::Real, 1, 5).expect("there is room");
         assert_eq!(fast.at_most() * 10, real.at_most());
     }
 
@@ -282,7 +295,7 @@ mod tests {
     fn a_capacity_that_is_no_rate_is_refused() {
         for capacity in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(matches!(
-                Scenario::new(capacity, Speed::Fast, 1, 5),
+                Scenario::new(Kind::Brief, capacity, Speed::Fast, 1, 5),
                 Err(ScenarioError::Capacity(_))
             ));
         }
@@ -294,7 +307,7 @@ mod tests {
             capacity in 0.1_f64..1e4, min_size in 1_u32..6, room in 2_u32..12,
         ) {
             let max_size = min_size + room;
-            let scenario = Scenario::new(capacity, Speed::Fast, min_size, max_size).expect("there is room");
+            let scenario = Scenario::new(Kind::Brief, capacity, Speed::Fast, min_size, max_size).expect("there is room");
             prop_assert!(scenario.peak_need() <= max_size);
             prop_assert!(scenario.peak_need() >= min_size + 2);
             let phases = scenario.phases();
@@ -306,6 +319,46 @@ mod tests {
                 // Each step is more than the pool before it carries, so the alert must fire.
                 prop_assert!(pair[1].rate > 0.8 * capacity * f64::from(pair[0].need));
             }
+        }
+    }
+
+    #[test]
+    fn a_jump_overloads_the_least_pool_and_fits_into_a_larger_one() {
+        for kind in [Kind::Severity, Kind::Spike] {
+            for min_size in 1..8 {
+                let max_size = 2 * min_size + 1;
+                let scenario = Scenario::new(kind, 10.0, Speed::Fast, min_size, max_size);
+                let scenario = scenario.expect("there is room");
+                let jump = &scenario.phases()[scenario.first_step()];
+                let least = 10.0 * f64::from(min_size);
+                assert!(jump.rate > 1.3 * least, "{kind} {min_size}: {jump:?}");
+                assert!(
+                    jump.rate < 8.0 * f64::from(max_size),
+                    "{kind} {min_size}: {jump:?}"
+                );
+                let refused = Scenario::new(kind, 10.0, Speed::Fast, min_size, max_size - 1);
+                let said = refused.expect_err("there is no room").to_string();
+                assert!(said.contains(&format!("scenario {kind}")), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_schedule_begins_after_the_cooldown_and_before_its_load_and_ends_with_it() {
+        for speed in [Speed::Fast, Speed::Real] {
+            let scenario = Scenario::new(Kind::Schedule, 10.0, speed, 1, 5).expect("there is room");
+            let row = scenario.scheduled.expect("it has a schedule");
+            let before: Duration = scenario.phases()[..scenario.first_step()]
+                .iter()
+                .map(|phase| phase.lasts.at_most())
+                .sum();
+            assert!(row.from > speed.scale(Duration::from_secs(60)));
+            // Two boots and their decisions fit in between.
+            assert!(row.from + speed.scale(Duration::from_secs(150)) <= before);
+            assert!(row.to > before);
+            let rush = &scenario.phases()[scenario.first_step()];
+            assert!(rush.rate < 0.8 * 10.0 * f64::from(row.min_size), "no alert");
+            assert!(rush.rate > 0.8 * 10.0, "too much for the least pool");
         }
     }
 }

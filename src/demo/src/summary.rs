@@ -14,6 +14,7 @@ pub(crate) fn summary(report: &Report, agent_resident: Option<u64>) -> String {
     let mut row = |key: &str, value: String| {
         let _ = writeln!(out, "  {key:<22}{value}");
     };
+    row("scenario", report.scenario.to_string());
     row(
         "speed",
         format!("{}, {} in all", report.speed, duration(report.duration_s)),

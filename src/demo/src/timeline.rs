@@ -5,7 +5,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::scenario::Speed;
+use super::scenario::{Kind, Speed};
 pub(crate) use policy::Direction;
 pub(crate) use rule_evaluator::AlertChange;
 
@@ -130,6 +130,8 @@ pub(crate) struct PhaseStart {
 /// What was set before the run began.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RunSettings {
+    /// What the run is to show.
+    pub scenario: Kind,
     /// How fast the scenario runs.
     pub speed: Speed,
     /// The pool's least size.

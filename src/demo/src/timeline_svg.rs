@@ -143,10 +143,11 @@ fn titles(canvas: &mut Canvas, run: &Timeline, totals: &Totals) {
         count => format!("{} failed", thousands(count)),
     };
     let subtitle = format!(
-        "{} requests, {failed} · {} changes of size, at most one in {} · speed {} · CPU source: {}",
+        "{} requests, {failed} · {} changes of size, at most one in {} · scenario {}, speed {} · CPU source: {}",
         thousands(totals.requests),
         run.actions.len(),
         cooldown(settings.cooldown),
+        settings.scenario,
         settings.speed,
         settings.cpu_source
     );

@@ -5,7 +5,12 @@ use std::{process::ExitCode, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{machine::MachineTime, report::Totals, timeline::Timeline};
+use super::{
+    machine::MachineTime,
+    report::Totals,
+    scenario::Kind,
+    timeline::{Direction, Timeline},
+};
 
 /// The size a pool must have reached for the run to count as growth.
 pub(crate) const GROWN: u32 = 3;
@@ -65,14 +70,18 @@ impl Verdict {
     /// Judges a run. What was not seen does not count as done: a run without a sample or a request
     /// fails.
     pub(crate) fn of(run: &Timeline, totals: &Totals) -> Self {
-        Self {
-            checks: vec![
-                grew(run),
-                came_back(run),
-                kept_the_cooldown(run),
-                lost_nothing(totals),
-            ],
-        }
+        let mut checks = vec![
+            grew(run),
+            came_back(run),
+            kept_the_cooldown(run),
+            lost_nothing(totals),
+        ];
+        checks.extend(match run.settings.scenario {
+            Kind::Brief => Some(changed_by_one(run)),
+            Kind::Severity | Kind::Spike => Some(took_a_step_that_fits(run)),
+            Kind::Schedule => Some(grew_before_the_load(run)),
+        });
+        Self { checks }
     }
 
     /// Whether every check held.
@@ -116,6 +125,60 @@ fn grew(run: &Timeline) -> Check {
     )
 }
 
+fn changed_by_one(run: &Timeline) -> Check {
+    let most = run
+        .actions
+        .iter()
+        .map(|action| action.from.abs_diff(action.to));
+    let most = most.max().unwrap_or(0);
+    Check {
+        // A machine that is busy makes no step larger.
+        needs_cpu: most <= 1,
+        ..check(
+            "changed one member at a time",
+            most == 1,
+            format!("{most} at most"),
+        )
+    }
+}
+
+/// The first action after a jump of the load adds two at least.
+fn took_a_step_that_fits(run: &Timeline) -> Check {
+    let ups = run
+        .actions
+        .iter()
+        .filter(|action| action.direction == Direction::Up);
+    let first = ups
+        .map(|action| action.to.saturating_sub(action.from))
+        .next();
+    check(
+        "first action fitted the jump",
+        first.is_some_and(|added| added >= 2),
+        first.map_or_else(|| "none".to_owned(), |added| format!("it added {added}")),
+    )
+}
+
+/// The schedule made the pool larger, and its members served before the load came.
+fn grew_before_the_load(run: &Timeline) -> Check {
+    let load = run.phases.iter().find(|phase| phase.first_step);
+    let load = load.map_or(Duration::MAX, |phase| phase.at);
+    let by_schedule = run
+        .actions
+        .iter()
+        .find(|action| action.reason == "scheduled");
+    let wanted = by_schedule.map_or(u32::MAX, |action| action.to);
+    let served = run.samples.iter().find(|sample| sample.healthy >= wanted);
+    let ahead = served.and_then(|sample| load.checked_sub(sample.at));
+    check(
+        "grew before the load came",
+        ahead.is_some(),
+        ahead.map_or_else(
+            || "the members did not serve in time".to_owned(),
+            |ahead| format!("{:.1} s before it", ahead.as_secs_f64()),
+        ),
+    )
+}
+
 fn came_back(run: &Timeline) -> Check {
     let least = run.settings.min_size;
     let size = run.final_size();
@@ -143,11 +206,7 @@ fn kept_the_cooldown(run: &Timeline) -> Check {
     Check {
         // A decision may go unheard on a busy machine. Two actions in a cooldown have no excuse.
         needs_cpu: kept,
-        ..check(
-            "never acted twice in a cooldown",
-            decided == made && kept,
-            figures,
-        )
+        ..check("kept the cooldown", decided == made && kept, figures)
     }
 }
 
@@ -199,6 +258,32 @@ mod tests {
         had: 60.0,
         lacked: 40.0,
     };
+
+    #[test]
+    fn each_scenario_has_to_show_its_own() {
+        let totals = example_totals();
+        let of = |kind, change: fn(&mut Timeline)| {
+            let mut run = example_run();
+            run.settings.scenario = kind;
+            change(&mut run);
+            failing(&run, &totals)
+        };
+        let fitted = "first action fitted the jump";
+        let by_two = |run: &mut Timeline| run.actions[0].to += 1;
+        assert_eq!(of(Kind::Severity, |_| {}), [fitted]);
+        assert_eq!(of(Kind::Spike, |run| run.actions.clear())[1..], [fitted]);
+        assert!(of(Kind::Severity, by_two).is_empty());
+        assert_eq!(of(Kind::Brief, by_two), ["changed one member at a time"]);
+        let ahead = "grew before the load came";
+        assert_eq!(of(Kind::Schedule, |_| {}), [ahead]);
+        let early = |run: &mut Timeline| {
+            run.actions[0].reason = "scheduled".to_owned();
+            // The load that needs the second member is the second step.
+            run.phases[1].first_step = false;
+            run.phases[2].first_step = true;
+        };
+        assert!(of(Kind::Schedule, early).is_empty());
+    }
 
     #[test]
     fn a_busy_machine_excuses_what_needs_its_cpu_and_a_quiet_one_nothing() {
@@ -270,22 +355,13 @@ mod tests {
 
         let mut hasty = run.clone();
         hasty.actions[1].at = hasty.actions[0].at + hasty.settings.cooldown.mul_f64(0.99);
-        assert_eq!(
-            failing(&hasty, &totals),
-            ["never acted twice in a cooldown"]
-        );
+        assert_eq!(failing(&hasty, &totals), ["kept the cooldown"]);
 
         let mut secret = run.clone();
         secret.resizes[1] = secret.resizes[0] + secret.settings.cooldown.mul_f64(0.99);
-        assert_eq!(
-            failing(&secret, &totals),
-            ["never acted twice in a cooldown"]
-        );
+        assert_eq!(failing(&secret, &totals), ["kept the cooldown"]);
         secret.resizes.pop();
-        assert_eq!(
-            failing(&secret, &totals),
-            ["never acted twice in a cooldown"]
-        );
+        assert_eq!(failing(&secret, &totals), ["kept the cooldown"]);
 
         let lossy = Totals {
             failed_requests: 1,
@@ -301,7 +377,7 @@ mod tests {
         assert_eq!(verdict.outcome(&QUIET), Outcome::Failed);
         assert_eq!(
             failing(&run, &Totals::default()).len(),
-            3,
+            4,
             "only the cooldown was kept"
         );
     }
