@@ -39,6 +39,12 @@ pub(crate) fn setup(plan: &Plan) -> Result<Option<TlsSetup>, RunError> {
     if !plan.target.is_tls() {
         return Ok(None);
     }
+    // Before the machine's certificates: what is wrong with the command line is told first.
+    let host = plan.target.host();
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| RunError::ServerName {
+        host: host.to_owned(),
+        source: error.into(),
+    })?;
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -60,11 +66,6 @@ pub(crate) fn setup(plan: &Plan) -> Result<Option<TlsSetup>, RunError> {
         Engine::Http2 { .. } => vec![b"h2".to_vec()],
         Engine::Http1 | Engine::Hyper => vec![b"http/1.1".to_vec()],
     };
-    let host = plan.target.host();
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| RunError::ServerName {
-        host: host.to_owned(),
-        source: error.into(),
-    })?;
     Ok(Some(TlsSetup {
         connector: TlsConnector::from(Arc::new(config)),
         name,
