@@ -95,7 +95,8 @@ in
         StateDirectory = "autoscaler";
         StateDirectoryMode = "0700";
         SupplementaryGroups = [ "service-discovery" ];
-        # Without the folder the agent still scales, and is unhealthy; without the dash it would not start.
+        # Again, if somebody removed it since the boot. Without the dash systemd would not come as far as this.
+        ExecStartPre = "+/bin/sh -c 'install --directory --mode=2775 --group=service-discovery /srv/service-discovery'";
         ReadWritePaths = [ "-/srv/service-discovery" ];
 
         # Unix sockets for the signs of life and for looking names up.

@@ -79,6 +79,11 @@ checks() {
   holds "a stop is clean" timeout 15 systemctl stop autoscaler.service
   holds "and ends well" is "$(systemctl show --property Result,ExecMainStatus --value autoscaler | sort | tr '\n' ' ')" "0 success "
   holds "the discovery file stays" has_targets 3
+
+  rm -r /srv/service-discovery
+  holds "without its folder the agent starts" timeout 60 systemctl start autoscaler.service
+  holds "and has made it for Prometheus' group" is "$(stat --format %a:%G /srv/service-discovery)" 2775:service-discovery
+  holds "and writes the file again" await 30 has_targets 3
 }
 
 main "$@"
