@@ -133,8 +133,8 @@ impl Token {
         Self(text.into())
     }
 
-    /// The text, for the one place that sends or compares it.
-    pub(crate) fn expose(&self) -> &str {
+    /// The text, for the places that send it, compare it or hand it on.
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

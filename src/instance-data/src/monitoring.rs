@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use agent::settings::{self, Settings};
+use agent::{
+    Token,
+    settings::{self, Settings},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -19,7 +22,6 @@ pub struct Monitoring {
     agent: toml::Table,
     /// The same, read.
     settings: Settings,
-    alerts_token: Option<String>,
     admin_password: Option<String>,
     operator: Operator,
 }
@@ -63,19 +65,19 @@ impl Monitoring {
         for (name, value) in &form.agent {
             check_leaves("agent", name, value)?;
         }
-        let token = form
-            .agent
-            .get("alerts")
-            .and_then(|alerts| alerts.get("token"));
-        let alerts_token = token.and_then(Value::as_str).map(str::to_owned);
         let agent = toml::Table::try_from(form.agent)
             .map_err(|error| wrong("agent", format!("cannot be written as TOML: {error}")))?;
         // Just what the agent will read.
         let (settings, _) =
             settings::load_text("agent", &agent.to_string()).map_err(DocumentError::Agent)?;
+        let authentication = &settings.agent.alerts.authentication;
+        let wants_another = authentication.basic.is_some() || authentication.hmac.is_some();
+        if wants_another && authentication.bearer.is_none() {
+            let problem = "is missing; Grafana shows nothing else to the agent";
+            return Err(wrong("agent.alerts.token", problem));
+        }
         Ok(Self {
             ssh_authorized_keys: form.ssh_authorized_keys,
-            alerts_token,
             agent,
             settings,
             admin_password: password,
@@ -90,7 +92,9 @@ impl Monitoring {
 
     /// The secret with which alerts prove themselves to the agent.
     pub fn alerts_token(&self) -> Option<&str> {
-        self.alerts_token.as_deref()
+        // As the agent reads it: a number there is a token, too.
+        let token = self.settings.agent.alerts.authentication.bearer.as_ref();
+        token.map(Token::expose)
     }
 
     /// How Grafana tells the operator when the autoscaler needs a person; empty when nobody is
@@ -102,7 +106,7 @@ impl Monitoring {
     pub(super) fn files(&self) -> Vec<File> {
         let thresholds = &self.settings.agent.thresholds;
         let (up, down) = (thresholds.up.to_string(), thresholds.down.to_string());
-        let token = self.alerts_token.clone().unwrap_or_default();
+        let token = self.alerts_token().unwrap_or_default().to_owned();
         let password = self.admin_password.clone().unwrap_or_default();
         let mut files = vec![
             authorized_keys(&self.ssh_authorized_keys),
@@ -162,6 +166,66 @@ fn check_leaves(parent: &str, name: &str, value: &Value) -> Result<(), DocumentE
         Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(()),
         Value::Null | Value::Array(_) => {
             Err(wrong(&field, "must be a text, a number, true or false"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Document;
+
+    fn read(alerts: &Value) -> Result<Monitoring, DocumentError> {
+        let id = "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e";
+        let text = json!({
+            "version": 1,
+            "role": "monitoring",
+            "agent": {
+                "exoscale": { "zone": "at-vie-1", "key": "EXO1", "secret": "s", "instance_pool": id },
+                "alerts": alerts,
+            },
+        });
+        Document::parse(text.to_string().as_bytes()).map(|document| match document {
+            Document::Monitoring(monitoring) => *monitoring,
+            other @ Document::SlowApp(_) => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn credentials_that_grafana_does_not_show_are_no_substitute_for_the_token() {
+        for other in [
+            json!({ "hmac_secret": "hush" }),
+            json!({ "user": "grafana", "password": "hush" }),
+        ] {
+            let problem = read(&other).unwrap_err().to_string();
+            assert!(
+                problem.starts_with("agent.alerts.token: is missing"),
+                "{problem}"
+            );
+            let mut both = other;
+            both["token"] = "hush".into();
+            assert_eq!(read(&both).unwrap().alerts_token(), Some("hush"));
+        }
+        assert_eq!(read(&json!({})).unwrap().alerts_token(), None);
+    }
+
+    #[test]
+    fn grafana_gets_the_token_that_the_agent_wants() {
+        for token in [
+            json!("12345678"),
+            json!(12_345_678),
+            json!(true),
+            json!("a$HOME-b$$c"),
+        ] {
+            let document = read(&json!({ "token": token })).unwrap();
+            let agents = toml::Table::try_from(document.agent.clone()).unwrap();
+            let (settings, _) = settings::load_text("agent", &agents.to_string()).unwrap();
+            let wanted = settings.agent.alerts.authentication.bearer.unwrap();
+            let files = document.files();
+            let file = files.iter().find(|file| file.name == "alerts-token");
+            assert_eq!(file.unwrap().content, wanted.expose(), "{token}");
         }
     }
 }
