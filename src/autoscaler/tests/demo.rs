@@ -167,6 +167,32 @@ async fn the_pool_grows_and_shrinks_and_nothing_is_lost() {
     assert!(log.contains("Agent is ready."));
 }
 
+#[tokio::test]
+async fn a_jump_of_the_load_is_met_by_a_step_that_fits() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let options = [
+        "--plain",
+        "--cpu-source",
+        "built-in",
+        "--scenario",
+        "severity",
+    ];
+    let (status, said) = Demo::start(folder.path(), &options).end().await;
+    if was_not_judged(&said) {
+        return;
+    }
+    assert!(status.success(), "{status}:\n{said}");
+    let report = report(folder.path());
+    assert_eq!(report["scenario"], "severity");
+    let size = |key: &str| report["actions"][0][key].as_u64().expect("a size");
+    assert!(size("to") >= size("from") + 2, "{report}");
+    assert_eq!(report["final_size"], report["min_size"]);
+    assert_eq!(report["failed_requests"], 0);
+    let log = std::fs::read_to_string(folder.path().join("agent.log")).expect("a log");
+    assert!(log.contains("for average CPU above 95%"), "{log}");
+}
+
 /// The course's query, as its grader asks it.
 const COURSE_QUERY: &str = "sum by (instance) (rate(node_cpu_seconds_total{mode!=\"idle\"}[1m])) \
     / sum by (instance) (rate(node_cpu_seconds_total[1m]))";

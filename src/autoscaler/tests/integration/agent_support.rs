@@ -83,7 +83,7 @@ impl Environment {
         environment
     }
 
-    /// An agent with short times and no window to wait for.
+    /// An agent with short times and no cooldown to wait for, which shrinks by one.
     pub(crate) async fn start(&self, settings: Settings) -> Agent {
         if !self.journal().exists() {
             self.write_journal(&long_ago());
@@ -134,7 +134,7 @@ impl Environment {
             "[exoscale]\nendpoint = {:?}\ninstance_pool = \"{pool}\"\nload_balancer = \"{balancer}\"\n\
              request_timeout = \"2s\"\ncalls_per_minute = 6000\n\
              [scaling]\ncooldown = \"60s\"\nretry = \"100ms\"\n\
-             [scale_in]\nstabilisation = \"0s\"\nwarm_up = \"0s\"\n\
+             [scale_in]\nstep = 1\nstabilisation = \"0s\"\nwarm_up = \"0s\"\n\
              [drain]\nenabled = false\npoll = \"50ms\"\n\
              [discovery]\nfile = {}\ninterval = \"100ms\"\nconfirm_after = \"20ms\"\n\
              [alerts]\naddress = \"127.0.0.1\"\nport = 0\n\
