@@ -33,6 +33,11 @@ pub(super) fn ours(options: &Options) -> anyhow::Result<OurSettings> {
         let what = format!("scaling.max_size is {max}; the simulator takes {MOST_MEMBERS} at most");
         return Err(Usage(format!("{what}: give a smaller --max")).into());
     }
+    if !settings.schedule.entries().is_empty() {
+        eprintln!(
+            "note: a trace has no hour of the day, so the schedule of --settings is left out"
+        );
+    }
     let drain = settings.drain;
     Ok(OurSettings {
         monitoring,
