@@ -69,7 +69,7 @@ async fn while_the_cloud_hangs_on_everything() {
     let environment = Environment::with_pool(2).await;
     environment.fault("*", u32::MAX, FaultKind::Hang);
     let agent = environment
-        .start(Settings::default().set("exoscale.request_timeout", "20s"))
+        .start(Settings::default().set("exoscale.request_timeout", "60s"))
         .await;
     let times = answer_times(&agent).await;
     assert_fast(&times);
@@ -86,7 +86,7 @@ async fn while_the_cloud_hangs_on_everything() {
 async fn while_a_change_is_under_way() {
     let environment = Environment::with_pool(2).await;
     let agent = environment
-        .start(Settings::default().set("exoscale.request_timeout", "20s"))
+        .start(Settings::default().set("exoscale.request_timeout", "60s"))
         .await;
     environment.until_targets(2).await;
     environment.fault("scale-instance-pool", 1, FaultKind::Hang);

@@ -204,10 +204,9 @@ async fn a_load_that_rises_and_falls_is_told_up_then_down_with_reminders() {
     let mut evaluator = setup.start();
 
     let high = until(&mut evaluator, "two messages up", |readings| {
-        readings.messages_delivered >= 2
+        readings.messages_delivered >= 2 && readings.firing == [Direction::Up]
     })
     .await;
-    assert_eq!(high.firing, [Direction::Up]);
     assert!(
         high.average
             .is_some_and(|average| (0.85..=1.0).contains(&average)),
@@ -225,14 +224,22 @@ async fn a_load_that_rises_and_falls_is_told_up_then_down_with_reminders() {
         .iter()
         .map(|change| (change.rule, change.change))
         .collect();
-    assert_eq!(
-        changes,
-        [
-            (Direction::Up, AlertChange::Firing),
-            (Direction::Up, AlertChange::Resolved),
-            (Direction::Down, AlertChange::Firing)
-        ]
+    // On a busy machine scrapes come late, and the rule may rest for a while.
+    let (last, before) = changes.split_last().expect("there are changes");
+    assert_eq!(*last, (Direction::Down, AlertChange::Firing));
+    let up = [AlertChange::Firing, AlertChange::Resolved].map(|change| (Direction::Up, change));
+    assert!(
+        !before.is_empty() && before.chunks(2).all(|pair| *pair == up),
+        "{changes:?}"
     );
+
+    let told = async {
+        while setup.messages().await.last().map(label).as_deref() != Some("down") {
+            evaluations(&mut evaluator, 1).await;
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(30), told).await;
+    told.expect("it is told");
     let messages = setup.messages().await;
     assert!(
         messages
@@ -323,5 +330,9 @@ async fn a_broken_file_is_no_reason_to_forget_the_members() {
     evaluations(&mut evaluator, 5).await;
     let readings = evaluator.readings.borrow_and_update().clone();
     assert_eq!(readings.observation.members.len(), 1);
-    assert!(readings.average.is_some());
+    // A scrape may be late on a busy machine; of a member that is forgotten none comes.
+    until(&mut evaluator, "a reading still", |readings| {
+        readings.average.is_some()
+    })
+    .await;
 }

@@ -25,13 +25,13 @@ async fn full_load_burns_the_quota_and_never_more() {
         let begin = Instant::now();
         let before = instance.metric(BURNT).await;
         let mut burnt = 0.0;
-        // Two seconds of the quota, or longer where others have most of this machine.
-        while burnt < 0.55 {
+        // A second of the quota, or longer where others have most of this machine.
+        while burnt < 0.3 {
             burnt = instance.metric(BURNT).await - before;
             let wall = begin.elapsed().as_secs_f64();
             // One slice of 5 ms for each worker is burnt before it is paid, and a late one catches
             // up 3 ms.
-            assert!(begin.elapsed() < PATIENCE, "only {burnt} s in {wall} s");
+            assert!(begin.elapsed() < 4 * PATIENCE, "only {burnt} s in {wall} s");
             assert!(
                 burnt <= 0.3 * wall + 0.025,
                 "{burnt} s in {wall} s with {workers} workers"
