@@ -30,14 +30,9 @@ accel=${BOOT_UNITS_ACCEL:-tcg}
 folder=${BOOT_UNITS_FOLDER:-$PWD/target/boot-units}
 base=$folder/base
 packages=systemd-sysv,dbus,linux-image-cloud-amd64,initramfs-tools,iproute2,curl,busybox,jq
-if [[ ! -e $base/.complete ]]; then
-  say "a Debian with a kernel and systemd, once"
-  rm -rf "$base"
-  mkdir -p "$folder"
-  debootstrap --variant=minbase --include="$packages" trixie "$base" >"$folder/debootstrap.log" 2>&1 ||
-    { tail -n 5 "$folder/debootstrap.log" >&2; echo "boot-units: debootstrap failed" >&2; exit 75; }
-  touch "$base/.complete"
-fi
+# shellcheck source=scripts/boot-units/debian.sh
+. scripts/boot-units/debian.sh
+make_debian "$base" "$packages" || { echo "boot-units: debootstrap failed" >&2; exit 75; }
 
 say "our programs"
 profile=${BOOT_UNITS_PROFILE:-release}
