@@ -2,6 +2,7 @@
 
 mod document;
 mod folder;
+mod step;
 
 use std::{sync::Arc, time::Duration};
 

@@ -9,14 +9,12 @@
 
 use std::{path::Path, time::Duration};
 
-use policy::{
-    AskedSteps, AtLeastMemo, CapacityPause, ChosenStep, CpuShare, Memo, Moment, Pending, Size,
-    StepCause,
-};
+use policy::{AskedSteps, AtLeastMemo, CapacityPause, Memo, Moment, Pending, Size};
 use program::error_chain::with_causes;
 use serde::{Deserialize, Serialize};
 use whole_file::{self, FileError};
 
+use super::step::Step;
 use crate::clock::Reading;
 
 const VERSION: u32 = 1;
@@ -56,47 +54,9 @@ struct PendingUp {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Step {
-    /// Such as `2` or `150%`.
-    size: String,
-    cause: Cause,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Cause {
-    /// In thousandths.
-    Severity(u16),
-    Label,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
 struct AtLeast {
     members: u32,
     heard: u64,
-}
-
-impl Step {
-    fn of(step: ChosenStep) -> Option<Self> {
-        let cause = match step.cause {
-            StepCause::Severity(CpuShare(above)) => Cause::Severity(above),
-            StepCause::Label => Cause::Label,
-            // Alerts ask for neither.
-            StepCause::Default | StepCause::Floor => return None,
-        };
-        let size = step.size.to_string();
-        Some(Self { size, cause })
-    }
-
-    /// A step that cannot be read asks for nothing; the alert stays.
-    fn asked(&self) -> AskedSteps {
-        let cause = match self.cause {
-            Cause::Severity(above) => StepCause::Severity(CpuShare(above)),
-            Cause::Label => StepCause::Label,
-        };
-        let size = self.size.parse().ok();
-        size.map_or_else(AskedSteps::default, |size| AskedSteps::new(size, cause))
-    }
 }
 
 /// What a journal told at the start.
@@ -233,6 +193,8 @@ fn load(path: &Path, boot_id: Option<&str>, reading: Reading, up_lifetime: Durat
 #[cfg(test)]
 mod tests {
     use std::{fs, path::PathBuf};
+
+    use policy::{CpuShare, StepCause};
 
     use super::*;
 
