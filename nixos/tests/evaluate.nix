@@ -1,4 +1,4 @@
-# Evaluates the flake over trees of its inputs without copying them, for `scripts/check-nix.sh`.
+# Evaluates the flake over trees of its inputs without copying them, for `scripts/check-nix.sh` and `scripts/boot-images.sh`.
 {
   nixpkgs,
   crane,
@@ -45,6 +45,11 @@ let
 in
 {
   units = import ../units.nix self.nixosConfigurations;
+
+  # For `scripts/boot-images.sh`.
+  images = lib.mapAttrs (
+    _: configuration: configuration.config.system.build.images.exoscale
+  ) self.nixosConfigurations;
 
   report =
     if complaints != { } then

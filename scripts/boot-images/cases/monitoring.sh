@@ -1,0 +1,67 @@
+# The monitoring host. Its agent scales the pool of a local cloud, which runs on the host.
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # the script that reads this file uses image and sets folder
+image=monitoring
+token=a-long-token
+
+prepare() {
+  "$BOOT_IMAGES_PROGRAMS/autoscaler" local-cloud --with-pool 1 --no-processes --speed 10 >"$folder/local-cloud.log" 2>&1 &
+  helper=$!
+  machine=$helper await 30 "$BOOT_IMAGES_PROGRAMS/autoscaler" local-cloud env
+}
+
+# QEMU's network has the host's 127.0.0.1 as its second address.
+metadata() {
+  (
+    eval "$("$BOOT_IMAGES_PROGRAMS/autoscaler" local-cloud env)"
+    cat <<TEXT
+{
+  "version": 1,
+  "role": "monitoring",
+  "agent": {
+    "exoscale": {
+      "zone": "$EXOSCALE_ZONE",
+      "key": "$EXOSCALE_API_KEY",
+      "secret": "$EXOSCALE_API_SECRET",
+      "endpoint": "${EXOSCALE_API_ENDPOINT/127.0.0.1/169.0.0.2}",
+      "instance_pool": "$EXOSCALE_INSTANCEPOOL_ID"
+    },
+    "scaling": { "min_size": 1, "max_size": 3 },
+    "alerts": { "token": "$token" }
+  }
+}
+TEXT
+  )
+}
+
+has_size() { get http://127.0.0.1:7290/_local/status | grep --quiet "\"size\": *$1\b"; }
+# message TOKEN
+message() {
+  get --request POST --header 'Content-Type: application/json' --header "Authorization: Bearer $1" --output /dev/null \
+    --data-binary @src/autoscaler/tests/data/grafana-webhooks/grafana-12.4.0-up.json http://127.0.0.1:18090/webhook
+}
+
+outside() {
+  seen "the agent is healthy" await 800 get http://127.0.0.1:18090/healthz || return
+  seen "the pool has its first size" has_size 1 || return
+  seen "a message with another token is refused" fails message another-token || return
+  seen "Grafana 12.4's message is taken" message "$token" || return
+  seen "and the local cloud's pool grows" await 400 has_size 2 || { get http://127.0.0.1:18090/decisions; return 1; }
+}
+
+prometheus() { get "http://127.0.0.1:9090/api/v1/query" --data-urlencode "query=$1"; }
+scraped() { grep --quiet '"1"\]' <(prometheus "up{job=\"$1\"}"); }
+targets() { grep --only-matching ':9100' /srv/service-discovery/config.json | wc -l; }
+has_targets() { [[ $(targets) = "$1" ]]; }
+
+checks() {
+  local services=(instance-data.service autoscaler.service prometheus.service prometheus-node-exporter.service)
+  note "Grafana's program is a stand-in that does nothing; its unit and what runs before it are the image's"
+  image_checks "${services[@]}" grafana.service
+  holds "Grafana's rules are where it reads them" test -s /run/grafana/provisioning/alerting/rules.yml
+  holds "system calls, privileges and capabilities are taken away" confined autoscaler.service
+  holds "Prometheus scrapes the agent" await 120 scraped autoscaler
+  holds "and the host's node exporter" await 60 scraped monitoring-host
+  holds "the discovery file follows the pool that a message from outside has grown" await 400 has_targets 2
+  holds "still nothing was restarted" never_restarted "${services[@]}"
+}
