@@ -38,7 +38,7 @@ has_size() { get http://127.0.0.1:7290/_local/status | grep --quiet "\"size\": *
 # message TOKEN
 message() {
   get --request POST --header 'Content-Type: application/json' --header "Authorization: Bearer $1" --output /dev/null \
-    --data-binary @src/autoscaler/tests/data/grafana-webhooks/grafana-12.4.0-up.json http://127.0.0.1:18090/webhook
+    --data-binary @src/autoscaler/tests/integration/data/grafana-12.4/up.json http://127.0.0.1:18090/webhook
 }
 
 outside() {
@@ -46,11 +46,12 @@ outside() {
   seen "the pool has its first size" has_size 1 || return
   seen "a message with another token is refused" fails message another-token || return
   seen "Grafana 12.4's message is taken" message "$token" || return
-  seen "and the local cloud's pool grows" await 400 has_size 2 || { get http://127.0.0.1:18090/decisions; return 1; }
+  seen "and the local cloud's pool grows by 150 %" await 400 has_size 3 || { get http://127.0.0.1:18090/decisions; return 1; }
 }
 
 prometheus() { get "http://127.0.0.1:9090/api/v1/query" --data-urlencode "query=$1"; }
 scraped() { grep --quiet '"1"\]' <(prometheus "up{job=\"$1\"}"); }
+has_recording_rules() { grep --quiet 'instance:node_cpu_utilisation:rate20s' <(get http://127.0.0.1:9090/api/v1/rules); }
 targets() { grep --only-matching ':9100' /srv/service-discovery/config.json | wc -l; }
 has_targets() { [[ $(targets) = "$1" ]]; }
 
@@ -62,6 +63,7 @@ checks() {
   holds "system calls, privileges and capabilities are taken away" confined autoscaler.service
   holds "Prometheus scrapes the agent" await 120 scraped autoscaler
   holds "and the host's node exporter" await 60 scraped monitoring-host
-  holds "the discovery file follows the pool that a message from outside has grown" await 400 has_targets 2
+  holds "and has the rules that Grafana's look at" await 60 has_recording_rules
+  holds "the discovery file follows the pool that a message from outside has grown" await 400 has_targets 3
   holds "still nothing was restarted" never_restarted "${services[@]}"
 }
