@@ -13,6 +13,7 @@ pub(super) struct Activity {
 
 #[derive(Clone, Copy, Debug)]
 struct State {
+    arrived: u64,
     in_flight: usize,
     last_arrival: Instant,
 }
@@ -27,6 +28,7 @@ impl Activity {
     pub(super) fn new() -> Self {
         Self {
             state: watch::Sender::new(State {
+                arrived: 0,
                 in_flight: 0,
                 last_arrival: Instant::now(),
             }),
@@ -36,12 +38,18 @@ impl Activity {
     /// Counts a request that has just come in.
     pub(super) fn arrive(&self) -> InFlight {
         self.state.send_modify(|state| {
+            state.arrived += 1;
             state.in_flight += 1;
             state.last_arrival = Instant::now();
         });
         InFlight {
             state: self.state.clone(),
         }
+    }
+
+    /// Requests that ever came in.
+    pub(super) fn arrived(&self) -> u64 {
+        self.state.borrow().arrived
     }
 
     /// Requests that are being worked on or wait for it.
@@ -58,6 +66,7 @@ impl Activity {
             let State {
                 in_flight,
                 last_arrival,
+                ..
             } = *changes.borrow_and_update();
             let left = quiet.saturating_sub(last_arrival.max(begin).elapsed());
             tokio::select! {

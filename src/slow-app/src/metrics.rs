@@ -104,6 +104,14 @@ struct WorkDone {
 
 impl Collector for WorkDone {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        // Those that are answered would not show a load that is more than can be answered.
+        let received = ConstCounter::new(self.activity.arrived());
+        received.encode(encoder.encode_descriptor(
+            "requests_received",
+            "Requests for work that came in, also those that the full queue refuses",
+            None,
+            MetricType::Counter,
+        )?)?;
         let in_flight = ConstGauge::new(self.activity.in_flight() as f64);
         in_flight.encode(encoder.encode_descriptor(
             "requests_in_flight",

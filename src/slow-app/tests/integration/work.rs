@@ -159,6 +159,42 @@ async fn the_work_of_a_client_that_has_gone_is_given_up() {
     instance.until_in_flight(0.0).await;
 }
 
+/// What a full queue refuses and what waits in it is load, too; questions about the application are
+/// none.
+#[tokio::test]
+async fn requests_count_as_received_before_they_wait() {
+    let arguments = ["--workers", "1", "--queue-limit", "1", "--max-ms", "600000"];
+    let instance = Instance::start(&arguments).await;
+    let metrics = async || instance.get("/metrics").await.text().await.expect("text");
+    instance.get("/health").await;
+    instance.request(Method::POST, "/drain").await;
+    instance.get("/nowhere").await;
+    let name = "slow_app_requests_received_total";
+    assert!(value(&metrics().await, name).abs() < 0.1);
+    // Ten minutes of work each: one is worked on, at most one waits, the others are refused.
+    let get = || instance.get("/?ms=600000");
+    let all = async { tokio::join!(get(), get(), get(), get()) };
+    let answers = "slow_app_http_request_duration_seconds_count{path=\"/\",status=\"";
+    let refused = format!("{answers}503\"}}");
+    let counted = async {
+        loop {
+            let text = metrics().await;
+            assert!(!text.contains(&format!("{answers}200")), "{text}");
+            if text.contains(&refused) && value(&text, &refused) > 1.9 {
+                return value(&text, name);
+            }
+        }
+    };
+    let count = tokio::select! {
+        _ = all => panic!("nobody has ten minutes"),
+        count = counted => count,
+    };
+    assert!(
+        count > 2.9,
+        "{count}: those that are refused and one that is not"
+    );
+}
+
 #[tokio::test]
 async fn metrics_count_requests_by_path_and_status() {
     let instance = Instance::start(&["--max-ms", "100"]).await;
