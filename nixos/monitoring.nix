@@ -51,8 +51,9 @@ in
       default = null;
       example = "/run/instance/grafana.env";
       description = ''
-        A file with variables for Grafana: `THRESHOLD_UP` and `THRESHOLD_DOWN`, if not 0.8 and 0.2, and Grafana's own, such
-        as `GF_SMTP_HOST`. In the latter Grafana takes `''${NAME}` and `$__file{PATH}` for what they name, and `%(NAME)s` for
+        A file with variables for Grafana: `THRESHOLD_UP` and `THRESHOLD_DOWN`, if not 0.8 and 0.2; `REQUESTS_PER_MEMBER`,
+        the requests a second for which one member is meant, to add the rule by request rate; and Grafana's own, such as
+        `GF_SMTP_HOST`. In the latter Grafana takes `''${NAME}` and `$__file{PATH}` for what they name, and `%(NAME)s` for
         another setting.
       '';
     };

@@ -2,6 +2,7 @@
 # Copies the provisioning files and dashboards of this folder to another folder, and puts in what differs from host to
 # host, since Grafana itself puts no variables into alert rules:
 #
+# - the rule by request rate, if the variable REQUESTS_PER_MEMBER says how many requests a second one member is to serve;
 # - other thresholds than 0.8 and 0.2, if the variables THRESHOLD_UP and THRESHOLD_DOWN say so;
 # - the token with which Grafana proves itself to the agent, from the file that ALERTS_TOKEN_FILE names. Without a token
 #   Grafana shows none;
@@ -18,6 +19,7 @@ to=$2
 operator=${3:-}
 up=${THRESHOLD_UP:-0.8}
 down=${THRESHOLD_DOWN:-0.2}
+per_member=${REQUESTS_PER_MEMBER:-}
 token_file=${ALERTS_TOKEN_FILE:-}
 
 refuse() {
@@ -41,6 +43,15 @@ if [ "$ascending" != "$down
 $up" ]; then
   refuse "THRESHOLD_DOWN is $down, and must be below THRESHOLD_UP, which is $up"
 fi
+
+wrong=
+case $per_member in
+  '') ;;
+  *[!0-9.]* | .* | *. | *.*.* | 0[0-9]*) wrong=yes ;;
+  *[1-9]*) ;;
+  *) wrong=yes ;;
+esac
+[ -z "$wrong" ] || refuse "REQUESTS_PER_MEMBER is $per_member; it must be a number above 0, such as 40 or 7.5"
 
 token=
 if [ -n "$token_file" ]; then
@@ -69,6 +80,13 @@ for rules in "$from"/provisioning/alerting/*rules.yml; do
     -e "s/params: \[UP\]/params: [$up]/; s/params: \[DOWN\]/params: [$down]/" \
     "$rules" >"$to/provisioning/alerting/${rules##*/}"
 done
+
+# Kept out of the loop above: its threshold is a number of members.
+request_rate=provisioning/alerting/request-rate.yml
+rm -f "$to/$request_rate"
+if [ -n "$per_member" ]; then
+  sed "s|/ REQUESTS_PER_MEMBER)|/ $per_member)|" "$from/optional/request-rate.yml" >"$to/$request_rate"
+fi
 
 for dashboard in "$from"/dashboards/*.json; do
   sed -e 's/"value": 0\.8$/"value": UP/; s/"value": 0\.2$/"value": DOWN/' \

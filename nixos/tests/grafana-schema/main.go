@@ -37,7 +37,7 @@ type checker struct {
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: schema FOLDER, which holds dashboards/ and provisioning/")
+		fmt.Fprintln(os.Stderr, "usage: schema FOLDER, which holds dashboards/, optional/ and provisioning/")
 		os.Exit(2)
 	}
 	// Without them the SDK takes any panel and any query.
@@ -46,6 +46,7 @@ func main() {
 	check.dashboard("dashboards/autoscaling.json")
 	check.rules("provisioning/alerting/rules.yml")
 	check.rules("provisioning/alerting/operator-rules.yml")
+	check.rules("optional/request-rate.yml")
 	check.contactPoints("provisioning/alerting/contact-points.yml")
 	check.contactPoints("provisioning/alerting/operator.yml")
 	check.policies("provisioning/alerting/policies.yml")

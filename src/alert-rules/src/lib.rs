@@ -9,14 +9,16 @@ mod prometheus_file;
 mod promql;
 mod recording_file;
 mod rules_file;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use policy::Direction;
 
 pub use policies_file::group_key;
-pub use promql::{CpuQuery, Young};
-pub use rules_file::{Comparison, ScaleRule};
+pub use promql::{CpuQuery, RequestQuery, Young};
+pub use rules_file::{Comparison, FloorRule, ScaleRule};
 
 /// Why a file of the monitoring is not understood.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,8 @@ pub enum MonitoringError {
 pub struct MonitoringFiles<'a> {
     /// Grafana's alert rules.
     pub rules: &'a str,
+    /// Grafana's rule by request rate, with `REQUESTS_PER_MEMBER` where a number belongs.
+    pub request_rate: &'a str,
     /// Grafana's notification policies.
     pub policies: &'a str,
     /// Prometheus' configuration.
@@ -56,6 +60,7 @@ impl MonitoringFiles<'static> {
     /// Those of the monitoring image.
     pub const IMAGE: Self = Self {
         rules: include_str!("../../../nixos/grafana/provisioning/alerting/rules.yml"),
+        request_rate: include_str!("../../../nixos/grafana/optional/request-rate.yml"),
         policies: include_str!("../../../nixos/grafana/provisioning/alerting/policies.yml"),
         prometheus: include_str!("../../../nixos/prometheus.yml"),
         recording: include_str!("../../../nixos/prometheus-rules.yml"),
@@ -84,8 +89,14 @@ pub struct Monitoring {
     pub recording_interval: Duration,
     /// Between two evaluations of the rules.
     pub evaluation_interval: Duration,
-    /// The rules that ask for a size, each with the way of its messages.
+    /// The rules by CPU use, each with the way of its messages.
     pub rules: Vec<(ScaleRule, Route)>,
+    /// The rules by request rate, each with the way of its messages.
+    pub floors: Vec<(FloorRule, Route)>,
+    /// Between two scrapes of a member's application, which counts the requests.
+    pub request_scrape_interval: Duration,
+    /// What joins the rules by request rate where one is asked for.
+    optional: Vec<(FloorRule, Route)>,
 }
 
 impl Route {
@@ -98,6 +109,18 @@ impl Route {
         }
         let looks = repeat.as_nanos() / group.as_nanos() + 1;
         group.saturating_mul(u32::try_from(looks).unwrap_or(u32::MAX))
+    }
+
+    fn divide_by(&mut self, divisor: u32) {
+        let Self {
+            group_by: _,
+            group_wait,
+            group_interval,
+            repeat_interval,
+        } = self;
+        for time in [group_wait, group_interval, repeat_interval] {
+            *time /= divisor;
+        }
     }
 }
 
@@ -114,50 +137,69 @@ impl Monitoring {
     /// As the files say.
     pub fn read(files: &MonitoringFiles<'_>) -> Result<Self, MonitoringError> {
         let recorded = recording_file::read(files.recording)?;
-        let (evaluation_interval, rules) = rules_file::read(files.rules, &recorded)?;
+        let found = rules_file::read(files.rules, &recorded)?;
+        let request_rate = files.request_rate.replace("REQUESTS_PER_MEMBER", "1");
+        let optional = rules_file::read(&request_rate, &recorded)?.floors;
         let routes = policies_file::read(files.policies)?;
         let jobs = prometheus_file::read(files.prometheus)?;
-        let mut scrape_interval = None;
-        for rule in &rules {
-            let job = &rule.query.job;
-            let found = jobs.interval(job)?;
-            if scrape_interval
-                .replace(found)
-                .is_some_and(|other| other != found)
-            {
-                let what = format!("the rules look at jobs with several scrape intervals, {job}");
-                return Err(prometheus_file::unknown(what));
-            }
-        }
-        let rules = rules.into_iter().map(|rule| {
-            let route = routes.of(&rule)?;
+        let cpu_jobs = found.rules.iter().map(|rule| rule.query.job.as_str());
+        let floors = found.floors.iter().chain(&optional);
+        let request_jobs = floors.map(|rule| rule.query.job.as_str());
+        let default = Duration::from_secs(15);
+        let with_route = |rule: FloorRule| {
+            let route = routes.of(&rule.title, &rule.labels)?;
             Ok((rule, route))
-        });
+        };
         Ok(Self {
-            scrape_interval: scrape_interval.unwrap_or(Duration::from_secs(15)),
+            scrape_interval: jobs.one_interval(cpu_jobs)?.unwrap_or(default),
+            request_scrape_interval: jobs.one_interval(request_jobs)?.unwrap_or(default),
             recording_interval: recorded.interval,
-            evaluation_interval,
-            rules: rules.collect::<Result<_, MonitoringError>>()?,
+            evaluation_interval: found.interval,
+            rules: found
+                .rules
+                .into_iter()
+                .map(|rule| {
+                    let route = routes.of(&rule.title, &rule.labels)?;
+                    Ok((rule, route))
+                })
+                .collect::<Result<_, MonitoringError>>()?,
+            floors: found
+                .floors
+                .into_iter()
+                .map(with_route)
+                .collect::<Result<_, MonitoringError>>()?,
+            optional: optional
+                .into_iter()
+                .map(with_route)
+                .collect::<Result<_, MonitoringError>>()?,
         })
+    }
+
+    /// With the rule by request rate, which `REQUESTS_PER_MEMBER` adds to the monitoring image.
+    #[must_use]
+    pub fn with_request_rate(mut self, per_member: f64) -> Self {
+        let added = self.optional.iter().cloned().map(|(mut rule, route)| {
+            rule.query.per_member = per_member;
+            (rule, route)
+        });
+        self.floors.extend(added);
+        self
     }
 
     /// The same with every time divided, as the demo does.
     #[must_use]
     pub fn divided_by(mut self, divisor: u32) -> Self {
         self.scrape_interval /= divisor;
+        self.request_scrape_interval /= divisor;
         self.recording_interval /= divisor;
         self.evaluation_interval /= divisor;
         for (rule, route) in &mut self.rules {
             rule.divide_by(divisor);
-            let Route {
-                group_by: _,
-                group_wait,
-                group_interval,
-                repeat_interval,
-            } = route;
-            for time in [group_wait, group_interval, repeat_interval] {
-                *time /= divisor;
-            }
+            route.divide_by(divisor);
+        }
+        for (rule, route) in self.floors.iter_mut().chain(&mut self.optional) {
+            rule.divide_by(divisor);
+            route.divide_by(divisor);
         }
         self
     }
@@ -197,150 +239,4 @@ fn time(file: &'static str, text: &str) -> Result<Duration, MonitoringError> {
         file,
         what: format!("`{text}` is not a duration such as 1m"),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of_rules(rules: &str) -> Result<Monitoring, String> {
-        let files = MonitoringFiles {
-            rules,
-            ..MonitoringFiles::IMAGE
-        };
-        Monitoring::read(&files).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_images_files_are_read() {
-        let image = Monitoring::read(&MonitoringFiles::IMAGE).expect("they are known");
-        assert_eq!(image.evaluation_interval, Duration::from_secs(10));
-        for direction in [Direction::Up, Direction::Down] {
-            let rules = image
-                .rules
-                .iter()
-                .filter(|(rule, _)| rule.direction == direction);
-            assert!(rules.count() >= 1, "{direction}");
-        }
-        for (rule, route) in &image.rules {
-            assert!(
-                rule.threshold > 0.0 && rule.threshold < 1.0,
-                "{}",
-                rule.title
-            );
-            assert!(
-                rule.query.window >= image.scrape_interval * 2,
-                "{}",
-                rule.title
-            );
-            assert!(
-                route.group_interval >= Duration::from_secs(10),
-                "{}",
-                rule.title
-            );
-        }
-    }
-
-    #[test]
-    fn reminders_come_at_multiples_of_the_group_interval() {
-        let spacing = |group: u64, repeat: u64| {
-            let route = Route {
-                group_by: Vec::new(),
-                group_wait: Duration::ZERO,
-                group_interval: Duration::from_secs(group),
-                repeat_interval: Duration::from_secs(repeat),
-            };
-            route.spacing().as_secs()
-        };
-        assert_eq!(
-            [spacing(30, 45), spacing(30, 60), spacing(30, 20)],
-            [60, 90, 30]
-        );
-        for (_, route) in Monitoring::image().rules {
-            assert_eq!(route.spacing(), Duration::from_secs(60));
-        }
-    }
-
-    #[test]
-    fn thresholds_are_replaced_as_the_image_does() {
-        let image = Monitoring::read(&MonitoringFiles::IMAGE).expect("they are known");
-        let other = image.clone().with_thresholds(0.7, 0.3);
-        for ((before, _), (after, _)) in image.rules.iter().zip(&other.rules) {
-            let expected = match before.direction {
-                Direction::Up => 0.7,
-                Direction::Down => 0.3,
-            };
-            assert!((after.threshold - expected).abs() < 1e-9, "{}", after.title);
-        }
-    }
-
-    #[test]
-    fn a_change_of_the_rules_that_is_not_understood_is_said() {
-        let rules = MonitoringFiles::IMAGE.rules;
-        for (from, to, said) in [
-            ("avg(", "max(", "expression"),
-            ("rate1m", "rate5m", "expression"),
-            (">= 90", "> 90", "expression"),
-            ("type: gt", "type: within_range", "within_range"),
-            ("noDataState: OK", "noDataState: Alerting", "noDataState"),
-            ("scale: up", "scale: sideways", "sideways"),
-            ("for: 1m", "for: soon", "soon"),
-            ("expression: A", "expression: B", "condition"),
-        ] {
-            assert!(rules.contains(from), "{from}");
-            let error = of_rules(&rules.replace(from, to)).expect_err(to);
-            assert!(
-                error.contains("the alert rules") && error.contains(said),
-                "{to}: {error}"
-            );
-        }
-    }
-
-    #[test]
-    fn each_rule_has_the_window_that_is_recorded_under_its_name() {
-        let image = Monitoring::read(&MonitoringFiles::IMAGE).expect("they are known");
-        let figures = image.rules.iter().map(|(rule, _)| {
-            let seconds =
-                [rule.query.window, rule.query.young_for, rule.pending].map(|t| t.as_secs());
-            (rule.title.as_str(), seconds)
-        });
-        assert_eq!(
-            figures.collect::<Vec<_>>(),
-            [
-                ("CPU above the upper threshold", [60, 90, 60]),
-                ("CPU above the upper threshold at once", [20, 45, 10]),
-                ("CPU below the lower threshold", [60, 90, 60]),
-            ]
-        );
-        let text = MonitoringFiles::IMAGE.rules;
-        let stepped = text.replace("scale: up", "scale: up\n          step: '3'");
-        let read = of_rules(&stepped).expect("labels are free");
-        assert_eq!(
-            read.rules[0].0.labels.get("step").map(String::as_str),
-            Some("3")
-        );
-    }
-
-    #[test]
-    fn recording_rules_that_are_not_understood_are_said() {
-        let recording = MonitoringFiles::IMAGE.recording;
-        for (from, to, said) in [
-            ("[1m]", "[1m:10s]", "no CPU use"),
-            ("mode!=\"idle\"", "mode=\"user\"", "no CPU use"),
-            ("interval: 5s", "interval: soon", "soon"),
-            ("    interval: 5s\n", "", "no interval"),
-        ] {
-            assert!(recording.contains(from), "{from}");
-            let changed = recording.replace(from, to);
-            let files = MonitoringFiles {
-                recording: &changed,
-                ..MonitoringFiles::IMAGE
-            };
-            let error = Monitoring::read(&files).expect_err(to).to_string();
-            assert!(
-                error.contains("the recording rules") && error.contains(said),
-                "{error}"
-            );
-        }
-    }
 }

@@ -1,8 +1,10 @@
 //! Grafana's notification policies: how alerts that ask for a size are grouped and repeated.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
-use super::{MonitoringError, Route, ScaleRule, time};
+use super::{MonitoringError, Route, time};
 
 const FILE: &str = "the notification policies";
 
@@ -28,6 +30,8 @@ struct RouteEntry {
     repeat_interval: String,
 }
 
+type Labels = BTreeMap<String, String>;
+
 /// The routes below the root, in their order.
 pub(super) struct Routes(Vec<RouteEntry>);
 
@@ -43,12 +47,12 @@ pub(super) fn read(text: &str) -> Result<Routes, MonitoringError> {
 }
 
 impl Routes {
-    /// The first route that takes this rule's alerts.
-    pub(super) fn of(&self, rule: &ScaleRule) -> Result<Route, MonitoringError> {
+    /// The first route that takes the alerts of a rule of this name and with these labels.
+    pub(super) fn of(&self, title: &str, labels: &Labels) -> Result<Route, MonitoringError> {
         for entry in &self.0 {
             let mut matches = true;
             for matcher in &entry.object_matchers {
-                matches &= is_matched(matcher, rule)?;
+                matches &= is_matched(matcher, labels)?;
             }
             if matches {
                 return Ok(Route {
@@ -59,18 +63,15 @@ impl Routes {
                 });
             }
         }
-        Err(unknown(format!(
-            "no route takes the alerts of `{}`",
-            rule.title
-        )))
+        Err(unknown(format!("no route takes the alerts of `{title}`")))
     }
 }
 
 fn is_matched(
     [label, operator, value]: &[String; 3],
-    rule: &ScaleRule,
+    labels: &Labels,
 ) -> Result<bool, MonitoringError> {
-    let found = rule.labels.get(label).map_or("", String::as_str);
+    let found = labels.get(label).map_or("", String::as_str);
     match operator.as_str() {
         "=" => Ok(found == value),
         "!=" => Ok(found != value),
@@ -88,10 +89,10 @@ fn is_matched(
 }
 
 /// The labels of an alert by which it shares a message.
-pub fn group_key(rule: &ScaleRule, route: &Route) -> Vec<String> {
+pub fn group_key(title: &str, labels: &Labels, route: &Route) -> Vec<String> {
     let label = |name: &String| match name.as_str() {
-        "alertname" => rule.title.clone(),
-        name => rule.labels.get(name).cloned().unwrap_or_default(),
+        "alertname" => title.to_owned(),
+        name => labels.get(name).cloned().unwrap_or_default(),
     };
     route.group_by.iter().map(label).collect()
 }

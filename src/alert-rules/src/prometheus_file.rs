@@ -35,8 +35,23 @@ pub(super) fn read(text: &str) -> Result<Jobs, MonitoringError> {
 }
 
 impl Jobs {
-    /// How often a job is scraped.
-    pub(super) fn interval(&self, job: &str) -> Result<Duration, MonitoringError> {
+    /// How often these jobs are scraped, if there are any.
+    pub(super) fn one_interval<'a>(
+        &self,
+        jobs: impl Iterator<Item = &'a str>,
+    ) -> Result<Option<Duration>, MonitoringError> {
+        let mut interval = None;
+        for job in jobs {
+            let found = self.interval(job)?;
+            if interval.replace(found).is_some_and(|other| other != found) {
+                let what = format!("the rules look at jobs with several scrape intervals, {job}");
+                return Err(unknown(what));
+            }
+        }
+        Ok(interval)
+    }
+
+    fn interval(&self, job: &str) -> Result<Duration, MonitoringError> {
         let found = self.0.scrape_configs.iter().find(|one| one.job_name == job);
         let found = found
             .ok_or_else(|| unknown(format!("there is no job `{job}`, which a rule looks at")))?;
@@ -45,6 +60,6 @@ impl Jobs {
     }
 }
 
-pub(super) fn unknown(what: String) -> MonitoringError {
+fn unknown(what: String) -> MonitoringError {
     MonitoringError::Unknown { file: FILE, what }
 }

@@ -29,6 +29,17 @@ pub struct CpuQuery {
     pub quorum: f64,
 }
 
+/// The request rate of all members over what one member serves, rounded up: a number of members.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestQuery {
+    /// The scrape job of the members' application.
+    pub job: String,
+    /// The time over which the rate is taken.
+    pub window: Duration,
+    /// The requests a second that one member is to serve.
+    pub per_member: f64,
+}
+
 /// CPU use of each member over a window, as a recording rule computes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CpuUse {
@@ -71,6 +82,22 @@ pub(super) fn parse(expression: &str, recorded: &BTreeMap<String, CpuUse>) -> Op
     })
 }
 
+/// Reads a number of members by request rate; `None` when it is not of the form that is known.
+pub(super) fn requests(expression: &str) -> Option<RequestQuery> {
+    let text = words(expression);
+    let job = between(&text, "job=\"", "\"")?;
+    let window = between(&text, "[", "]")?;
+    let per_member = text.rsplit_once("/ ")?.1.strip_suffix(" )")?;
+    (words(&rate_over(job, window, per_member)) == text).then_some(())?;
+    let per_member: f64 = per_member.parse().ok()?;
+    (per_member.is_finite() && per_member > 0.0).then_some(())?;
+    Some(RequestQuery {
+        job: job.to_owned(),
+        window: humantime::parse_duration(window).ok()?,
+        per_member,
+    })
+}
+
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     Some(rest.split_once(end)?.0.trim())
@@ -89,6 +116,13 @@ fn busy(job: &str, window: &str) -> String {
         "( sum by (instance) (rate(node_cpu_seconds_total{{job=\"{job}\",mode!=\"idle\"}}[{window}])) \
          / sum by (instance) (rate(node_cpu_seconds_total{{job=\"{job}\"}}[{window}])) >= 0 ) \
          and on (instance) up{{job=\"{job}\"}} == 1"
+    )
+}
+
+/// The members that all requests need.
+fn rate_over(job: &str, window: &str, per_member: &str) -> String {
+    format!(
+        "ceil(sum(rate(slow_app_requests_received_total{{job=\"{job}\"}}[{window}])) / {per_member})"
     )
 }
 
@@ -153,6 +187,23 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_request_rate_is_read_over_a_positive_number_alone() {
+        let read = requests(&rate_over("slow-app", "20s", "7.5")).expect("it is known");
+        assert_eq!(
+            (read.job.as_str(), read.window),
+            ("slow-app", Duration::from_secs(20))
+        );
+        assert!((read.per_member - 7.5).abs() < 1e-9);
+        for wrong in ["0", "-1", "NaN", "inf", "", "REQUESTS_PER_MEMBER", "2 / 3"] {
+            assert_eq!(
+                requests(&rate_over("slow-app", "20s", wrong)),
+                None,
+                "{wrong}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn an_expression_that_lost_a_word_is_another(place in 0_usize..60) {
@@ -165,6 +216,10 @@ mod tests {
                 parts.remove(place % parts.len());
                 prop_assert_eq!(parse(&parts.join(" "), &recorded()), None);
             }
+            let whole = words(&rate_over("pool", "20s", "7.5"));
+            let mut parts: Vec<&str> = whole.split(' ').collect();
+            parts.remove(place % parts.len());
+            prop_assert_eq!(requests(&parts.join(" ")), None);
             let whole = words(&busy("pool", "1m"));
             let mut parts: Vec<&str> = whole.split(' ').collect();
             parts.remove(place % parts.len());
@@ -175,6 +230,7 @@ mod tests {
         fn any_text_is_read_without_panic(text in "\\PC{0,80}") {
             parse(&text, &recorded());
             cpu_use(&text);
+            requests(&text);
         }
     }
 }

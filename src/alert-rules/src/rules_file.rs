@@ -1,15 +1,20 @@
-//! Grafana's alert rules: those whose label `scale` asks for a size.
+//! Grafana's alert rules: those whose label `scale` asks for a size, by CPU use or by request rate.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use policy::Direction;
 use serde::Deserialize;
 
-use super::{MonitoringError, promql, promql::CpuQuery, recording_file::Recorded, time};
+use super::{
+    MonitoringError,
+    promql::{self, CpuQuery, RequestQuery},
+    recording_file::Recorded,
+    time,
+};
 
 const FILE: &str = "the alert rules";
-/// The label that says which way.
-const DIRECTION: &str = "scale";
+/// The label that says what a rule asks for.
+const SCALE: &str = "scale";
 
 /// How a value is compared with a threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +25,16 @@ pub enum Comparison {
     Below,
 }
 
-/// An alert rule that asks for another size.
+impl Comparison {
+    fn holds(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::Above => value > threshold,
+            Self::Below => value < threshold,
+        }
+    }
+}
+
+/// An alert rule that asks for a larger or a smaller size, by CPU use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScaleRule {
     /// Its name, the label `alertname` of its alerts.
@@ -50,10 +64,39 @@ impl ScaleRule {
 
     /// Whether this average alerts.
     pub fn is_breached_by(&self, value: f64) -> bool {
-        match self.comparison {
-            Comparison::Above => value > self.threshold,
-            Comparison::Below => value < self.threshold,
+        self.comparison.holds(value, self.threshold)
+    }
+}
+
+/// An alert rule whose value is a number of members to have at least, by request rate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FloorRule {
+    /// Its name, the label `alertname` of its alerts.
+    pub title: String,
+    /// All of its labels.
+    pub labels: BTreeMap<String, String>,
+    /// What is measured.
+    pub query: RequestQuery,
+    /// How it is compared.
+    pub comparison: Comparison,
+    /// With what, a number of members.
+    pub threshold: f64,
+    /// How long it must hold before the rule fires.
+    pub pending: Duration,
+}
+
+impl FloorRule {
+    /// Divides each of its times; as many requests come in a shorter one.
+    pub fn divide_by(&mut self, divisor: u32) {
+        for time in [&mut self.pending, &mut self.query.window] {
+            *time /= divisor;
         }
+        self.query.per_member *= f64::from(divisor);
+    }
+
+    /// Whether this number of members alerts.
+    pub fn is_breached_by(&self, value: f64) -> bool {
+        self.comparison.holds(value, self.threshold)
     }
 }
 
@@ -113,22 +156,36 @@ struct Evaluator {
     params: Vec<f64>,
 }
 
-/// How often the rules are evaluated, and those that ask for a size.
-pub(super) fn read(
-    text: &str,
-    recorded: &Recorded,
-) -> Result<(Duration, Vec<ScaleRule>), MonitoringError> {
+/// The rules that ask for a size.
+#[derive(Debug)]
+pub(super) struct FoundRules {
+    /// Between two evaluations.
+    pub(super) interval: Duration,
+    pub(super) rules: Vec<ScaleRule>,
+    pub(super) floors: Vec<FloorRule>,
+}
+
+pub(super) fn read(text: &str, recorded: &Recorded) -> Result<FoundRules, MonitoringError> {
     let file: File = serde_yaml_ng::from_str(text)
         .map_err(|source| MonitoringError::Form { file: FILE, source })?;
     let mut interval = None;
-    let mut rules = Vec::new();
+    let (mut rules, mut floors) = (Vec::new(), Vec::new());
     for group in file.groups {
         let of_group = time(FILE, &group.interval)?;
         for rule in group.rules {
-            if !rule.labels.contains_key(DIRECTION) {
+            let Some(scale) = rule.labels.get(SCALE) else {
                 continue;
+            };
+            match scale.as_str() {
+                "up" => rules.push(scale_rule(rule, Direction::Up, recorded)?),
+                "down" => rules.push(scale_rule(rule, Direction::Down, recorded)?),
+                "at-least" => floors.push(floor_rule(rule)?),
+                other => {
+                    return Err(rule.wrong(&format!(
+                        "this program knows no `{SCALE}: {other}`, only `up`, `down` and `at-least`"
+                    )));
+                }
             }
-            rules.push(scale_rule(rule, recorded)?);
             if interval
                 .replace(of_group)
                 .is_some_and(|other| other != of_group)
@@ -139,69 +196,101 @@ pub(super) fn read(
             }
         }
     }
-    let interval = interval.ok_or_else(|| unknown("no rule has the label `scale`".to_owned()))?;
-    Ok((interval, rules))
+    let interval = interval.ok_or_else(|| unknown(format!("no rule has the label `{SCALE}`")))?;
+    Ok(FoundRules {
+        interval,
+        rules,
+        floors,
+    })
 }
 
-fn scale_rule(rule: Rule, recorded: &Recorded) -> Result<ScaleRule, MonitoringError> {
-    let title = rule.title.clone();
-    let wrong = |what: String| unknown(format!("rule `{title}`: {what}"));
-    let direction = match rule.labels[DIRECTION].as_str() {
-        "up" => Direction::Up,
-        "down" => Direction::Down,
-        other => {
-            return Err(wrong(format!(
-                "this program knows no `{DIRECTION}: {other}`, only `up` and `down`"
-            )));
-        }
-    };
-    for (key, state) in [
-        ("noDataState", &rule.no_data_state),
-        ("execErrState", &rule.exec_err_state),
-    ] {
-        if state != "OK" {
-            return Err(wrong(format!(
-                "this program knows `{key}: OK` alone, not {state}"
-            )));
-        }
-    }
-    let find = |id: &str| rule.data.iter().find(|query| query.ref_id == id);
-    let threshold = find(&rule.condition)
-        .filter(|query| query.model.kind.as_deref() == Some("threshold"))
-        .ok_or_else(|| wrong("its condition is no threshold".to_owned()))?;
-    let expression = threshold
-        .model
-        .expression
-        .as_deref()
-        .and_then(find)
-        .and_then(|query| query.model.expr.as_deref())
-        .ok_or_else(|| wrong("its condition looks at no PromQL query".to_owned()))?;
-    let query = promql::parse(expression, &recorded.uses)
-        .ok_or_else(|| wrong("its expression has a form that is not known".to_owned()))?;
-    let [Condition { evaluator }] = threshold.model.conditions.as_slice() else {
-        return Err(wrong("its threshold needs one condition".to_owned()));
-    };
-    let (comparison, [value]) = (
-        match evaluator.kind.as_str() {
-            "gt" => Comparison::Above,
-            "lt" => Comparison::Below,
-            other => {
-                return Err(wrong(format!("this program knows no comparison `{other}`")));
-            }
-        },
-        evaluator.params.as_slice(),
-    ) else {
-        return Err(wrong("its threshold needs one number".to_owned()));
-    };
+fn scale_rule(
+    rule: Rule,
+    direction: Direction,
+    recorded: &Recorded,
+) -> Result<ScaleRule, MonitoringError> {
+    let alerts = rule.alerts()?;
+    let query = promql::parse(alerts.expression, &recorded.uses).ok_or_else(|| {
+        rule.wrong("its expression has a form that is not known: it is no average of CPU use")
+    })?;
     Ok(ScaleRule {
         direction,
         query,
-        comparison,
-        threshold: *value,
+        comparison: alerts.comparison,
+        threshold: alerts.threshold,
         pending: time(FILE, &rule.pending)?,
         title: rule.title,
         labels: rule.labels,
     })
+}
+
+fn floor_rule(rule: Rule) -> Result<FloorRule, MonitoringError> {
+    let alerts = rule.alerts()?;
+    let query = promql::requests(alerts.expression).ok_or_else(|| {
+        rule.wrong("its expression has a form that is not known: it is no request rate over what one member serves")
+    })?;
+    Ok(FloorRule {
+        query,
+        comparison: alerts.comparison,
+        threshold: alerts.threshold,
+        pending: time(FILE, &rule.pending)?,
+        title: rule.title,
+        labels: rule.labels,
+    })
+}
+
+/// When a rule alerts.
+struct AlertsWhen<'a> {
+    expression: &'a str,
+    comparison: Comparison,
+    threshold: f64,
+}
+
+impl Rule {
+    fn wrong(&self, what: &str) -> MonitoringError {
+        unknown(format!("rule `{}`: {what}", self.title))
+    }
+
+    fn alerts(&self) -> Result<AlertsWhen<'_>, MonitoringError> {
+        for (key, state) in [
+            ("noDataState", &self.no_data_state),
+            ("execErrState", &self.exec_err_state),
+        ] {
+            if state != "OK" {
+                let what = format!("this program knows `{key}: OK` alone, not {state}");
+                return Err(self.wrong(&what));
+            }
+        }
+        let find = |id: &str| self.data.iter().find(|query| query.ref_id == id);
+        let threshold = find(&self.condition)
+            .filter(|query| query.model.kind.as_deref() == Some("threshold"))
+            .ok_or_else(|| self.wrong("its condition is no threshold"))?;
+        let expression = threshold
+            .model
+            .expression
+            .as_deref()
+            .and_then(find)
+            .and_then(|query| query.model.expr.as_deref())
+            .ok_or_else(|| self.wrong("its condition looks at no PromQL query"))?;
+        let [Condition { evaluator }] = threshold.model.conditions.as_slice() else {
+            return Err(self.wrong("its threshold needs one condition"));
+        };
+        let comparison = match evaluator.kind.as_str() {
+            "gt" => Comparison::Above,
+            "lt" => Comparison::Below,
+            other => {
+                return Err(self.wrong(&format!("this program knows no comparison `{other}`")));
+            }
+        };
+        let [threshold] = evaluator.params.as_slice() else {
+            return Err(self.wrong("its threshold needs one number"));
+        };
+        Ok(AlertsWhen {
+            expression,
+            comparison,
+            threshold: *threshold,
+        })
+    }
 }
 
 fn unknown(what: String) -> MonitoringError {

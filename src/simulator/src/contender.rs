@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use alert_rules::Monitoring;
 use policy::Bounds;
 
 use crate::{
@@ -43,11 +44,20 @@ pub enum Contender {
         /// Below this average it should shrink.
         down: u8,
     },
+    /// The same with the optional rule by request rate.
+    OursRequests,
+    /// The same with that rule and other thresholds, in percent.
+    OursRequestsAt {
+        /// Above this average the pool should grow.
+        up: u8,
+        /// Below this average it should shrink.
+        down: u8,
+    },
 }
 
 impl Contender {
     /// Those of the table, unless others are asked for.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Clairvoyant,
         Self::Hpa(50),
         Self::Hpa(60),
@@ -62,11 +72,18 @@ impl Contender {
         Self::Ours,
         Self::OursAt { up: 80, down: 30 },
         Self::OursAt { up: 80, down: 35 },
+        Self::OursRequests,
+        Self::OursRequestsAt { up: 90, down: 44 },
+        Self::OursRequestsAt { up: 90, down: 70 },
     ];
 
     /// Whether it is one of this repository's.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::Ours | Self::OursAt { .. })
+        matches!(self, Self::Ours | Self::OursAt { .. }) || self.hears_of_requests()
+    }
+
+    fn hears_of_requests(self) -> bool {
+        matches!(self, Self::OursRequests | Self::OursRequestsAt { .. })
     }
 }
 
@@ -83,6 +100,8 @@ impl fmt::Display for Contender {
             Self::StaticMean => "static-mean".to_owned(),
             Self::Ours => "ours".to_owned(),
             Self::OursAt { up, down } => format!("ours-{up}-{down}"),
+            Self::OursRequests => "ours-requests".to_owned(),
+            Self::OursRequestsAt { up, down } => format!("ours-requests-{up}-{down}"),
         };
         f.pad(&name)
     }
@@ -91,7 +110,7 @@ impl fmt::Display for Contender {
 /// A name that is no contender's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown policy `{0}`: write clairvoyant, hpa-60, gce-60, aws-target-60, aws-step, static-min, static-mean, static-max, ours or ours-80-30; targets and thresholds are percents from 1 to 99, the upper threshold before the lower"
+    "unknown policy `{0}`: write clairvoyant, hpa-60, gce-60, aws-target-60, aws-step, static-min, static-mean, static-max, ours, ours-80-30, ours-requests or ours-requests-80-30; targets and thresholds are percents from 1 to 99, the upper threshold before the lower"
 )]
 pub struct UnknownContender(String);
 
@@ -105,11 +124,13 @@ impl FromStr for Contender {
             percent.filter(|_| is_number)
         };
         let with_target = |prefix: &str| name.strip_prefix(prefix).and_then(percent);
-        let thresholds = || {
-            let (up, down) = name.strip_prefix("ours-")?.split_once('-')?;
+        let thresholds = |prefix: &str| {
+            let (up, down) = name.strip_prefix(prefix)?.split_once('-')?;
             let (up, down) = (percent(up)?, percent(down)?);
-            (down < up).then_some(Self::OursAt { up, down })
+            (down < up).then_some((up, down))
         };
+        let ours = |(up, down)| Self::OursAt { up, down };
+        let with_requests = |(up, down)| Self::OursRequestsAt { up, down };
         let found = match name {
             "clairvoyant" => Some(Self::Clairvoyant),
             "aws-step" => Some(Self::AwsStep),
@@ -117,7 +138,10 @@ impl FromStr for Contender {
             "static-max" => Some(Self::StaticMax),
             "static-mean" => Some(Self::StaticMean),
             "ours" => Some(Self::Ours),
-            _ => thresholds()
+            "ours-requests" => Some(Self::OursRequests),
+            _ => thresholds("ours-")
+                .map(ours)
+                .or_else(|| thresholds("ours-requests-").map(with_requests))
                 .or_else(|| with_target("hpa-").map(Self::Hpa))
                 .or_else(|| with_target("gce-").map(Self::Gce))
                 .or_else(|| with_target("aws-target-").map(Self::AwsTarget)),
@@ -125,6 +149,9 @@ impl FromStr for Contender {
         found.ok_or_else(|| UnknownContender(name.to_owned()))
     }
 }
+
+/// With the rule by request rate a member is meant for this share of what it can serve.
+const SHARE_PER_MEMBER: f64 = 0.8;
 
 /// The boots that the first size looks ahead.
 const FIRST_BOOTS: u32 = 5;
@@ -177,15 +204,31 @@ impl Contender {
                 mean_size(trace, world, bounds),
                 &mut Fixed,
             ),
-            Self::Ours => play(trace, world, seed, first, &mut Ours::new(ours, seed)),
-            Self::OursAt { up, down } => {
-                let monitoring = ours.monitoring.clone();
+            Self::Ours | Self::OursAt { .. } | Self::OursRequests | Self::OursRequestsAt { .. } => {
                 let other = OurSettings {
-                    monitoring: monitoring.at_thresholds(share(up), share(down)),
+                    monitoring: self.monitoring(ours.monitoring.clone(), world),
                     ..ours.clone()
                 };
                 play(trace, world, seed, first, &mut Ours::new(&other, seed))
             }
+        }
+    }
+}
+
+impl Contender {
+    /// This one's own, where it is one of this repository's.
+    fn monitoring(self, monitoring: Monitoring, world: &WorldSettings) -> Monitoring {
+        let share = |percent: u8| f64::from(percent) / 100.0;
+        let monitoring = match self {
+            Self::OursAt { up, down } | Self::OursRequestsAt { up, down } => {
+                monitoring.at_thresholds(share(up), share(down))
+            }
+            _ => monitoring,
+        };
+        if self.hears_of_requests() {
+            monitoring.with_request_rate(SHARE_PER_MEMBER / world.service.as_secs_f64())
+        } else {
+            monitoring
         }
     }
 }
@@ -225,6 +268,8 @@ mod tests {
             "hpa-+6",
             "ours-20-80",
             "ours-80",
+            "ours-requests-",
+            "ours-requests-20-80",
             "OURS",
             "gce-60-1",
         ] {

@@ -36,6 +36,8 @@ pub(crate) struct Member {
     free_at: Micros,
     /// The CPU time of all the work that it ever had.
     work: Micros,
+    /// The requests that it ever got, also those that it refused.
+    received: u64,
 }
 
 impl Member {
@@ -45,6 +47,11 @@ impl Member {
             return 0;
         }
         self.work - (self.free_at - at).max(0)
+    }
+
+    /// The requests that its application counts, once it runs.
+    pub(crate) fn received(&self, at: Micros) -> Option<u64> {
+        (self.life != Life::Gone && at >= self.boots_until).then_some(self.received)
     }
 
     /// Time since its machine runs.
@@ -115,6 +122,7 @@ impl Fleet {
             is_leaving: false,
             free_at: boots_until,
             work: boots_until - runs_from,
+            received: 0,
         });
         self.alive.push(number);
         number
@@ -164,6 +172,7 @@ impl Fleet {
             self.next = 0;
         }
         let member = &mut self.members[*number];
+        member.received += 1;
         let start = member.free_at.max(at);
         if start - at > self.longest_queue {
             return Fate::Refused;

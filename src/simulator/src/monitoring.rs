@@ -2,8 +2,10 @@
 
 mod alerts;
 mod notifier;
+mod requests;
 mod scrapes;
 
-pub(crate) use alerts::Alerts;
+pub(crate) use alerts::{Alerts, AnyRule};
 pub(crate) use notifier::{Dispatcher, Message};
+pub(crate) use requests::RequestCounts;
 pub(crate) use scrapes::{Scrape, Targets};

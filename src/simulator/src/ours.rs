@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use alert_rules::{Monitoring, ScaleRule};
+use alert_rules::Monitoring;
 use policy::{
     Action, ActionOutcome, AskedSteps, Condition, Direction, DrainId, Effect, Event, HealthSource,
     Member, MemberId, Memo, Mode, Moment, Pool, Resize, Rules, Signals, Size, State, StepCause,
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     fleet::{Life, MemberNumber},
-    monitoring::{Alerts, Dispatcher, Message, Scrape, Targets},
+    monitoring::{Alerts, AnyRule, Dispatcher, Message, RequestCounts, Scrape, Targets},
     random,
     time::{self, Micros, duration, micros, moment},
     world::{Scaler, World},
@@ -38,8 +38,8 @@ pub struct OurSettings {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Signal<'a> {
     /// The rule that fires, with all of its labels.
-    rule: &'a ScaleRule,
-    /// The average that it fires by, as Grafana's webhook carries it.
+    rule: AnyRule<'a>,
+    /// The value that it fires by, as Grafana's webhook carries it.
     value: f64,
 }
 
@@ -49,6 +49,8 @@ pub(crate) enum Timer {
     /// The list of members is brought up to date.
     Discover,
     Scrape(MemberNumber),
+    /// A member's application is scraped.
+    ScrapeRequests(MemberNumber),
     /// Prometheus computes what the rules look at.
     Record,
     Evaluate,
@@ -75,6 +77,7 @@ struct Drain {
 pub(crate) struct Ours<'a> {
     settings: &'a OurSettings,
     targets: Targets,
+    requests: RequestCounts,
     alerts: Alerts,
     dispatcher: Dispatcher,
     state: State,
@@ -82,6 +85,8 @@ pub(crate) struct Ours<'a> {
     drain: Option<Drain>,
     write: Option<Action>,
     offsets: fastrand::Rng,
+    /// Of the scrapes of applications, so that these change no other offset.
+    request_offsets: fastrand::Rng,
 }
 
 impl<'a> Ours<'a> {
@@ -91,6 +96,8 @@ impl<'a> Ours<'a> {
             .rules
             .iter()
             .map(|(rule, _)| rule.query.window);
+        let floors = settings.monitoring.floors.iter();
+        let request_windows = floors.map(|(rule, _)| rule.query.window);
         // Nothing happened before the trace, so no cooldown runs.
         let memo = Some(Memo::default());
         let (state, first_effects) =
@@ -98,6 +105,7 @@ impl<'a> Ours<'a> {
         Self {
             settings,
             targets: Targets::new(micros(windows.max().unwrap_or_default())),
+            requests: RequestCounts::new(micros(request_windows.max().unwrap_or_default())),
             alerts: Alerts::new(&settings.monitoring),
             dispatcher: Dispatcher::new(&settings.monitoring),
             state,
@@ -105,15 +113,22 @@ impl<'a> Ours<'a> {
             drain: None,
             write: None,
             offsets: random::stream(seed, "scrapes"),
+            request_offsets: random::stream(seed, "scrapes of requests"),
         }
     }
 
     fn discover(&mut self, world: &mut World<'_, Timer>) {
-        let interval = micros(self.settings.monitoring.scrape_interval);
+        let monitoring = &self.settings.monitoring;
+        let interval = micros(monitoring.scrape_interval);
+        let request_interval = micros(monitoring.request_scrape_interval);
         for number in self.targets.discover(world.fleet.alive()) {
             // Prometheus spreads its targets over the interval.
             let offset = (self.offsets.f64() * interval as f64) as Micros;
             world.set_timer(world.now() + offset, Timer::Scrape(number));
+            if !monitoring.floors.is_empty() {
+                let offset = (self.request_offsets.f64() * request_interval as f64) as Micros;
+                world.set_timer(world.now() + offset, Timer::ScrapeRequests(number));
+            }
         }
         let next = world.now() + micros(world.settings.discovery);
         world.set_timer(next, Timer::Discover);
@@ -134,6 +149,18 @@ impl<'a> Ours<'a> {
         }
     }
 
+    fn scrape_requests(&mut self, number: MemberNumber, world: &mut World<'_, Timer>) {
+        if !self.targets.has(number) {
+            return;
+        }
+        let now = world.now();
+        if let Some(count) = world.fleet.member(number).received(now) {
+            self.requests.scraped(number, now, count);
+        }
+        let next = now + micros(self.settings.monitoring.request_scrape_interval);
+        world.set_timer(next, Timer::ScrapeRequests(number));
+    }
+
     fn record(&mut self, world: &mut World<'_, Timer>) {
         let now = world.now();
         self.alerts.record(&self.targets, now);
@@ -143,7 +170,7 @@ impl<'a> Ours<'a> {
 
     fn evaluate(&mut self, world: &mut World<'_, Timer>) {
         let now = world.now();
-        self.alerts.evaluate(now);
+        self.alerts.evaluate(&self.requests, now);
         for (group, at) in self.dispatcher.begin(&self.alerts, now) {
             world.set_timer(at, Timer::Look(group));
         }
@@ -174,6 +201,11 @@ impl<'a> Ours<'a> {
 
     /// What the agent makes of a signal.
     fn event(&self, Signal { rule, value }: Signal<'_>) -> Event {
+        let rule = match rule {
+            AnyRule::Scale(rule) => rule,
+            // The rule rounds up, so this is a whole number.
+            AnyRule::Floor(_) => return Event::AtLeast(Size(value as u32)),
+        };
         let none = Signals::default();
         let label = rule.labels.get("step").and_then(|step| step.parse().ok());
         let steps = match label {
@@ -302,6 +334,7 @@ impl Scaler for Ours<'_> {
         match timer {
             Timer::Discover => self.discover(world),
             Timer::Scrape(number) => self.scrape(number, world),
+            Timer::ScrapeRequests(number) => self.scrape_requests(number, world),
             Timer::Record => self.record(world),
             Timer::Evaluate => self.evaluate(world),
             Timer::Look(group) => self.look(group, world),

@@ -116,6 +116,25 @@ fn the_images_early_rule_reacts_within_35_s_and_with_a_step_that_fits() {
     assert!(firsts.iter().all(|first| *first < 50.0), "{firsts:?}");
 }
 
+/// CPU use tells that a pool is overloaded, the request rate also by how much; and the floor keeps
+/// a pool from shrinking below its load.
+#[test]
+fn with_the_rule_by_request_rate_fewer_requests_miss() {
+    let (up, down) = (80, 39);
+    for name in ["spikes", "noisy"] {
+        let trace = built_in(name, 1.0).expect("it is built in");
+        for seed in 1..4 {
+            let missed = |contender| {
+                let record = run(contender, &trace, &image(), seed);
+                figures(&record, &trace).missed_percent
+            };
+            let without = missed(Contender::OursAt { up, down });
+            let with = missed(Contender::OursRequestsAt { up, down });
+            assert!(with < without, "{name}: {with} % and {without} %");
+        }
+    }
+}
+
 #[test]
 fn a_larger_step_recovers_sooner() {
     let trace = step();

@@ -24,8 +24,9 @@ The table has a row for each policy, with means over the traces and the seeds:
   recovery s     from the step of the trace `step` until the misses end
 
 Policies: ours is this autoscaler with its own alert rules and the settings of --settings;
-ours-80-30 is the same with other thresholds. hpa-60, gce-60, aws-target-60 (any percent) and
-aws-step are models of others; static-min, static-mean and static-max never change.
+ours-80-30 is the same with other thresholds; ours-requests and ours-requests-80-39 add the rule by
+request rate. hpa-60, gce-60, aws-target-60 (any percent) and aws-step are models of others;
+static-min, static-mean and static-max never change.
 docs/scaling.md describes the world, the models and the measures.
 
   autoscaler simulate                                      built-in traces, all policies

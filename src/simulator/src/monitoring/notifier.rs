@@ -41,8 +41,12 @@ pub(crate) struct Dispatcher {
 impl Dispatcher {
     pub(crate) fn new(monitoring: &Monitoring) -> Self {
         let mut groups: Vec<(Vec<String>, Group)> = Vec::new();
-        for (place, (rule, route)) in monitoring.rules.iter().enumerate() {
-            let key = group_key(rule, route);
+        let rules = monitoring.rules.iter();
+        let rules = rules.map(|(rule, route)| (&rule.title, &rule.labels, route));
+        let floors = monitoring.floors.iter();
+        let floors = floors.map(|(rule, route)| (&rule.title, &rule.labels, route));
+        for (place, (title, labels, route)) in rules.chain(floors).enumerate() {
+            let key = group_key(title, labels, route);
             match groups
                 .iter_mut()
                 .find(|(other, group)| *other == key && group.route == *route)
@@ -116,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        monitoring::{Targets, scrapes::Scrape},
+        monitoring::{RequestCounts, Targets, scrapes::Scrape},
         time::{HOUR, SECOND},
     };
 
@@ -151,7 +155,7 @@ mod tests {
             }
             if second % 10 == 0 {
                 alerts.record(&targets, now);
-                alerts.evaluate(now);
+                alerts.evaluate(&RequestCounts::new(0), now);
                 looks.extend(dispatcher.begin(&alerts, now));
             }
             for (number, _) in looks

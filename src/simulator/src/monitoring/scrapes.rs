@@ -56,6 +56,11 @@ impl Targets {
         new
     }
 
+    /// Whether a member is scraped.
+    pub(crate) fn has(&self, number: MemberNumber) -> bool {
+        self.targets.contains_key(&number)
+    }
+
     /// Takes in a scrape, or that none was answered; says whether the member is still scraped.
     pub(crate) fn scraped(&mut self, number: MemberNumber, answer: Option<Scrape>) -> bool {
         let Some(target) = self.targets.get_mut(&number) else {

@@ -51,8 +51,10 @@ proptest! {
 
     #[test]
     fn ours_acts_once_in_a_cooldown((trace, _, seed) in cases()) {
-        let times = actions(&run(Contender::Ours, &trace, &image(), seed), 0);
-        prop_assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 60.0), "{:?}", times);
+        for ours in [Contender::Ours, Contender::OursRequests] {
+            let times = actions(&run(ours, &trace, &image(), seed), 0);
+            prop_assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 60.0), "{:?}", times);
+        }
     }
 
     #[test]

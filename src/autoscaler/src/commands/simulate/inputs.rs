@@ -93,6 +93,7 @@ fn monitoring(options: &Options) -> Result<Monitoring, Usage> {
     let files = MonitoringFiles {
         rules: rules.as_deref().unwrap_or(image.rules),
         policies: policies.as_deref().unwrap_or(image.policies),
+        request_rate: image.request_rate,
         prometheus: prometheus.as_deref().unwrap_or(image.prometheus),
         recording: recording.as_deref().unwrap_or(image.recording),
     };

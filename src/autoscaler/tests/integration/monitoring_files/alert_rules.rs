@@ -36,7 +36,9 @@ fn copy_recording_rules(folder: &Path) {
 #[test]
 fn the_expressions_pass_their_unit_tests() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let rules: Vec<Value> = files::rules().iter().map(as_prometheus_rule).collect();
+    let mut rules = files::rules();
+    rules.push(files::request_rule("10"));
+    let rules: Vec<Value> = rules.iter().map(as_prometheus_rule).collect();
     write_rules(folder.path(), &rules);
     copy_recording_rules(folder.path());
     fs::copy(
@@ -129,6 +131,27 @@ fn only_a_measured_breach_asks_for_another_size() {
         assert_eq!(states, ("OK", "OK"), "{}", rule.uid);
         assert!(!rule.labels.contains_key("audience"), "{}", rule.uid);
     }
+}
+
+#[test]
+fn the_rule_by_request_rate_is_evaluated_as_the_others_and_tells_its_value() {
+    let rule = files::request_rule("10");
+    assert_eq!(rule.labels["scale"], "at-least");
+    assert_eq!(rule.labels.len(), 1, "{:?}", rule.labels);
+    assert_eq!(rule.threshold(), (">", 1.0));
+    let states = (rule.no_data_state.as_str(), rule.exec_err_state.as_str());
+    assert_eq!((states, rule.pending.as_str()), (("OK", "OK"), "0s"));
+    let optional: RuleFile = files::yaml(&files::path("grafana/optional/request-rate.yml"));
+    let scaling: RuleFile = files::yaml(&alerting(SCALING_RULES));
+    assert_eq!(optional.groups.len(), 1);
+    let (group, other) = (&optional.groups[0], &scaling.groups[0]);
+    assert_eq!(
+        (&group.interval, &group.folder),
+        (&other.interval, &other.folder)
+    );
+    let others = files::rules();
+    let is_taken = |other: &Rule| other.uid == rule.uid || other.title == rule.title;
+    assert!(!others.iter().any(is_taken), "{} is not unique", rule.uid);
 }
 
 #[test]

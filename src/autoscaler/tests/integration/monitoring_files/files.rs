@@ -136,6 +136,15 @@ pub(crate) fn rules_of(folder: &Path, name: &str) -> Vec<Rule> {
     groups.flat_map(|group| group.rules).collect()
 }
 
+/// The rule that is off until `install.sh` is told the requests of one member, as it then is.
+pub(crate) fn request_rule(requests_per_member: &str) -> Rule {
+    let template = text(&path("grafana/optional/request-rate.yml"));
+    let text = template.replace("REQUESTS_PER_MEMBER)", &format!("{requests_per_member})"));
+    let file: RuleFile = serde_yaml_ng::from_str(&text).expect("it is a file of rules");
+    let mut rules = file.groups.into_iter().flat_map(|group| group.rules);
+    rules.next().expect("it has a rule")
+}
+
 /// All rules below a folder.
 pub(crate) fn rules_in(folder: &Path) -> Vec<Rule> {
     let files = [SCALING_RULES, OPERATOR_RULES].into_iter();

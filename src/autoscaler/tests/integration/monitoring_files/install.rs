@@ -25,6 +25,20 @@ fn run(to: &Path, operator: Option<&Path>, up: &str, down: &str) -> Output {
         .args(operator)
         .env("THRESHOLD_UP", up)
         .env("THRESHOLD_DOWN", down)
+        .env_remove("REQUESTS_PER_MEMBER")
+        .env_remove("ALERTS_TOKEN_FILE")
+        .output()
+        .expect("there is a shell")
+}
+
+fn with_requests_per_member(to: &Path, requests: &str) -> Output {
+    Command::new("sh")
+        .arg(files::path("grafana/install.sh"))
+        .arg(files::path("grafana"))
+        .arg(to)
+        .env("REQUESTS_PER_MEMBER", requests)
+        .env_remove("THRESHOLD_UP")
+        .env_remove("THRESHOLD_DOWN")
         .env_remove("ALERTS_TOKEN_FILE")
         .output()
         .expect("there is a shell")
@@ -217,6 +231,56 @@ fn what_is_no_token_is_refused_without_showing_it() {
     }
 }
 
+/// Where the rule by request rate is, once it is installed.
+const REQUEST_RATE: &str = "provisioning/alerting/request-rate.yml";
+
+#[test]
+fn the_rule_by_request_rate_is_there_only_with_the_requests_of_a_member() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let installed = folder.path().join(REQUEST_RATE);
+    // Also of a folder that had it before.
+    for requests in ["", "40", "", "7.5", "0.25", "120000"] {
+        let output = with_requests_per_member(folder.path(), requests);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(installed.exists(), !requests.is_empty(), "{requests}");
+        if requests.is_empty() {
+            continue;
+        }
+        let rules = files::rules_of(folder.path(), "request-rate.yml");
+        assert_eq!(rules.len(), 1);
+        assert_eq!(rules[0].promql(), files::request_rule(requests).promql());
+        assert!(rules[0].promql().ends_with(&format!("/ {requests})")));
+        let files = alert_rules::MonitoringFiles {
+            rules: &files::text(&installed),
+            ..alert_rules::MonitoringFiles::IMAGE
+        };
+        let read = alert_rules::Monitoring::read(&files).expect("it is known");
+        let expected: f64 = requests.parse().expect("a number");
+        assert!((read.floors[0].0.query.per_member - expected).abs() < 1e-9);
+    }
+    let same = files::rules_in(folder.path());
+    for (old, new) in files::rules().iter().zip(same) {
+        assert_eq!(old.threshold(), new.threshold(), "{}", old.uid);
+    }
+}
+
+#[test]
+fn what_is_no_number_of_requests_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let new = folder.path().join("new");
+    for wrong in [
+        "0", "0.0", "00", "-1", ".5", "5.", "1.1.1", "1 2", " 4", "4)", "010", "1e3", "0x10",
+        "NaN", "Inf", "4|e id", "many", "7,5", "4\n",
+    ] {
+        let output = with_requests_per_member(&new, wrong);
+        assert!(!output.status.success(), "{wrong}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let expected = format!("REQUESTS_PER_MEMBER is {wrong};");
+        assert!(said.contains(&expected), "{said}");
+    }
+    assert!(!new.exists(), "nothing is half done");
+}
+
 #[test]
 fn every_folder_that_grafana_looks_for_is_there() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -255,7 +319,7 @@ fn with_a_contact_point_the_operator_is_told_and_nothing_else_changes() {
     let point = files::text(&new.join("provisioning/alerting/operator.yml"));
     assert_eq!(point, CONTACT_POINT);
     let mut policies = alerting(&old, "policies.yml");
-    let route = &mut policies["policies"][0]["routes"][1];
+    let route = &mut policies["policies"][0]["routes"][2];
     let muted = route.as_object_mut().expect("a route");
     assert_eq!(muted.remove("mute_time_intervals"), Some(json!(["always"])));
     assert_eq!(alerting(new, "policies.yml"), policies);

@@ -47,7 +47,7 @@ fn alerts_that_ask_for_a_size_are_sent_at_once_and_each_minute() {
         routes()[0],
         json!({
             "receiver": alerting("contact-points.yml")["contactPoints"][0]["name"],
-            "object_matchers": [["scale", "=~", "up|down|at-least"]],
+            "object_matchers": [["scale", "=~", "up|down"]],
             "group_by": ["alertname"],
             "group_wait": "0s",
             // A reminder is sent at the first multiple of the group interval that is later than the
@@ -58,10 +58,28 @@ fn alerts_that_ask_for_a_size_are_sent_at_once_and_each_minute() {
     );
 }
 
+/// A number of members may change while its alert lasts.
+#[test]
+fn a_number_of_members_is_sent_at_each_evaluation() {
+    let evaluated = files::yaml::<Value>(&files::path("grafana/optional/request-rate.yml"));
+    assert_eq!(
+        routes()[1],
+        json!({
+            "receiver": routes()[0]["receiver"],
+            "object_matchers": [["scale", "=", "at-least"]],
+            "group_by": ["alertname"],
+            "group_wait": "0s",
+            "group_interval": evaluated["groups"][0]["interval"],
+            // Less than the group interval, so that each look at the group sends.
+            "repeat_interval": "5s",
+        })
+    );
+}
+
 #[test]
 fn alerts_that_ask_for_a_person_go_to_the_operator_and_are_muted_until_there_is_one() {
     assert_eq!(
-        routes()[1..],
+        routes()[2..],
         [json!({
             "receiver": "operator",
             "object_matchers": [["audience", "=", "operator"]],

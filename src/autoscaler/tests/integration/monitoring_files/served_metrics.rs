@@ -218,6 +218,7 @@ async fn every_metric_that_is_named_is_served() {
     let mut expressions = dashboards::expressions();
     expressions.extend(recorded.iter().map(|rule| text(rule, "expr")));
     expressions.extend(files::rules().iter().map(|rule| rule.promql().to_owned()));
+    expressions.push(files::request_rule("10").promql().to_owned());
     let named: BTreeSet<String> = expressions
         .iter()
         .flat_map(|text| metrics_in(text))
