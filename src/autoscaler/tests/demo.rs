@@ -1,6 +1,9 @@
 //! The whole system as a user runs it: `autoscaler demo`, with the built-in rule evaluator and with
 //! Prometheus.
 
+#[path = "demo/twin.rs"]
+mod twin;
+
 use std::{
     io::Read as _,
     path::Path,
@@ -161,6 +164,7 @@ async fn the_pool_grows_and_shrinks_and_nothing_is_lost() {
     let report = report(folder.path());
     check_report(&report);
     assert_eq!(report["watcher"], "built-in");
+    twin::compare(&report, &said);
     let figure = std::fs::read_to_string(folder.path().join("timeline.svg")).expect("a figure");
     assert!(figure.starts_with("<svg") || figure.starts_with("<?xml"));
     let log = std::fs::read_to_string(folder.path().join("agent.log")).expect("a log");

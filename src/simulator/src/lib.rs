@@ -20,6 +20,7 @@ mod table;
 mod tests;
 mod time;
 mod trace;
+mod twin;
 mod world;
 
 pub use competition::{Competition, Outcome, Progress, Result, TraceResults};
@@ -32,3 +33,4 @@ pub use settings::WorldSettings;
 pub use table::table;
 pub use time::Micros;
 pub use trace::{BUILT_IN, Trace, TraceError, built_in};
+pub use twin::{Change, changes};
