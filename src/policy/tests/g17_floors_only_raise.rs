@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use policy::{Bounds, Direction, Mode, Reason, Rules, ScheduledLimits, Size, StepSize, Verdict};
+use policy::{Direction, Mode, Reason, Rules, ScheduledLimits, Size, StepSize, Verdict};
 use proptest::prelude::*;
 
 use super::{
@@ -88,49 +88,40 @@ proptest! {
 
 #[test]
 fn a_floor_outlives_a_crash_and_ends_with_its_lifetime() {
-    let bounds = Bounds::new(1, 10).expect("1 <= 10");
-    let rules = Rules {
-        bounds,
-        ..default_rules()
-    };
-    let seconds = Duration::from_secs;
-    let kept = settled(
-        rules.clone(),
-        4,
-        vec![
-            Happening::AtLeast(4),
-            Happening::Crash { write_lands: false },
-            Happening::Pass(seconds(60)),
-            Happening::Alerts { up: 0, down: 1 },
-            Happening::Pass(seconds(30)),
-        ],
-    );
-    let first = kept
-        .decisions
-        .iter()
-        .find(|d| d.direction == Some(Direction::Down) && d.verdict == Verdict::Refused);
-    // Held for the stabilisation after the start, then expired: nothing shrank while it held.
-    assert!(first.is_none_or(|d| d.reason != Reason::LowLoad));
-    let down = Happening::Alerts { up: 0, down: 1 };
-    let minute = Happening::Pass(seconds(60));
-    let over = settled(
+    let mut rules = default_rules();
+    // Nothing else holds a "down" back.
+    rules.scale_in.stabilisation = Duration::ZERO;
+    rules.scale_in.warm_up = Duration::ZERO;
+    rules.scale_in.step = StepSize::ONE;
+    let down = || Happening::Alerts { up: 0, down: 1 };
+    let pass = |seconds| Happening::Pass(Duration::from_secs(seconds));
+    let crash = || Happening::Crash { write_lands: false };
+    let history = settled(
         rules,
         4,
         vec![
             Happening::AtLeast(4),
-            minute.clone(),
-            down.clone(),
-            minute.clone(),
-            minute,
-            down,
+            crash(),
+            pass(90),
+            down(),
+            pass(65),
+            down(),
         ],
     );
-    let refused = over.decisions.iter().any(|d| d.reason == Reason::AtFloor);
-    assert!(refused, "{:?}", over.decisions);
+    let answers = history
+        .decisions
+        .iter()
+        .filter(|d| d.direction == Some(Direction::Down));
+    let answers: Vec<_> = answers.map(|d| (d.verdict, d.reason)).collect();
     assert_eq!(
-        over.writes.len(),
+        answers[0],
+        (Verdict::Refused, Reason::AtFloor),
+        "{answers:?}"
+    );
+    assert_eq!(
+        history.writes.len(),
         1,
         "the second asks when the floor is over"
     );
-    assert_eq!(over.writes[0].to, Size(3));
+    assert_eq!(history.writes[0].to, Size(3));
 }
