@@ -22,7 +22,8 @@ test *NAME:
 # Clippy as in continuous integration, and shellcheck.
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    shellcheck .ci/run scripts/*.sh scripts/boot-units/*.sh nixos/grafana/install.sh
+    shellcheck .ci/run scripts/*.sh scripts/boot-units/*.sh scripts/boot-images/*.sh scripts/boot-images/cases/*.sh
+    shellcheck nixos/grafana/install.sh nixos/tests/imds.sh
     shellcheck --shell bash nixos/publish-images.sh
 
 # Format the Rust files, and wrap comments.
@@ -45,6 +46,10 @@ rehearse:
 # The services in a small booted machine; needs root, QEMU and debootstrap.
 boot-units *CASES:
     sudo --preserve-env=PATH scripts/boot-units.sh {{ CASES }}
+
+# The images, with Debian's programs in place of packages; needs root, QEMU, and NIXPKGS and CRANE.
+boot-images *CASES:
+    sudo --preserve-env=PATH,NIXPKGS,CRANE scripts/boot-images.sh {{ CASES }}
 
 # The agent under a flood of alerts, and the slow application's own overhead.
 bench:

@@ -10,7 +10,7 @@ prepare() {
   machine=$helper await 30 "$BOOT_IMAGES_PROGRAMS/autoscaler" local-cloud env
 }
 
-# QEMU's network has the host's 127.0.0.1 as its second address.
+# QEMU's network has the host's 127.0.0.1 at an address of its own.
 metadata() {
   (
     eval "$("$BOOT_IMAGES_PROGRAMS/autoscaler" local-cloud env)"
@@ -23,7 +23,7 @@ metadata() {
       "zone": "$EXOSCALE_ZONE",
       "key": "$EXOSCALE_API_KEY",
       "secret": "$EXOSCALE_API_SECRET",
-      "endpoint": "${EXOSCALE_API_ENDPOINT/127.0.0.1/169.0.0.2}",
+      "endpoint": "${EXOSCALE_API_ENDPOINT/127.0.0.1/169.0.2.2}",
       "instance_pool": "$EXOSCALE_INSTANCEPOOL_ID"
     },
     "scaling": { "min_size": 1, "max_size": 3 },
