@@ -95,8 +95,8 @@ pub struct Monitoring {
     pub floors: Vec<(FloorRule, Route)>,
     /// Between two scrapes of a member's application, which counts the requests.
     pub request_scrape_interval: Duration,
-    /// What joins the rules by request rate where one is asked for.
-    optional: Vec<(FloorRule, Route)>,
+    /// What joins the rules by request rate where one is asked for, or why it cannot.
+    optional: Result<Vec<(FloorRule, Route)>, String>,
 }
 
 impl Route {
@@ -138,50 +138,64 @@ impl Monitoring {
     pub fn read(files: &MonitoringFiles<'_>) -> Result<Self, MonitoringError> {
         let recorded = recording_file::read(files.recording)?;
         let found = rules_file::read(files.rules, &recorded)?;
-        let request_rate = files.request_rate.replace("REQUESTS_PER_MEMBER", "1");
-        let optional = rules_file::read(&request_rate, &recorded)?.floors;
         let routes = policies_file::read(files.policies)?;
         let jobs = prometheus_file::read(files.prometheus)?;
-        let cpu_jobs = found.rules.iter().map(|rule| rule.query.job.as_str());
-        let floors = found.floors.iter().chain(&optional);
-        let request_jobs = floors.map(|rule| rule.query.job.as_str());
         let default = Duration::from_secs(15);
-        let with_route = |rule: FloorRule| {
-            let route = routes.of(&rule.title, &rule.labels)?;
-            Ok((rule, route))
+        let request_interval = |floors: &[FloorRule]| {
+            let request_jobs = floors.iter().map(|rule| rule.query.job.as_str());
+            jobs.one_interval(request_jobs)
         };
+        let floors_with_routes = |floors: Vec<FloorRule>| -> Result<Vec<_>, MonitoringError> {
+            let with_route = |rule: FloorRule| {
+                let route = routes.of(&rule.title, &rule.labels)?;
+                Ok((rule, route))
+            };
+            floors.into_iter().map(with_route).collect()
+        };
+        let template = files.request_rate.replace("REQUESTS_PER_MEMBER", "1");
+        let template = rules_file::read(&template, &recorded)?.floors;
+        let all = [found.floors.clone(), template.clone()].concat();
+        let of_all = request_interval(&all);
+        let request_scrape_interval = match &of_all {
+            Ok(interval) => *interval,
+            Err(_) => request_interval(&found.floors)?,
+        };
+        let optional = of_all.and_then(|_| floors_with_routes(template));
+        let cpu_jobs = found.rules.iter().map(|rule| rule.query.job.as_str());
+        let with_route = |rule: &ScaleRule| {
+            let route = routes.of(&rule.title, &rule.labels)?;
+            Ok((rule.clone(), route))
+        };
+        let rules = found.rules.iter().map(with_route);
         Ok(Self {
             scrape_interval: jobs.one_interval(cpu_jobs)?.unwrap_or(default),
-            request_scrape_interval: jobs.one_interval(request_jobs)?.unwrap_or(default),
+            request_scrape_interval: request_scrape_interval.unwrap_or(default),
             recording_interval: recorded.interval,
             evaluation_interval: found.interval,
-            rules: found
-                .rules
-                .into_iter()
-                .map(|rule| {
-                    let route = routes.of(&rule.title, &rule.labels)?;
-                    Ok((rule, route))
-                })
-                .collect::<Result<_, MonitoringError>>()?,
-            floors: found
-                .floors
-                .into_iter()
-                .map(with_route)
-                .collect::<Result<_, MonitoringError>>()?,
-            optional: optional
-                .into_iter()
-                .map(with_route)
-                .collect::<Result<_, MonitoringError>>()?,
+            rules: rules.collect::<Result<_, MonitoringError>>()?,
+            floors: floors_with_routes(found.floors)?,
+            optional: optional.map_err(|error| error.to_string()),
         })
     }
 
-    /// With the rule by request rate, which `REQUESTS_PER_MEMBER` adds to the monitoring image.
+    /// Why these files do not take the optional rule by request rate, if they do not.
+    pub fn request_rate_problem(&self) -> Option<&str> {
+        self.optional.as_ref().err().map(String::as_str)
+    }
+
+    /// With the rule by request rate, which `REQUESTS_PER_MEMBER` adds to the monitoring image;
+    /// without it where [there is a problem](Self::request_rate_problem).
     #[must_use]
     pub fn with_request_rate(mut self, per_member: f64) -> Self {
-        let added = self.optional.iter().cloned().map(|(mut rule, route)| {
-            rule.query.per_member = per_member;
-            (rule, route)
-        });
+        let added = self
+            .optional
+            .iter()
+            .flatten()
+            .cloned()
+            .map(|(mut rule, route)| {
+                rule.query.per_member = per_member;
+                (rule, route)
+            });
         self.floors.extend(added);
         self
     }
@@ -197,7 +211,11 @@ impl Monitoring {
             rule.divide_by(divisor);
             route.divide_by(divisor);
         }
-        for (rule, route) in self.floors.iter_mut().chain(&mut self.optional) {
+        for (rule, route) in self
+            .floors
+            .iter_mut()
+            .chain(self.optional.iter_mut().flatten())
+        {
             rule.divide_by(divisor);
             route.divide_by(divisor);
         }

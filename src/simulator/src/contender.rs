@@ -82,7 +82,8 @@ impl Contender {
         matches!(self, Self::Ours | Self::OursAt { .. }) || self.hears_of_requests()
     }
 
-    fn hears_of_requests(self) -> bool {
+    /// Whether it needs the optional rule by request rate.
+    pub fn hears_of_requests(self) -> bool {
         matches!(self, Self::OursRequests | Self::OursRequestsAt { .. })
     }
 }

@@ -5,6 +5,7 @@ mod outputs;
 
 use std::{path::PathBuf, time::Duration};
 
+use alert_rules::Monitoring;
 use clap::Args;
 use program::time_text::{HOUR, SECOND, time_within};
 use simulator::{BUILT_IN, Competition, Contender};
@@ -102,10 +103,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 fn competition(options: &Options) -> anyhow::Result<Competition> {
     let ours = inputs::ours(options)?;
     let traces = inputs::traces(options, ours.rules.bounds.max().0)?;
-    let contenders = match options.policies.as_slice() {
-        [] => Contender::ALL.to_vec(),
-        some => once("--policies", some)?,
-    };
+    let contenders = contenders(options, &ours.monitoring)?;
     let seeds = once("--seed", &options.seed)?;
     if seeds.len() > MOST_SEEDS {
         return Err(Usage(format!("--seed: give at most {MOST_SEEDS} seeds")).into());
@@ -119,6 +117,26 @@ fn competition(options: &Options) -> anyhow::Result<Competition> {
             ..simulator::WorldSettings::default()
         },
         ours,
+    })
+}
+
+/// Those that are named, else all that the files of the monitoring allow.
+fn contenders(options: &Options, monitoring: &Monitoring) -> Result<Vec<Contender>, Usage> {
+    let named = once("--policies", &options.policies)?;
+    let Some(problem) = monitoring.request_rate_problem() else {
+        return Ok(match named.as_slice() {
+            [] => Contender::ALL.to_vec(),
+            _ => named,
+        });
+    };
+    if let Some(refused) = named.iter().find(|one| one.hears_of_requests()) {
+        let what = format!("--policies: {refused} needs the rule by request rate, but {problem}");
+        return Err(Usage(what));
+    }
+    let others = Contender::ALL.into_iter();
+    Ok(match named.as_slice() {
+        [] => others.filter(|one| !one.hears_of_requests()).collect(),
+        _ => named,
     })
 }
 

@@ -194,6 +194,22 @@ async fn settings_and_files_of_the_monitoring_are_the_users_own() {
     let prometheus = fs::read_to_string(prometheus).expect("it is there");
     let same = file("prometheus.yml", &prometheus);
     assert_eq!(of(&["--prometheus", &same]).await, image);
+
+    // Who has no such application can have no rule by its request rate, and everything else.
+    let other = prometheus.replace("job_name: slow-app", "job_name: shop");
+    let other = file("other.yml", &other);
+    assert_eq!(of(&["--prometheus", &other]).await, image);
+    let arguments = ["--traces", "step", "--seed", "1", "--prometheus", &other];
+    let table = printed(&arguments).await;
+    assert!(
+        table.contains("\nours ") && !table.contains("ours-requests"),
+        "{table}"
+    );
+    let named = [&arguments[..], &["--policies", "ours-requests"]].concat();
+    let text = said("ours-requests", &simulate(&named).await, 2);
+    for part in ["--policies: ours-requests", "slow-app"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[tokio::test]
