@@ -65,7 +65,7 @@ fn agent_of_the_demo(report: &Value) -> OurSettings {
 }
 
 /// Chance decides in the demo, too: whether 72 % of CPU use pass for 80 % in some seconds.
-const TWINS: u64 = 200;
+const TWINS: u64 = 1000;
 
 /// What the simulator does under the load that the demo had, with each seed.
 fn twins(report: &Value, said: &str) -> Vec<Vec<Change>> {
