@@ -164,7 +164,13 @@ async fn the_pool_grows_and_shrinks_and_nothing_is_lost() {
     let report = report(folder.path());
     check_report(&report);
     assert_eq!(report["watcher"], "built-in");
-    twin::compare(&report, &said);
+    let machine = |key: &str| report["machine"][key].as_f64().expect("seconds");
+    // A simulated member has all of its CPU time.
+    if machine("lacked") < 0.05 * machine("had") {
+        twin::compare(&report, &said);
+    } else {
+        println!("skipped: this machine was too busy to compare the run with its simulated twins");
+    }
     let figure = std::fs::read_to_string(folder.path().join("timeline.svg")).expect("a figure");
     assert!(figure.starts_with("<svg") || figure.starts_with("<?xml"));
     let log = std::fs::read_to_string(folder.path().join("agent.log")).expect("a log");
