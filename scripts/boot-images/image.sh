@@ -5,7 +5,7 @@
 # evaluate IMAGE…: everything that makes them, as the flake says.
 evaluate() {
   say "the flake is evaluated: $*"
-  in_debian nix --extra-experimental-features nix-command --option build-users-group '' \
+  in_debian nix --offline --extra-experimental-features nix-command --option build-users-group '' \
     derivation show --recursive --impure \
     --argstr nixpkgs /nixpkgs --argstr crane /crane --argstr flake /repo \
     --file /repo/nixos/tests/evaluate.nix "${@/#/images.}" >"$work/derivations.json"
@@ -54,7 +54,7 @@ base_disk() {
   install scripts/boot-images/job.sh "$base/usr/local/sbin/job"
   mkdir -p "$work/root"
   mount --bind "$base" "$work/root"
-  mke2fs -q -t ext4 -d "$work/root" "$disk.new" "$(($(du -smx "$base" | cut -f1) + 400))M"
+  mke2fs -q -t ext4 -d "$work/root" "$disk.new" "$(($(du -smx "$base" | cut -f1) + 400))M" >/dev/null
   umount "$work/root"
   mv "$disk.new" "$disk"
 }
