@@ -30,10 +30,10 @@ async fn full_load_burns_the_quota_and_never_more() {
             burnt = instance.metric(BURNT).await - before;
             let wall = begin.elapsed().as_secs_f64();
             // One slice of 5 ms for each worker is burnt before it is paid, and a late one catches
-            // up 3 ms.
+            // up 3 ms: 24 ms for three, twice that on a machine that is late with everything.
             assert!(begin.elapsed() < 4 * PATIENCE, "only {burnt} s in {wall} s");
             assert!(
-                burnt <= 0.3 * wall + 0.025,
+                burnt <= 0.3 * wall + 0.05,
                 "{burnt} s in {wall} s with {workers} workers"
             );
         }
