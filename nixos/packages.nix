@@ -38,6 +38,7 @@ let
           (lib.fileset.fileFilter (file: !file.hasExt "md") ../loadtest)
           ./prometheus.yml
           ./prometheus-rules.yml
+          ./grafana/optional
           ./grafana/provisioning/alerting
         ]
         ++ more

@@ -38,6 +38,21 @@ have() {
 
 files="flake.nix $(find nixos -name '*.nix' | sort)"
 
+# A file that a program includes must be among the sources that Nix builds it from, or its folder.
+sources=$(sed -n '/fileset.unions/,$p' nixos/packages.nix | sed '/\]/q')
+grep -rhoE 'include_(str|bytes)!\("(\.\./)+nixos/[^"]+' src loadtest --include='*.rs' | sed 's/.*nixos\//.\//' | sort -u |
+  while read -r included; do
+    listed=$included
+    until echo "$sources" | grep -qE "^ +$listed\$"; do
+      listed=$(dirname "$listed")
+      if [ "$listed" = . ]; then
+        echo "check-nix: a program includes nixos/${included#./}, which nixos/packages.nix does not copy" >&2
+        exit 1
+      fi
+    done
+  done
+echo "check-nix: what programs include is among the sources"
+
 if have nix-instantiate; then
   for file in $files; do
     nix-instantiate --parse "$file" >/dev/null
