@@ -6,6 +6,7 @@ mod cloudwatch;
 mod fixed;
 mod gce;
 mod hpa;
+mod recommended;
 mod utilisation;
 
 pub(crate) use aws_step::AwsStep;

@@ -68,10 +68,8 @@ impl Scaler for AwsTarget {
     }
 
     fn fire(&mut self, timer: Timer, world: &mut World<'_, Timer>) {
-        match timer {
-            Timer::Measure => self.metric.measure(world),
-            Timer::Evaluate(Some(average)) => self.evaluate(average, world),
-            Timer::Evaluate(None) => {}
+        if let Some(average) = self.metric.fire(timer, world) {
+            self.evaluate(average, world);
         }
     }
 }

@@ -39,8 +39,19 @@ impl CloudWatch {
         world.set_timer(offset as Micros, Timer::Measure);
     }
 
+    /// A timer is due: the average that the alarms see now, if one has arrived.
+    pub(super) fn fire(&mut self, timer: Timer, world: &mut World<'_, Timer>) -> Option<f64> {
+        match timer {
+            Timer::Measure => {
+                self.measure(world);
+                None
+            }
+            Timer::Evaluate(average) => average,
+        }
+    }
+
     /// Takes the value of the period that ends.
-    pub(super) fn measure(&mut self, world: &mut World<'_, Timer>) {
+    fn measure(&mut self, world: &mut World<'_, Timer>) {
         let now = world.now();
         let readings = self.utilisation.look(world);
         let warm = readings

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use policy::Bounds;
 
-use super::{Tick, clamp, utilisation::Utilisation};
+use super::{Tick, clamp, recommended::Recommended, utilisation::Utilisation};
 use crate::{
     fleet::Life,
     random,
@@ -30,7 +30,7 @@ pub(crate) struct Gce {
     offset: Micros,
     utilisation: Utilisation,
     averages: VecDeque<f64>,
-    recommended: VecDeque<(Micros, u32)>,
+    recommended: Recommended,
 }
 
 impl Gce {
@@ -42,7 +42,7 @@ impl Gce {
             offset: offset as Micros,
             utilisation: Utilisation::default(),
             averages: VecDeque::new(),
-            recommended: VecDeque::new(),
+            recommended: Recommended::new(STABILISATION),
         }
     }
 
@@ -69,20 +69,7 @@ impl Gce {
         let average = self.averages.iter().sum::<f64>() / self.averages.len() as f64;
         let needed = average * of_old.len() as f64 / self.target;
         let wanted = clamp(self.bounds, libm::ceil(needed - 1e-9));
-        self.recommended.push_back((now, wanted));
-        while self
-            .recommended
-            .front()
-            .is_some_and(|(at, _)| *at < now - STABILISATION)
-        {
-            self.recommended.pop_front();
-        }
-        let most = self
-            .recommended
-            .iter()
-            .map(|(_, size)| *size)
-            .max()
-            .unwrap_or(wanted);
+        let most = self.recommended.most_with(wanted, now);
         let current = world.size();
         if wanted > current {
             world.resize(wanted);
@@ -97,7 +84,7 @@ impl Scaler for Gce {
 
     fn start(&mut self, world: &mut World<'_, Tick>) {
         // The size that it finds counts as recommended.
-        self.recommended.push_back((0, world.size()));
+        self.recommended.most_with(world.size(), 0);
         world.set_timer(self.offset, Tick);
     }
 

@@ -7,12 +7,11 @@
 //! 100 % or 4 pods in 15 s; the largest recommendation of the last 5 minutes before shrinking.
 //! metrics-server takes a value each 15 s (`--metric-resolution`).
 
-use std::collections::VecDeque;
-
 use policy::Bounds;
 
 use super::{
     Tick, clamp,
+    recommended::Recommended,
     utilisation::{Reading, Utilisation},
 };
 use crate::{
@@ -33,7 +32,7 @@ pub(crate) struct Hpa {
     bounds: Bounds,
     offset: Micros,
     utilisation: Utilisation,
-    recommended: VecDeque<(Micros, u32)>,
+    recommended: Recommended,
 }
 
 impl Hpa {
@@ -44,7 +43,7 @@ impl Hpa {
             bounds,
             offset: offset as Micros,
             utilisation: Utilisation::default(),
-            recommended: VecDeque::new(),
+            recommended: Recommended::new(STABILISATION),
         }
     }
 
@@ -84,18 +83,11 @@ impl Hpa {
         let now = world.now();
         let current = world.size();
         let wanted = self.replicas(&readings, world);
-        self.recommended.push_back((now, wanted));
-        while self
-            .recommended
-            .front()
-            .is_some_and(|(at, _)| *at < now - STABILISATION)
-        {
-            self.recommended.pop_front();
-        }
-        let most = self.recommended.iter().map(|(_, size)| *size).max();
-        let stabilised = match most {
-            Some(most) if wanted < current => most.min(current),
-            _ => wanted,
+        let most = self.recommended.most_with(wanted, now);
+        let stabilised = if wanted < current {
+            most.min(current)
+        } else {
+            wanted
         };
         let limit = (current * 2).max(current + MOST_PODS);
         let to = stabilised.min(limit);
@@ -110,7 +102,7 @@ impl Scaler for Hpa {
 
     fn start(&mut self, world: &mut World<'_, Tick>) {
         // The size that it finds counts as recommended.
-        self.recommended.push_back((0, world.size()));
+        self.recommended.most_with(world.size(), 0);
         world.set_timer(self.offset, Tick);
     }
 
