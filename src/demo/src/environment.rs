@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use alert_rules::Monitoring;
 use anyhow::{Context as _, bail};
 use exoscale::models::HealthStatus;
 use local_cloud::{
@@ -117,7 +118,7 @@ impl Environment {
 
     /// What the record of a run begins with.
     pub(super) fn settings(&self, options: &Options) -> RunSettings {
-        let rules = RuleSettings::service();
+        let rules = RuleSettings::of(Monitoring::image());
         let cooldown = agent::settings::default_duration("scaling.cooldown").unwrap_or_default();
         RunSettings {
             scenario: options.scenario,
@@ -218,7 +219,7 @@ async fn start_rule_evaluator(
     webhook: WebhookSettings,
     client: &reqwest::Client,
 ) -> anyhow::Result<(RuleEvaluator, Option<PrometheusServer>)> {
-    let rules = RuleSettings::service().divided_by(options.speed.divisor());
+    let rules = RuleSettings::of(Monitoring::image().divided_by(options.speed.divisor()));
     let program = match options.cpu_source {
         CpuSource::BuiltIn => None,
         CpuSource::Auto => find_on_path("prometheus"),

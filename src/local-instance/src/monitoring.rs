@@ -9,6 +9,7 @@ use std::{
 };
 
 use agent::settings::{self, ALERTS_PORT, Sources};
+use alert_rules::Monitoring as MonitoringImage;
 use instance_data::{Document, InstanceDataError, Monitoring, Role};
 use program::{children, die_with_parent, scratch_folder::ScratchFolder};
 use rule_evaluator::{
@@ -132,9 +133,10 @@ async fn watch(
 ) -> Result<(RuleEvaluator, Option<PrometheusServer>), LocalInstanceError> {
     let thresholds = &document.settings().agent.thresholds;
     let divisor = options.speed.clamp(1.0, MAX_DIVISOR).round() as u32;
-    let rules = RuleSettings::service()
-        .with_thresholds(thresholds.up, thresholds.down)
+    let image = MonitoringImage::image()
+        .at_thresholds(thresholds.up, thresholds.down)
         .divided_by(divisor);
+    let rules = RuleSettings::of(image);
     let webhook = WebhookSettings {
         url: format!(
             "http://{}/webhook",

@@ -49,28 +49,15 @@ pub struct RuleSettings {
 }
 
 impl RuleSettings {
-    /// Those of the monitoring image.
-    pub fn service() -> Self {
-        let image = Monitoring::image();
-        let repeats = image.rules.iter().map(|(_, route)| route.spacing());
+    /// The part of the monitoring that Grafana plays.
+    pub fn of(monitoring: Monitoring) -> Self {
+        let repeats = monitoring.rules.iter().map(|(_, route)| route.spacing());
         Self {
-            scrape_interval: image.scrape_interval,
-            evaluation_interval: image.evaluation_interval,
+            scrape_interval: monitoring.scrape_interval,
+            evaluation_interval: monitoring.evaluation_interval,
             repeat: repeats.max().unwrap_or_default(),
-            rules: image.rules.into_iter().map(|(rule, _)| rule).collect(),
+            rules: monitoring.rules.into_iter().map(|(rule, _)| rule).collect(),
         }
-    }
-
-    /// The same with these thresholds of CPU use, from 0 to 1.
-    #[must_use]
-    pub fn with_thresholds(mut self, up: f64, down: f64) -> Self {
-        for rule in &mut self.rules {
-            rule.threshold = match rule.direction {
-                Direction::Up => up,
-                Direction::Down => down,
-            };
-        }
-        self
     }
 
     /// The threshold of the rules of one direction.
@@ -93,18 +80,6 @@ impl RuleSettings {
             timeout: self.scrape_interval,
             rate_window: self.longest_window(),
         }
-    }
-
-    /// The same with every time divided.
-    #[must_use]
-    pub fn divided_by(mut self, divisor: u32) -> Self {
-        self.scrape_interval /= divisor;
-        self.evaluation_interval /= divisor;
-        self.repeat /= divisor;
-        for rule in &mut self.rules {
-            rule.divide_by(divisor);
-        }
-        self
     }
 }
 

@@ -148,11 +148,12 @@ mod tests {
     #[test]
     fn the_payload_has_what_receivers_of_grafana_look_at() {
         let since: Timestamp = "2026-01-02T03:04:05Z".parse().expect("a time");
-        let down = |rule: &&ScaleRule| rule.labels["scale"] == "down";
-        let service = crate::RuleSettings::service();
-        let rule = service.rules.iter().find(down).expect("there is one");
+        let image = alert_rules::Monitoring::image();
+        let rules = image.rules.into_iter().map(|(rule, _)| rule);
+        let mut down = rules.filter(|rule| rule.labels["scale"] == "down");
+        let rule = down.next().expect("there is one");
         let body = payload(&Firing {
-            rule: rule.clone(),
+            rule,
             since,
             value: 0.05,
         });

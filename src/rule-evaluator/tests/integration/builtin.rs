@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use alert_rules::Monitoring;
 use policy::Direction;
 use rule_evaluator::{
     AlertChange, Evaluation, Readings, RuleEvaluator, RuleSettings, http_client,
@@ -88,7 +89,7 @@ impl Respond for Exporter {
 
 fn fast() -> RuleSettings {
     let milliseconds = Duration::from_millis;
-    let mut service = RuleSettings::service();
+    let mut service = RuleSettings::of(Monitoring::image());
     for rule in &mut service.rules {
         // Long, so that a stall of the machine does not leave the window empty.
         rule.query.window = milliseconds(4000);

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use alert_rules::Monitoring;
 use rule_evaluator::{
     RuleSettings, http_client,
     observation::Observation,
@@ -78,7 +79,7 @@ async fn prometheus_reads_the_discovery_file_and_answers_the_same_questions() {
     std::fs::write(&targets, text.to_string()).expect("the folder is writable");
 
     let client = http_client().expect("a client");
-    let rules = RuleSettings::service().divided_by(10);
+    let rules = RuleSettings::of(Monitoring::image().divided_by(10));
     let settings = PrometheusSettings {
         program,
         launcher: Vec::new(),

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use rule_evaluator::RuleSettings;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -228,7 +227,7 @@ fn alerting(name: &str) -> PathBuf {
 
 #[test]
 fn groups_are_evaluated_as_often_as_grafana_can() {
-    let tick = RuleSettings::service().evaluation_interval;
+    let tick = alert_rules::Monitoring::image().evaluation_interval;
     for (name, ticks) in [(SCALING_RULES, 1), (OPERATOR_RULES, 3)] {
         let file: RuleFile = files::yaml(&alerting(name));
         for group in &file.groups {
