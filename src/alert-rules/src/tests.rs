@@ -149,7 +149,7 @@ fn each_rule_has_the_window_that_is_recorded_under_its_name() {
         [
             ("CPU above the upper threshold", [60, 90, 60]),
             ("CPU above the upper threshold at once", [20, 45, 10]),
-            ("CPU below the lower threshold", [60, 90, 60]),
+            ("CPU below the lower threshold", [60, 90, 120]),
         ]
     );
     let text = MonitoringFiles::IMAGE.rules;

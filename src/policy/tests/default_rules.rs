@@ -15,7 +15,7 @@ pub(crate) fn default_rules() -> Rules {
         scale_out: ScaleOut {
             step: StepSize::ONE,
             max_step: StepSize::members(10),
-            severity: "0.95: 150%".parse().expect("a table"),
+            severity: "0.95: 400%".parse().expect("a table"),
             at_least_lifetime: seconds(120),
             alert_lifetime: seconds(300),
             max_unready: "3 or 50%".parse().expect("a limit"),

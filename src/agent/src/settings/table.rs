@@ -98,7 +98,7 @@ pub(super) const TABLE: &[Setting] = &[
 
     setting("scale_out.step", Kind::Step, Text("1"),
         "How many members one scale-out adds, unless the alert asks for more; a share is rounded up."),
-    setting("scale_out.severity", Kind::Severity, Text("0.95: 150%"),
+    setting("scale_out.severity", Kind::Severity, Text("0.95: 400%"),
         "The step for an \"up\" alert whose value, the average CPU use, is above a share; `none` for no such steps."),
     setting("scale_out.max_step", Kind::Step, Text("10"),
         "The most that one scale-out adds, whatever asks for it; a schedule's minimum is reached at once."),

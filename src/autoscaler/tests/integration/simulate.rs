@@ -187,7 +187,7 @@ async fn settings_and_files_of_the_monitoring_are_the_users_own() {
     let nixos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nixos");
     let rules = nixos.join("grafana/provisioning/alerting/rules.yml");
     let rules = fs::read_to_string(rules).expect("they are there");
-    let slow = file("slow.yml", &rules.replace("for: 1m", "for: 5m"));
+    let slow = file("slow.yml", &rules.replace("for: 2m", "for: 5m"));
     let slow = of(&["--alert-rules", &slow]).await;
     assert_ne!(slow, image);
     let prometheus = nixos.join("prometheus.yml");

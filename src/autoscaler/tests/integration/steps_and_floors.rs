@@ -21,7 +21,8 @@ async fn alert(agent: &Agent, labels: Value, values: Value) -> Value {
 #[tokio::test]
 async fn a_severe_alert_adds_more_and_the_decision_says_why() {
     let environment = Environment::with_pool(2).await;
-    let agent = environment.start(Settings::default()).await;
+    let settings = Settings::default().set("scale_out.severity", "0.95: 150%");
+    let agent = environment.start(settings).await;
     alert(&agent, json!({ "scale": "up" }), json!({ "A": 0.99 })).await;
     let decision = agent.until_decided("acted", "high_load").await;
     assert_eq!(
