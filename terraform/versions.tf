@@ -6,7 +6,7 @@ terraform {
   required_providers {
     exoscale = {
       source  = "exoscale/exoscale"
-      version = "~> 0.68"
+      version = "~> 0.69"
     }
   }
 

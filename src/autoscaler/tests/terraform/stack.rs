@@ -156,7 +156,7 @@ impl Stack {
             .expect("a file name");
         let version = file
             .rsplit_once("_v")
-            .map_or("0.68.0", |(_, version)| version);
+            .map_or("0.69.3", |(_, version)| version);
         let machine = match env::consts::ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
