@@ -15,7 +15,7 @@ use super::{
     traffic::{RunningService, ServiceSpec, ServiceStats, TrafficError, TrafficForwarder},
 };
 
-/// Forwards TCP connections between real sockets.
+/// Forwards connections and datagrams between real sockets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Forwarding;
 
@@ -111,7 +111,10 @@ fn config_of(spec: &ServiceSpec) -> ServiceConfig {
     let uri = || health.uri.clone().unwrap_or_else(|| "/".to_owned());
     let mode = match health.mode.as_str() {
         "tcp" => HealthCheckMode::Tcp,
-        "https" => HealthCheckMode::Https { uri: uri() },
+        "https" => HealthCheckMode::Https {
+            uri: uri(),
+            sni: health.tls_sni.clone(),
+        },
         _ => HealthCheckMode::Http { uri: uri() },
     };
     let check = HealthCheckConfig {
@@ -121,5 +124,8 @@ fn config_of(spec: &ServiceSpec) -> ServiceConfig {
         timeout: seconds(health.timeout),
         retries: health.retries,
     };
-    ServiceConfig::new(spec.listen, spec.strategy, check)
+    ServiceConfig {
+        protocol: spec.protocol,
+        ..ServiceConfig::new(spec.listen, spec.strategy, check)
+    }
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::{
     cloud::{Cloud, State, interrupted},
     load_balancers::{KIND, LoadBalancer, Phase, changeable, publish_targets, targets_of},
-    nlb::Strategy,
+    nlb::{Protocol, Strategy},
     operations::OperationFailure,
     refusal::Refusal,
     traffic::{RunningService, ServiceSpec, TrafficError},
@@ -28,6 +28,7 @@ const UNPRIVILEGED_OFFSET: u16 = 8000;
 pub(crate) struct ServiceSettings {
     pub(crate) name: String,
     pub(crate) description: Option<String>,
+    pub(crate) protocol: Protocol,
     pub(crate) strategy: Strategy,
     pub(crate) port: u16,
     pub(crate) target_port: u16,
@@ -80,7 +81,7 @@ pub(crate) fn add(
     Ok(operation)
 }
 
-/// `PUT /load-balancer/{id}/service/{service-id}`. A change of the port moves the listener.
+/// `PUT /load-balancer/{id}/service/{service-id}`. Another port or protocol is another listener.
 pub(crate) fn update(
     cloud: &Arc<Cloud>,
     id: LoadBalancerId,
@@ -92,13 +93,12 @@ pub(crate) fn update(
     check_unique(balancer, Some(service), &settings)?;
     let spec = spec_of(cloud, balancer.ip, &settings);
     let entry = changeable_service(balancer, service)?;
-    if entry.settings.port == settings.port
-        && let Some(running) = &entry.running
-    {
+    let moved =
+        (entry.settings.protocol, entry.settings.port) != (settings.protocol, settings.port);
+    if !moved && let Some(running) = &entry.running {
         let refuse = |error: TrafficError| Refusal::invalid("healthcheck", error.to_string());
         running.update(spec.clone()).map_err(refuse)?;
     }
-    let moved = entry.settings.port != settings.port;
     entry.settings = settings;
     entry.phase = Phase::Updating;
     let receiver = entry.targets.subscribe();
@@ -142,6 +142,7 @@ pub(crate) fn delete(
 fn spec_of(cloud: &Cloud, ip: Ipv4Addr, settings: &ServiceSettings) -> ServiceSpec {
     ServiceSpec {
         listen: SocketAddr::from((ip, settings.port)),
+        protocol: settings.protocol,
         strategy: settings.strategy,
         health: settings.healthcheck.clone(),
         speed: cloud.config.speed,
@@ -165,7 +166,7 @@ fn changeable_service(
     )))
 }
 
-/// A name and a port can be used once per balancer.
+/// A name can be used once per balancer, and a port once for each protocol.
 fn check_unique(
     balancer: &LoadBalancer,
     this: Option<ServiceId>,
@@ -176,7 +177,8 @@ fn check_unique(
         .iter()
         .filter(|service| Some(service.id) != this)
     {
-        if other.settings.port == settings.port {
+        let place = |settings: &ServiceSettings| (settings.protocol, settings.port);
+        if place(&other.settings) == place(settings) {
             let port = settings.port;
             return Err(Refusal::Conflict(format!(
                 "port {port} is used by service {}",

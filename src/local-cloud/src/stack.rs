@@ -15,7 +15,7 @@ use super::{
     instances::InstanceSettings,
     load_balancer_services::{self, ServiceSettings},
     load_balancers,
-    nlb::Strategy,
+    nlb::{Protocol, Strategy},
     pools::{self, NewPool},
 };
 
@@ -79,6 +79,7 @@ impl LocalCloud {
         let settings = ServiceSettings {
             name: "http".to_owned(),
             description: None,
+            protocol: Protocol::Tcp,
             strategy: Strategy::RoundRobin,
             port: 80,
             target_port: 8080,
@@ -89,6 +90,7 @@ impl LocalCloud {
                 interval: 5,
                 timeout: 2,
                 retries: 2,
+                tls_sni: None,
             },
         };
         let service =

@@ -19,6 +19,7 @@ use super::{
     instances::Instance,
     load_balancer_services::LoadBalancerService,
     load_balancers::LoadBalancer,
+    nlb::{Protocol, Strategy},
     pools::{InstancePool, Resize},
     traffic::{RunningService, ServiceStats},
 };
@@ -100,6 +101,8 @@ pub struct LoadBalancerStatus {
 pub struct ServiceStatus {
     pub id: ServiceId,
     pub name: String,
+    pub protocol: Protocol,
+    pub strategy: Strategy,
     /// The port that was asked for.
     pub port: u16,
     /// The address that really serves; absent when nothing does.
@@ -212,6 +215,8 @@ impl ServiceStatus {
         Self {
             id: service.id,
             name: service.settings.name.clone(),
+            protocol: service.settings.protocol,
+            strategy: service.settings.strategy,
             port: service.settings.port,
             listen: running.and_then(RunningService::listen),
             servers: server_health(service),

@@ -9,13 +9,15 @@ use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::nlb::Strategy;
+use super::nlb::{Protocol, Strategy};
 
 /// One forwarded port.
 #[derive(Clone, Debug)]
 pub struct ServiceSpec {
     /// Where clients connect.
     pub listen: SocketAddr,
+    /// What is forwarded.
+    pub protocol: Protocol,
     /// How a server is chosen.
     pub strategy: Strategy,
     /// The health check, in the API's seconds.
@@ -35,7 +37,7 @@ pub enum TrafficError {
     Other(String),
 }
 
-/// Counts of a service since it started.
+/// Counts of a service since it started. Of UDP, a flow is a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ServiceStats {
     /// Connections open now.
@@ -44,9 +46,9 @@ pub struct ServiceStats {
     pub draining: u64,
     /// Connections taken from clients.
     pub total: u64,
-    /// Connections reset because no healthy member took them.
+    /// Connections reset, or datagrams dropped, because no healthy member took them.
     pub refused: u64,
-    /// Times that a healthy member did not take a connection, and the next was tried.
+    /// Times that a healthy member did not take a connection or datagram.
     pub connect_failures: u64,
 }
 
@@ -71,7 +73,7 @@ pub trait RunningService: fmt::Debug + Send + Sync {
     /// Counts.
     fn stats(&self) -> ServiceStats;
 
-    /// Changes strategy and health check; `spec.listen` stays as it is.
+    /// Changes strategy and health check; `spec.listen` and the protocol stay as they are.
     ///
     /// # Errors
     /// The change cannot work; the service then goes on unchanged.

@@ -91,4 +91,7 @@ pub struct HealthCheck {
     pub timeout: u32,
     /// Failures in a row that make a server unhealthy, 1 to 20.
     pub retries: u32,
+    /// The domain to ask for in the handshake; `https` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_sni: Option<String>,
 }

@@ -6,14 +6,14 @@ use exoscale::{
     ids::{LoadBalancerId, PoolId, ServiceId},
     models::{HealthCheck, PoolRef, ServerStatus},
 };
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
     super::{
         load_balancer_services::{self, LoadBalancerService, ServiceSettings},
         load_balancers::Phase,
-        nlb::Strategy,
+        nlb::{self, Protocol, Strategy},
         refusal::Refusal,
         status,
     },
@@ -76,13 +76,6 @@ struct UpdateService {
     healthcheck: Option<Object<HealthCheckBody>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Protocol {
-    Tcp,
-    Udp,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct HealthCheckBody {
@@ -92,9 +85,8 @@ struct HealthCheckBody {
     interval: Option<Size<5, 300>>,
     timeout: Option<Size<2, 60>>,
     retries: Option<Size<1, 20>>,
-    /// For mode `https` only, which is not served.
-    #[serde(rename = "tls-sni")]
-    _tls_sni: Option<IgnoredAny>,
+    #[serde(default)]
+    tls_sni: Change<Text<1, 255>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -113,7 +105,7 @@ pub(super) struct ServiceView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     state: Phase,
-    protocol: &'static str,
+    protocol: Protocol,
     strategy: Strategy,
     port: u16,
     target_port: u16,
@@ -137,7 +129,7 @@ impl<'a> ServiceView<'a> {
             name: &settings.name,
             description: settings.description.as_deref(),
             state: service.phase,
-            protocol: "tcp",
+            protocol: settings.protocol,
             strategy: settings.strategy,
             port: settings.port,
             target_port: settings.target_port,
@@ -153,11 +145,11 @@ impl<'a> ServiceView<'a> {
 
 fn add(call: &Call<'_>) -> Answer {
     let body: AddService = call.body()?;
-    check_protocol(body.protocol)?;
     let Reference(pool) = body.instance_pool;
     let settings = ServiceSettings {
         name: body.name.0,
         description: Description::text(body.description),
+        protocol: body.protocol.0,
         strategy: body.strategy.0,
         port: body.port.0,
         target_port: body.target_port.0,
@@ -186,13 +178,15 @@ fn get(call: &Call<'_>) -> Answer {
 fn update(call: &Call<'_>) -> Answer {
     let body: UpdateService = call.body()?;
     let (id, service) = ids(call)?;
-    body.protocol.map(check_protocol).transpose()?;
     let mut settings = current_settings(call, id, service)?;
     if let Some(Text(name)) = body.name.filter(|name| !name.0.is_empty()) {
         settings.name = name;
     }
     body.description
         .apply(&mut settings.description, |description| description.0);
+    settings.protocol = body
+        .protocol
+        .map_or(settings.protocol, |protocol| protocol.0);
     settings.strategy = body
         .strategy
         .map_or(settings.strategy, |strategy| strategy.0);
@@ -233,18 +227,8 @@ fn current_settings(
         .ok_or_else(|| Refusal::not_found("load-balancer service", service))
 }
 
-/// UDP is part of the API and not forwarded here: refused instead of pretended.
-fn check_protocol(Word(protocol): Word<Protocol>) -> Result<(), Refusal> {
-    match protocol {
-        Protocol::Tcp => Ok(()),
-        Protocol::Udp => Err(Refusal::Unsupported(
-            "load balancer services with protocol udp".to_owned(),
-        )),
-    }
-}
-
 /// The health check. What an update does not name stays; what a creation does not name takes the
-/// defaults of Exoscale's `exo` CLI (interval 10 s, timeout 5 s, 1 retry).
+/// defaults of the API's description (interval 10 s, timeout 2 s) and of `exo` (1 retry).
 fn health_check(
     Object(body): Object<HealthCheckBody>,
     current: Option<&HealthCheck>,
@@ -253,11 +237,7 @@ fn health_check(
     let mode = match body.mode {
         Some(Word(HealthCheckKind::Tcp)) => "tcp".to_owned(),
         Some(Word(HealthCheckKind::Http)) => "http".to_owned(),
-        Some(Word(HealthCheckKind::Https)) => {
-            return Err(Refusal::Unsupported(
-                "health checks with mode https".to_owned(),
-            ));
-        }
+        Some(Word(HealthCheckKind::Https)) => "https".to_owned(),
         None => current
             .map(|current| current.mode.clone())
             .ok_or_else(|| missing("mode"))?,
@@ -268,6 +248,8 @@ fn health_check(
     let retries = body.retries.map(|count| count.0);
     let uri = body.uri.map(|uri| uri.0);
     let uri = uri.or_else(|| current.and_then(|current| current.uri.clone()));
+    let mut tls_sni = current.and_then(|current| current.tls_sni.clone());
+    body.tls_sni.apply(&mut tls_sni, |name| Some(name.0));
     let found = HealthCheck {
         port: port.ok_or_else(|| missing("port"))?,
         uri: if mode == "tcp" {
@@ -277,8 +259,9 @@ fn health_check(
         },
         mode,
         interval: interval.or(current.map(|c| c.interval)).unwrap_or(10),
-        timeout: timeout.or(current.map(|c| c.timeout)).unwrap_or(5),
+        timeout: timeout.or(current.map(|c| c.timeout)).unwrap_or(2),
         retries: retries.or(current.map(|c| c.retries)).unwrap_or(1),
+        tls_sni,
     };
     if found.timeout > found.interval {
         let problem = format!("must be at most the interval of {} s", found.interval);
@@ -286,6 +269,11 @@ fn health_check(
     }
     if found.uri.as_ref().is_some_and(|uri| !uri.starts_with('/')) {
         return Err(Refusal::invalid("healthcheck.uri", "must begin with /"));
+    }
+    let sni = found.tls_sni.as_deref();
+    if sni.is_some_and(|name| !nlb::is_domain(name)) {
+        let problem = "must be a domain such as example.net";
+        return Err(Refusal::invalid("healthcheck.tls-sni", problem));
     }
     Ok(found)
 }

@@ -4,7 +4,18 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::NlbError;
+use super::{NlbError, tls};
+
+/// What a service forwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// Connections.
+    #[default]
+    Tcp,
+    /// Datagrams; all from one source address and port are one flow to one member.
+    Udp,
+}
 
 /// How a member is chosen for a new connection.
 ///
@@ -36,10 +47,13 @@ pub enum HealthCheckMode {
         /// The path (and query) to ask for, which starts with `/`.
         uri: String,
     },
-    /// Known to Exoscale; answered here with [`NlbError::HttpsHealthCheckUnsupported`].
+    /// As [`Self::Http`], over TLS. No certificate is checked: members show ones of their own,
+    /// and the API takes no authority to check them against.
     Https {
-        /// The path (and query) to ask for.
+        /// The path (and query) to ask for, which starts with `/`.
         uri: String,
+        /// The domain to ask for in the handshake and as `Host`; `None` names none.
+        sni: Option<String>,
     },
 }
 
@@ -65,7 +79,8 @@ pub struct HealthCheckConfig {
 /// What keeps one service from using up the machine, and how long it waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Open client connections; further ones wait in the kernel's queue until one closes.
+    /// Open client connections; further ones wait in the kernel's queue until one closes. Of UDP,
+    /// flows: a further one ends the one that was quiet longest.
     pub max_connections: usize,
     /// How long a member may take to accept a connection before the next one is tried.
     pub connect_timeout: Duration,
@@ -74,6 +89,8 @@ pub struct Limits {
     /// How long connections to a member that left the list may go on; `None` is until they end by
     /// themselves.
     pub removed_deadline: Option<Duration>,
+    /// How long a flow of UDP lasts in which nothing comes from either side.
+    pub flow_idle: Duration,
     /// How long [`super::ServiceHandle::stop`] lets open connections go on before it resets them.
     pub stop_grace: Duration,
 }
@@ -85,6 +102,7 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(3),
             connect_attempts: 5,
             removed_deadline: None,
+            flow_idle: Duration::from_secs(60),
             stop_grace: Duration::from_secs(5),
         }
     }
@@ -96,6 +114,8 @@ pub struct ServiceConfig {
     /// Where clients connect; port 0 lets the operating system choose
     /// (see [`super::ServiceHandle::local_addr`]).
     pub listen: SocketAddr,
+    /// What it forwards, fixed when the service starts.
+    pub protocol: Protocol,
     /// How a member is chosen.
     pub strategy: Strategy,
     /// How members are checked.
@@ -105,10 +125,11 @@ pub struct ServiceConfig {
 }
 
 impl ServiceConfig {
-    /// A service with the default [`Limits`].
+    /// A service of TCP with the default [`Limits`].
     pub fn new(listen: SocketAddr, strategy: Strategy, health: HealthCheckConfig) -> Self {
         Self {
             listen,
+            protocol: Protocol::Tcp,
             strategy,
             health,
             limits: Limits::default(),
@@ -127,19 +148,33 @@ impl ServiceConfig {
         if self.limits.connect_timeout.is_zero() {
             return invalid("limits.connect_timeout", "must be longer than 0");
         }
-        let health = &self.health;
-        match &health.mode {
-            HealthCheckMode::Https { .. } => return Err(NlbError::HttpsHealthCheckUnsupported),
-            HealthCheckMode::Http { uri } if !uri.starts_with('/') => {
-                return invalid("health.mode.uri", "must start with `/`");
-            }
-            HealthCheckMode::Http { uri } if !uri.bytes().all(|byte| byte.is_ascii_graphic()) => {
-                return invalid(
-                    "health.mode.uri",
-                    "must be printable ASCII without spaces; percent-encode the rest",
-                );
-            }
-            HealthCheckMode::Http { .. } | HealthCheckMode::Tcp => {}
+        if self.limits.flow_idle.is_zero() {
+            return invalid("limits.flow_idle", "must be longer than 0");
+        }
+        self.health.validate()
+    }
+}
+
+impl HealthCheckConfig {
+    fn validate(&self) -> Result<(), NlbError> {
+        let invalid = |setting, problem| Err(NlbError::Invalid { setting, problem });
+        let health = self;
+        let (uri, sni) = match &health.mode {
+            HealthCheckMode::Tcp => (None, None),
+            HealthCheckMode::Http { uri } => (Some(uri), None),
+            HealthCheckMode::Https { uri, sni } => (Some(uri), sni.as_deref()),
+        };
+        if uri.is_some_and(|uri| !uri.starts_with('/')) {
+            return invalid("health.mode.uri", "must start with `/`");
+        }
+        if uri.is_some_and(|uri| !uri.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return invalid(
+                "health.mode.uri",
+                "must be printable ASCII without spaces; percent-encode the rest",
+            );
+        }
+        if sni.is_some_and(|name| !tls::is_domain(name)) {
+            return invalid("health.mode.sni", "must be a domain name");
         }
         if health.port == 0 {
             return invalid("health.port", "must not be 0");
@@ -214,6 +249,10 @@ mod tests {
             rejected(|c| c.limits.connect_timeout = Duration::ZERO),
             "limits.connect_timeout"
         );
+        assert_eq!(
+            rejected(|c| c.limits.flow_idle = Duration::ZERO),
+            "limits.flow_idle"
+        );
     }
 
     #[test]
@@ -229,12 +268,27 @@ mod tests {
     }
 
     #[test]
-    fn https_is_refused_by_its_own_error() {
+    fn an_sni_is_a_domain_and_an_https_check_has_a_path() {
+        let https = |uri: &str, sni: &str| HealthCheckMode::Https {
+            uri: uri.to_owned(),
+            sni: Some(sni.to_owned()),
+        };
+        for name in [
+            "",
+            "127.0.0.1",
+            "::1",
+            "a b",
+            "a\r\nX: y",
+            "-a.example",
+            "é.example",
+        ] {
+            let setting = rejected(|c| c.health.mode = https("/", name));
+            assert_eq!(setting, "health.mode.sni", "{name:?}");
+        }
+        let mode = https("health", "example.net");
+        assert_eq!(rejected(|c| c.health.mode = mode), "health.mode.uri");
         let mut config = config();
-        config.health.mode = HealthCheckMode::Https { uri: "/".into() };
-        assert!(matches!(
-            config.validate(),
-            Err(NlbError::HttpsHealthCheckUnsupported)
-        ));
+        config.health.mode = https("/healthz", "example.net");
+        config.validate().expect("the provider's own example");
     }
 }

@@ -30,9 +30,6 @@ pub enum NlbError {
         /// The operating system's reason.
         source: io::Error,
     },
-    /// HTTPS health checks exist on Exoscale and are not built here.
-    #[error("health check mode `https` is not supported here; use `http` or `tcp`")]
-    HttpsHealthCheckUnsupported,
     /// A setting is out of its bounds.
     #[error("{setting} {problem}")]
     Invalid {
@@ -41,6 +38,9 @@ pub enum NlbError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A running service cannot forward something else.
+    #[error("the service was started for another protocol; start another service for this one")]
+    ProtocolFixed,
     /// A running service cannot move to another address.
     #[error(
         "the service was started on {current} and cannot move to {asked}; start another service there"

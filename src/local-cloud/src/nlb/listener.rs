@@ -35,7 +35,7 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, NlbError> {
     listen().map_err(|source| describe(address, source))
 }
 
-fn describe(address: SocketAddr, source: io::Error) -> NlbError {
+pub(super) fn describe(address: SocketAddr, source: io::Error) -> NlbError {
     match source.kind() {
         io::ErrorKind::AddrInUse => NlbError::AddressInUse { address },
         io::ErrorKind::PermissionDenied => NlbError::PermissionDenied { address },

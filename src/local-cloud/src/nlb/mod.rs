@@ -1,9 +1,8 @@
-//! One service of a Network Load Selection: a TCP (layer 4) balancer with Exoscale's strategies and
-//! health checks.
+//! One service of a Network Load Balancer: it balances TCP or UDP (layer 4) with Exoscale's
+//! strategies and health checks.
 //!
-//! It forwards connections between real sockets and knows nothing of the API, of pools or of
-//! instances: the members come in through a [`tokio::sync::watch`] channel. It never looks into
-//! what it forwards.
+//! It forwards between real sockets and knows nothing of the API, of pools or of instances: the
+//! members come in through a [`tokio::sync::watch`] channel. It never looks into what it forwards.
 //!
 //! The behaviour follows <https://community.exoscale.com/product/networking/nlb/overview>, the
 //! health checks <https://community.exoscale.com/product/networking/nlb/how-to/config-healthcheck>.
@@ -12,7 +11,9 @@
 
 mod config;
 mod connection;
+mod datagrams;
 mod error;
+mod flows;
 mod health;
 mod listener;
 mod maglev;
@@ -22,9 +23,12 @@ mod relay;
 mod selection;
 mod service;
 mod stats;
+mod tls;
 
-pub use config::{HealthCheckConfig, HealthCheckMode, Limits, ServiceConfig, Strategy};
+pub use config::{HealthCheckConfig, HealthCheckMode, Limits, Protocol, ServiceConfig, Strategy};
 pub use error::NlbError;
 pub use member::Health;
 pub use service::{Service, ServiceHandle};
 pub use stats::Stats;
+
+pub(crate) use tls::is_domain;

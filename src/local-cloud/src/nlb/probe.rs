@@ -3,11 +3,11 @@
 use std::{io, net::SocketAddr};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 
-use super::HealthCheckMode;
+use super::{HealthCheckMode, tls};
 
 /// A status line is far shorter; a server that sends more without one is not speaking HTTP.
 const STATUS_LINE_MAX: usize = 256;
@@ -23,30 +23,39 @@ pub(super) enum ProbeError {
     NotHttp,
     #[error("no answer in time")]
     Timeout,
-    /// `ServiceConfig::validate` lets none through.
-    #[error("https checks are not supported")]
-    HttpsUnsupported,
 }
 
 /// Checks a member once. The caller bounds the time.
 pub(super) async fn probe(mode: &HealthCheckMode, address: SocketAddr) -> Result<(), ProbeError> {
     let mut stream = TcpStream::connect(address).await?;
-    let uri = match mode {
-        HealthCheckMode::Tcp => return Ok(()),
-        HealthCheckMode::Http { uri } => uri,
-        HealthCheckMode::Https { .. } => return Err(ProbeError::HttpsUnsupported),
-    };
+    match mode {
+        HealthCheckMode::Tcp => Ok(()),
+        HealthCheckMode::Http { uri } => ask(&mut stream, uri, &address.to_string()).await,
+        HealthCheckMode::Https { uri, sni } => {
+            let mut stream = tls::connect(stream, sni.as_deref()).await?;
+            let host = sni.clone().unwrap_or_else(|| address.to_string());
+            ask(&mut stream, uri, &host).await
+        }
+    }
+}
+
+async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    uri: &str,
+    host: &str,
+) -> Result<(), ProbeError> {
     let request = format!(
-        "GET {uri} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: nlb-health-check\r\nConnection: close\r\n\r\n"
+        "GET {uri} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: nlb-health-check\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
-    match read_status(&mut stream).await? {
+    stream.flush().await?;
+    match read_status(stream).await? {
         200..=299 => Ok(()),
         status => Err(ProbeError::Status(status)),
     }
 }
 
-async fn read_status(stream: &mut TcpStream) -> Result<u16, ProbeError> {
+async fn read_status(stream: &mut (impl AsyncRead + Unpin)) -> Result<u16, ProbeError> {
     let mut buffer = [0; STATUS_LINE_MAX];
     let mut filled = 0;
     loop {

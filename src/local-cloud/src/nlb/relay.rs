@@ -21,10 +21,10 @@ use super::stats::Counter;
 const CHUNK: usize = 64 * 1024;
 
 thread_local! {
-    /// Where every connection on this thread reads into. Bytes are written out again before the
-    /// task yields, so it can be shared, and a connection costs memory only while its reader is
-    /// slower than its writer.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
+    /// Where every connection and flow on this thread reads into. Bytes are written out again
+    /// before the task yields, so it can be shared, and a connection costs memory only while its
+    /// reader is slower than its writer.
+    pub(super) static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
 }
 
 /// How a relay ended.

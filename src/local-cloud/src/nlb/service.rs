@@ -1,15 +1,20 @@
 //! A running service: its tasks, and the handle that controls them.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicUsize},
 };
 
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    sync::watch,
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Health, HealthCheckConfig, Limits, NlbError, ServiceConfig, Stats,
+    Health, HealthCheckConfig, Limits, NlbError, Protocol, ServiceConfig, Stats, datagrams,
     health::attend,
     listener::{accept, bind},
     member::{Member, Roster},
@@ -77,7 +82,10 @@ impl Service {
         mut targets: watch::Receiver<Vec<SocketAddr>>,
     ) -> Result<ServiceHandle, NlbError> {
         config.validate()?;
-        let listener = bind(config.listen)?;
+        let listener = match config.protocol {
+            Protocol::Tcp => Listener::Tcp(bind(config.listen)?),
+            Protocol::Udp => Listener::Udp(datagrams::bind(config.listen)?),
+        };
         let local_addr = listener.local_addr().map_err(|source| NlbError::Listen {
             address: config.listen,
             source,
@@ -95,12 +103,34 @@ impl Service {
         });
         shared.set_members(&targets.borrow_and_update());
         shared.tasks.spawn(follow(shared.clone(), targets));
-        shared.tasks.spawn(accept(shared.clone(), listener));
+        match listener {
+            Listener::Tcp(listener) => shared.tasks.spawn(accept(shared.clone(), listener)),
+            Listener::Udp(socket) => {
+                shared
+                    .tasks
+                    .spawn(datagrams::forward(shared.clone(), socket, local_addr))
+            }
+        };
         Ok(ServiceHandle {
             shared,
+            protocol: config.protocol,
             listen: config.listen,
             local_addr,
         })
+    }
+}
+
+enum Listener {
+    Tcp(TcpListener),
+    Udp(UdpSocket),
+}
+
+impl Listener {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr(),
+            Self::Udp(socket) => socket.local_addr(),
+        }
     }
 }
 
@@ -117,6 +147,7 @@ async fn follow(shared: Arc<Shared>, mut targets: watch::Receiver<Vec<SocketAddr
 #[derive(Debug)]
 pub struct ServiceHandle {
     shared: Arc<Shared>,
+    protocol: Protocol,
     listen: SocketAddr,
     local_addr: SocketAddr,
 }
@@ -158,10 +189,13 @@ impl ServiceHandle {
     /// they were when the service started.
     ///
     /// # Errors
-    /// When the configuration cannot work or names another address to listen on; the service then
-    /// goes on unchanged.
+    /// When the configuration cannot work, or names another protocol or address to listen on; the
+    /// service then goes on unchanged.
     pub fn update(&self, config: ServiceConfig) -> Result<(), NlbError> {
         config.validate()?;
+        if config.protocol != self.protocol {
+            return Err(NlbError::ProtocolFixed);
+        }
         if config.listen != self.listen && config.listen != self.local_addr {
             return Err(NlbError::ListenAddressFixed {
                 current: self.local_addr,
@@ -180,8 +214,8 @@ impl ServiceHandle {
     }
 
     /// Stops listening and checking at once, waits for open connections to end, and resets those
-    /// still open after [`Limits::stop_grace`]. When it returns, no task and no socket of the
-    /// service is left.
+    /// still open after [`Limits::stop_grace`]. Flows of UDP, which have no end, stop at once. When
+    /// it returns, no task and no socket of the service is left.
     pub async fn stop(self) {
         self.shared.stopping.cancel();
         self.shared.tasks.close();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a service has done since it started.
+/// What a service has done since it started. Of UDP, a flow is a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
     /// Client connections that are open now.
@@ -11,9 +11,9 @@ pub struct Stats {
     pub draining: u64,
     /// Client connections accepted, those refused included.
     pub total: u64,
-    /// Client connections reset at once because no healthy member took them.
+    /// Client connections reset at once, or datagrams dropped, because no healthy member took them.
     pub refused: u64,
-    /// Times that a healthy member did not take a connection, and the next was tried.
+    /// Times that a healthy member did not take a connection or datagram.
     pub connect_failures: u64,
     /// Bytes that clients sent.
     pub bytes_from_clients: u64,

@@ -2,7 +2,7 @@
 
 use exoscale::{ids::PoolId, models::PoolState};
 use serde_json::json;
-use test_support::{Api, new_service};
+use test_support::{Api, changed, new_service};
 
 /// A load balancer with a service before `pool`, by its id.
 async fn balancer_before(api: &Api, pool: PoolId) -> String {
@@ -82,7 +82,7 @@ async fn a_service_can_be_changed_and_with_its_end_the_pool_is_free() {
     let updated = api
         .put(
             &service,
-            json!({ "healthcheck": { "interval": 20, "tls-sni": "x" }, "port": 81 }),
+            json!({ "healthcheck": { "interval": 20, "tls-sni": "example.net" }, "port": 81 }),
         )
         .await;
     api.done(updated).await;
@@ -105,6 +105,62 @@ async fn a_service_can_be_changed_and_with_its_end_the_pool_is_free() {
         api.get("/load-balancer").await.body["load-balancers"],
         json!([])
     );
+    api.cloud.stop().await;
+}
+
+/// The example of the provider's documents for `exoscale_nlb_service`.
+#[tokio::test]
+async fn an_https_check_asks_for_a_domain() {
+    let api = Api::without_processes().await;
+    let pool = api.pool(1).await;
+    let path = format!("/load-balancer/{}", balancer_before(&api, pool).await);
+    let body = json!({
+        "name": "tls", "instance-pool": { "id": pool }, "protocol": "tcp",
+        "strategy": "round-robin", "port": 443, "target-port": 8443,
+        "healthcheck": {
+            "mode": "https", "port": 8443, "uri": "/healthz", "tls-sni": "example.net",
+            "interval": 5, "timeout": 3, "retries": 1,
+        },
+    });
+    let added = api.post(&format!("{path}/service"), body.clone()).await;
+    api.done(added).await;
+    let document = api.get(&path).await.body;
+    let service = &document["services"][1];
+    assert_eq!(service["healthcheck"], body["healthcheck"]);
+    let service = format!("{path}/service/{}", service["id"].as_str().unwrap());
+    let null = json!({ "healthcheck": { "tls-sni": null } });
+    api.done(api.put(&service, null).await).await;
+    let document = api.get(&service).await.body;
+    assert_eq!(document["healthcheck"].get("tls-sni"), None);
+    assert_eq!(document["healthcheck"]["mode"], "https");
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_port_can_serve_both_protocols() {
+    let api = Api::without_processes().await;
+    let pool = api.pool(1).await;
+    let path = format!("/load-balancer/{}", balancer_before(&api, pool).await);
+    let services = format!("{path}/service");
+    let named = |name: &str| changed(new_service(pool), "/name", json!(name));
+    let datagrams = changed(named("datagrams"), "/protocol", json!("udp"));
+    api.done(api.post(&services, datagrams.clone()).await).await;
+    let again = changed(datagrams, "/name", json!("again"));
+    let refused = api.post(&services, again).await;
+    refused.refused(409, "port 80 is used");
+
+    let document = api.get(&path).await.body;
+    assert_eq!(document["services"][1]["protocol"], "udp");
+    let id = document["services"][0]["id"].as_str().unwrap();
+    let first = format!("{services}/{id}");
+    let other = json!({ "protocol": "udp" });
+    let refused = api.put(&first, other).await;
+    refused.refused(409, "port 80 is used");
+    let moved = json!({ "protocol": "udp", "port": 53 });
+    api.done(api.put(&first, moved).await).await;
+    let document = api.get(&first).await.body;
+    let place = (&document["protocol"], &document["port"]);
+    assert_eq!(place, (&json!("udp"), &json!(53)));
     api.cloud.stop().await;
 }
 

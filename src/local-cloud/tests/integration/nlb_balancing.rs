@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use local_cloud::nlb::{Health, HealthCheckMode, NlbError, Service, Strategy};
+use local_cloud::nlb::{Health, HealthCheckMode, NlbError, Protocol, Service, Strategy};
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::nlb_support::{
@@ -84,12 +84,20 @@ async fn an_update_that_cannot_work_changes_nothing() {
         Err(NlbError::ListenAddressFixed { .. })
     ));
 
-    let mut https = config;
-    https.health.mode = HealthCheckMode::Https { uri: "/".into() };
+    let mut datagrams = config.clone();
+    datagrams.protocol = Protocol::Udp;
     assert!(matches!(
-        balanced.service.update(https),
-        Err(NlbError::HttpsHealthCheckUnsupported)
+        balanced.service.update(datagrams),
+        Err(NlbError::ProtocolFixed)
     ));
+
+    let mut https = config;
+    https.health.mode = HealthCheckMode::Https {
+        uri: "/".into(),
+        sni: Some("127.0.0.1".into()),
+    };
+    let refused = balanced.service.update(https).unwrap_err();
+    assert_eq!(refused.to_string(), "health.mode.sni must be a domain name");
 
     assert_eq!(balanced.who().await, servers[0].address);
 }

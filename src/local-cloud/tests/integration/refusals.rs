@@ -178,8 +178,11 @@ async fn a_wrong_service_is_refused_with_the_field_that_is_wrong() {
         let body = changed(new_service(pool), pointer, value);
         api.post(&services, body).await.refused(400, problem);
     }
-    let udp = changed(new_service(pool), "/protocol", json!("udp"));
-    api.post(&services, udp).await.refused(501, "udp");
+    for name in ["127.0.0.1", "a b", "", "-"] {
+        let sni = changed(new_service(pool), "/healthcheck/tls-sni", json!(name));
+        let refused = api.post(&services, sni).await;
+        refused.refused(400, "healthcheck.tls-sni: must");
+    }
     api.cloud.stop().await;
 }
 
