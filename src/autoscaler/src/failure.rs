@@ -34,7 +34,11 @@ fn is_mistake(error: &(dyn Error + 'static)) -> bool {
         || matches!(error.downcast_ref(), Some(slow_app::Error::Settings { .. }))
         || matches!(
             error.downcast_ref(),
-            Some(local_cloud::Error::Config { .. })
+            Some(
+                local_cloud::Error::Config { .. }
+                    | local_cloud::Error::Seed { .. }
+                    | local_cloud::Error::Command(_)
+            )
         )
         || matches!(
             error.downcast_ref(),

@@ -12,13 +12,14 @@ use exoscale::{
 };
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
-use tokio::{runtime::Handle, sync::Notify, time::sleep};
+use tokio::{runtime::Handle, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use super::{
     addresses::AddressRange,
     anti_affinity::AntiAffinityGroup,
+    clock::Clock,
     config::LocalCloudConfig,
     faults::Faults,
     iam::{AccessKey, Role},
@@ -28,6 +29,7 @@ use super::{
     operations::{OperationFailure, Operations},
     pools::InstancePool,
     private_networks::PrivateNetwork,
+    requests::RequestLog,
     security_groups::SecurityGroup,
     ssh_keys::SshKey,
     templates::Templates,
@@ -72,6 +74,8 @@ pub(crate) struct Cloud {
     pub(crate) runtime: Handle,
     pub(crate) state: Mutex<State>,
     pub(crate) calls: Mutex<BTreeMap<&'static str, u64>>,
+    pub(crate) clock: Clock,
+    pub(crate) requests: RequestLog,
 }
 
 impl Cloud {
@@ -104,6 +108,11 @@ impl Cloud {
     /// A time of the configuration at this cloud's speed.
     pub(crate) fn at_speed(&self, time: Duration) -> Duration {
         time.div_f64(self.config.speed)
+    }
+
+    /// Ends when a time of the configuration has passed at this cloud's speed.
+    pub(crate) fn pass(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
+        self.clock.pass(self.at_speed(time))
     }
 
     pub(crate) fn operation_time(&self) -> Duration {
@@ -152,9 +161,11 @@ impl Cloud {
         apply: impl FnOnce(&mut State) -> Result<(), OperationFailure> + Send + 'static,
     ) {
         let cloud = Arc::clone(self);
+        // It begins now, not when the task first runs.
+        let time = self.pass(self.config.operation_time);
         self.spawn(async move {
             let work = async {
-                sleep(cloud.operation_time()).await;
+                time.await;
                 for event in &awaited {
                     event.cancelled().await;
                 }

@@ -1,6 +1,6 @@
 //! Why a local cloud does not start.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use thiserror::Error;
 
@@ -62,6 +62,25 @@ pub enum Error {
     /// What a shell needs could not be printed.
     #[error("cannot print the local cloud's variables")]
     Print(#[source] io::Error),
+    /// The file to begin with is wrong.
+    #[error("local cloud: {file}: {problem}", file = file.display())]
+    Seed {
+        /// The file.
+        file: PathBuf,
+        /// The key, and what is wrong with it.
+        problem: String,
+    },
+    /// The file to begin with cannot be read.
+    #[error("local cloud: cannot read {file}, which --seed names", file = file.display())]
+    SeedFile {
+        /// The file.
+        file: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The local cloud that runs refuses what the command line asks for.
+    #[error("the local cloud refuses it: {0}")]
+    Command(String),
     /// There is no local cloud to ask.
     #[error(
         "no local cloud answers on {address}; start it with `autoscaler local-cloud`, or name its address with --listen"

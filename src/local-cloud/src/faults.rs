@@ -1,14 +1,15 @@
 //! Misbehaviour on request: makes the next calls of an operation go wrong in a chosen way.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
+use clap::ValueEnum;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::edits::Edit;
 
 /// How a call misbehaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// Answered with an error (`status`, default 503; `message`; `retry_after_s`) and not applied.
@@ -98,8 +99,35 @@ impl Fault {
         }
     }
 
+    /// A delay that was set, for a person to read.
+    fn for_a_time(&self) -> String {
+        self.delay_ms
+            .map(|delay| format!(" for {delay} ms"))
+            .unwrap_or_default()
+    }
+
     pub(crate) fn delay(&self) -> Option<Duration> {
         self.delay_ms.map(Duration::from_millis)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let calls = if self.count == 1 { "call" } else { "calls" };
+        write!(f, "{}: the next {} {calls} ", self.operation, self.count)?;
+        match self.kind {
+            FaultKind::Fail => write!(f, "fail with status {}", self.status.unwrap_or(503)),
+            FaultKind::RateLimit => f.write_str("are answered 429"),
+            FaultKind::Hang => write!(f, "hang{}", self.for_a_time()),
+            FaultKind::Slow => write!(f, "are slow{}", self.for_a_time()),
+            FaultKind::ApplyWithoutAnswer => f.write_str("are applied without an answer"),
+            FaultKind::FailOperation => f.write_str("are taken, and their operation fails"),
+            FaultKind::EditAnswer => f.write_str("have their answer changed"),
+        }?;
+        if let Some(seconds) = self.retry_after_s {
+            write!(f, ", to be tried again after {seconds} s")?;
+        }
+        Ok(())
     }
 }
 

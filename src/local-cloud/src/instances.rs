@@ -15,7 +15,7 @@ use exoscale::{
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -239,7 +239,7 @@ struct Life {
 
 impl Life {
     async fn run(self) {
-        let boot = sleep(self.cloud.at_speed(self.cloud.config.boot_time));
+        let boot = self.cloud.pass(self.cloud.config.boot_time);
         if self.leave.run_until_cancelled(boot).await.is_some() {
             self.work().await;
         }
@@ -267,7 +267,10 @@ impl Life {
         }
         let delay = self.replacement_delay(started.elapsed());
         // Either way it is removed; leaving only makes it sooner.
-        let _ = self.leave.run_until_cancelled(sleep(delay)).await;
+        let _ = self
+            .leave
+            .run_until_cancelled(self.cloud.clock.pass(delay))
+            .await;
     }
 
     fn mark_running(&self, pid: Option<u32>) {

@@ -9,11 +9,14 @@ mod anti_affinity;
 mod api;
 
 pub mod catalog;
+mod clients;
+mod clock;
 mod cloud;
 mod config;
 mod edits;
 mod environment;
 mod error;
+mod fault_command;
 mod faults;
 mod forwarding;
 mod iam;
@@ -28,8 +31,10 @@ mod pools;
 mod private_networks;
 mod references;
 mod refusal;
+mod requests;
 pub mod runner;
 mod security_groups;
+mod seed;
 mod shortage;
 mod ssh_keys;
 mod stack;
@@ -104,6 +109,8 @@ impl LocalCloud {
             runtime: Handle::current(),
             state: Mutex::default(),
             calls: Mutex::default(),
+            clock: clock::Clock::default(),
+            requests: requests::RequestLog::default(),
             config,
         });
         let server = api::serve(&cloud, listener).map_err(Error::Serve)?;

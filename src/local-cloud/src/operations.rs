@@ -72,6 +72,12 @@ impl Operations {
         }
     }
 
+    /// The last ones, the oldest first.
+    pub(crate) fn last(&self, count: usize) -> Vec<Operation> {
+        let order = self.order.iter().rev().take(count).rev();
+        order.filter_map(|id| self.by_id.get(id)).cloned().collect()
+    }
+
     pub(crate) fn get(&self, id: OperationId) -> Option<&Operation> {
         self.by_id.get(&id)
     }

@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     io::{self, Write as _},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
 };
@@ -18,7 +18,9 @@ use super::{
     Forwarding, LocalCloud, LocalCloudConfig,
     environment::{environment, running_environment},
     error::Error,
+    fault_command::{self, FaultCommand},
     runner::{InstanceCommand, ProcessRunner},
+    seed::Seed,
 };
 
 /// Serve Exoscale's API on this machine, with processes as instances.
@@ -31,6 +33,8 @@ use super::{
 /// In another one:    eval "$(autoscaler local-cloud env)"
 ///                    exo compute instance-pool list
 ///
+/// A browser shows what it does, at the address of the API.
+///
 /// Terraform works too, with the published provider and the configuration that Exoscale gets:
 ///                    terraform -chdir=terraform init      (in a shell without these variables)
 ///                    terraform -chdir=terraform apply
@@ -40,15 +44,15 @@ pub struct Options {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Where the API is served. A loopback address; port 0 takes a free one.
+    /// Where the API is served: a loopback address, 127.0.0.1:7290 by default; port 0 takes a free
+    /// one. `env` and `fault` look for it there, too, unless `EXOSCALE_API_ENDPOINT` names another.
     #[arg(
         long,
         global = true,
         value_name = "ADDRESS",
-        default_value = "127.0.0.1:7290",
         env = "LOCAL_CLOUD_LISTEN"
     )]
-    listen: SocketAddr,
+    listen: Option<SocketAddr>,
 
     /// Where it stands in for Exoscale's own API hosts, for programs that use it as their
     /// proxy, such as Terraform's provider. A loopback address; port 0 takes a free one.
@@ -98,16 +102,52 @@ pub struct Options {
     /// Begin with a pool of this size and a load balancer before it (port 80 to 8080).
     #[arg(long, value_name = "SIZE", value_parser = clap::value_parser!(u32).range(1..))]
     with_pool: Option<u32>,
+
+    /// Begin with the resources that a file lists, in TOML, or in JSON if its name ends in .json.
+    #[arg(long, value_name = "FILE", long_help = SEED_HELP)]
+    seed: Option<PathBuf>,
 }
+
+const SEED_HELP: &str = "\
+Begin with the resources that a file lists, in TOML, or in JSON if its name ends in .json.
+
+A kind is called as in the API's paths, and a field as in the API's bodies. References are names,
+user-data is plain text, and what is usual may be left out:
+
+  [[security-group]]
+  name = \"web\"
+  rules = [{ start-port = 8080, end-port = 8080, network = \"0.0.0.0/0\" }]
+
+  [[instance-pool]]
+  name = \"web\"
+  size = 2
+  security-groups = [\"web\"]
+
+  [[load-balancer]]
+  name = \"front\"
+  services = [{ name = \"http\", instance-pool = \"web\", port = 80, target-port = 8080 }]";
+
+/// Where it is unless it is told otherwise.
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7290);
 
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// Print what a shell needs to use the local cloud that runs: eval "$(autoscaler local-cloud
     /// env)"
     Env,
+    /// Make calls of the local cloud that runs misbehave.
+    #[command(subcommand)]
+    Fault(FaultCommand),
 }
 
 impl Options {
+    /// Where the local cloud is that runs already.
+    fn running(&self) -> SocketAddr {
+        let endpoint = || env::var("EXOSCALE_API_ENDPOINT").ok();
+        let named = || loopback_of(&endpoint()?);
+        self.listen.or_else(named).unwrap_or(USUAL)
+    }
+
     fn config(&self) -> Result<LocalCloudConfig, Error> {
         if let Some(size) = self.with_pool.filter(|size| *size > self.instance_quota) {
             let quota = self.instance_quota;
@@ -135,7 +175,7 @@ impl Options {
             LocalCloudConfig::with(Arc::new(runner), Arc::new(Forwarding))
         };
         Ok(LocalCloudConfig {
-            listen: self.listen,
+            listen: self.listen.unwrap_or(USUAL),
             intercept: Some(self.proxy_listen),
             zone: self.zone.clone(),
             speed: self.speed,
@@ -150,9 +190,18 @@ impl Options {
 /// # Errors
 /// See [`Error`].
 pub async fn serve(options: Options) -> Result<(), Error> {
-    if let Some(Command::Env) = options.command {
-        return print(&running_environment(options.listen).await?).map_err(Error::Print);
+    match &options.command {
+        None => {}
+        Some(Command::Env) => {
+            let variables = running_environment(options.running()).await?;
+            return print(&variables).map_err(Error::Print);
+        }
+        Some(Command::Fault(command)) => {
+            let left = fault_command::run(command, options.running()).await?;
+            return print(&left).map_err(Error::Print);
+        }
     }
+    let seed = options.seed.as_deref().map(Seed::read).transpose()?;
     // Before anything is started, so that no signal is missed.
     let mut signals = StopSignals::listen().map_err(Error::Signal)?;
     let cloud = LocalCloud::start(options.config()?).await?;
@@ -161,8 +210,14 @@ pub async fn serve(options: Options) -> Result<(), Error> {
             Some(size) => Some(cloud.create_stack(size).await?),
             None => None,
         };
-        let mut text =
-            "# The local cloud serves; Ctrl-C stops it and all its instances.\n".to_owned();
+        if let Some(seed) = &seed {
+            seed.make(&cloud.cloud).await?;
+        }
+        let mut text = format!(
+            "# The local cloud serves; Ctrl-C stops it and all its instances.\n\
+             # {}/ shows what it does.\n",
+            cloud.cloud.origin
+        );
         if let Some(stack) = stack {
             text += &announcement(&cloud, stack.balancer);
         }
@@ -178,6 +233,13 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     let _ = writeln!(io::stderr(), "stopping the local cloud");
     cloud.stop().await;
     ended
+}
+
+/// The address in the endpoint of a local cloud.
+fn loopback_of(endpoint: &str) -> Option<SocketAddr> {
+    let authority = endpoint.strip_prefix("http://")?.split('/').next()?;
+    let address: SocketAddr = authority.parse().ok()?;
+    address.ip().is_loopback().then_some(address)
 }
 
 fn print(text: &str) -> io::Result<()> {
@@ -249,6 +311,22 @@ mod tests {
                 let times = config.operation_time + config.boot_time + config.stop_grace;
                 let _ = times.div_f64(config.speed);
             }
+        }
+    }
+
+    #[test]
+    fn a_running_local_cloud_is_found_by_the_endpoint_of_the_shell() {
+        let found = |text| loopback_of(text).map(|address| address.to_string());
+        let own = Some("127.0.0.1:7290".to_owned());
+        assert_eq!(found("http://127.0.0.1:7290/v2"), own);
+        assert_eq!(found("http://127.0.0.1:7290"), own);
+        for elsewhere in [
+            "https://api-ch-gva-2.exoscale.com/v2",
+            "http://192.0.2.1:7290/v2",
+            "http://localhost/v2",
+            "",
+        ] {
+            assert_eq!(found(elsewhere), None, "{elsewhere}");
         }
     }
 

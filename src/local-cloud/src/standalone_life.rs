@@ -3,7 +3,7 @@
 use std::{future::Future, net::Ipv4Addr, sync::Arc};
 
 use exoscale::{ids::InstanceId, models::InstanceState};
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -65,7 +65,7 @@ impl Life {
     /// From the switch until it has ended.
     async fn session(&mut self) {
         self.wanted.mark_unchanged();
-        let boot = sleep(self.cloud.at_speed(self.cloud.config.boot_time));
+        let boot = self.cloud.pass(self.cloud.config.boot_time);
         if self.until_switched(boot).await.is_none() {
             return self.mark_off();
         }

@@ -8,7 +8,7 @@ use std::{
 
 use exoscale::{
     ids::{InstanceId, LoadBalancerId, PoolId, ServiceId},
-    models::{HealthStatus, InstanceState, PoolErrorReason, PoolState},
+    models::{HealthStatus, InstanceState, Operation, PoolErrorReason, PoolState},
 };
 use serde::Serialize;
 
@@ -23,6 +23,9 @@ use super::{
     pools::{InstancePool, Resize},
     traffic::{RunningService, ServiceStats},
 };
+
+/// Operations that a status shows.
+const OPERATIONS_SHOWN: usize = 20;
 
 /// Everything at one moment.
 #[derive(Clone, Debug, Serialize)]
@@ -44,6 +47,8 @@ pub struct Status {
     pub calls: BTreeMap<&'static str, u64>,
     /// Faults that will still happen.
     pub faults: Vec<Fault>,
+    /// The last operations, the oldest first.
+    pub operations: Vec<Operation>,
 }
 
 /// The intercepting proxy.
@@ -150,6 +155,7 @@ impl Status {
                 .collect(),
             calls: cloud.calls(),
             faults: cloud.faults.left(),
+            operations: state.operations.last(OPERATIONS_SHOWN),
         }
     }
 }

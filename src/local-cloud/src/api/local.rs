@@ -1,57 +1,128 @@
-//! `/_local`: what the real API does not have. Status, faults, metadata, environment.
+//! `/` and `/_local`: what the real API does not have. The page, status, calls, time, metadata.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse, http::header};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use exoscale::{ids::InstanceId, models::PoolErrorReason};
+use exoscale::{ids::InstanceId, models::PoolErrorReason, signature};
+use program::{error_chain::with_causes, time_text};
 use serde_json::{Value, json};
 
 use super::{
     super::{
+        clients::{self, plain},
         cloud::Cloud,
         environment,
-        faults::{Fault, FaultKind},
         refusal::Refusal,
         shortage,
         status::Status,
     },
     http::refuse,
+    local_faults, origin, page,
 };
 
-/// Answers a call below `/_local/`.
-pub(super) fn answer(cloud: &Arc<Cloud>, method: &str, path: &str, body: &[u8]) -> HttpResponse {
-    match (method, path) {
-        ("GET", "status") => HttpResponse::Ok().json(Status::of(cloud)),
-        ("GET", "environment") => text(environment::environment(cloud)),
-        ("GET", "faults") => HttpResponse::Ok().json(cloud.faults.left()),
-        ("PUT", "faults") => set_faults(cloud, body),
-        ("DELETE", "faults") => {
-            cloud.faults.clear();
-            HttpResponse::Ok().json(cloud.faults.left())
+/// What every answer tells a browser.
+const HEADERS: [(header::HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    (header::CONTENT_SECURITY_POLICY, page::POLICY),
+];
+
+/// Answers a call below `/_local/`, or for the page.
+pub(super) fn answer(cloud: &Arc<Cloud>, request: &HttpRequest, body: &[u8]) -> HttpResponse {
+    let method = request.method().as_str();
+    let path = request.path();
+    let path = path.strip_prefix("/_local/").unwrap_or(path);
+    let mut answer = if !origin::is_local(request) {
+        refuse(&Refusal::Forbidden(
+            "/_local is for this machine only, under the name localhost or a loopback address"
+                .to_owned(),
+        ))
+    } else if !matches!(method, "GET" | "HEAD") && origin::is_cross_site(request) {
+        refuse(&Refusal::Forbidden(
+            "/_local takes no change from a web page of another origin".to_owned(),
+        ))
+    } else if let Some(file) = page::file(path).filter(|_| matches!(method, "GET" | "HEAD")) {
+        file
+    } else {
+        let query = request.query_string();
+        match self::call(cloud, method, path, query, body) {
+            Ok(answer) => {
+                if method != "GET" {
+                    let asked = plain(&[path, query].join("?"), 80);
+                    tracing::info!("{} asked: {method} /_local/{asked}", client(request));
+                }
+                answer
+            }
+            Err(refusal) => refuse(&refusal),
         }
-        ("GET", "shortage") => HttpResponse::Ok().json(&cloud.state().shortage),
+    };
+    for (name, value) in HEADERS {
+        let value = header::HeaderValue::from_static(value);
+        answer.headers_mut().insert(name, value);
+    }
+    answer
+}
+
+fn client(request: &HttpRequest) -> String {
+    let header = request.headers().get(header::USER_AGENT);
+    clients::name(header.and_then(|value| value.to_str().ok()))
+}
+
+fn call(
+    cloud: &Arc<Cloud>,
+    method: &str,
+    path: &str,
+    query: &str,
+    body: &[u8],
+) -> Result<HttpResponse, Refusal> {
+    match (method, path) {
+        ("GET", "status") => Ok(HttpResponse::Ok().json(Status::of(cloud))),
+        ("GET", "environment") => Ok(text(environment::environment(cloud))),
+        ("GET", "requests") => Ok(HttpResponse::Ok().json(cloud.requests.all())),
+        ("GET", "operations") => {
+            let served: Vec<_> = super::operations_served().collect();
+            Ok(HttpResponse::Ok().json(served))
+        }
+        ("POST", "time") => advance(cloud, query),
+        (_, "faults") => local_faults::answer(cloud, method, body),
+        ("GET", "shortage") => Ok(HttpResponse::Ok().json(&cloud.state().shortage)),
         ("PUT", "shortage") => set_shortage(cloud, body),
         ("DELETE", "shortage") => {
             shortage::set(cloud, None);
-            HttpResponse::Ok().json(Value::Null)
+            Ok(HttpResponse::Ok().json(Value::Null))
         }
-        ("GET", path) => match path
-            .strip_prefix("metadata/")
-            .map(|rest| metadata(cloud, rest))
-        {
-            Some(Ok(data)) => HttpResponse::Ok()
-                .content_type("application/octet-stream")
-                .body(data),
-            Some(Err(refusal)) => refuse(&refusal),
-            None => unknown(method, path),
-        },
-        _ => unknown(method, path),
+        ("GET", path) if path.starts_with("metadata/") => {
+            let data = metadata(cloud, path.trim_start_matches("metadata/"))?;
+            let mut answer = HttpResponse::Ok();
+            Ok(answer.content_type("application/octet-stream").body(data))
+        }
+        _ => Err(unknown(method, path)),
     }
 }
 
-fn unknown(method: &str, path: &str) -> HttpResponse {
-    refuse(&Refusal::Unsupported(format!("{method} /_local/{path}")))
+pub(super) fn unknown(method: &str, path: &str) -> Refusal {
+    Refusal::Unsupported(format!("{method} /_local/{path}"))
+}
+
+/// `POST /_local/time?advance=5m`, in the time of the cloud: at speed 10, five minutes are half a
+/// minute of this machine.
+fn advance(cloud: &Cloud, query: &str) -> Result<HttpResponse, Refusal> {
+    let arguments = signature::query_arguments(query);
+    let [(name, value)] = arguments.as_slice() else {
+        let problem = "is missing; give one time, as in /_local/time?advance=5m";
+        return Err(Refusal::invalid("advance", problem));
+    };
+    if name != "advance" {
+        return Err(Refusal::invalid(name, "is no argument; give advance=5m"));
+    }
+    let by = time_text::time(value, &(Duration::from_millis(1)..=time_text::DAY));
+    let by =
+        by.map_err(|error| Refusal::invalid("advance", format!("is {}", with_causes(&error))))?;
+    cloud.clock.advance(cloud.at_speed(by));
+    Ok(HttpResponse::Ok().json(json!({ "advanced_s": by.as_secs_f64() })))
 }
 
 fn text(body: String) -> HttpResponse {
@@ -60,63 +131,14 @@ fn text(body: String) -> HttpResponse {
         .body(body)
 }
 
-fn set_faults(cloud: &Cloud, body: &[u8]) -> HttpResponse {
-    let faults: Vec<Fault> = match serde_json::from_slice(body) {
-        Ok(faults) => faults,
-        Err(error) => {
-            return refuse(&Refusal::invalid(
-                "body",
-                format!("is no list of faults: {error}"),
-            ));
-        }
-    };
-    if let Some(refusal) = faults.iter().find_map(|fault| check(fault).err()) {
-        return refuse(&refusal);
-    }
-    cloud.faults.set(faults);
-    HttpResponse::Ok().json(json!(cloud.faults.left()))
-}
-
-fn check(fault: &Fault) -> Result<(), Refusal> {
-    let route = super::routes().find(|route| route.operation == fault.operation);
-    if route.is_none() && fault.operation != "*" {
-        let problem = format!("{:?} is not an operation that is served", fault.operation);
-        return Err(Refusal::invalid("operation", problem));
-    }
-    let is_error = |status: u16| (400..=599).contains(&status);
-    if fault.status.is_some_and(|status| !is_error(status)) {
-        return Err(Refusal::invalid("status", "must be from 400 to 599"));
-    }
-    let changes = route.is_some_and(|route| route.method != "GET");
-    if fault.kind == FaultKind::FailOperation && !changes {
-        let problem = "must be one that changes something, for fail-operation";
-        return Err(Refusal::invalid("operation", problem));
-    }
-    if let Some(edit) = fault.edits.iter().find(|edit| !edit.is_well_formed()) {
-        let problem = format!(
-            "{:?} is no JSON pointer such as /services/*/name",
-            edit.path
-        );
-        return Err(Refusal::invalid("edits.path", problem));
-    }
-    if fault.kind == FaultKind::EditAnswer && fault.edits.is_empty() {
-        return Err(Refusal::invalid("edits", "must name at least one change"));
-    }
-    Ok(())
-}
-
-fn set_shortage(cloud: &Arc<Cloud>, body: &[u8]) -> HttpResponse {
-    match serde_json::from_slice::<PoolErrorReason>(body) {
-        Ok(reason) => {
-            let response = HttpResponse::Ok().json(&reason);
-            shortage::set(cloud, Some(reason));
-            response
-        }
-        Err(error) => refuse(&Refusal::invalid(
-            "body",
-            format!("is no object with type and message: {error}"),
-        )),
-    }
+fn set_shortage(cloud: &Arc<Cloud>, body: &[u8]) -> Result<HttpResponse, Refusal> {
+    let reason = serde_json::from_slice::<PoolErrorReason>(body).map_err(|error| {
+        let problem = format!("is no object with type and message: {error}");
+        Refusal::invalid("body", problem)
+    })?;
+    let response = HttpResponse::Ok().json(&reason);
+    shortage::set(cloud, Some(reason));
+    Ok(response)
 }
 
 /// `<instance-id>/latest/…`, as at `http://169.254.169.254/latest/…` on an instance.

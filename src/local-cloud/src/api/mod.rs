@@ -5,6 +5,8 @@
 mod anti_affinity_group;
 mod api_key;
 mod body;
+#[cfg(test)]
+mod document;
 mod field;
 mod http;
 mod iam_role;
@@ -15,8 +17,13 @@ mod instance_type;
 mod load_balancer;
 mod load_balancer_service;
 mod local;
+mod local_faults;
 mod machine;
+mod misbehaviour;
 mod operation;
+mod origin;
+mod page;
+mod perform;
 mod private_network;
 mod quota;
 mod reverse_dns;
@@ -28,7 +35,12 @@ mod zone;
 
 pub(super) use http::serve;
 
-use route::Route;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{cloud::Cloud, refusal::Refusal};
+use route::{Call, Route};
 
 /// All operations that are served.
 fn routes() -> impl Iterator<Item = &'static Route> {
@@ -55,9 +67,42 @@ fn routes() -> impl Iterator<Item = &'static Route> {
     .flatten()
 }
 
+/// The kinds of resources that can be made, as their paths name them.
+pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
+    let made = routes().filter(|route| route.method == "POST");
+    let paths = made.filter_map(|route| route.path.strip_prefix('/'));
+    paths.filter(|path| !path.contains(['/', '{', ':']))
+}
+
 /// The ids of all operations that are served, as the API's description names them.
 pub fn operations_served() -> impl Iterator<Item = &'static str> {
     routes().map(|route| route.operation)
+}
+
+/// Carries out a call that `client` makes without HTTP, as if it were let in.
+pub(super) fn invoke(
+    cloud: &Arc<Cloud>,
+    client: &str,
+    method: &str,
+    path: &str,
+    body: &Value,
+) -> Result<Value, Refusal> {
+    let found = routes().find_map(|route| Some((route, route.matches(method, path)?)));
+    let (route, arguments) =
+        found.ok_or_else(|| Refusal::Unsupported(format!("{method} /v2{path}")))?;
+    let body = match body {
+        Value::Null => Vec::new(),
+        body => body.to_string().into_bytes(),
+    };
+    let call = Call {
+        cloud,
+        arguments,
+        zone: None,
+        by_name: false,
+        query: &[],
+        body: &body,
+    };
+    perform::perform(&call, route, client)
 }
 
 /// Reads a body as each type that has fields of its own kind, and does nothing about it.

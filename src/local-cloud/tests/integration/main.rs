@@ -15,3 +15,4 @@ mod nlb_udp;
 mod pools;
 mod refusals;
 mod schema;
+mod tools;
