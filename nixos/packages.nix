@@ -52,6 +52,7 @@ let
     nativeBuildInputs = prometheus;
     src = sources [
       ../ARCHITECTURE.md
+      ../docs/local-cloud.md
       ../docs/scaling.md
       ../docs/settings.md
       ../fuzz/corpus

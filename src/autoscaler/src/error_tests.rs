@@ -114,6 +114,10 @@ fn representatives() -> Vec<Box<dyn Error>> {
         Box::new(local_cloud::Error::Serve(denied())),
         Box::new(local_cloud::Error::Program(denied())),
         Box::new(local_cloud::Error::Signal(denied())),
+        Box::new(local_cloud::Error::SeedFile {
+            file: "/srv/seed.toml".into(),
+            source: denied(),
+        }),
         Box::new(local_cloud::Error::Unreachable {
             address,
             source: http(),

@@ -114,15 +114,15 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let calls = if self.count == 1 { "call" } else { "calls" };
-        write!(f, "{}: the next {} {calls} ", self.operation, self.count)?;
+        write!(f, "{}: {} {calls} to ", self.operation, self.count)?;
         match self.kind {
             FaultKind::Fail => write!(f, "fail with status {}", self.status.unwrap_or(503)),
-            FaultKind::RateLimit => f.write_str("are answered 429"),
+            FaultKind::RateLimit => f.write_str("be answered 429"),
             FaultKind::Hang => write!(f, "hang{}", self.for_a_time()),
-            FaultKind::Slow => write!(f, "are slow{}", self.for_a_time()),
-            FaultKind::ApplyWithoutAnswer => f.write_str("are applied without an answer"),
-            FaultKind::FailOperation => f.write_str("are taken, and their operation fails"),
-            FaultKind::EditAnswer => f.write_str("have their answer changed"),
+            FaultKind::Slow => write!(f, "be slow{}", self.for_a_time()),
+            FaultKind::ApplyWithoutAnswer => f.write_str("be applied without an answer"),
+            FaultKind::FailOperation => f.write_str("begin an operation that fails"),
+            FaultKind::EditAnswer => f.write_str("have the answer changed"),
         }?;
         if let Some(seconds) = self.retry_after_s {
             write!(f, ", to be tried again after {seconds} s")?;

@@ -4,13 +4,20 @@ mod fields;
 #[cfg(test)]
 mod tests;
 
-use std::{fs, path::Path, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use exoscale::{
     ids::OperationId,
     models::{Operation, OperationState},
 };
 use serde_json::{Map, Value};
+use tokio::time::sleep;
 
 use super::{api, cloud::Cloud, error::Error, refusal::Refusal};
 
@@ -30,6 +37,9 @@ const PARTS: [(&str, &str, &str); 2] = [
     ("security-group", "rules", "rules"),
     ("load-balancer", "services", "service"),
 ];
+
+/// Until time is made to pass again.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Who makes them, in the log.
 const CLIENT: &str = "the seed file";
@@ -183,8 +193,8 @@ async fn make_kind(
         }
         begun.extend(operation.map(|operation| (place, operation)));
     }
-    // A boot is not waited for.
-    if !LAST.contains(&kind) || kind == "load-balancer" {
+    // An instance's operation ends with its boot, which is not waited for.
+    if kind != "instance" {
         wait(cloud, begun).await?;
     }
     let Some((_, key, path)) = parts else {
@@ -229,10 +239,9 @@ fn call(
 
 /// Waits for operations, in a time that is made to pass.
 async fn wait(cloud: &Arc<Cloud>, begun: Vec<(String, Operation)>) -> Result<(), Mistake> {
-    cloud.clock.advance(cloud.operation_time());
     for (place, operation) in begun {
-        let id: OperationId = operation.id;
-        let ended = cloud.ended(id).await.unwrap_or(operation);
+        let ended = pass_until_ended(cloud, operation.id).await;
+        let ended = ended.unwrap_or(operation);
         if ended.state != OperationState::Success {
             let message = ended
                 .message
@@ -241,4 +250,16 @@ async fn wait(cloud: &Arc<Cloud>, begun: Vec<(String, Operation)>) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// An operation's time may begin late, when something else was done first.
+async fn pass_until_ended(cloud: &Arc<Cloud>, id: OperationId) -> Option<Operation> {
+    let mut ended = pin!(cloud.ended(id));
+    loop {
+        cloud.clock.advance(cloud.operation_time());
+        tokio::select! {
+            operation = &mut ended => return operation,
+            () = sleep(PAUSE) => {}
+        }
+    }
 }

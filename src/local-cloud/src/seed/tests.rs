@@ -28,7 +28,8 @@ async fn made(name: &str, text: &str) -> Result<LocalCloud, String> {
 
 /// The example of the documents, where a reader finds it.
 fn example() -> String {
-    let page = include_str!("../../../../docs/local-cloud.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/local-cloud.md");
+    let page = fs::read_to_string(page).unwrap();
     let (_, rest) = page.split_once("```toml\n").expect("an example");
     let (example, _) = rest.split_once("```").expect("its end");
     example.to_owned()
@@ -40,6 +41,7 @@ async fn the_example_of_the_documents_makes_everything_it_lists() {
     let status = cloud.status();
     let pool = &status.pools[0];
     assert_eq!((pool.name.as_str(), pool.size), ("web", 2));
+    assert_eq!(pool.state, exoscale::models::PoolState::Running);
     assert_eq!(status.instances[0].name, "bastion");
     let services: Vec<_> = status.balancers[0].services.iter().collect();
     assert_eq!(services.len(), 2);

@@ -189,6 +189,16 @@ async fn the_local_cloud_names_what_keeps_it_from_starting() {
             "local-cloud env --listen 127.0.0.1:1",
             "no local cloud answers",
         ),
+        (
+            1,
+            "local-cloud fault list --listen 127.0.0.1:1",
+            "no local cloud answers",
+        ),
+        (2, "local-cloud fault add", "<OPERATION>"),
+        (2, "local-cloud fault add x --kind boom", "rate-limit"),
+        (2, "local-cloud fault add x --count 0", "--count"),
+        (2, "local-cloud fault add x --delay 5", "not a duration"),
+        (1, "local-cloud --seed /nowhere/seed.toml", "--seed"),
     ])
     .await;
 }

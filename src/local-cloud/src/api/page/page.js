@@ -66,11 +66,11 @@ function names(status) {
 
 function faultText(fault) {
   const how = {
-    "fail": `fail with ${fault.status ?? 503}`, "rate-limit": "are answered 429", "slow": "are slow", "hang": "hang",
-    "apply-without-answer": "are applied without an answer", "fail-operation": "have an operation that fails",
-    "edit-answer": "have their answer changed",
+    "fail": `fail with ${fault.status ?? 503}`, "rate-limit": "be answered 429", "slow": "be slow", "hang": "hang",
+    "apply-without-answer": "be applied without an answer", "fail-operation": "begin an operation that fails",
+    "edit-answer": "have the answer changed",
   }[fault.fault] ?? fault.fault;
-  return `the next ${count(fault.count, "call")} of ${fault.operation === "*" ? "any operation" : fault.operation} ${how}`;
+  return `${fault.operation === "*" ? "any operation" : fault.operation}: ${count(fault.count, "call")} to ${how}`;
 }
 
 function answerCell(call) {
