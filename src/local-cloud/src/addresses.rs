@@ -11,8 +11,8 @@ use std::{
 /// below Linux's range of ephemeral ports (`ip_local_port_range`, 32768 and up).
 const RESERVATION_PORT: u16 = 27_290;
 
-/// Addresses in a range: a /20, which holds a pool of 1,000 members with room for replacements.
-const RANGE: u16 = 4096;
+/// Addresses in a range: a /18, which holds a pool of 10,000 members with room for replacements.
+const RANGE: u16 = 1 << 14;
 
 /// Attempts to find a range that nobody holds.
 const ATTEMPTS: usize = 64;
@@ -41,7 +41,7 @@ impl AddressRange {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in 0..ATTEMPTS {
             // 127.0 and 127.1 are left to what other programs put there by habit.
-            let first = Ipv4Addr::new(127, fastrand::u8(2..=254), fastrand::u8(0..16) << 4, 0);
+            let first = Ipv4Addr::new(127, fastrand::u8(2..=254), fastrand::u8(0..4) << 6, 0);
             match TcpListener::bind((offset(first, 1), RESERVATION_PORT)) {
                 Ok(reservation) => {
                     return Ok(Self {

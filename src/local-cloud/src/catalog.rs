@@ -135,6 +135,7 @@ pub static TEMPLATES: LazyLock<Vec<OfferedTemplate>> = LazyLock::new(|| {
         Visibility::Public,
     );
     public.default_user = Some("debian".to_owned());
+    public.password_enabled = true;
     public.core.family = Some("debian".to_owned());
     vec![slow_app, monitoring, public]
 });

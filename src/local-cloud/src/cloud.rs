@@ -31,6 +31,7 @@ use super::{
     private_networks::PrivateNetwork,
     requests::RequestLog,
     security_groups::SecurityGroup,
+    snapshots::Snapshot,
     ssh_keys::SshKey,
     templates::Templates,
 };
@@ -44,6 +45,7 @@ pub(crate) struct State {
     pub(crate) security_groups: BTreeMap<SecurityGroupId, SecurityGroup>,
     pub(crate) anti_affinity_groups: BTreeMap<AntiAffinityGroupId, AntiAffinityGroup>,
     pub(crate) private_networks: BTreeMap<PrivateNetworkId, PrivateNetwork>,
+    pub(crate) snapshots: BTreeMap<Uuid, Snapshot>,
     pub(crate) ssh_keys: BTreeMap<String, SshKey>,
     pub(crate) templates: Templates,
     pub(crate) roles: BTreeMap<RoleId, Role>,

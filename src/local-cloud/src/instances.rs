@@ -1,6 +1,5 @@
-//! Instances, and the life of a pool's members: `starting`, `running`, then either asked to leave
-//! (`destroying`) or failed on their own (`stopped`, `error`) and replaced by their pool. The life
-//! of an instance of no pool is in [`super::standalone`].
+//! Instances: what both a pool's members and instances of no pool have. How a member lives is in
+//! [`super::member_life`], an instance of no pool in [`super::standalone`].
 
 use std::{
     collections::BTreeMap,
@@ -11,34 +10,30 @@ use std::{
 
 use exoscale::{
     ids::{InstanceId, InstanceTypeId, PoolId, TemplateId},
-    models::{InstanceState, Operation, PoolState},
+    models::{InstanceState, Operation},
 };
 use jiff::Timestamp;
-use serde_json::{Map, Value};
-use tokio::time::Instant;
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     cloud::{Cloud, State, now},
-    load_balancers, pools,
+    load_balancers,
+    member_life::Life,
+    password::Password,
     refusal::Refusal,
     runner::InstanceSpec,
+    snapshots,
     standalone::Standalone,
     templates,
+    user_data::UserData,
 };
 
 /// The path under which the API serves instances.
 pub(crate) const KIND: &str = "instance";
 
-/// An instance that lived at least this long (at speed 1) did not "die at once": its replacement
-/// is not delayed further.
-const STABLE: Duration = Duration::from_secs(60);
-
 /// The longest grace when the whole cloud stops.
 const GRACE_WHEN_STOPPING: Duration = Duration::from_secs(3);
-
-/// The delay before a replacement doubles this many times at most, from the operation time.
-const MAX_DOUBLINGS: u32 = 5;
 
 /// What an instance is made from: its own settings, or those of its pool when it was made.
 #[derive(Clone, Debug)]
@@ -49,8 +44,7 @@ pub(crate) struct InstanceSettings {
     pub(crate) disk_size: u32,
     /// For the names of a pool's members.
     pub(crate) instance_prefix: Option<String>,
-    /// Base64.
-    pub(crate) user_data: Option<String>,
+    pub(crate) user_data: Option<UserData>,
     pub(crate) labels: BTreeMap<String, String>,
     /// Further fields of the API that are kept and answered, and have no effect here.
     pub(crate) further: Map<String, Value>,
@@ -58,13 +52,47 @@ pub(crate) struct InstanceSettings {
 
 impl InstanceSettings {
     /// `inet4`, `dual` or `none`.
-    fn public_ip_assignment(&self) -> &str {
-        // The older way to ask for IPv6.
-        let is_enabled = self.further.get("ipv6-enabled").and_then(Value::as_bool);
-        match self.further.get("public-ip-assignment") {
-            Some(Value::String(word)) if word != "inet4" => word,
-            _ if is_enabled == Some(true) => "dual",
-            _ => "inet4",
+    pub(crate) fn public_ip_assignment(&self) -> &str {
+        let word = self.further.get("public-ip-assignment");
+        word.and_then(Value::as_str).unwrap_or("inet4")
+    }
+
+    /// Brings the two ways to ask for IPv6 together, of which `changed` holds what was asked last.
+    pub(crate) fn settle_addresses(&mut self, changed: &Map<String, Value>) {
+        let older = changed.get("ipv6-enabled").and_then(Value::as_bool);
+        let current = self.public_ip_assignment().to_owned();
+        let word = match older {
+            Some(true) if current == "inet4" => "dual",
+            Some(false) if current == "dual" && !changed.contains_key("public-ip-assignment") => {
+                "inet4"
+            }
+            _ => &current,
+        };
+        let (word, is_dual) = (json!(word), json!(word == "dual"));
+        self.further.insert("public-ip-assignment".to_owned(), word);
+        self.further.insert("ipv6-enabled".to_owned(), is_dual);
+    }
+
+    /// What its user-data is, where no image reads it.
+    pub(crate) fn ignored_user_data(&self) -> Option<&str> {
+        self.user_data.as_ref().and_then(UserData::ignored)
+    }
+
+    /// Whether there is nothing in the user-data that its image reads.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.user_data
+            .as_ref()
+            .is_none_or(|data| data.ignored().is_some())
+    }
+
+    /// Says once, for all that are made with these settings, that their user-data does nothing.
+    pub(crate) fn log_ignored_user_data(&self, of: &str) {
+        if let Some(found) = self.ignored_user_data() {
+            tracing::info!(
+                of,
+                found,
+                "its user-data is not for an image of this project, so it boots as a plain server"
+            );
         }
     }
 }
@@ -86,6 +114,12 @@ pub(crate) struct Instance {
     /// The address is assigned, that is: it has booted.
     pub(crate) booted: bool,
     pub(crate) pid: Option<u32>,
+    /// Why it ended on its own, until it starts again.
+    pub(crate) failure: Option<String>,
+    /// Where it stands among its pool's members.
+    pub(crate) place: u64,
+    /// Where its template has one.
+    pub(crate) password: Option<Password>,
     pub(crate) settings: Arc<InstanceSettings>,
     /// Cancelled to make it leave.
     pub(crate) leave: CancellationToken,
@@ -105,15 +139,17 @@ impl Instance {
         (self.booted && wants).then_some(self.ip)
     }
 
-    /// Its public IPv6 address: the same one in the form that IPv6 has for it.
+    /// Its public IPv6 address: the same one in the form that IPv6 has for it. Linux has no other
+    /// IPv6 address for each instance on its loopback interface; this one is its own, and a
+    /// connection over an IPv6 socket reaches what the instance listens with.
     pub(crate) fn ipv6_address(&self) -> Option<Ipv6Addr> {
         let wants = self.settings.public_ip_assignment() == "dual";
         (self.booted && wants).then(|| self.ip.to_ipv6_mapped())
     }
 
-    /// True when a load balancer forwards to it.
+    /// True when a load balancer forwards to it, which it does to public addresses.
     pub(crate) fn is_target(&self) -> bool {
-        self.booted && self.stays()
+        self.public_ip().is_some() && self.stays()
     }
 
     /// True when it failed and waits for its replacement.
@@ -133,9 +169,11 @@ pub(crate) fn create(cloud: &Arc<Cloud>, state: &mut State, pool: PoolId) -> Opt
         tracing::error!(%pool, "no free loopback address for a new instance");
         return None;
     };
+    let password = Password::of_template(state, state.pools.get(&pool)?.settings.template);
     let entry = state.pools.get_mut(&pool)?;
+    let id = InstanceId::random();
     let instance = Instance {
-        id: InstanceId::random(),
+        id,
         name: entry.new_member_name(),
         pool: Some(pool),
         standalone: None,
@@ -145,25 +183,27 @@ pub(crate) fn create(cloud: &Arc<Cloud>, state: &mut State, pool: PoolId) -> Opt
         ip,
         booted: false,
         pid: None,
+        failure: None,
+        place: entry.add(id),
+        password,
         settings: Arc::clone(&entry.settings),
         leave: cloud.stopping.child_token(),
         gone: CancellationToken::new(),
     };
-    let id = instance.id;
-    let life = Life {
-        cloud: Arc::clone(cloud),
+    let life = Life::new(
+        Arc::clone(cloud),
         pool,
-        leave: instance.leave.clone(),
-        spec: InstanceSpec {
+        instance.leave.clone(),
+        InstanceSpec {
             id,
             name: instance.name.clone(),
             template,
+            plain: entry.settings.is_plain(),
             ip,
             metadata_url: cloud.metadata_url(id),
             environment: cloud.environment_of_instances(),
         },
-    };
-    entry.members.push(id);
+    );
     state.instances.insert(id, instance);
     cloud.spawn(life.run());
     Some(id)
@@ -172,6 +212,10 @@ pub(crate) fn create(cloud: &Arc<Cloud>, state: &mut State, pool: PoolId) -> Opt
 /// Makes an instance leave; the token is cancelled when it has left.
 pub(crate) fn make_leave(state: &mut State, id: InstanceId) -> Option<CancellationToken> {
     let instance = state.instances.get_mut(&id)?;
+    let pool = instance.pool.filter(|_| instance.stays());
+    if let Some(pool) = pool.and_then(|pool| state.pools.get_mut(&pool)) {
+        pool.staying = pool.staying.saturating_sub(1);
+    }
     instance.state = InstanceState::Destroying;
     instance.leave.cancel();
     Some(instance.gone.clone())
@@ -187,15 +231,15 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: InstanceId) -> Result<Operation, Re
         .as_ref()
         .is_some_and(|own| own.protected)
     {
-        return Err(Refusal::Conflict(format!(
-            "instance {id} is protected from deletion"
-        )));
+        return Err(Refusal::locked(
+            "delete-instance",
+            id,
+            "manual instance protection",
+        ));
     }
-    let pool = instance.pool;
     let gone: Vec<_> = make_leave(&mut state, id).into_iter().collect();
-    if let Some(pool) = pool {
-        load_balancers::publish_targets(&state, pool);
-    }
+    snapshots::delete_of(&mut state, id);
+    load_balancers::publish_member(&state, id);
     Ok(cloud.complete_after(&mut state, KIND, id.0, gone, |_| Ok(())))
 }
 
@@ -222,125 +266,5 @@ pub(crate) fn grace(cloud: &Cloud) -> Duration {
         grace.min(GRACE_WHEN_STOPPING)
     } else {
         grace
-    }
-}
-
-/// The delay before a replacement, after so many members in a row that died early.
-fn delay_after(operation_time: Duration, early_deaths: u32) -> Duration {
-    operation_time * 2_u32.pow(early_deaths.min(MAX_DOUBLINGS))
-}
-
-struct Life {
-    cloud: Arc<Cloud>,
-    pool: PoolId,
-    leave: CancellationToken,
-    spec: InstanceSpec,
-}
-
-impl Life {
-    async fn run(self) {
-        let boot = self.cloud.pass(self.cloud.config.boot_time);
-        if self.leave.run_until_cancelled(boot).await.is_some() {
-            self.work().await;
-        }
-        self.remove();
-    }
-
-    /// From the end of the boot until the instance may be removed.
-    async fn work(&self) {
-        let started = Instant::now();
-        match self.cloud.config.runner.start(&self.spec) {
-            Ok(mut running) => {
-                self.mark_running(running.pid());
-                let Some(exit) = self.leave.run_until_cancelled(running.exited()).await else {
-                    running.stop(grace(&self.cloud)).await;
-                    return;
-                };
-                let state = if exit.clean {
-                    InstanceState::Stopped
-                } else {
-                    InstanceState::Error
-                };
-                self.mark_failed(state, &exit.description);
-            }
-            Err(error) => self.mark_failed(InstanceState::Error, &error.to_string()),
-        }
-        let delay = self.replacement_delay(started.elapsed());
-        // Either way it is removed; leaving only makes it sooner.
-        let _ = self
-            .leave
-            .run_until_cancelled(self.cloud.clock.pass(delay))
-            .await;
-    }
-
-    fn mark_running(&self, pid: Option<u32>) {
-        let mut state = self.cloud.state();
-        if let Some(instance) = state.instances.get_mut(&self.spec.id) {
-            instance.booted = true;
-            instance.pid = pid;
-            if instance.stays() {
-                instance.state = InstanceState::Running;
-            }
-        }
-        load_balancers::publish_targets(&state, self.pool);
-        drop(state);
-        tracing::info!(instance = %self.spec.name, ip = %self.spec.ip, pid, "instance runs");
-    }
-
-    /// It stays a load balancer's target: finding out is the health check's work.
-    fn mark_failed(&self, to: InstanceState, why: &str) {
-        tracing::warn!(instance = %self.spec.name, %why, "instance ended on its own; its pool replaces it");
-        let mut state = self.cloud.state();
-        if let Some(instance) = state.instances.get_mut(&self.spec.id) {
-            instance.pid = None;
-            if instance.stays() {
-                instance.state = to;
-            }
-        }
-    }
-
-    /// One operation time, doubled for each member in a row that died at once.
-    fn replacement_delay(&self, lived: Duration) -> Duration {
-        let mut state = self.cloud.state();
-        let Some(pool) = state.pools.get_mut(&self.pool) else {
-            return Duration::ZERO;
-        };
-        if lived >= self.cloud.at_speed(STABLE) {
-            pool.early_deaths = 0;
-        }
-        let delay = delay_after(self.cloud.operation_time(), pool.early_deaths);
-        pool.early_deaths = pool.early_deaths.saturating_add(1);
-        delay
-    }
-
-    fn remove(&self) {
-        let id = self.spec.id;
-        self.cloud.addresses().release(self.spec.ip);
-        let mut state = self.cloud.state();
-        if let Some(pool) = state.pools.get_mut(&self.pool) {
-            pool.members.retain(|member| *member != id);
-        }
-        if let Some(instance) = state.instances.remove(&id) {
-            instance.gone.cancel();
-        }
-        let wanted = state
-            .pools
-            .get(&self.pool)
-            .is_some_and(|p| p.state != PoolState::Destroying);
-        if wanted && !self.cloud.stopping.is_cancelled() {
-            pools::fill(&self.cloud, &mut state, self.pool);
-        }
-        load_balancers::publish_targets(&state, self.pool);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replacements_come_ever_later_up_to_a_bound() {
-        let delays = [0, 1, 2, 5, 6, u32::MAX].map(|n| delay_after(Duration::from_secs(3), n));
-        assert_eq!(delays.map(|delay| delay.as_secs()), [3, 6, 12, 96, 96, 96]);
     }
 }

@@ -24,9 +24,11 @@ mod instances;
 mod intercept;
 mod load_balancer_services;
 mod load_balancers;
+mod member_life;
 pub mod nlb;
 mod operations;
 mod options;
+mod password;
 mod pools;
 mod private_networks;
 mod references;
@@ -36,6 +38,7 @@ pub mod runner;
 mod security_groups;
 mod seed;
 mod shortage;
+mod snapshots;
 mod ssh_keys;
 mod stack;
 mod standalone;
@@ -43,6 +46,7 @@ mod standalone_life;
 mod status;
 mod templates;
 mod traffic;
+mod user_data;
 
 use std::{net::TcpListener, sync::Arc};
 

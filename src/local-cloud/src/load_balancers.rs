@@ -8,7 +8,7 @@ use std::{
 };
 
 use exoscale::{
-    ids::{LoadBalancerId, PoolId},
+    ids::{InstanceId, LoadBalancerId, PoolId},
     models::Operation,
 };
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use serde::Serialize;
 use super::{
     cloud::{Cloud, State, now},
     load_balancer_services::LoadBalancerService,
+    pools::InstancePool,
     refusal::Refusal,
 };
 
@@ -130,6 +131,29 @@ pub(crate) fn publish_targets(state: &State, pool: PoolId) {
     }
 }
 
+/// As [`publish_targets`], for one member that came or goes: looks at no other one.
+pub(crate) fn publish_member(state: &State, id: InstanceId) {
+    let Some(instance) = state.instances.get(&id) else {
+        return;
+    };
+    let services = state
+        .load_balancers
+        .values()
+        .flat_map(|balancer| &balancer.services);
+    for service in services.filter(|service| Some(service.pool) == instance.pool) {
+        let target = SocketAddr::from((instance.ip, service.settings.target_port));
+        service.targets.send_if_modified(|current| {
+            let place = current.iter().position(|known| *known == target);
+            match (place, instance.is_target()) {
+                (None, true) => current.push(target),
+                (Some(place), false) => drop(current.remove(place)),
+                _ => return false,
+            }
+            true
+        });
+    }
+}
+
 /// The balancer that forwards to a pool, if there is one.
 pub(crate) fn user_of(state: &State, pool: PoolId) -> Option<LoadBalancerId> {
     let uses =
@@ -142,14 +166,11 @@ pub(crate) fn user_of(state: &State, pool: PoolId) -> Option<LoadBalancerId> {
 }
 
 pub(crate) fn targets_of(state: &State, pool: PoolId, port: u16) -> Vec<SocketAddr> {
-    let members = state
-        .pools
-        .get(&pool)
-        .map(|pool| pool.members.as_slice())
-        .unwrap_or_default();
+    let members = state.pools.get(&pool).map(InstancePool::members);
     members
-        .iter()
-        .filter_map(|member| state.instances.get(member))
+        .into_iter()
+        .flatten()
+        .filter_map(|member| state.instances.get(&member))
         .filter(|instance| instance.is_target())
         .map(|instance| SocketAddr::from((instance.ip, port)))
         .collect()

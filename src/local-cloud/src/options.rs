@@ -164,12 +164,17 @@ impl Options {
             let member = |program, subcommand| {
                 InstanceCommand::slow_app(program, subcommand, self.cpu_quota.fraction(), further)
             };
-            let member = match &self.instance_program {
+            let plain = match &self.instance_program {
                 Some(program) => member(program.clone(), None),
-                None => member(own.clone(), Some("slow-app")).after_boot(own.clone()),
+                None => member(own.clone(), Some("slow-app")),
+            };
+            let image = match &self.instance_program {
+                Some(_) => plain.clone(),
+                None => plain.clone().after_boot(own.clone()),
             };
             let monitoring = InstanceCommand::monitoring(own, self.speed);
-            let runner = ProcessRunner::new(member)
+            let runner = ProcessRunner::new(image)
+                .with_plain(plain)
                 .with_variables(slow_app_variables())
                 .with_image("monitoring", monitoring);
             LocalCloudConfig::with(Arc::new(runner), Arc::new(Forwarding))
@@ -345,6 +350,6 @@ mod tests {
         assert!(problem(&["--zone", "mars-1"]).contains("zone: mars-1 is not one of ch-gva-2"));
         assert!(problem(&["--speed", "0"]).contains("speed: 0 is not between"));
         assert!(problem(&["--listen", "0.0.0.0:0"]).contains("not a loopback address"));
-        assert!(problem(&["--instance-quota", "5000"]).contains("instance quota: 5000"));
+        assert!(problem(&["--instance-quota", "20000"]).contains("instance quota: 20000"));
     }
 }

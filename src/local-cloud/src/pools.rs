@@ -1,8 +1,13 @@
 //! Instance pools and the changes to them.
 //!
 //! Where the API's description is silent, this is what a local pool does:
-//! - A change is refused with 409 while another one runs (the pool is not `running`); only a
-//!   deletion is always possible.
+//! - A change is taken while another one runs, and the last one counts. Whether Exoscale does so is
+//!   not published. `exo compute instance-pool update` does not wait for its operation, so what
+//!   follows it must not be refused; the Kubernetes cluster autoscaler waits for `running` first.
+//!   Only a pool that is being destroyed takes no change: 409, "already being destroyed", as in
+//!   <https://github.com/exoscale/terraform-provider-exoscale/issues/80>. To try a client with a
+//!   busy pool, make the call fail with a fault.
+//! - The pool shows the last change's state, and is `running` when all operations have ended.
 //! - `:scale` removes failed members first, then the oldest. Both `:scale` and `:evict` may go
 //!   down to 0, as the API's bounds for `:scale` allow; a pool cannot be created with 0.
 //! - A removed member stays in the lists as `destroying` until it has ended.
@@ -11,7 +16,7 @@
 //! - A replaced member does not change the pool's state, unless it cannot be replaced.
 //! - A pool whose members cannot be made is `degraded` with an `error-reason`, and can be changed.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use exoscale::{
     ids::{InstanceId, PoolId},
@@ -41,8 +46,12 @@ pub(crate) struct InstancePool {
     /// Why members are missing.
     pub(crate) error_reason: Option<PoolErrorReason>,
     pub(crate) settings: Arc<InstanceSettings>,
-    /// In the order in which they were made.
-    pub(crate) members: Vec<InstanceId>,
+    /// By their places: in the order in which they were made.
+    members: BTreeMap<u64, InstanceId>,
+    /// How many of them were not asked to leave.
+    pub(crate) staying: usize,
+    /// Changes whose operations have not ended.
+    changes: u32,
     /// Members in a row that died soon after they started.
     pub(crate) early_deaths: u32,
     /// Every change of size since the pool was made.
@@ -59,6 +68,27 @@ pub struct Resize {
 }
 
 impl InstancePool {
+    /// In the order in which they were made.
+    pub(crate) fn members(&self) -> impl Iterator<Item = InstanceId> {
+        self.members.values().copied()
+    }
+
+    /// Takes a new member, and tells its place.
+    pub(crate) fn add(&mut self, member: InstanceId) -> u64 {
+        let place = self
+            .members
+            .last_key_value()
+            .map_or(0, |(last, _)| last + 1);
+        self.members.insert(place, member);
+        self.staying += 1;
+        place
+    }
+
+    /// Forgets a member that has left.
+    pub(crate) fn forget(&mut self, place: u64) {
+        self.members.remove(&place);
+    }
+
     fn resize(&mut self, to: u32) {
         let from = std::mem::replace(&mut self.size, to);
         if from != to {
@@ -97,6 +127,7 @@ pub(crate) struct NewPool {
 pub(crate) fn create(cloud: &Arc<Cloud>, new: NewPool) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     check_quota(cloud, &state, new.size)?;
+    new.settings.log_ignored_user_data(&new.name);
     let id = PoolId::random();
     state.pools.insert(
         id,
@@ -108,7 +139,9 @@ pub(crate) fn create(cloud: &Arc<Cloud>, new: NewPool) -> Result<Operation, Refu
             state: PoolState::Creating,
             error_reason: None,
             settings: Arc::new(new.settings),
-            members: Vec::new(),
+            members: BTreeMap::new(),
+            staying: 0,
+            changes: 0,
             early_deaths: 0,
             resizes: Vec::new(),
         },
@@ -133,7 +166,8 @@ pub(crate) fn scale(cloud: &Arc<Cloud>, id: PoolId, size: u32) -> Result<Operati
         fill(cloud, &mut state, id);
     } else if size < before {
         pool.state = PoolState::ScalingDown;
-        let surplus = staying(&state, id).saturating_sub(to_usize(size));
+        let staying = pool.staying;
+        let surplus = staying.saturating_sub(to_usize(size));
         let victims = victims(&state, id, surplus);
         gone = remove_members(&mut state, id, &victims);
     }
@@ -173,12 +207,15 @@ pub(crate) fn evict(
 pub(crate) fn update(
     cloud: &Arc<Cloud>,
     id: PoolId,
-    change: impl FnOnce(&mut InstancePool, &mut InstanceSettings),
+    change: impl FnOnce(&mut InstancePool, &mut InstanceSettings) -> Result<(), Refusal>,
 ) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     let pool = changeable(&mut state, id)?;
     let mut settings = InstanceSettings::clone(&pool.settings);
-    change(pool, &mut settings);
+    change(pool, &mut settings)?;
+    if settings.ignored_user_data() != pool.settings.ignored_user_data() {
+        settings.log_ignored_user_data(&pool.name);
+    }
     pool.settings = Arc::new(settings);
     pool.state = PoolState::Updating;
     Ok(complete_at_rest(cloud, &mut state, id, Vec::new()))
@@ -191,17 +228,12 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: PoolId) -> Result<Operation, Refusa
         .pools
         .get(&id)
         .ok_or_else(|| Refusal::not_found(KIND, id))?;
-    if pool.state == PoolState::Destroying {
-        return Err(busy(pool));
-    }
+    check_is_kept(pool)?;
+    let members: Vec<_> = pool.members().collect();
     if let Some(balancer) = load_balancers::user_of(&state, id) {
-        return Err(Refusal::Locked {
-            operation: "destroyInstancePool",
-            id: id.to_string(),
-            by: format!("NLB {balancer}"),
-        });
+        let reason = format!("Locked by NLB {balancer}");
+        return Err(Refusal::locked("destroyInstancePool", id, reason));
     }
-    let members = pool.members.clone();
     if let Some(pool) = state.pools.get_mut(&id) {
         pool.state = PoolState::Destroying;
     }
@@ -236,18 +268,8 @@ pub(crate) fn fill(cloud: &Arc<Cloud>, state: &mut State, id: PoolId) {
 
 /// How many members there are less than wanted.
 fn missing(state: &State, id: PoolId) -> usize {
-    let wanted = state.pools.get(&id).map_or(0, |pool| to_usize(pool.size));
-    wanted.saturating_sub(staying(state, id))
-}
-
-/// How many members there are that were not asked to leave.
-fn staying(state: &State, id: PoolId) -> usize {
-    let members = state.pools.get(&id).map(|pool| pool.members.iter());
-    let members = members.into_iter().flatten();
-    members
-        .filter_map(|member| state.instances.get(member))
-        .filter(|instance| instance.stays())
-        .count()
+    let pool = state.pools.get(&id);
+    pool.map_or(0, |pool| to_usize(pool.size).saturating_sub(pool.staying))
 }
 
 fn to_usize(size: u32) -> usize {
@@ -260,20 +282,18 @@ fn changeable(state: &mut State, id: PoolId) -> Result<&mut InstancePool, Refusa
         .pools
         .get_mut(&id)
         .ok_or_else(|| Refusal::not_found(KIND, id))?;
-    if matches!(pool.state, PoolState::Running | PoolState::Degraded) {
-        Ok(pool)
-    } else {
-        Err(busy(pool))
-    }
+    check_is_kept(pool)?;
+    Ok(pool)
 }
 
-fn busy(pool: &InstancePool) -> Refusal {
-    let state = serde_json::to_value(&pool.state).unwrap_or_default();
-    Refusal::Conflict(format!(
-        "instance-pool {} is {}: another change is in progress",
-        pool.id,
-        state.as_str().unwrap_or("busy")
-    ))
+fn check_is_kept(pool: &InstancePool) -> Result<(), Refusal> {
+    if pool.state != PoolState::Destroying {
+        return Ok(());
+    }
+    Err(Refusal::Conflict(format!(
+        "instance-pool {} is already being destroyed",
+        pool.id
+    )))
 }
 
 pub(crate) fn check_quota(cloud: &Cloud, state: &State, more: u32) -> Result<(), Refusal> {
@@ -307,9 +327,8 @@ fn victims(state: &State, id: PoolId, count: usize) -> Vec<InstanceId> {
         return Vec::new();
     };
     let members = pool
-        .members
-        .iter()
-        .filter_map(|member| state.instances.get(member));
+        .members()
+        .filter_map(|member| state.instances.get(&member));
     let (failed, well): (Vec<_>, Vec<_>) = members
         .filter(|instance| instance.stays())
         .partition(|instance| instance.failed());
@@ -330,21 +349,27 @@ fn remove_members(state: &mut State, id: PoolId, victims: &[InstanceId]) -> Vec<
     gone
 }
 
-/// The operation of a change after which the pool is at rest again.
+/// The operation of a change after which, if it is the last one, the pool is at rest again.
 fn complete_at_rest(
     cloud: &Arc<Cloud>,
     state: &mut State,
     id: PoolId,
     gone: Vec<CancellationToken>,
 ) -> Operation {
+    if let Some(pool) = state.pools.get_mut(&id) {
+        pool.changes += 1;
+    }
     cloud.complete_after(state, KIND, id.0, gone, move |state| {
         let is_complete = missing(state, id) == 0;
         match state.pools.get_mut(&id) {
             Some(pool) if pool.state != PoolState::Destroying => {
+                pool.changes = pool.changes.saturating_sub(1);
                 if is_complete {
                     pool.error_reason = None;
                 }
-                pool.state = pool.state_at_rest();
+                if pool.changes == 0 {
+                    pool.state = pool.state_at_rest();
+                }
                 Ok(())
             }
             _ => Err(interrupted("the instance pool was deleted meanwhile")),

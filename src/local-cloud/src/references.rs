@@ -19,6 +19,13 @@ pub(crate) fn normalise(fields: &mut Map<String, Value>, state: &State) -> Resul
     by_id(fields, anti_affinity::FIELD, group)?;
     let network = |id: Uuid| state.private_networks.contains_key(&PrivateNetworkId(id));
     by_id(fields, private_networks::FIELD, network)?;
+    // There are none of these here, so whatever is named is not there.
+    by_id(fields, "elastic-ips", |_| false)?;
+    if let Some(target) = fields.remove("deploy-target")
+        && let Some(id) = target.get("id").and_then(Value::as_str)
+    {
+        return Err(Refusal::invalid("deploy-target", format!("{id} not found")));
+    }
     // An empty name, or none, is how clients say "none".
     let empty = |key: &Value| key["name"].as_str().unwrap_or_default().is_empty();
     if fields.get("ssh-key").is_some_and(empty) {

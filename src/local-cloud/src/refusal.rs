@@ -7,7 +7,10 @@ use thiserror::Error;
 /// Exoscale does not publish the statuses of its refusals. Chosen here: 400 for a body or an
 /// argument that is wrong, 403 for credentials and for a quota (its text begins with
 /// `quota exceeded`), 404 for a resource that is not there, 409 for one that is busy or in use.
-/// Known is the refusal of what a load balancer needs: 403, "Locked by NLB …".
+///
+/// Known is the form of what is locked, a 403: "Operation … on resource … is forbidden - reason:
+/// …". The tests of Exoscale's Terraform provider expect it with "manual instance protection" of a
+/// protected instance; "Locked by NLB …" is the reason of a pool that a load balancer needs.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Refusal {
     /// A field, path or query argument is missing or wrong.
@@ -42,15 +45,15 @@ pub enum Refusal {
     /// It is busy with another change, or used by another resource.
     #[error("{0}")]
     Conflict(String),
-    /// Another resource needs it as it is.
-    #[error("Operation {operation} on resource {id} is forbidden - reason: Locked by {by}")]
+    /// Another resource, or its owner, needs it as it is.
+    #[error("Operation {operation} on resource {id} is forbidden - reason: {reason}")]
     Locked {
         /// As the provider's own service names it.
         operation: &'static str,
         /// The resource.
         id: String,
-        /// What needs it.
-        by: String,
+        /// What locks it.
+        reason: String,
     },
     /// The real API does this; the local cloud does not.
     #[error("the local cloud does not serve {0}")]
@@ -73,6 +76,22 @@ impl Refusal {
         Self::NotFound {
             what,
             id: id.to_string(),
+        }
+    }
+
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "identifiers are small and copied"
+    )]
+    pub(crate) fn locked(
+        operation: &'static str,
+        id: impl ToString,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self::Locked {
+            operation,
+            id: id.to_string(),
+            reason: reason.into(),
         }
     }
 

@@ -6,7 +6,7 @@ use exoscale::{
     ids::{LoadBalancerId, PoolId},
     models::{HealthCheck, Operation, OperationState},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     LocalCloud,
@@ -35,11 +35,7 @@ impl LocalCloud {
     /// # Errors
     /// The quota is too small, or the load balancer cannot listen.
     pub async fn create_stack(&self, size: u32) -> Result<Stack, Error> {
-        let further = [
-            ("public-ip-assignment".to_owned(), json!("inet4")),
-            ("ipv6-enabled".to_owned(), json!(false)),
-        ];
-        self.create_stack_with(size, Map::from_iter(further)).await
+        self.create_stack_with(size, Map::new()).await
     }
 
     /// As [`Self::create_stack`], with further fields of the pool as the API names them, such as
@@ -55,19 +51,21 @@ impl LocalCloud {
         let (Some(kind), Some(image)) = (INSTANCE_TYPES.first(), TEMPLATES.first()) else {
             return Err(Error::Failed("the catalog is empty".to_owned()));
         };
+        let mut settings = InstanceSettings {
+            instance_type: kind.core.id,
+            template: image.core.id,
+            disk_size: 10,
+            instance_prefix: Some("slow-app".to_owned()),
+            user_data: None,
+            labels: BTreeMap::new(),
+            further: further.clone(),
+        };
+        settings.settle_addresses(&further);
         let pool = NewPool {
             name: "slow-app".to_owned(),
             description: None,
             size,
-            settings: InstanceSettings {
-                instance_type: kind.core.id,
-                template: image.core.id,
-                disk_size: 10,
-                instance_prefix: Some("slow-app".to_owned()),
-                user_data: None,
-                labels: BTreeMap::new(),
-                further,
-            },
+            settings,
         };
         let pool = self.ended(pools::create(&self.cloud, pool)?).await?;
         let balancer =

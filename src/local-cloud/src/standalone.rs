@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use exoscale::{
-    ids::InstanceId,
+    ids::{InstanceId, TemplateId},
     models::{InstanceState, Operation},
 };
 use tokio::sync::watch;
@@ -14,6 +14,7 @@ use super::{
     cloud::{Cloud, State, interrupted, now},
     instances::{Instance, InstanceSettings, KIND},
     operations::OperationFailure,
+    password::Password,
     pools,
     refusal::Refusal,
     standalone_life::Life,
@@ -61,9 +62,11 @@ pub(crate) fn create(cloud: &Arc<Cloud>, new: NewInstance) -> Result<Operation, 
     let power = if new.start { Power::On(0) } else { Power::Off };
     let (power, wanted) = watch::channel(power);
     let (leave, running) = (cloud.stopping.child_token(), CancellationToken::new());
+    let name = new.name.unwrap_or_else(|| format!("vm-{id}"));
+    new.settings.log_ignored_user_data(&name);
     let instance = Instance {
         id,
-        name: new.name.unwrap_or_else(|| format!("vm-{id}")),
+        name,
         pool: None,
         standalone: Some(Standalone {
             power,
@@ -81,6 +84,9 @@ pub(crate) fn create(cloud: &Arc<Cloud>, new: NewInstance) -> Result<Operation, 
         ip,
         booted: false,
         pid: None,
+        failure: None,
+        place: 0,
+        password: Password::of_template(&state, new.settings.template),
         settings: Arc::new(new.settings),
         leave: leave.clone(),
         gone: CancellationToken::new(),
@@ -107,7 +113,44 @@ pub(crate) fn update(
             "instance {id} must be stopped for that"
         )));
     }
+    let ignored = instance.settings.ignored_user_data().map(str::to_owned);
     change(instance)?;
+    if instance.settings.ignored_user_data() != ignored.as_deref() {
+        instance.settings.log_ignored_user_data(&instance.name);
+    }
+    Ok(cloud.complete(&mut state, KIND, id.0))
+}
+
+/// `PUT /instance/{id}:reset`: as if it were made again, from another template if one is named. One
+/// that runs boots again.
+pub(crate) fn reset(
+    cloud: &Arc<Cloud>,
+    id: InstanceId,
+    template: Option<TemplateId>,
+    disk_size: Option<u32>,
+) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let template = template.unwrap_or(find(&mut state, id)?.settings.template);
+    let password = Password::of_template(&state, template);
+    let instance = find(&mut state, id)?;
+    instance.password = password;
+    let settings = Arc::make_mut(&mut instance.settings);
+    settings.template = template;
+    settings.disk_size = disk_size.unwrap_or(settings.disk_size);
+    switch_in(cloud, &mut state, id, again)
+}
+
+/// `PUT /instance/{id}:reset-password`.
+pub(crate) fn reset_password(cloud: &Arc<Cloud>, id: InstanceId) -> Result<Operation, Refusal> {
+    let mut state = cloud.state();
+    let instance = state.instances.get(&id).filter(|one| one.stays());
+    let instance = instance.ok_or_else(|| Refusal::not_found(KIND, id))?;
+    let template = instance.settings.template;
+    let password = Password::of_template(&state, template)
+        .ok_or_else(|| Refusal::Conflict(format!("template {template} is not password-enabled")))?;
+    if let Some(instance) = state.instances.get_mut(&id) {
+        instance.password = Some(password);
+    }
     Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
@@ -134,10 +177,14 @@ pub(crate) fn stop(cloud: &Arc<Cloud>, id: InstanceId) -> Result<Operation, Refu
 
 /// `PUT /instance/{id}:reboot`. It reads its user-data again.
 pub(crate) fn reboot(cloud: &Arc<Cloud>, id: InstanceId) -> Result<Operation, Refusal> {
-    switch(cloud, id, |power| match power {
+    switch(cloud, id, again)
+}
+
+fn again(power: Power) -> Power {
+    match power {
         Power::Off => Power::Off,
         Power::On(number) => Power::On(number.wrapping_add(1)),
-    })
+    }
 }
 
 fn switch(
@@ -145,8 +192,16 @@ fn switch(
     id: InstanceId,
     change: impl FnOnce(Power) -> Power,
 ) -> Result<Operation, Refusal> {
-    let mut state = cloud.state();
-    let instance = find(&mut state, id)?;
+    switch_in(cloud, &mut cloud.state(), id, change)
+}
+
+fn switch_in(
+    cloud: &Arc<Cloud>,
+    state: &mut State,
+    id: InstanceId,
+    change: impl FnOnce(Power) -> Power,
+) -> Result<Operation, Refusal> {
+    let instance = find(state, id)?;
     let Some(own) = &mut instance.standalone else {
         return Err(in_a_pool(id));
     };
@@ -166,7 +221,7 @@ fn switch(
         }
         own.power.send_replace(wanted);
     }
-    Ok(complete_in(cloud, &mut state, id, awaited, then))
+    Ok(complete_in(cloud, state, id, awaited, then))
 }
 
 /// The operation ends when all of `awaited` have happened; well, if the instance then is as wanted.
@@ -185,8 +240,9 @@ fn complete_in(
             Some(wanted) if instance.state != wanted => Err(OperationFailure {
                 reason: "fault".into(),
                 message: format!(
-                    "instance {} did not start; the local cloud's log says why",
-                    instance.name
+                    "instance {} did not start: {}",
+                    instance.name,
+                    instance.failure.as_deref().unwrap_or("it was stopped")
                 ),
             }),
             _ => Ok(()),

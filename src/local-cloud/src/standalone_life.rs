@@ -106,6 +106,7 @@ impl Life {
             id: self.id,
             name: instance.name.clone(),
             template: templates::name(&state, instance.settings.template),
+            plain: instance.settings.is_plain(),
             ip: self.ip,
             metadata_url: self.cloud.metadata_url(self.id),
             environment: self.cloud.environment_of_instances(),
@@ -117,6 +118,7 @@ impl Life {
         if let Some(instance) = state.instances.get_mut(&self.id) {
             instance.booted = true;
             instance.pid = pid;
+            instance.failure = None;
             if instance.state == InstanceState::Starting {
                 instance.state = InstanceState::Running;
                 if let Some(own) = &instance.standalone {
@@ -130,7 +132,7 @@ impl Life {
 
     /// It was switched off, or on again at once.
     fn mark_off(&self) {
-        self.end(|_, power| match power {
+        self.end(None, |_, power| match power {
             Power::Off => InstanceState::Stopped,
             Power::On(_) => InstanceState::Starting,
         });
@@ -139,19 +141,24 @@ impl Life {
     /// It ended on its own, and stays off until somebody starts it.
     fn mark_ended(&self, to: InstanceState, why: &str) {
         tracing::warn!(instance = %self.id, %why, "instance ended on its own");
-        self.end(|sender, _| {
+        self.end(Some(why), |sender, _| {
             sender.send_replace(Power::Off);
             to
         });
     }
 
-    fn end(&self, to: impl FnOnce(&watch::Sender<Power>, Power) -> InstanceState) {
+    fn end(
+        &self,
+        failure: Option<&str>,
+        to: impl FnOnce(&watch::Sender<Power>, Power) -> InstanceState,
+    ) {
         let mut state = self.cloud.state();
         let state: &mut State = &mut state;
         let Some(instance) = state.instances.get_mut(&self.id) else {
             return;
         };
         instance.pid = None;
+        instance.failure = failure.map(str::to_owned);
         let stays = instance.stays();
         if let Some(own) = &instance.standalone {
             let power = *own.power.borrow();

@@ -73,6 +73,8 @@ pub struct PoolStatus {
     /// Why it is degraded.
     pub error_reason: Option<PoolErrorReason>,
     pub size: u32,
+    /// What the user-data for new members is, where no image of this project reads it.
+    pub ignored_user_data: Option<String>,
     pub members: Vec<MemberStatus>,
     /// Every change of size since the pool was made.
     pub resizes: Vec<Resize>,
@@ -88,6 +90,10 @@ pub struct MemberStatus {
     pub ip: Ipv4Addr,
     /// Absent while it boots, when it has ended, and when it is no process.
     pub pid: Option<u32>,
+    /// What its user-data is, where no image of this project reads it: it boots as a plain server.
+    pub ignored_user_data: Option<String>,
+    /// Why it ended on its own.
+    pub failure: Option<String>,
 }
 
 /// A load balancer.
@@ -162,13 +168,14 @@ impl Status {
 
 impl PoolStatus {
     fn of(pool: &InstancePool, state: &State) -> Self {
-        let members = pool.members.iter().filter_map(|id| state.instances.get(id));
+        let members = pool.members().filter_map(|id| state.instances.get(&id));
         Self {
             id: pool.id,
             name: pool.name.clone(),
             state: pool.state.clone(),
             error_reason: pool.error_reason.clone(),
             size: pool.size,
+            ignored_user_data: pool.settings.ignored_user_data().map(str::to_owned),
             resizes: pool.resizes.clone(),
             members: members.map(MemberStatus::of).collect(),
         }
@@ -183,6 +190,8 @@ impl MemberStatus {
             state: instance.state.clone(),
             ip: instance.ip,
             pid: instance.pid,
+            ignored_user_data: instance.settings.ignored_user_data().map(str::to_owned),
+            failure: instance.failure.clone(),
         }
     }
 }
@@ -194,6 +203,7 @@ fn others(state: &State) -> BTreeMap<&'static str, usize> {
         ("security-group", state.security_groups.len()),
         ("anti-affinity-group", state.anti_affinity_groups.len()),
         ("private-network", state.private_networks.len()),
+        ("snapshot", state.snapshots.len()),
         ("ssh-key", state.ssh_keys.len()),
         ("iam-role", state.roles.len()),
         ("api-key", state.access_keys.len()),

@@ -1,7 +1,7 @@
 //! The fields of bodies: types that hold only what the API takes, and say what that is.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Display},
     net::{IpAddr, Ipv4Addr},
     str::FromStr,
@@ -145,12 +145,12 @@ impl<'de, T: FromStr> Deserialize<'de> for Reference<T> {
 #[derive(Clone, Debug)]
 pub(super) struct Ids<T>(pub(super) Vec<T>);
 
-impl<'de, T: FromStr + PartialEq + Display> Deserialize<'de> for Ids<T> {
+impl<'de, T: FromStr + Copy + Ord + Display> Deserialize<'de> for Ids<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut ids = Vec::new();
+        let (mut ids, mut known) = (Vec::new(), BTreeSet::new());
         for text in Vec::<String>::deserialize(deserializer)? {
             let Id(id) = Id::<T>::try_from(text).map_err(D::Error::custom)?;
-            if ids.contains(&id) {
+            if !known.insert(id) {
                 return Err(D::Error::custom(format!("{id} occurs twice")));
             }
             ids.push(id);

@@ -1,19 +1,14 @@
 //! `/instance`.
 
-use exoscale::{
-    ids::PoolId,
-    models::{self, Manager, TemplateRef},
-};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use exoscale::ids::PoolId;
+use serde_json::{Value, json};
 
 use super::{
     super::{
-        anti_affinity, catalog,
         instances::{self, Instance},
-        private_networks,
         refusal::Refusal,
     },
+    instance_view::Shown,
     route::{Answer, Call, Route},
 };
 
@@ -38,88 +33,6 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-/// Further fields that both show.
-const FURTHER: [&str; 4] = [
-    "public-ip-assignment",
-    "security-groups",
-    "ssh-key",
-    "ssh-keys",
-];
-
-/// What both the list and the single answer show.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct InstanceView<'a> {
-    #[serde(flatten)]
-    core: models::Instance,
-    instance_type: Option<&'static catalog::OfferedType>,
-    template: TemplateRef,
-    #[serde(flatten)]
-    shared: Map<String, Value>,
-    /// Only in the answer for one instance.
-    #[serde(flatten)]
-    detail: Option<Detail<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Detail<'a> {
-    disk_size: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_data: Option<&'a str>,
-}
-
-impl<'a> InstanceView<'a> {
-    fn of(instance: &'a Instance) -> Self {
-        let settings = &instance.settings;
-        let mut shared = settings.further.clone();
-        shared.retain(|name, _| FURTHER.contains(&name.as_str()));
-        shared
-            .entry("public-ip-assignment")
-            .or_insert_with(|| json!("inet4"));
-        Self {
-            core: models::Instance {
-                id: instance.id,
-                name: instance.name.clone(),
-                state: instance.state.clone(),
-                created_at: Some(instance.created_at),
-                public_ip: instance.public_ip(),
-                ipv6_address: instance.ipv6_address(),
-                private_networks: private_networks::of(instance),
-                private_ip: None,
-                labels: settings.labels.clone(),
-                manager: instance.pool.map(|id| Manager {
-                    id,
-                    kind: "instance-pool".to_owned(),
-                }),
-            },
-            instance_type: catalog::instance_type(settings.instance_type),
-            template: TemplateRef {
-                id: settings.template,
-            },
-            shared,
-            detail: None,
-        }
-    }
-
-    fn with_detail(instance: &'a Instance) -> Self {
-        let mut view = Self::of(instance);
-        let groups = instance
-            .settings
-            .further
-            .get_key_value(anti_affinity::FIELD);
-        let groups = groups.map(|(name, value)| (name.clone(), value.clone()));
-        view.shared.extend(groups);
-        Self {
-            detail: Some(Detail {
-                disk_size: instance.settings.disk_size,
-                user_data: instance.settings.user_data.as_deref(),
-            }),
-            ..view
-        }
-    }
-}
-
 fn get(call: &Call<'_>) -> Answer {
     let id = call.id("id")?;
     let state = call.cloud.state();
@@ -127,7 +40,8 @@ fn get(call: &Call<'_>) -> Answer {
         .instances
         .get(&id)
         .ok_or_else(|| Refusal::not_found("instance", id))?;
-    Ok(json!(InstanceView::with_detail(instance)))
+    let mut shown = Shown::new(&state, &call.cloud.config.zone);
+    Ok(json!(shown.full(instance)))
 }
 
 fn list(call: &Call<'_>) -> Answer {
@@ -154,12 +68,9 @@ fn list(call: &Call<'_>) -> Answer {
                     .is_some_and(|label| label == value)
             })
     };
-    let instances: Vec<_> = state
-        .instances
-        .values()
-        .filter(fits)
-        .map(InstanceView::of)
-        .collect();
+    let mut shown = Shown::new(&state, &call.cloud.config.zone);
+    let found = state.instances.values().filter(fits);
+    let instances: Vec<_> = found.map(|instance| shown.short(instance)).collect();
     Ok(json!({ "instances": instances }))
 }
 

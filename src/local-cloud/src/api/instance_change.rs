@@ -70,6 +70,18 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         method: "PUT",
+        path: "/instance/{id}:reset",
+        operation: "reset-instance",
+        handler: reinstall,
+    },
+    Route {
+        method: "POST",
+        path: "/instance/{id}:enable-tpm",
+        operation: "enable-tpm",
+        handler: enable_tpm,
+    },
+    Route {
+        method: "PUT",
         path: "/instance/{id}:add-protection",
         operation: "add-instance-protection",
         handler: |call| protect(call, true),
@@ -153,6 +165,14 @@ struct ScaleInstance {
     instance_type: Reference<InstanceTypeId>,
 }
 
+/// `reset-instance`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+struct ResetInstance {
+    template: Option<Reference<TemplateId>>,
+    disk_size: Option<DiskSize>,
+}
+
 /// `resize-instance-disk`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -164,18 +184,20 @@ fn create(call: &Call<'_>) -> Answer {
     let body: CreateInstance = call.body()?;
     let mut further = kept(&body);
     references::normalise(&mut further, &call.cloud.state())?;
+    let mut settings = InstanceSettings {
+        instance_type: instance_type(body.instance_type)?,
+        template: template(call, body.template)?,
+        disk_size: body.disk_size.0,
+        instance_prefix: None,
+        user_data: body.user_data.map(|data| data.0),
+        labels: body.labels.unwrap_or_default().0,
+        further: further.clone(),
+    };
+    settings.settle_addresses(&further);
     let new = NewInstance {
         name: body.name.map(|name| name.0),
         start: body.auto_start.unwrap_or(true),
-        settings: InstanceSettings {
-            instance_type: instance_type(body.instance_type)?,
-            template: template(call, body.template)?,
-            disk_size: body.disk_size.0,
-            instance_prefix: None,
-            user_data: body.user_data.map(|data| data.0),
-            labels: body.labels.unwrap_or_default().0,
-            further,
-        },
+        settings,
     };
     Ok(json!(standalone::create(call.cloud, new)?))
 }
@@ -224,6 +246,28 @@ fn scale(call: &Call<'_>) -> Answer {
     let kind = instance_type(call.body::<ScaleInstance>()?.instance_type)?;
     change(call, true, |instance| {
         Arc::make_mut(&mut instance.settings).instance_type = kind;
+        Ok(())
+    })
+}
+
+fn reinstall(call: &Call<'_>) -> Answer {
+    let body: ResetInstance = if call.body.is_empty() {
+        ResetInstance::default()
+    } else {
+        call.body()?
+    };
+    let template = body.template.map(|id| template(call, id)).transpose()?;
+    let disk_size = body.disk_size.map(|size| size.0);
+    let operation = standalone::reset(call.cloud, call.id("id")?, template, disk_size)?;
+    Ok(json!(operation))
+}
+
+fn enable_tpm(call: &Call<'_>) -> Answer {
+    change(call, false, |instance| {
+        let settings = Arc::make_mut(&mut instance.settings);
+        settings
+            .further
+            .insert("tpm-enabled".to_owned(), json!(true));
         Ok(())
     })
 }

@@ -2,7 +2,7 @@
 
 use exoscale::{
     ids::{InstanceId, InstanceTypeId, TemplateId},
-    models::{self, InstanceRef, InstanceTypeRef, TemplateRef},
+    models::{self, InstanceRef},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -13,12 +13,13 @@ use super::{
         pools::{self, InstancePool, NewPool},
         references,
         refusal::Refusal,
+        user_data::UserData,
     },
     body::{Change, kept},
     field::{
         Description, Ids, Labels, Name, Objects, Reference, Size, Text, UNBOUNDED, Whole, Word,
     },
-    machine::{DiskSize, PublicIpAssignment, UserData, instance_type, template},
+    machine::{self, DiskSize, PublicIpAssignment, instance_type, template},
     route::{Answer, Call, Route},
 };
 
@@ -92,7 +93,7 @@ struct CreatePool {
     #[serde(skip_serializing)]
     instance_prefix: Option<Text<1, 30>>,
     #[serde(skip_serializing)]
-    user_data: Option<UserData>,
+    user_data: Option<machine::UserData>,
     #[serde(skip_serializing)]
     labels: Option<Labels>,
     // Kept and answered, without effect here.
@@ -137,7 +138,7 @@ pub(super) struct UpdatePool {
     #[serde(skip_serializing)]
     instance_prefix: Change<Text<1, 30>>,
     #[serde(skip_serializing)]
-    user_data: Change<UserData>,
+    user_data: Change<machine::UserData>,
     #[serde(skip_serializing)]
     labels: Option<Labels>,
     // Kept and answered, without effect here.
@@ -193,60 +194,57 @@ const RESETTABLE: [&str; 10] = [
     "ipv6-enabled",
 ];
 
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct InstancePoolView<'a> {
-    #[serde(flatten)]
-    core: models::InstancePool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
-    instance_type: InstanceTypeRef,
-    template: TemplateRef,
-    disk_size: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_prefix: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_data: Option<&'a str>,
-    labels: &'a std::collections::BTreeMap<String, String>,
-    #[serde(flatten)]
-    further: &'a Map<String, Value>,
-}
+/// What "none" is shown as, for clients that read a field without asking whether it is there.
+const NONE: [(&str, &str); 7] = [
+    ("anti-affinity-groups", "[]"),
+    ("application-consistent-snapshot-enabled", "false"),
+    ("elastic-ips", "[]"),
+    ("min-available", "0"),
+    ("private-networks", "[]"),
+    ("security-groups", "[]"),
+    ("ssh-keys", "[]"),
+];
 
-impl<'a> InstancePoolView<'a> {
-    fn of(pool: &'a InstancePool) -> Self {
-        let settings = &pool.settings;
-        Self {
-            core: models::InstancePool {
-                id: pool.id,
-                name: pool.name.clone(),
-                size: pool.size,
-                state: pool.state.clone(),
-                error_reason: pool.error_reason.clone(),
-                instances: pool
-                    .members
-                    .iter()
-                    .map(|id| InstanceRef { id: *id })
-                    .collect(),
-            },
-            description: pool.description.as_deref(),
-            instance_type: InstanceTypeRef {
-                id: settings.instance_type,
-            },
-            template: TemplateRef {
-                id: settings.template,
-            },
-            disk_size: settings.disk_size,
-            instance_prefix: settings.instance_prefix.as_deref(),
-            user_data: settings.user_data.as_deref(),
-            labels: &settings.labels,
-            further: &settings.further,
-        }
+/// A pool, as the API shows it.
+fn view(pool: &InstancePool) -> Value {
+    let settings = &pool.settings;
+    let core = models::InstancePool {
+        id: pool.id,
+        name: pool.name.clone(),
+        size: pool.size,
+        state: pool.state.clone(),
+        error_reason: pool.error_reason.clone(),
+        instances: pool.members().map(|id| InstanceRef { id }).collect(),
+    };
+    let mut shown = kept(&core);
+    for (field, none) in NONE {
+        shown.insert(field.to_owned(), none.parse().unwrap_or_default());
     }
+    shown.extend(settings.further.clone());
+    let prefix = settings.instance_prefix.as_deref().unwrap_or("pool");
+    let fields = [
+        ("instance-type", json!({ "id": settings.instance_type })),
+        ("template", json!({ "id": settings.template })),
+        ("disk-size", json!(settings.disk_size)),
+        ("instance-prefix", json!(prefix)),
+        ("labels", json!(settings.labels)),
+    ];
+    let data = settings.user_data.as_ref().map(UserData::base64);
+    let optional = [
+        ("description", pool.description.as_deref()),
+        ("user-data", data),
+    ];
+    let optional = optional.into_iter();
+    let optional = optional.filter_map(|(field, text)| Some((field, json!(text?))));
+    for (field, value) in fields.into_iter().chain(optional) {
+        shown.insert(field.to_owned(), value);
+    }
+    Value::Object(shown)
 }
 
 fn list(call: &Call<'_>) -> Value {
     let state = call.cloud.state();
-    let pools: Vec<_> = state.pools.values().map(InstancePoolView::of).collect();
+    let pools: Vec<_> = state.pools.values().map(view).collect();
     json!({ "instance-pools": pools })
 }
 
@@ -257,32 +255,28 @@ fn get(call: &Call<'_>) -> Answer {
         .pools
         .get(&id)
         .ok_or_else(|| Refusal::not_found("instance-pool", id))?;
-    Ok(json!(InstancePoolView::of(pool)))
+    Ok(view(pool))
 }
 
 fn create(call: &Call<'_>) -> Answer {
     let body: CreatePool = call.body()?;
     let mut further = kept(&body);
     references::normalise(&mut further, &call.cloud.state())?;
-    further
-        .entry("public-ip-assignment")
-        .or_insert_with(|| json!("inet4"));
-    further
-        .entry("ipv6-enabled")
-        .or_insert_with(|| json!(false));
+    let mut settings = InstanceSettings {
+        instance_type: instance_type(body.instance_type)?,
+        template: template(call, body.template)?,
+        disk_size: body.disk_size.0,
+        instance_prefix: body.instance_prefix.map(|prefix| prefix.0),
+        user_data: body.user_data.map(|data| data.0),
+        labels: body.labels.unwrap_or_default().0,
+        further: further.clone(),
+    };
+    settings.settle_addresses(&further);
     let new = NewPool {
         name: body.name.0,
         description: Description::text(body.description),
         size: body.size.0,
-        settings: InstanceSettings {
-            instance_type: instance_type(body.instance_type)?,
-            template: template(call, body.template)?,
-            disk_size: body.disk_size.0,
-            instance_prefix: body.instance_prefix.map(|prefix| prefix.0),
-            user_data: body.user_data.map(|data| data.0),
-            labels: body.labels.unwrap_or_default().0,
-            further,
-        },
+        settings,
     };
     Ok(json!(pools::create(call.cloud, new)?))
 }
@@ -311,12 +305,31 @@ fn update(call: &Call<'_>) -> Answer {
             .apply(&mut settings.instance_prefix, |prefix| Some(prefix.0));
         body.user_data
             .apply(&mut settings.user_data, |data| Some(data.0));
+        check_addresses(settings, &further)?;
         for name in &named {
             settings.further.remove(name);
         }
-        settings.further.extend(further);
+        settings.further.extend(further.clone());
+        settings.settle_addresses(&further);
+        Ok(())
     })?;
     Ok(json!(operation))
+}
+
+/// Public addresses cannot be added to a pool that was made without, nor taken from one with.
+fn check_addresses(
+    settings: &InstanceSettings,
+    changed: &Map<String, Value>,
+) -> Result<(), Refusal> {
+    let wanted = changed.get("public-ip-assignment").and_then(Value::as_str);
+    let has_none = settings.public_ip_assignment() == "none";
+    match wanted {
+        Some(word) if (word == "none") != has_none => Err(Refusal::invalid(
+            "public-ip-assignment",
+            "cannot be changed from or to none",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn scale(call: &Call<'_>) -> Answer {
@@ -347,16 +360,20 @@ fn reset(call: &Call<'_>) -> Answer {
             format!("must be one of {}", RESETTABLE.join(", ")),
         ));
     }
-    let operation = pools::update(call.cloud, call.id("id")?, |pool, settings| match field {
-        "description" => pool.description = None,
-        "labels" => settings.labels.clear(),
-        "user-data" => settings.user_data = None,
-        "ipv6-enabled" => {
-            settings.further.insert(field.to_owned(), json!(false));
+    let operation = pools::update(call.cloud, call.id("id")?, |pool, settings| {
+        match field {
+            "description" => pool.description = None,
+            "labels" => settings.labels.clear(),
+            "user-data" => settings.user_data = None,
+            "ipv6-enabled" => {
+                let off = Map::from_iter([(field.to_owned(), json!(false))]);
+                settings.settle_addresses(&off);
+            }
+            _ => {
+                settings.further.remove(field);
+            }
         }
-        _ => {
-            settings.further.remove(field);
-        }
+        Ok(())
     })?;
     Ok(json!(operation))
 }

@@ -94,6 +94,7 @@ fn call(
             shortage::set(cloud, None);
             Ok(HttpResponse::Ok().json(Value::Null))
         }
+        ("GET", path) if path.starts_with("console/") => console(cloud, path),
         ("GET", path) if path.starts_with("metadata/") => {
             let data = metadata(cloud, path.trim_start_matches("metadata/"))?;
             let mut answer = HttpResponse::Ok();
@@ -131,6 +132,23 @@ fn text(body: String) -> HttpResponse {
         .body(body)
 }
 
+/// What stands in for an instance's screen, where the API's console leads.
+fn console(cloud: &Cloud, path: &str) -> Result<HttpResponse, Refusal> {
+    let state = cloud.state();
+    let id = path.strip_prefix("console/").and_then(|id| id.parse().ok());
+    let Some(instance) = id.and_then(|id: InstanceId| state.instances.get(&id)) else {
+        return Err(Refusal::not_found("console", path));
+    };
+    let process = instance.pid.map_or_else(
+        || "It runs no process now.".to_owned(),
+        |pid| format!("It is the process {pid}."),
+    );
+    Ok(text(format!(
+        "{} has no screen. {process} What it writes is in the local cloud's log (RUST_LOG=debug).\n",
+        instance.name
+    )))
+}
+
 fn set_shortage(cloud: &Arc<Cloud>, body: &[u8]) -> Result<HttpResponse, Refusal> {
     let reason = serde_json::from_slice::<PoolErrorReason>(body).map_err(|error| {
         let problem = format!("is no object with type and message: {error}");
@@ -150,9 +168,9 @@ fn metadata(cloud: &Cloud, path: &str) -> Result<Vec<u8>, Refusal> {
     let instance = state.instances.get(&id).ok_or_else(absent)?;
     match entry {
         "user-data" => {
-            let encoded = instance.settings.user_data.as_deref().ok_or_else(absent)?;
+            let data = instance.settings.user_data.as_ref().ok_or_else(absent)?;
             // It was checked when the pool took it.
-            BASE64_STANDARD.decode(encoded).map_err(|_| absent())
+            BASE64_STANDARD.decode(data.base64()).map_err(|_| absent())
         }
         "meta-data/instance-id" => Ok(id.to_string().into_bytes()),
         "meta-data/local-hostname" => Ok(instance.name.clone().into_bytes()),

@@ -1,11 +1,10 @@
 //! The fields that pools and instances share.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use exoscale::ids::{InstanceTypeId, TemplateId};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{catalog, refusal::Refusal},
+    super::{catalog, refusal::Refusal, user_data},
     field::{Reference, Size, Text},
     route::Call,
 };
@@ -16,16 +15,15 @@ pub(super) type DiskSize = Size<10, 51_200>;
 /// Base64, at most 32 KiB of it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Text<1, 32_768>")]
-pub(super) struct UserData(pub(super) String);
+pub(super) struct UserData(pub(super) user_data::UserData);
 
 impl TryFrom<Text<1, 32_768>> for UserData {
     type Error = &'static str;
 
     fn try_from(Text(text): Text<1, 32_768>) -> Result<Self, &'static str> {
-        match BASE64_STANDARD.decode(&text) {
-            Ok(_) => Ok(Self(text)),
-            Err(_) => Err("must be base64"),
-        }
+        user_data::UserData::read(text)
+            .map(Self)
+            .ok_or("must be base64")
     }
 }
 

@@ -11,9 +11,11 @@ mod field;
 mod http;
 mod iam_role;
 mod instance;
+mod instance_access;
 mod instance_change;
 mod instance_pool;
 mod instance_type;
+mod instance_view;
 mod load_balancer;
 mod load_balancer_service;
 mod local;
@@ -29,6 +31,7 @@ mod quota;
 mod reverse_dns;
 mod route;
 mod security_group;
+mod snapshot;
 mod ssh_key;
 mod template;
 mod zone;
@@ -49,6 +52,7 @@ fn routes() -> impl Iterator<Item = &'static Route> {
         api_key::ROUTES,
         iam_role::ROUTES,
         instance::ROUTES,
+        instance_access::ROUTES,
         instance_change::ROUTES,
         instance_pool::ROUTES,
         instance_type::ROUTES,
@@ -59,6 +63,7 @@ fn routes() -> impl Iterator<Item = &'static Route> {
         quota::ROUTES,
         reverse_dns::ROUTES,
         security_group::ROUTES,
+        snapshot::ROUTES,
         ssh_key::ROUTES,
         template::ROUTES,
         zone::ROUTES,

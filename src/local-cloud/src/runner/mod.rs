@@ -18,6 +18,8 @@ pub struct InstanceSpec {
     pub name: String,
     /// The name of the template that it was made from: which image it is.
     pub template: String,
+    /// It has no document of this project for that image, so it runs as a plain server.
+    pub plain: bool,
     /// Its own address.
     pub ip: Ipv4Addr,
     /// Where it reads its metadata: the stand-in for `http://169.254.169.254`.
@@ -31,13 +33,13 @@ pub struct InstanceSpec {
 pub struct Exit {
     /// True when it stopped as if on purpose (exit status 0).
     pub clean: bool,
-    /// For logs: `exit status: 1`, `signal: 9 (SIGKILL)`.
+    /// For logs: `exit status: 1`, `signal: 9 (SIGKILL)`, with what it said last.
     pub description: String,
 }
 
 /// Makes instances.
 pub trait InstanceRunner: fmt::Debug + Send + Sync + 'static {
-    /// Ports that an instance of the template with this name binds on its address, so that an
+    /// Ports that an instance of the template with this name may bind on its address, so that an
     /// address is chosen where they are free.
     fn ports(&self, template: &str) -> Vec<u16>;
 

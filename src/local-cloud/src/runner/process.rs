@@ -1,13 +1,16 @@
 //! Instances as processes of this machine, each on its own loopback address.
 
-use std::{env, ffi::OsString, fmt, io, path::PathBuf, process::Stdio, time::Duration};
+use std::{env, ffi::OsString, fmt, io, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use parking_lot::Mutex;
 use program::children;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     process::{Child, ChildStdin, Command},
+    time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{Exit, InstanceRunner, InstanceSpec, RunningInstance};
 
@@ -19,6 +22,12 @@ const INHERITED: [&str; 5] = [
     "LD_LIBRARY_PATH",
     "TMPDIR",
 ];
+
+/// How long a dead instance's last words are waited for. What it started may still hold its output.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
+
+/// Characters of them that are kept.
+const LAST_WORDS: usize = 500;
 
 /// The program that an instance runs.
 ///
@@ -118,6 +127,8 @@ pub struct ProcessRunner {
     command: InstanceCommand,
     /// By the beginning of the template's name.
     images: Vec<(String, InstanceCommand)>,
+    /// For an instance whose user-data no image reads; `command` when absent.
+    plain: Option<InstanceCommand>,
     variables: Variables,
 }
 
@@ -139,6 +150,7 @@ impl ProcessRunner {
         Self {
             command,
             images: Vec::new(),
+            plain: None,
             variables: Variables::default(),
         }
     }
@@ -162,6 +174,17 @@ impl ProcessRunner {
         self
     }
 
+    /// Runs `command` instead where the user-data is not made for any image.
+    #[must_use]
+    pub(crate) fn with_plain(mut self, command: InstanceCommand) -> Self {
+        self.plain = Some(command);
+        self
+    }
+
+    fn plain(&self) -> &InstanceCommand {
+        self.plain.as_ref().unwrap_or(&self.command)
+    }
+
     fn command(&self, template: &str) -> &InstanceCommand {
         let mut images = self.images.iter();
         let image = images.find(|(image, _)| template.starts_with(image.as_str()));
@@ -171,11 +194,21 @@ impl ProcessRunner {
 
 impl InstanceRunner for ProcessRunner {
     fn ports(&self, template: &str) -> Vec<u16> {
-        self.command(template).ports.clone()
+        // Its user-data, and so what it runs, may change with each boot.
+        let mut ports = [self.plain(), self.command(template)]
+            .map(|c| c.ports.clone())
+            .concat();
+        ports.sort_unstable();
+        ports.dedup();
+        ports
     }
 
     fn start(&self, spec: &InstanceSpec) -> io::Result<Box<dyn RunningInstance>> {
-        let image = self.command(&spec.template);
+        let image = if spec.plain {
+            self.plain()
+        } else {
+            self.command(&spec.template)
+        };
         let mut command = Command::new(&image.program);
         command
             .args(image.arguments_for(spec))
@@ -202,32 +235,68 @@ impl InstanceRunner for ProcessRunner {
             )
         })?;
         if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(log_lines(spec.name.clone(), stdout));
+            tokio::spawn(log_lines(spec.name.clone(), stdout, None));
         }
+        let words = Arc::new(LastWords::default());
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(log_lines(spec.name.clone(), stderr));
+            tokio::spawn(log_lines(
+                spec.name.clone(),
+                stderr,
+                Some(Arc::clone(&words)),
+            ));
         }
         let stdin = child.stdin.take();
         Ok(Box::new(Process {
             child,
+            words,
             _stdin: stdin,
         }))
     }
 }
 
+/// The last line that an instance wrote on its standard error: there a program says why it ends.
+#[derive(Debug, Default)]
+struct LastWords {
+    line: Mutex<String>,
+    /// Cancelled when nothing more can come.
+    complete: CancellationToken,
+}
+
+impl LastWords {
+    fn hear(&self, line: &str) {
+        if !line.trim().is_empty() {
+            *self.line.lock() = line.trim().chars().take(LAST_WORDS).collect();
+        }
+    }
+
+    async fn of_the_dead(&self) -> String {
+        // Late ones are in the log all the same.
+        let _ = timeout(LAST_WORDS_WITHIN, self.complete.cancelled()).await;
+        self.line.lock().clone()
+    }
+}
+
 /// Copies an instance's output to the log until it closes.
-async fn log_lines(name: String, output: impl AsyncRead + Unpin) {
+async fn log_lines(name: String, output: impl AsyncRead + Unpin, words: Option<Arc<LastWords>>) {
     let mut reader = BufReader::new(output);
     let mut line = Vec::new();
     // Bytes, not text: an instance may write anything, and its pipe must be drained all the same.
     while let Ok(1..) = reader.read_until(b'\n', &mut line).await {
-        tracing::debug!(instance = %name, "{}", String::from_utf8_lossy(&line).trim_end());
+        let text = String::from_utf8_lossy(&line);
+        tracing::debug!(instance = %name, "{}", text.trim_end());
+        if let Some(words) = &words {
+            words.hear(&text);
+        }
         line.clear();
+    }
+    if let Some(words) = words {
+        words.complete.cancel();
     }
 }
 
 struct Process {
     child: Child,
+    words: Arc<LastWords>,
     /// Open as long as the instance is wanted. It is not left in `child`, whose `wait` closes it.
     _stdin: Option<ChildStdin>,
 }
@@ -240,10 +309,18 @@ impl RunningInstance for Process {
     fn exited(&mut self) -> BoxFuture<'_, Exit> {
         async {
             match self.child.wait().await {
-                Ok(status) => Exit {
-                    clean: status.success(),
+                Ok(status) if status.success() => Exit {
+                    clean: true,
                     description: status.to_string(),
                 },
+                Ok(status) => {
+                    let words = self.words.of_the_dead().await;
+                    let said = if words.is_empty() { "" } else { "; it said: " };
+                    Exit {
+                        clean: false,
+                        description: format!("{status}{said}{words}"),
+                    }
+                }
                 Err(error) => Exit {
                     clean: false,
                     description: format!("cannot wait for it: {error}"),

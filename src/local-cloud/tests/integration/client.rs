@@ -55,6 +55,8 @@ async fn the_client_scales_and_evicts() {
     client.scale_instance_pool(stack.pool, 3).await.unwrap();
     let pool = client.get_instance_pool(stack.pool).await.unwrap();
     assert_eq!((pool.size, &pool.state), (3, &PoolState::ScalingUp));
+    let busy = Fault::fail("scale-instance-pool", 1, 409, "the instance-pool is busy");
+    api.cloud.faults().add(busy);
     let refused = client.scale_instance_pool(stack.pool, 4).await.unwrap_err();
     assert!(
         matches!(refused.kind, ErrorKind::Conflict { .. }),

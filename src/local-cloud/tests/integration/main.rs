@@ -4,6 +4,7 @@ mod account;
 mod client;
 mod exo_command;
 mod faults;
+mod instances;
 mod intercept;
 mod load_balancers;
 mod nlb_balancing;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use exoscale::models::InstanceState;
-use local_cloud::{LocalCloudConfig, catalog};
+use local_cloud::{LocalCloudConfig, Status, catalog};
 use serde_json::{Value, json};
 use test_support::{Api, new_pool, quick};
 
@@ -141,33 +141,59 @@ async fn eviction_removes_exactly_the_named_members_and_shrinks_the_pool() {
     api.cloud.stop().await;
 }
 
+/// `exo compute instance-pool update` does not wait for its operation.
 #[tokio::test]
-async fn a_change_while_another_runs_is_a_conflict() {
+async fn a_change_is_taken_while_another_runs_and_the_last_one_counts() {
     let api = Api::unhurried().await;
     let pool = api.pool(1).await;
     let path = format!("/instance-pool/{pool}");
-    let scaled = api
-        .put(&format!("{path}:scale"), json!({ "size": 2 }))
-        .await;
-    let member = &ids(&api.get(&path).await.body)[0];
-    let conflict = "is scaling-up: another change is in progress";
-    api.put(&format!("{path}:scale"), json!({ "size": 3 }))
+    let scale = format!("{path}:scale");
+    let first = ids(&api.get(&path).await.body)[0].clone();
+    let mut changes = vec![api.put(&path, json!({ "name": "other" })).await];
+    for (size, state) in [(4, "scaling-up"), (2, "scaling-down"), (3, "scaling-up")] {
+        changes.push(api.put(&scale, json!({ "size": size })).await);
+        let found = api.get(&path).await.body;
+        assert_eq!(
+            (&found["size"], &found["state"]),
+            (&json!(size), &json!(state))
+        );
+    }
+    let newest = ids(&api.get(&path).await.body).pop().unwrap();
+    let victims = json!({ "instances": [newest] });
+    changes.push(api.put(&format!("{path}:evict"), victims.clone()).await);
+    api.put(&format!("{path}:evict"), victims)
         .await
-        .refused(409, conflict);
-    api.put(&format!("{path}:evict"), json!({ "instances": [member] }))
-        .await
-        .refused(409, conflict);
-    api.put(&path, json!({ "name": "other" }))
-        .await
-        .refused(409, conflict);
-    api.done(scaled).await;
+        .refused(400, "is not a member");
+    for change in changes {
+        api.done(change).await;
+    }
+    let found = api.get(&path).await.body;
+    assert_eq!(found["name"], "other");
+    assert_eq!(
+        (&found["size"], &found["state"]),
+        (&json!(2), &json!("running"))
+    );
+    let left = ids(&found);
+    assert!(left.len() == 2 && !left.contains(&newest), "{left:?}");
+    assert!(!left.contains(&first), "the oldest went first: {left:?}");
+    api.cloud.stop().await;
+}
 
-    // A deletion is always possible, and interrupts.
+#[tokio::test]
+async fn a_deletion_interrupts_and_nothing_follows_it() {
+    let api = Api::unhurried().await;
+    let pool = api.pool(1).await;
+    let path = format!("/instance-pool/{pool}");
     let scaled = api
         .put(&format!("{path}:scale"), json!({ "size": 3 }))
         .await;
     let deleted = api.delete(&path).await;
     assert_eq!(api.get(&path).await.body["state"], "destroying");
+    api.put(&format!("{path}:scale"), json!({ "size": 1 }))
+        .await
+        .refused(409, "is already being destroyed");
+    let again = api.delete(&path).await;
+    again.refused(409, "is already being destroyed");
     api.done(deleted).await;
     api.get(&path).await.refused(404, "instance-pool");
     let interrupted = format!("/operation/{}", scaled.body["id"].as_str().unwrap());
@@ -176,6 +202,39 @@ async fn a_change_while_another_runs_is_a_conflict() {
         (&operation["state"], &operation["reason"]),
         (&json!("failure"), &json!("interrupted"))
     );
+    api.cloud.stop().await;
+}
+
+/// Ten times as many as the quota of a large account. What takes a look at each member for each
+/// member takes minutes here.
+#[tokio::test]
+async fn ten_thousand_members_come_and_go() {
+    let config = LocalCloudConfig {
+        instance_quota: 10_000,
+        ..quick(LocalCloudConfig::without_processes())
+    };
+    let api = Api::start(config).await;
+    let stack = api.cloud.create_stack(10_000).await.unwrap();
+    let path = format!("/instance-pool/{}", stack.pool);
+    let service = |status: &Status| status.balancers[0].services[0].servers.len();
+    api.until("all members behind the balancer", |status| {
+        service(status) == 10_000
+    })
+    .await;
+    let list = api.get("/instance?manager-type=instance-pool").await;
+    assert_eq!(list.body["instances"].as_array().unwrap().len(), 10_000);
+    let members = ids(&api.get(&path).await.body);
+    for (verb, body, left) in [
+        ("scale", json!({ "size": 6000 }), 6000),
+        ("evict", json!({ "instances": &members[5000..9000] }), 2000),
+        ("scale", json!({ "size": 9000 }), 9000),
+    ] {
+        let changed = api.put(&format!("{path}:{verb}"), body).await;
+        api.done(changed).await;
+        assert_eq!(ids(&api.get(&path).await.body).len(), left);
+        api.until("as many servers", |status| service(status) == left)
+            .await;
+    }
     api.cloud.stop().await;
 }
 

@@ -1,7 +1,9 @@
 //! Every answer is checked against the API's own description, where that lies beside the checkout.
 
+mod absences;
 mod account;
 mod description;
+mod instances;
 use std::collections::BTreeSet;
 
 use local_cloud::catalog;
@@ -9,6 +11,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use test_support::{Api, new_pool, new_service};
 
+use absences::Fields;
 use description::Description;
 
 /// Calls, and checks the answer; remembers which operations were checked.
@@ -16,6 +19,7 @@ struct Checked {
     api: Api,
     description: Description,
     operations: BTreeSet<String>,
+    fields: Fields,
 }
 
 impl Checked {
@@ -33,6 +37,10 @@ impl Checked {
         self.description
             .problems(schema, &reply.body, operation, &mut problems);
         assert!(problems.is_empty(), "{method} {path}: {problems:#?}");
+        let mut fields = Vec::new();
+        self.description
+            .fields(schema, &reply.body, operation, &mut fields);
+        self.fields.see(fields);
         self.operations.insert(operation.to_owned());
         reply.body
     }
@@ -64,6 +72,7 @@ async fn every_answer_fits_the_description() {
         api,
         description,
         operations: BTreeSet::new(),
+        fields: Fields::default(),
     };
     checked.get("/zone").await;
     for kind in &*catalog::INSTANCE_TYPES {
@@ -82,6 +91,7 @@ async fn every_answer_fits_the_description() {
     checked.get("/quota/instance").await;
 
     account::changes(&mut checked).await;
+    instances::changes(&mut checked).await;
     let pool = pool_changes(&mut checked).await;
     balancer_changes(&mut checked, &pool).await;
     checked
@@ -96,6 +106,7 @@ async fn every_answer_fits_the_description() {
         missed.is_empty(),
         "served, but not checked here: {missed:?}"
     );
+    checked.fields.check();
     checked.api.cloud.stop().await;
 }
 

@@ -247,14 +247,14 @@ async fn instance_changes(checked: &mut Checked, path: &str) {
         .change(Method::PUT, &verb("add-protection"), None)
         .await;
     let reply = checked.api.call(Method::DELETE, path, None).await;
-    reply.refused(409, "protected");
+    reply.refused(403, "is forbidden - reason: manual instance protection");
     checked
         .change(Method::PUT, &verb("remove-protection"), None)
         .await;
 }
 
 impl Checked {
-    async fn delete(&mut self, path: &str) {
+    pub(super) async fn delete(&mut self, path: &str) {
         self.change(Method::DELETE, path, None).await;
     }
 }

@@ -1,17 +1,22 @@
 //! The API's description, as far as answers are checked against it.
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use reqwest::Method;
 use serde_json::Value;
 
-/// The description of the API (in `OpenAPI` 3.0), which is too large to be part of the project.
+/// The description of the API (in `OpenAPI` 3.0), which is too large to be part of the project. It
+/// lies beside the checkout, or where `EXOSCALE_API_DESCRIPTION` says.
 pub(crate) struct Description(Value);
 
 impl Description {
     pub(crate) fn load() -> Option<Self> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        let beside = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../../shared/data/exoscale-openapi.yaml");
+        let path = env::var_os("EXOSCALE_API_DESCRIPTION").map_or(beside, PathBuf::from);
         let Ok(text) = fs::read_to_string(&path) else {
             assert!(
                 env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_none(),
@@ -59,14 +64,7 @@ impl Description {
         place: &str,
         found: &mut Vec<String>,
     ) {
-        if let Some(reference) = schema["$ref"].as_str() {
-            let pointer = reference.trim_start_matches('#');
-            let target = self
-                .0
-                .pointer(pointer)
-                .expect("the reference leads somewhere");
-            return self.problems(target, value, place, found);
-        }
+        let schema = self.resolved(schema);
         let mut wrong = |what: String| found.push(format!("{place}: {what}: {value}"));
         let kind_fits = match schema["type"].as_str() {
             Some("object") => value.is_object(),
@@ -110,6 +108,51 @@ impl Description {
                 }
             }
             Value::Null | Value::Bool(_) => {}
+        }
+    }
+}
+
+/// A field that the description names, at its place, and whether the answer has it.
+pub(crate) struct Field {
+    pub(crate) place: String,
+    pub(crate) is_there: bool,
+}
+
+impl Description {
+    /// All fields that an answer could have. Places have no numbers of items, and stop at what is
+    /// not there.
+    pub(crate) fn fields(
+        &self,
+        schema: &Value,
+        value: &Value,
+        place: &str,
+        found: &mut Vec<Field>,
+    ) {
+        let schema = self.resolved(schema);
+        if let Some(items) = value.as_array() {
+            for item in items {
+                self.fields(&schema["items"], item, place, found);
+            }
+        }
+        let named = schema["properties"].as_object().into_iter().flatten();
+        for (name, schema) in named.filter(|_| value.is_object()) {
+            let place = format!("{place}/{name}");
+            let item = value.get(name);
+            if let Some(item) = item {
+                self.fields(schema, item, &place, found);
+            }
+            let is_there = item.is_some();
+            found.push(Field { place, is_there });
+        }
+    }
+
+    fn resolved<'s>(&'s self, schema: &'s Value) -> &'s Value {
+        match schema["$ref"].as_str() {
+            Some(reference) => {
+                let target = self.0.pointer(reference.trim_start_matches('#'));
+                self.resolved(target.expect("the reference leads somewhere"))
+            }
+            None => schema,
         }
     }
 }
