@@ -29,6 +29,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::local_cloud_program::program;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_autoscaler");
 
 fn slow_app() -> LocalCloudConfig {
@@ -357,29 +359,11 @@ async fn a_person_seeds_it_reads_who_changed_what_and_makes_it_fail() {
 
 /// A local cloud as a program, with the processes of its two members.
 async fn program_with_two_members() -> (Child, Vec<u32>) {
-    let arguments =
-        "local-cloud --listen 127.0.0.1:0 --proxy-listen 127.0.0.1:0 --speed 20 --with-pool 2";
-    let mut child = Command::new(PROGRAM)
-        .args(arguments.split(' '))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut child, variables) = program(" --with-pool 2").await;
+    let mut log = child.stderr.take().unwrap();
+    tokio::spawn(async move { tokio::io::copy(&mut log, &mut tokio::io::sink()).await });
     let work = async {
-        let endpoint = loop {
-            let line = lines
-                .next_line()
-                .await
-                .unwrap()
-                .expect("it prints its endpoint");
-            if let Some((_, value)) = line.split_once("export EXOSCALE_API_ENDPOINT=") {
-                break value.trim_matches('\'').to_owned();
-            }
-        };
-        // What it prints further goes to the pipe, which must stay open.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let endpoint = &variables["EXOSCALE_API_ENDPOINT"];
         let http = plain_http::client().unwrap();
         let url = endpoint.replace("/v2", "/_local/status");
         loop {

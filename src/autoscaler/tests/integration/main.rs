@@ -17,6 +17,7 @@ mod g14_floods_coalesce;
 mod g16_no_secret_is_shown;
 mod instance_data;
 mod local_cloud_processes;
+mod local_cloud_program;
 mod monitoring_files;
 mod packaging;
 mod programs;

@@ -338,3 +338,51 @@ impl RunningInstance for Process {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use exoscale::ids::InstanceId;
+
+    use super::*;
+
+    fn shell(script: &str) -> InstanceCommand {
+        InstanceCommand {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".to_owned(), script.to_owned()],
+            ports: Vec::new(),
+        }
+    }
+
+    async fn end_of(plain: bool) -> Exit {
+        let runner = ProcessRunner::new(shell(
+            "echo first >&2; echo the document is wrong >&2; exit 3",
+        ))
+        .with_image("monitoring", shell("echo no image >&2; exit 4"))
+        .with_plain(shell("exit 0"));
+        let spec = InstanceSpec {
+            id: InstanceId::random(),
+            name: "one".to_owned(),
+            template: "slow-app".to_owned(),
+            plain,
+            ip: Ipv4Addr::LOCALHOST,
+            metadata_url: String::new(),
+            environment: Vec::new(),
+        };
+        let mut running = runner.start(&spec).unwrap();
+        running.exited().await
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_no_image_reads_for_runs_the_plain_program() {
+        assert!(end_of(true).await.clean);
+    }
+
+    #[tokio::test]
+    async fn what_an_instance_said_last_tells_why_it_ended() {
+        let exit = end_of(false).await;
+        let said = "exit status: 3; it said: the document is wrong";
+        assert_eq!((exit.clean, exit.description.as_str()), (false, said));
+    }
+}
