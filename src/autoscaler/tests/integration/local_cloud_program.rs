@@ -114,7 +114,7 @@ async fn user_data_of_other_programs_leaves_a_plain_server() {
     pool["user-data"] = json!(CLOUD_CONFIG);
     call(&variables, Method::POST, "/instance-pool", Some(pool)).await;
     // Also on the image that cannot do without its document.
-    for (template, user_data) in [(1, CLOUD_CONFIG), (2, SCRIPT)] {
+    for (template, user_data) in [(1, CLOUD_CONFIG), (0, SCRIPT)] {
         let body = json!({
             "name": "other",
             "template": { "id": catalog::TEMPLATES[template].core.id },

@@ -10,10 +10,13 @@ pub(crate) async fn changes(checked: &mut Checked) {
     let body = json!({ "name": "me", "public-key":
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKD9Hp8hcRZ3N4BHkXxJCVfLhH3H4OhCm3qjeVwIeOCN me" });
     checked.change(Method::POST, "/ssh-key", Some(body)).await;
+    let templates = checked.get("/template?visibility=public").await;
+    let mut templates = templates["templates"].as_array().unwrap().iter();
+    let template = templates.find(|template| template["password-enabled"] == true);
     // The least that can be said, and all that can be said.
     let least = json!({
         "instance-type": { "id": catalog::INSTANCE_TYPES[0].core.id },
-        "template": { "id": catalog::TEMPLATES[2].core.id },
+        "template": { "id": template.unwrap()["id"] },
         "disk-size": 10,
     });
     let mut most = least.clone();
