@@ -79,3 +79,7 @@ id!(
     /// A private network.
     PrivateNetworkId
 );
+id!(
+    /// An elastic IP.
+    ElasticIpId
+);

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use exoscale::{
     ids::{
-        AntiAffinityGroupId, InstanceId, LoadBalancerId, OperationId, PoolId, PrivateNetworkId,
-        RoleId, SecurityGroupId,
+        AntiAffinityGroupId, ElasticIpId, InstanceId, LoadBalancerId, OperationId, PoolId,
+        PrivateNetworkId, RoleId, SecurityGroupId,
     },
     models::{Operation, OperationState, PoolErrorReason},
     secret::{ApiKey, ApiSecret},
@@ -21,6 +21,7 @@ use super::{
     anti_affinity::AntiAffinityGroup,
     clock::Clock,
     config::LocalCloudConfig,
+    elastic_ips::ElasticIp,
     faults::Faults,
     iam::{AccessKey, Role},
     instances::Instance,
@@ -30,7 +31,7 @@ use super::{
     pools::InstancePool,
     private_networks::PrivateNetwork,
     requests::RequestLog,
-    security_groups::SecurityGroup,
+    security_groups::{self, SecurityGroup},
     snapshots::Snapshot,
     ssh_keys::SshKey,
     templates::Templates,
@@ -46,6 +47,7 @@ pub(crate) struct State {
     pub(crate) anti_affinity_groups: BTreeMap<AntiAffinityGroupId, AntiAffinityGroup>,
     pub(crate) private_networks: BTreeMap<PrivateNetworkId, PrivateNetwork>,
     pub(crate) snapshots: BTreeMap<Uuid, Snapshot>,
+    pub(crate) elastic_ips: BTreeMap<ElasticIpId, ElasticIp>,
     pub(crate) ssh_keys: BTreeMap<String, SshKey>,
     pub(crate) templates: Templates,
     pub(crate) roles: BTreeMap<RoleId, Role>,
@@ -54,6 +56,17 @@ pub(crate) struct State {
     pub(crate) operations: Operations,
     /// Why no pool gets a new member, when none does.
     pub(crate) shortage: Option<PoolErrorReason>,
+}
+
+impl State {
+    /// What an account has before anything was made over the API.
+    pub(crate) fn of_a_fresh_account(zone: &str) -> Self {
+        Self {
+            security_groups: security_groups::of_a_fresh_account(),
+            templates: Templates::of_zone(zone),
+            ..Self::default()
+        }
+    }
 }
 
 /// A running local cloud, as its API and its tasks see it.

@@ -14,6 +14,7 @@ mod clock;
 mod cloud;
 mod config;
 mod edits;
+mod elastic_ips;
 mod environment;
 mod error;
 mod fault_command;
@@ -31,6 +32,7 @@ mod options;
 mod password;
 mod pools;
 mod private_networks;
+mod quotas;
 mod references;
 mod refusal;
 mod requests;
@@ -111,7 +113,7 @@ impl LocalCloud {
             tasks: TaskTracker::new(),
             finished: tokio::sync::Notify::new(),
             runtime: Handle::current(),
-            state: Mutex::default(),
+            state: Mutex::new(cloud::State::of_a_fresh_account(&config.zone)),
             calls: Mutex::default(),
             clock: clock::Clock::default(),
             requests: requests::RequestLog::default(),

@@ -1,16 +1,31 @@
-//! What pools and instances name: security groups, anti-affinity groups, private networks, SSH
-//! keys. Nothing that is named can be deleted, and nothing can name what is not there.
+//! What pools and instances name: security groups, anti-affinity groups, private networks, elastic
+//! IPs, SSH keys. Nothing that is named can be deleted, and nothing can name what is not there.
 
-use exoscale::ids::{AntiAffinityGroupId, PrivateNetworkId, SecurityGroupId};
+use std::sync::Arc;
+
+use exoscale::ids::{
+    AntiAffinityGroupId, ElasticIpId, InstanceId, PrivateNetworkId, SecurityGroupId,
+};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{anti_affinity, cloud::State, private_networks, refusal::Refusal, security_groups};
+use super::{
+    anti_affinity,
+    cloud::State,
+    elastic_ips,
+    instances::{self, Instance},
+    private_networks,
+    refusal::Refusal,
+    security_groups,
+};
 
 /// Brings the references among the fields to the API's form, which is `{"id": …}` or
 /// `{"name": …}` and nothing else (clients send whole objects), and checks that they are there.
 pub(crate) fn normalise(fields: &mut Map<String, Value>, state: &State) -> Result<(), Refusal> {
-    let group = |id: Uuid| state.security_groups.contains_key(&SecurityGroupId(id));
+    let group = |id: Uuid| {
+        let group = state.security_groups.get(&SecurityGroupId(id));
+        group.is_some_and(|group| !group.is_public)
+    };
     by_id(fields, security_groups::FIELD, group)?;
     let group = |id: Uuid| {
         let groups = &state.anti_affinity_groups;
@@ -19,8 +34,8 @@ pub(crate) fn normalise(fields: &mut Map<String, Value>, state: &State) -> Resul
     by_id(fields, anti_affinity::FIELD, group)?;
     let network = |id: Uuid| state.private_networks.contains_key(&PrivateNetworkId(id));
     by_id(fields, private_networks::FIELD, network)?;
-    // There are none of these here, so whatever is named is not there.
-    by_id(fields, "elastic-ips", |_| false)?;
+    let elastic_ip = |id: Uuid| state.elastic_ips.contains_key(&ElasticIpId(id));
+    by_id(fields, elastic_ips::FIELD, elastic_ip)?;
     if let Some(target) = fields.remove("deploy-target")
         && let Some(id) = target.get("id").and_then(Value::as_str)
     {
@@ -73,11 +88,7 @@ fn ssh_key(key: &Value, field: &str, state: &State) -> Result<Value, Refusal> {
 
 /// The pool or instance that names `id` in `field`, for a refusal's text.
 pub(crate) fn user_of(state: &State, field: &str, id: Uuid) -> Option<String> {
-    let id = id.to_string();
-    let names = |fields: &Map<String, Value>| {
-        let items = fields.get(field).and_then(Value::as_array);
-        items.is_some_and(|items| items.iter().any(|item| item["id"] == id.as_str()))
-    };
+    let names = |fields: &Map<String, Value>| names(fields, field, id);
     let pools = state.pools.values();
     let instances = state.instances.values();
     pools
@@ -89,4 +100,67 @@ pub(crate) fn user_of(state: &State, field: &str, id: Uuid) -> Option<String> {
                 .map(|instance| format!("instance {}", instance.id)),
         )
         .next()
+}
+
+/// Whether the fields name `id` in `field`.
+fn names(fields: &Map<String, Value>, field: &str, id: Uuid) -> bool {
+    let items = fields.get(field).and_then(Value::as_array);
+    items.is_some_and(|items| items.iter().any(|item| is_reference(item, id)))
+}
+
+fn is_reference(item: &Value, id: Uuid) -> bool {
+    item["id"].as_str().and_then(|text| text.parse().ok()) == Some(id)
+}
+
+/// Has an instance name `id`, which is of the kind and goes into the field. A pool's member may
+/// differ from its pool in this.
+pub(crate) fn attach(
+    state: &mut State,
+    (kind, field): (&'static str, &'static str),
+    id: Uuid,
+    instance: InstanceId,
+) -> Result<(), Refusal> {
+    let found = member(state, instance)?;
+    if names(&found.settings.further, field, id) {
+        return Err(Refusal::Conflict(format!(
+            "instance {instance} is attached to {kind} {id} already"
+        )));
+    }
+    let settings = Arc::make_mut(&mut found.settings);
+    let entry = settings.further.entry(field).or_insert_with(|| json!([]));
+    if let Some(items) = entry.as_array_mut() {
+        items.push(json!({ "id": id }));
+    }
+    Ok(())
+}
+
+/// Has it no longer name `id`.
+pub(crate) fn detach(
+    state: &mut State,
+    (kind, field): (&'static str, &'static str),
+    id: Uuid,
+    instance: InstanceId,
+) -> Result<(), Refusal> {
+    let found = member(state, instance)?;
+    if !names(&found.settings.further, field, id) {
+        return Err(Refusal::NotFound {
+            what: "attachment",
+            id: format!("of instance {instance} to {kind} {id}"),
+        });
+    }
+    let settings = Arc::make_mut(&mut found.settings);
+    if let Some(items) = settings
+        .further
+        .get_mut(field)
+        .and_then(Value::as_array_mut)
+    {
+        items.retain(|item| !is_reference(item, id));
+    }
+    Ok(())
+}
+
+fn member(state: &mut State, id: InstanceId) -> Result<&mut Instance, Refusal> {
+    let instance = state.instances.get_mut(&id);
+    let instance = instance.filter(|instance| instance.stays());
+    instance.ok_or_else(|| Refusal::not_found(instances::KIND, id))
 }

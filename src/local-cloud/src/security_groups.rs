@@ -1,6 +1,6 @@
 //! Security groups and their rules. They are kept and answered; no packet is filtered here.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use exoscale::{ids::SecurityGroupId, models::Operation};
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
+    catalog::stable_id,
     cloud::{Cloud, State},
     references,
     refusal::Refusal,
@@ -27,9 +28,71 @@ pub(crate) struct SecurityGroup {
     pub(crate) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) external_sources: Vec<String>,
     pub(crate) rules: Vec<SecurityGroupRule>,
+    /// Exoscale's own: rules may name it, and nobody can change it.
+    #[serde(skip)]
+    pub(crate) is_public: bool,
+}
+
+/// The group that every account has from its first day. It cannot be deleted.
+const DEFAULT: &str = "default";
+
+/// Exoscale's groups, and what they stand for. Here health checks come from this machine.
+const PUBLIC: [(&str, &str, &str); 1] = [(
+    "public-nlb-healthcheck-sources",
+    "Sources of the health checks of load balancers",
+    "127.0.0.0/8",
+)];
+
+/// What a fresh account finds.
+pub(crate) fn of_a_fresh_account() -> BTreeMap<SecurityGroupId, SecurityGroup> {
+    let group = |name: &str, description: &str| SecurityGroup {
+        id: SecurityGroupId(stable_id(&[KIND, name])),
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        external_sources: Vec::new(),
+        rules: Vec::new(),
+        is_public: false,
+    };
+    let public = PUBLIC.map(|(name, description, source)| SecurityGroup {
+        external_sources: vec![source.to_owned()],
+        is_public: true,
+        ..group(name, description)
+    });
+    let groups = public
+        .into_iter()
+        .chain([group(DEFAULT, "Default Security Group")]);
+    groups.map(|group| (group.id, group)).collect()
+}
+
+/// How many groups were made over the API.
+pub(crate) fn made(state: &State) -> usize {
+    let groups = state.security_groups.values();
+    groups.filter(|group| !group.is_given()).count()
+}
+
+impl SecurityGroup {
+    /// Whether a fresh account has it.
+    fn is_given(&self) -> bool {
+        self.is_public || self.name == DEFAULT
+    }
+
+    pub(crate) fn visibility(&self) -> Visibility {
+        if self.is_public {
+            Visibility::Public
+        } else {
+            Visibility::Private
+        }
+    }
+}
+
+/// Whose group it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Visibility {
+    Private,
+    Public,
 }
 
 /// One rule, as the API shows it.
@@ -85,7 +148,14 @@ impl fmt::Display for Protocol {
 pub(crate) struct Source {
     pub(crate) id: SecurityGroupId,
     pub(crate) name: String,
-    pub(crate) visibility: &'static str,
+    pub(crate) visibility: Visibility,
+}
+
+/// How a rule names that group: by its id, or by its name.
+#[derive(Clone, Debug)]
+pub(crate) enum SourceName {
+    Id(SecurityGroupId),
+    Name(String),
 }
 
 /// `POST /security-group`.
@@ -111,6 +181,7 @@ pub(crate) fn create(
         description,
         external_sources: Vec::new(),
         rules: Vec::new(),
+        is_public: false,
     };
     state.security_groups.insert(id, group);
     Ok(cloud.complete(&mut state, KIND, id.0))
@@ -119,7 +190,10 @@ pub(crate) fn create(
 /// `DELETE /security-group/{id}`; not while something names it.
 pub(crate) fn delete(cloud: &Arc<Cloud>, id: SecurityGroupId) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
-    find(&mut state, id)?;
+    if find(&mut state, id)?.is_given() {
+        let problem = format!("{KIND} {id} is the account's group {DEFAULT:?}, which stays");
+        return Err(Refusal::Forbidden(problem));
+    }
     if let Some(user) = references::user_of(&state, FIELD, id.0) {
         return Err(Refusal::Conflict(format!("{KIND} {id} is used by {user}")));
     }
@@ -143,10 +217,11 @@ pub(crate) fn add_rule(
     cloud: &Arc<Cloud>,
     id: SecurityGroupId,
     mut rule: SecurityGroupRule,
-    source: Option<SecurityGroupId>,
+    source: Option<(SourceName, Option<Visibility>)>,
 ) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
-    rule.security_group = source.map(|source| named(&state, source)).transpose()?;
+    let source = source.map(|(name, visibility)| named(&state, &name, visibility));
+    rule.security_group = source.transpose()?;
     let group = find(&mut state, id)?;
     let same = |other: &&SecurityGroupRule| {
         SecurityGroupRule {
@@ -216,19 +291,39 @@ pub(crate) fn change_membership(
     Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
+/// A group that the account may change.
 fn find(state: &mut State, id: SecurityGroupId) -> Result<&mut SecurityGroup, Refusal> {
     let group = state.security_groups.get_mut(&id);
-    group.ok_or_else(|| Refusal::not_found(KIND, id))
+    let group = group.ok_or_else(|| Refusal::not_found(KIND, id))?;
+    if group.is_public {
+        return Err(Refusal::Forbidden(format!("{KIND} {id} is Exoscale's own")));
+    }
+    Ok(group)
 }
 
-fn named(state: &State, id: SecurityGroupId) -> Result<Source, Refusal> {
-    let group = state
-        .security_groups
-        .get(&id)
-        .ok_or_else(|| Refusal::invalid("security-group.id", format!("{KIND} {id} not found")))?;
+/// The group that a rule names, among those of the visibility if it says one.
+fn named(
+    state: &State,
+    name: &SourceName,
+    visibility: Option<Visibility>,
+) -> Result<Source, Refusal> {
+    let groups = state.security_groups.values();
+    let mut groups =
+        groups.filter(|group| visibility.is_none_or(|wanted| group.visibility() == wanted));
+    let (group, field, said) = match name {
+        SourceName::Id(id) => (groups.find(|group| group.id == *id), "id", id.to_string()),
+        SourceName::Name(name) => {
+            let group = groups.find(|group| group.name == *name);
+            (group, "name", format!("{name:?}"))
+        }
+    };
+    let group = group.ok_or_else(|| {
+        let problem = format!("{KIND} {said} not found");
+        Refusal::invalid(format!("security-group.{field}"), problem)
+    })?;
     Ok(Source {
-        id,
+        id: group.id,
         name: group.name.clone(),
-        visibility: "private",
+        visibility: group.visibility(),
     })
 }

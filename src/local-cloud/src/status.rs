@@ -13,7 +13,6 @@ use exoscale::{
 use serde::Serialize;
 
 use super::{
-    catalog::TEMPLATES,
     cloud::{Cloud, State},
     faults::Fault,
     instances::Instance,
@@ -21,6 +20,7 @@ use super::{
     load_balancers::LoadBalancer,
     nlb::{Protocol, Strategy},
     pools::{InstancePool, Resize},
+    security_groups,
     traffic::{RunningService, ServiceStats},
 };
 
@@ -196,21 +196,18 @@ impl MemberStatus {
     }
 }
 
-/// Templates that a local cloud begins with are not counted.
+/// Templates and security groups that a local cloud begins with are not counted.
 fn others(state: &State) -> BTreeMap<&'static str, usize> {
-    let offered = TEMPLATES.len();
     BTreeMap::from([
-        ("security-group", state.security_groups.len()),
+        ("security-group", security_groups::made(state)),
+        ("elastic-ip", state.elastic_ips.len()),
         ("anti-affinity-group", state.anti_affinity_groups.len()),
         ("private-network", state.private_networks.len()),
         ("snapshot", state.snapshots.len()),
         ("ssh-key", state.ssh_keys.len()),
         ("iam-role", state.roles.len()),
         ("api-key", state.access_keys.len()),
-        (
-            "template",
-            state.templates.all().count().saturating_sub(offered),
-        ),
+        ("template", state.templates.registered()),
     ])
 }
 

@@ -66,6 +66,7 @@ fn in_words_of_json(wanted: &str) -> &str {
         "a map" => "an object",
         "a sequence" => "an array",
         "a boolean" => "true or false",
+        _ if wanted.starts_with("struct ") => "an object",
         _ => wanted,
     }
 }

@@ -27,6 +27,7 @@ use super::{
     misbehaviour::misbehave,
     origin,
     perform::perform,
+    product,
     route::{Answer, Call, Route},
     zone,
 };
@@ -119,7 +120,9 @@ async fn call(
         Err(refusal) => return Some(refuse(&refusal)),
     };
     let Some((route, arguments)) = found else {
-        return Some(refuse(&Refusal::Unsupported(format!("{method} {path}"))));
+        return Some(refuse(&Refusal::Unsupported(product::describe(
+            method, path,
+        ))));
     };
     noted.operation(route.operation);
     cloud.count(route.operation);

@@ -7,6 +7,7 @@ mod api_key;
 mod body;
 #[cfg(test)]
 mod document;
+mod elastic_ip;
 mod field;
 mod http;
 mod iam_role;
@@ -27,6 +28,7 @@ mod origin;
 mod page;
 mod perform;
 mod private_network;
+mod product;
 mod quota;
 mod reverse_dns;
 mod route;
@@ -50,6 +52,7 @@ fn routes() -> impl Iterator<Item = &'static Route> {
     [
         anti_affinity_group::ROUTES,
         api_key::ROUTES,
+        elastic_ip::ROUTES,
         iam_role::ROUTES,
         instance::ROUTES,
         instance_access::ROUTES,
@@ -112,10 +115,12 @@ pub(super) fn invoke(
 
 /// Reads a body as each type that has fields of its own kind, and does nothing about it.
 pub(super) fn read_body(bytes: &[u8]) {
+    let _ = body::read::<elastic_ip::CreateElasticIp>(bytes);
     let _ = body::read::<iam_role::CreateRole>(bytes);
     let _ = body::read::<instance_pool::UpdatePool>(bytes);
     let _ = body::read::<load_balancer_service::AddService>(bytes);
     let _ = body::read::<private_network::CreatePrivateNetwork>(bytes);
+    let _ = body::read::<reverse_dns::UpdateReverseDns>(bytes);
     let _ = body::read::<security_group::AddRule>(bytes);
     let _ = body::read::<template::RegisterTemplate>(bytes);
 }

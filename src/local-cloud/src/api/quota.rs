@@ -1,9 +1,12 @@
-//! `/quota`: only what is enforced.
+//! `/quota`.
 
 use serde_json::{Value, json};
 
 use super::{
-    super::{cloud::Cloud, pools, refusal::Refusal},
+    super::{
+        quotas::{self, Quota},
+        refusal::Refusal,
+    },
     route::{Answer, Call, Route},
 };
 
@@ -12,7 +15,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: "GET",
         path: "/quota",
         operation: "list-quotas",
-        handler: |call| Ok(json!({ "quotas": [instances(call.cloud)] })),
+        handler: |call| Ok(list(call)),
     },
     Route {
         method: "GET",
@@ -22,17 +25,21 @@ pub(super) const ROUTES: &[Route] = &[
     },
 ];
 
-fn get(call: &Call<'_>) -> Answer {
-    match call.text("entity") {
-        "instance" => Ok(instances(call.cloud)),
-        other => Err(Refusal::not_found("quota", other)),
-    }
+fn list(call: &Call<'_>) -> Value {
+    let quotas = quotas::all(call.cloud, &call.cloud.state());
+    let quotas: Vec<_> = quotas.iter().map(view).collect();
+    json!({ "quotas": quotas })
 }
 
-fn instances(cloud: &Cloud) -> Value {
-    json!({
-        "resource": "instance",
-        "usage": pools::instances_wanted(&cloud.state()),
-        "limit": cloud.config.instance_quota,
-    })
+fn get(call: &Call<'_>) -> Answer {
+    let entity = call.text("entity");
+    let mut quotas = quotas::all(call.cloud, &call.cloud.state()).into_iter();
+    let quota = quotas.find(|quota| quota.resource == entity);
+    Ok(view(
+        &quota.ok_or_else(|| Refusal::not_found("quota", entity))?,
+    ))
+}
+
+fn view(quota: &Quota) -> Value {
+    json!({ "resource": quota.resource, "usage": quota.usage, "limit": quota.limit })
 }

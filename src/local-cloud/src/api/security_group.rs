@@ -1,16 +1,19 @@
 //! `/security-group`.
 
 use exoscale::ids::{InstanceId, SecurityGroupId};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
     super::{
         refusal::Refusal,
-        security_groups::{self, FlowDirection, KIND, Protocol, SecurityGroupRule},
+        security_groups::{
+            self, FlowDirection, KIND, Protocol, SecurityGroupRule, SourceName, Visibility,
+        },
     },
-    field::{Description, Name, Network, Port, Reference, Word},
+    body::Object,
+    field::{Description, Id, Name, Network, Port, Reference, Word},
     route::{Answer, Call, Route},
 };
 
@@ -93,10 +96,33 @@ pub(super) struct AddRule {
     protocol: Word<Protocol>,
     description: Option<Description>,
     network: Option<Network>,
-    security_group: Option<Reference<SecurityGroupId>>,
+    security_group: Option<SourceGroup>,
     icmp: Option<Map<String, Value>>,
     start_port: Option<Port>,
     end_port: Option<Port>,
+}
+
+/// The group that a rule lets in. Further fields are ignored, since clients send whole objects.
+#[derive(Debug)]
+struct SourceGroup(SourceName, Option<Visibility>);
+
+impl<'de> Deserialize<'de> for SourceGroup {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Fields {
+            id: Option<Id<SecurityGroupId>>,
+            name: Option<Name>,
+            visibility: Option<Word<Visibility>>,
+        }
+
+        let Object(fields) = Object::<Fields>::deserialize(deserializer)?;
+        let name = match (fields.id, fields.name) {
+            (Some(Id(id)), _) => SourceName::Id(id),
+            (None, Some(name)) => SourceName::Name(name.0),
+            (None, None) => return Err(D::Error::missing_field("id")),
+        };
+        Ok(Self(name, fields.visibility.map(|word| word.0)))
+    }
 }
 
 /// `add-external-source-to-security-group`, and its removal.
@@ -113,12 +139,13 @@ struct Membership {
     instance: Reference<InstanceId>,
 }
 
-/// Exoscale's own groups ("public") are not served.
+/// The account's own groups unless Exoscale's are asked for.
 fn list(call: &Call<'_>) -> Answer {
     let visibility = call.query_one_of("visibility", &["private", "public"])?;
+    let public = visibility == Some("public");
     let state = call.cloud.state();
     let groups = state.security_groups.values();
-    let groups: Vec<_> = groups.filter(|_| visibility != Some("public")).collect();
+    let groups: Vec<_> = groups.filter(|group| group.is_public == public).collect();
     Ok(json!({ "security-groups": groups }))
 }
 
@@ -152,7 +179,9 @@ fn add_rule(call: &Call<'_>) -> Answer {
         security_group: None,
     };
     check(&rule)?;
-    let source = body.security_group.map(|group| group.0);
+    let source = body
+        .security_group
+        .map(|SourceGroup(name, visibility)| (name, visibility));
     if source.is_some() == rule.network.is_some() {
         let problem = "give either a network or a security-group";
         return Err(Refusal::invalid("network", problem));

@@ -43,8 +43,26 @@ pub(super) const ROUTES: &[Route] = &[
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct RegisterKey {
-    name: Name,
+    name: KeyName,
     public_key: Text<1, 16_384>,
+}
+
+/// Letters, digits and `._-`, and no sign at the beginning.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Name")]
+struct KeyName(String);
+
+impl TryFrom<Name> for KeyName {
+    type Error = &'static str;
+
+    fn try_from(Text(name): Name) -> Result<Self, &'static str> {
+        let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(is_sign) {
+            Ok(Self(name))
+        } else {
+            Err("must consist of letters, digits and ._-, and begin with a letter or digit")
+        }
+    }
 }
 
 fn register(call: &Call<'_>) -> Answer {

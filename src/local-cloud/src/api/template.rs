@@ -12,6 +12,7 @@ use super::{
         refusal::Refusal,
         templates::{self, KIND},
     },
+    body::Change,
     field::{Description, Name, Text, Whole, Word},
     route::{Answer, Call, Route},
 };
@@ -40,6 +41,12 @@ pub(super) const ROUTES: &[Route] = &[
         handler: get,
     },
     Route {
+        method: "PUT",
+        path: "/template/{id}",
+        operation: "update-template",
+        handler: update,
+    },
+    Route {
         method: "DELETE",
         path: "/template/{id}",
         operation: "delete-template",
@@ -62,7 +69,19 @@ pub(super) struct RegisterTemplate {
     password_enabled: bool,
     boot_mode: Option<Word<BootMode>>,
     default_user: Option<Name>,
-    size: Option<Whole<u64, 0, { u64::MAX }>>,
+    size: Option<Whole<u64, 1, { u64::MAX }>>,
+    application_consistent_snapshot_enabled: Option<bool>,
+    maintainer: Option<Name>,
+    version: Option<Name>,
+    build: Option<Name>,
+}
+
+/// `update-template`. What it does not name stays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct UpdateTemplate {
+    name: Option<Name>,
+    description: Change<Description>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,6 +159,7 @@ fn get(call: &Call<'_>) -> Answer {
 /// The image is not downloaded, so its checksum is taken as told.
 fn register(call: &Call<'_>) -> Answer {
     let body: RegisterTemplate = call.body()?;
+    let text = |text: Option<Name>| text.map(|Text(text)| text);
     let template = OfferedTemplate {
         core: Template {
             id: TemplateId::random(),
@@ -151,11 +171,29 @@ fn register(call: &Call<'_>) -> Answer {
         },
         description: Description::text(body.description),
         boot_mode: body.boot_mode.map_or(BootMode::Legacy, |mode| mode.0),
-        default_user: body.default_user.map(|user| user.0),
+        default_user: text(body.default_user),
         ssh_key_enabled: body.ssh_key_enabled,
         password_enabled: body.password_enabled,
+        application_consistent_snapshot_enabled: body
+            .application_consistent_snapshot_enabled
+            .unwrap_or(false),
+        maintainer: text(body.maintainer),
+        version: text(body.version),
+        build: text(body.build),
         checksum: Some(body.checksum.0),
         url: Some(body.url.0),
     };
-    Ok(json!(templates::register(call.cloud, template)))
+    Ok(json!(templates::register(call.cloud, template)?))
+}
+
+fn update(call: &Call<'_>) -> Answer {
+    let body: UpdateTemplate = call.body()?;
+    let operation = templates::update(call.cloud, call.id("id")?, |template| {
+        if let Some(Text(name)) = body.name {
+            template.core.name = name;
+        }
+        body.description
+            .apply(&mut template.description, |description| description.0);
+    })?;
+    Ok(json!(operation))
 }

@@ -18,7 +18,14 @@ pub(super) const ROUTES: &[Route] = &[Route {
 }];
 
 /// What is in one zone only; the rest of the API (rights, groups, keys, operations) is one for all.
-const ZONED: [&str; 4] = ["instance", "instance-pool", "load-balancer", "template"];
+const ZONED: [&str; 6] = [
+    "elastic-ip",
+    "instance",
+    "instance-pool",
+    "load-balancer",
+    "private-network",
+    "template",
+];
 
 /// The zone that a path names, and what follows `/v2`: `/v2/…` is the local cloud's own zone, and
 /// `/ZONE/v2/…` another, for clients that came without the proxy.

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{
     cloud::{Cloud, State},
-    random_key, random_secret,
+    quotas, random_key, random_secret,
     refusal::Refusal,
 };
 use policy::Policy;
@@ -25,6 +25,9 @@ pub(crate) const ROLE: &str = "iam-role";
 
 /// The path under which the API serves keys.
 pub(crate) const KEY: &str = "api-key";
+
+/// What limits the number of keys.
+pub(crate) const QUOTA: &str = "iam-key";
 
 /// A role, as the API shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -123,6 +126,7 @@ pub(crate) fn create_key(
             format!("{ROLE} {role} not found"),
         ));
     }
+    quotas::check(cloud, &state, QUOTA)?;
     let (key, secret) = (random_key(), random_secret());
     let entry = AccessKey {
         name,

@@ -1,12 +1,14 @@
 //! The local cloud over HTTP, its load balancer over TCP.
 
 mod account;
+mod catalog;
 mod client;
 mod exo_command;
 mod faults;
 mod instances;
 mod intercept;
 mod load_balancers;
+mod networks;
 mod nlb_balancing;
 mod nlb_forwarding;
 mod nlb_health;

@@ -238,9 +238,18 @@ async fn the_zones_are_told_to_everyone() {
 #[tokio::test]
 async fn what_is_not_served_says_so() {
     let api = Api::without_processes().await;
-    api.get("/sks-cluster")
-        .await
-        .refused(501, "GET /v2/sks-cluster");
+    for (path, product) in [
+        ("/sks-cluster", "SKS"),
+        ("/sks-cluster/kubernetes-version", "SKS"),
+        ("/dbaas-service", "DBaaS"),
+        ("/dns-domain", "DNS"),
+        ("/block-storage", "block storage"),
+        ("/block-storage-snapshot", "block storage"),
+    ] {
+        let reply = api.get(path).await;
+        reply.refused(501, product);
+        reply.refused(501, &format!("GET /v2{path}"));
+    }
     api.post("/zone", json!({}))
         .await
         .refused(501, "POST /v2/zone");

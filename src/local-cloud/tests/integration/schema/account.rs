@@ -16,6 +16,7 @@ pub(crate) async fn changes(checked: &mut Checked) {
     templates(checked).await;
     private_network(checked).await;
     let instance = instance_and_groups(checked).await;
+    attachments(checked, &instance).await;
     instance_changes(checked, &instance).await;
     checked.delete(&instance).await;
     let groups = checked.get("/anti-affinity-group").await;
@@ -66,6 +67,55 @@ async fn private_network(checked: &mut Checked) {
     checked.delete(&path).await;
 }
 
+/// What an instance of no pool is attached to, and taken from again.
+async fn attachments(checked: &mut Checked, instance: &str) {
+    let id = instance.trim_start_matches("/instance/");
+    let body = json!({ "name": "inside", "start-ip": "10.0.0.10", "end-ip": "10.0.0.99",
+        "netmask": "255.255.255.0", "labels": { "a": "b" },
+        "options": { "dns-servers": ["10.0.0.1"], "domain-search": ["example.com"] } });
+    let created = checked.change(Method::POST, "/private-network", Some(body));
+    let network = format!("/private-network/{}", created.await);
+    let body = json!({ "instance": { "id": id }, "ip": "10.0.0.5" });
+    for verb in ["attach", "update-ip"] {
+        let path = format!("{network}:{verb}");
+        checked.change(Method::PUT, &path, Some(body.clone())).await;
+    }
+    checked.get(&network).await;
+    let check = json!({ "mode": "https", "port": 443, "uri": "/health", "tls-sni": "a.example",
+        "tls-skip-verify": false });
+    for body in [
+        json!({ "description": "front", "healthcheck": check, "labels": { "a": "b" } }),
+        json!({ "addressfamily": "inet6" }),
+    ] {
+        let created = checked.change(Method::POST, "/elastic-ip", Some(body));
+        let made = created.await;
+        let path = format!("/elastic-ip/{made}");
+        checked.get(&path).await;
+        let body = json!({ "instance": { "id": id } });
+        for verb in ["attach", "detach"] {
+            let path = format!("{path}:{verb}");
+            checked.change(Method::PUT, &path, Some(body.clone())).await;
+        }
+        let body = json!({ "description": "back" });
+        checked.change(Method::PUT, &path, Some(body)).await;
+        checked.get("/elastic-ip").await;
+        checked.delete(&format!("{path}/description")).await;
+        let reverse = format!("/reverse-dns/elastic-ip/{made}");
+        let body = json!({ "domain-name": "front.example.com" });
+        checked.change(Method::POST, &reverse, Some(body)).await;
+        checked.get(&reverse).await;
+        checked.delete(&reverse).await;
+        checked.delete(&path).await;
+    }
+    let body = json!({ "name": "within" });
+    checked.change(Method::PUT, &network, Some(body)).await;
+    checked.delete(&format!("{network}/labels")).await;
+    let body = json!({ "instance": { "id": id } });
+    let detach = format!("{network}:detach");
+    checked.change(Method::PUT, &detach, Some(body)).await;
+    checked.delete(&network).await;
+}
+
 async fn roles_and_keys(checked: &mut Checked) {
     let policy = |operation: &str| {
         let rule =
@@ -107,6 +157,9 @@ async fn templates(checked: &mut Checked) {
     let path = format!("/template/{id}");
     let template = checked.get(&path).await;
     assert_eq!(template["visibility"], "private");
+    let body = json!({ "name": "monitoring-2", "description": "newer" });
+    checked.change(Method::PUT, &path, Some(body)).await;
+    checked.get("/template").await;
     checked.delete(&path).await;
 }
 
@@ -190,6 +243,7 @@ async fn rules(checked: &mut Checked, path: &str, group: &str) {
     assert_eq!(found["rules"].as_array().unwrap().len(), 3);
     assert_eq!(found["external-sources"], json!(["192.0.2.0/24"]));
     checked.get("/security-group?visibility=private").await;
+    checked.get("/security-group?visibility=public").await;
     checked
         .change(Method::PUT, &format!("{path}:remove-source"), Some(cidr))
         .await;
