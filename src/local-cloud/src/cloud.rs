@@ -23,7 +23,7 @@ use super::{
     config::LocalCloudConfig,
     elastic_ips::ElasticIp,
     faults::Faults,
-    iam::{AccessKey, Role},
+    iam::{AccessKey, Role, policy::Policy},
     instances::Instance,
     intercept::Intercept,
     load_balancers::LoadBalancer,
@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) ssh_keys: BTreeMap<String, SshKey>,
     pub(crate) templates: Templates,
     pub(crate) roles: BTreeMap<RoleId, Role>,
+    /// What no key of the account may do, whatever its role says.
+    pub(crate) organization_policy: Policy,
     /// By the key itself.
     pub(crate) access_keys: BTreeMap<String, AccessKey>,
     pub(crate) operations: Operations,

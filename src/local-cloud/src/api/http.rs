@@ -27,7 +27,7 @@ use super::{
     misbehaviour::misbehave,
     origin,
     perform::perform,
-    product,
+    product, rights,
     route::{Answer, Call, Route},
     zone,
 };
@@ -126,19 +126,19 @@ async fn call(
     };
     noted.operation(route.operation);
     cloud.count(route.operation);
-    let authorised = key.map(|key| iam::authorise(&cloud.state(), key, route.operation));
-    if let Some(Err(refusal)) = authorised {
-        return Some(refuse(&refusal));
-    }
     let zone_of_host = zone_of(&origin::requested_host(request));
     let call = Call {
         cloud,
         arguments,
         zone: zone_of_host.or(zone_in_path),
         by_name: zone_of_host.is_some(),
+        peer: request.peer_addr().map(|peer| peer.ip()),
         query: &query,
         body,
     };
+    if let Some(Err(refusal)) = key.map(|key| rights::authorise(&call, route, key)) {
+        return Some(refuse(&refusal));
+    }
     if let Some(answer) = zone::elsewhere(&call, route) {
         return Some(respond(answer));
     }

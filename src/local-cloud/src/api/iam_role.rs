@@ -9,7 +9,7 @@ use super::{
         refusal::Refusal,
     },
     body::{Change, Object},
-    field::{Description, Labels, Name, Size, UNBOUNDED, Word},
+    field::{Description, Labels, Size, Text, UNBOUNDED, Word},
     route::{Answer, Call, Route},
 };
 
@@ -59,12 +59,12 @@ pub(super) const ROUTES: &[Route] = &[
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct CreateRole {
-    name: Name,
+    name: Text<1, 191>,
     description: Option<Description>,
     editable: Option<bool>,
     labels: Option<Labels>,
     permissions: Option<Vec<Word<Permission>>>,
-    max_session_ttl: Option<Size<0, UNBOUNDED>>,
+    max_session_ttl: Option<Size<1, UNBOUNDED>>,
     assume_role_policy: Option<Map<String, Value>>,
     policy: Option<Object<Policy>>,
 }
@@ -76,7 +76,7 @@ struct UpdateRole {
     description: Change<Description>,
     labels: Option<Labels>,
     permissions: Option<Vec<Word<Permission>>>,
-    max_session_ttl: Option<Size<0, UNBOUNDED>>,
+    max_session_ttl: Option<Size<1, UNBOUNDED>>,
     assume_role_policy: Option<Map<String, Value>>,
 }
 

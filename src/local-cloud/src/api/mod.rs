@@ -10,6 +10,7 @@ mod document;
 mod elastic_ip;
 mod field;
 mod http;
+mod iam_organization_policy;
 mod iam_role;
 mod instance;
 mod instance_access;
@@ -31,6 +32,7 @@ mod private_network;
 mod product;
 mod quota;
 mod reverse_dns;
+mod rights;
 mod route;
 mod security_group;
 mod snapshot;
@@ -53,6 +55,7 @@ fn routes() -> impl Iterator<Item = &'static Route> {
         anti_affinity_group::ROUTES,
         api_key::ROUTES,
         elastic_ip::ROUTES,
+        iam_organization_policy::ROUTES,
         iam_role::ROUTES,
         instance::ROUTES,
         instance_access::ROUTES,
@@ -107,6 +110,7 @@ pub(super) fn invoke(
         arguments,
         zone: None,
         by_name: false,
+        peer: None,
         query: &[],
         body: &body,
     };

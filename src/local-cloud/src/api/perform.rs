@@ -1,8 +1,6 @@
 //! Carries a call out, and says in the log who changed what: "Terraform scaled pool web from 2 to
 //! 4".
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
 use super::{
@@ -108,18 +106,7 @@ fn named(call: &Call<'_>, before: &Value, body: &Value) -> String {
 
 /// The resource as its own read answers it, before the call changes it.
 fn resource_before(call: &Call<'_>, route: &Route) -> Option<Value> {
-    let base = base(route.path)?;
-    let read = super::routes().find(|other| other.method == "GET" && other.path == base)?;
-    let arguments: HashMap<_, _> = call.arguments.clone();
-    let call = Call {
-        cloud: call.cloud,
-        arguments,
-        zone: call.zone,
-        by_name: call.by_name,
-        query: &[],
-        body: &[],
-    };
-    (read.handler)(&call).ok()
+    call.read(base(route.path)?, call.arguments.clone())
 }
 
 /// `/pool/{id}` of `/pool/{id}:scale` and of `/pool/{id}/labels`; a service is a resource, too.

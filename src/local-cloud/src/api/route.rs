@@ -1,6 +1,6 @@
 //! Which operation a method and a path stand for.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, str::FromStr, sync::Arc};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -34,6 +34,8 @@ pub(super) struct Call<'a> {
     pub(super) zone: Option<&'static str>,
     /// Whether it asked Exoscale's own host, through the proxy.
     pub(super) by_name: bool,
+    /// Who calls.
+    pub(super) peer: Option<IpAddr>,
     pub(super) query: &'a [(String, String)],
     pub(super) body: &'a [u8],
 }
@@ -75,6 +77,19 @@ impl Call<'_> {
             )),
             other => Ok(other),
         }
+    }
+
+    /// What the same client would read at a path of the table, if anything.
+    pub(super) fn read(&self, path: &str, arguments: HashMap<&'static str, &str>) -> Option<Value> {
+        let mut routes = super::routes();
+        let route = routes.find(|route| route.method == "GET" && route.path == path)?;
+        let call = Call {
+            arguments,
+            query: &[],
+            body: &[],
+            ..*self
+        };
+        (route.handler)(&call).ok()
     }
 
     /// The body, which must be a JSON object.

@@ -1,6 +1,6 @@
 //! Roles and API keys: who may call what.
 
-pub(crate) mod expression;
+mod expression;
 pub(crate) mod policy;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -12,6 +12,7 @@ use exoscale::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{
     cloud::{Cloud, State},
@@ -155,16 +156,44 @@ pub(crate) fn secret_of(cloud: &Cloud, key: &str) -> Option<ApiSecret> {
     state.access_keys.get(key).map(|entry| entry.secret.clone())
 }
 
-/// Refuses an operation that the key's role does not allow. The cloud's own key may do everything.
-pub(crate) fn authorise(state: &State, key: &str, operation: &str) -> Result<(), Refusal> {
-    let Some(entry) = state.access_keys.get(key) else {
-        return Ok(());
-    };
-    let role = state.roles.get(&entry.role);
-    if role.is_some_and(|role| role.policy.allows(operation)) {
-        return Ok(());
+/// What decides about a key's calls.
+pub(crate) struct Rights {
+    pub(crate) organization: Policy,
+    /// The cloud's own key has no role, and may do what the organization allows.
+    pub(crate) role: Option<Policy>,
+}
+
+/// The policies that hold for a key.
+pub(crate) fn rights_of(state: &State, key: &str) -> Rights {
+    let entry = state.access_keys.get(key);
+    let role = entry.map(|entry| {
+        let role = state.roles.get(&entry.role);
+        role.map_or_else(Policy::nothing, |role| role.policy.clone())
+    });
+    Rights {
+        organization: state.organization_policy.clone(),
+        role,
     }
-    Err(Refusal::Forbidden(format!(
-        "the role of api-key {key} does not allow {operation}"
-    )))
+}
+
+/// `PUT /iam-organization-policy` and its reset. It holds at once.
+pub(crate) fn set_organization_policy(cloud: &Arc<Cloud>, policy: Policy) -> Operation {
+    let mut state = cloud.state();
+    state.organization_policy = policy;
+    let (link, command) = (
+        "/v2/iam-organization-policy".to_owned(),
+        "get-iam-organization-policy".to_owned(),
+    );
+    let operation = state.operations.begin_at(Uuid::new_v4(), link, command);
+    cloud.finish_after(operation.id, Vec::new(), |_| Ok(()));
+    operation
+}
+
+/// The class of services that an operation belongs to.
+pub(crate) fn class_of(operation: &str) -> &'static str {
+    if operation.contains("iam-") || operation.contains("api-key") {
+        "iam"
+    } else {
+        "compute"
+    }
 }

@@ -1,13 +1,15 @@
 //! A role's policy: for each class of services everything, nothing, or what its rules allow.
 //!
 //! As on Exoscale (IAM documentation, "Policies"): a class that is not named follows the default
-//! strategy; of a class's rules the first whose expression is true decides; without one, no.
+//! strategy; of a class's rules the first whose expression is true decides; without one, no. An
+//! expression that fails, since the call does not have what it looks at, is not true.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::expression::Expression;
+use super::{class_of, expression::Expression};
 
 /// A policy, in the API's form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,8 +64,21 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Whether it allows an operation of the API.
-    pub(crate) fn allows(&self, operation: &str) -> bool {
+    /// Of a key whose role is gone.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            default_service_strategy: Effect::Deny,
+            services: BTreeMap::new(),
+        }
+    }
+
+    /// Whether there is nothing to evaluate.
+    pub(crate) fn allows_everything(&self) -> bool {
+        self.default_service_strategy == Effect::Allow && self.services.is_empty()
+    }
+
+    /// Whether it allows an operation of the API; expressions look at `bindings`.
+    pub(crate) fn allows(&self, operation: &str, bindings: &Value) -> bool {
         let Some(service) = self.services.get(class_of(operation)) else {
             return self.default_service_strategy == Effect::Allow;
         };
@@ -72,19 +87,10 @@ impl Policy {
             ServicePolicyKind::Deny => false,
             ServicePolicyKind::Rules => {
                 let mut rules = service.rules.iter();
-                let first = rules.find(|rule| rule.expression.is_true_of(operation));
+                let first = rules.find(|rule| rule.expression.holds(bindings));
                 first.is_some_and(|rule| rule.action == Effect::Allow)
             }
         }
-    }
-}
-
-/// The class of services that an operation belongs to.
-fn class_of(operation: &str) -> &'static str {
-    if operation.contains("iam-") || operation.contains("api-key") {
-        "iam"
-    } else {
-        "compute"
     }
 }
 
@@ -93,6 +99,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    fn allows(policy: &Policy, operation: &str) -> bool {
+        policy.allows(operation, &json!({ "operation": operation }))
+    }
 
     fn policy(compute: &Value) -> Policy {
         serde_json::from_value(json!({
@@ -108,17 +118,19 @@ mod tests {
             { "action": "deny", "expression": "operation == 'delete-instance'" },
             { "action": "allow", "expression": "operation in ['get-instance', 'delete-instance']" },
         ] }));
-        assert!(policy.allows("get-instance"));
-        assert!(!policy.allows("delete-instance"));
-        assert!(!policy.allows("list-instances"));
-        assert!(!policy.allows("create-api-key"));
+        assert!(allows(&policy, "get-instance"));
+        assert!(!allows(&policy, "delete-instance"));
+        assert!(!allows(&policy, "list-instances"));
+        assert!(!allows(&policy, "create-api-key"));
     }
 
     #[test]
     fn a_class_can_be_allowed_or_denied_whole() {
-        assert!(policy(&json!({ "type": "allow" })).allows("delete-instance"));
-        assert!(!policy(&json!({ "type": "deny" })).allows("get-instance"));
-        assert!(Policy::default().allows("create-iam-role"));
+        let whole = |kind: &str| policy(&json!({ "type": kind }));
+        assert!(allows(&whole("allow"), "delete-instance"));
+        assert!(!allows(&whole("deny"), "get-instance"));
+        assert!(allows(&Policy::default(), "create-iam-role"));
+        assert!(!allows(&Policy::nothing(), "list-zones"));
     }
 
     #[test]

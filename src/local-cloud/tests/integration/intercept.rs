@@ -231,11 +231,11 @@ async fn a_key_may_do_what_its_role_allows_until_it_is_deleted() {
     let odd = json!({ "name": "odd", "policy": {
         "default-service-strategy": "deny",
         "services": { "compute": { "type": "rules", "rules": [
-            { "action": "allow", "expression": "resources.instance.id == 'x'" },
+            { "action": "allow", "expression": "resources.spaceship.id == 'x'" },
         ] } },
     } });
     api.post("/iam-role", odd)
         .await
-        .refused(400, "cannot evaluate the expression");
+        .refused(400, "`resources.spaceship` is not known here");
     api.cloud.stop().await;
 }

@@ -17,5 +17,6 @@ mod nlb_support;
 mod nlb_udp;
 mod pools;
 mod refusals;
+mod rights;
 mod schema;
 mod tools;

@@ -145,6 +145,13 @@ async fn roles_and_keys(checked: &mut Checked) {
     checked.get("/api-key").await;
     checked.delete(&key).await;
     checked.delete(&role).await;
+
+    let organization = "/iam-organization-policy";
+    let body = json!({ "default-service-strategy": "allow", "services": {} });
+    checked.change(Method::PUT, organization, Some(body)).await;
+    checked.get(organization).await;
+    let reset = format!("{organization}:reset");
+    checked.change(Method::POST, &reset, None).await;
 }
 
 async fn templates(checked: &mut Checked) {
