@@ -4,6 +4,8 @@ mod absences;
 mod account;
 mod description;
 mod instances;
+mod requests;
+
 use std::collections::BTreeSet;
 
 use local_cloud::catalog;

@@ -55,6 +55,27 @@ impl Description {
         )
     }
 
+    /// How an operation is called, and the schema of its body, if it has one.
+    pub(crate) fn request(&self, operation: &str) -> Option<(Method, &str, &Value)> {
+        let paths = self.0["paths"].as_object().expect("paths");
+        paths.iter().find_map(|(path, methods)| {
+            let mut methods = methods.as_object()?.iter();
+            let (method, found) = methods.find(|(_, entry)| entry["operationId"] == operation)?;
+            let schema = &found["requestBody"]["content"]["application/json"]["schema"];
+            let method = method.to_uppercase().parse().expect("a method");
+            (!schema.is_null()).then(|| (method, path.as_str(), self.resolved(schema)))
+        })
+    }
+
+    /// The schema itself, where a reference to it stands.
+    pub(crate) fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        let Some(reference) = schema["$ref"].as_str() else {
+            return schema;
+        };
+        let target = self.0.pointer(reference.trim_start_matches('#'));
+        self.resolved(target.expect("the reference leads somewhere"))
+    }
+
     /// What is wrong with `value`, each with its place. Fields that the schema does not name are
     /// wrong too: the real API would not answer them.
     pub(crate) fn problems(
