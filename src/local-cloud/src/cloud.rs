@@ -1,6 +1,11 @@
 //! What all parts of a local cloud share: its state, its clock, its tasks.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use exoscale::{
     ids::{
@@ -92,6 +97,8 @@ pub(crate) struct Cloud {
     pub(crate) state: Mutex<State>,
     pub(crate) calls: Mutex<BTreeMap<&'static str, u64>>,
     pub(crate) clock: Clock,
+    /// Whether what it begins with is there.
+    pub(crate) is_ready: AtomicBool,
     pub(crate) requests: RequestLog,
 }
 

@@ -52,6 +52,8 @@ pub struct LocalCloudConfig {
     /// application takes at most. Not divided by `speed`: what the instance has to finish does not
     /// go faster either. When the whole cloud stops, it is 3 s at most.
     pub stop_grace: Duration,
+    /// False when more is made before others may use it: until then it gives out no environment.
+    pub is_ready: bool,
     /// Instances allowed, over all pools.
     pub instance_quota: u32,
     /// What instances are made of.
@@ -86,6 +88,7 @@ impl LocalCloudConfig {
             operation_time: Duration::from_secs(3),
             boot_time: Duration::from_secs(30),
             stop_grace: Duration::from_secs(25),
+            is_ready: true,
             instance_quota: 20,
             runner,
             forwarder,

@@ -116,6 +116,7 @@ impl LocalCloud {
             state: Mutex::new(cloud::State::of_a_fresh_account(&config.zone)),
             calls: Mutex::default(),
             clock: clock::Clock::default(),
+            is_ready: config.is_ready.into(),
             requests: requests::RequestLog::default(),
             config,
         });

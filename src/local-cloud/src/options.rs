@@ -6,7 +6,7 @@ use std::{
     io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use clap::{Args, Subcommand};
@@ -181,6 +181,7 @@ impl Options {
         };
         Ok(LocalCloudConfig {
             listen: self.listen.unwrap_or(USUAL),
+            is_ready: self.seed.is_none() && self.with_pool.is_none(),
             intercept: Some(self.proxy_listen),
             zone: self.zone.clone(),
             speed: self.speed,
@@ -218,6 +219,7 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         if let Some(seed) = &seed {
             seed.make(&cloud.cloud).await?;
         }
+        cloud.cloud.is_ready.store(true, Ordering::Relaxed);
         let mut text = format!(
             "# The local cloud serves; Ctrl-C stops it and all its instances.\n\
              # {}/ shows what it does.\n",

@@ -18,6 +18,7 @@ mod g16_no_secret_is_shown;
 mod instance_data;
 mod local_cloud_processes;
 mod local_cloud_program;
+mod local_cloud_tools;
 mod monitoring_files;
 mod packaging;
 mod programs;

@@ -1,6 +1,9 @@
 //! `/` and `/_local`: what the real API does not have. The page, status, calls, time, metadata.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use actix_web::{HttpRequest, HttpResponse, http::header};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -80,7 +83,13 @@ fn call(
 ) -> Result<HttpResponse, Refusal> {
     match (method, path) {
         ("GET", "status") => Ok(HttpResponse::Ok().json(Status::of(cloud))),
-        ("GET", "environment") => Ok(text(environment::environment(cloud))),
+        ("GET", "environment") if cloud.is_ready.load(Ordering::Relaxed) => {
+            Ok(text(environment::environment(cloud)))
+        }
+        ("GET", "environment") => {
+            let message = "what the local cloud begins with is still being made";
+            Ok(HttpResponse::ServiceUnavailable().json(json!({ "message": message })))
+        }
         ("GET", "requests") => Ok(HttpResponse::Ok().json(cloud.requests.all())),
         ("GET", "operations") => {
             let served: Vec<_> = super::operations_served().collect();

@@ -91,7 +91,7 @@ fn past(verb: &str) -> String {
 
 /// The name of what a call is about: its own, that of its body, or its id.
 fn named(call: &Call<'_>, before: &Value, body: &Value) -> String {
-    let first = [&before["name"], &body["name"]].into_iter();
+    let first = [&before["name"], &body["name"], &before["ip"]].into_iter();
     let first = first
         .filter_map(Value::as_str)
         .find(|name| !name.is_empty());

@@ -72,9 +72,11 @@ async fn exoscales_hosts_are_answered_under_their_names() {
         assert_eq!(endpoint, "https://api-ch-gva-2.exoscale.com/v2");
     }
     // Nothing that is not signed, and nothing of the local cloud's own, is to be had this way.
-    let url = "https://api-at-vie-1.exoscale.com/_local/status";
-    let answer = api.http.get(url).send().await.unwrap();
-    assert_eq!(answer.status(), 403);
+    for path in ["/_local/status", "/", "/_local/page.js"] {
+        let url = format!("https://api-at-vie-1.exoscale.com{path}");
+        let answer = api.http.get(url).send().await.unwrap();
+        assert_eq!(answer.status(), 403, "{path}");
+    }
     api.cloud.stop().await;
 }
 

@@ -126,6 +126,18 @@ async fn the_last_calls_are_told_with_client_answer_and_duration() {
 }
 
 #[tokio::test]
+async fn there_is_no_environment_before_what_it_begins_with_is_there() {
+    let config = LocalCloudConfig {
+        is_ready: false,
+        ..LocalCloudConfig::without_processes()
+    };
+    let api = Api::start(config).await;
+    let early = api.local(Method::GET, "/environment", None).await;
+    early.refused(503, "still being made");
+    api.cloud.stop().await;
+}
+
+#[tokio::test]
 async fn time_can_be_made_to_pass() {
     let hour = Duration::from_secs(3600);
     let api = Api::start(LocalCloudConfig {

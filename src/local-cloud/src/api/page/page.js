@@ -14,7 +14,7 @@ const table = (heads, rows) => {
   const body = make("tbody", "", ...rows);
   return make("div", "scroll", make("table", "", make("thead", "", make("tr", "", ...heads.map(head => make("th", "", head)))), body));
 };
-const clock = stamp => new Date(stamp).toLocaleTimeString();
+const clock = stamp => new Date(stamp).toLocaleTimeString([], { hourCycle: "h23" });
 const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 const stateClass = state =>
   ["running", "success"].includes(state) ? "ok"
@@ -23,7 +23,7 @@ const badge = state => make("span", `badge ${stateClass(state)}`, state);
 
 function memberRows(members) {
   const rows = members.slice(0, MEMBERS_SHOWN).map(member => row([
-    [member.name], [member.state, stateClass(member.state)], [member.ip], [member.pid],
+    [member.name, "words"], [member.state, stateClass(member.state)], [member.ip], [member.pid],
   ]));
   const more = members.length - rows.length;
   return more > 0 ? [...rows, row([[`and ${more} more`, "soft"]])] : rows;
@@ -91,12 +91,12 @@ function show(status, requests) {
     return row([
       [operation.state, stateClass(operation.state)],
       [`${kind} ${known.get(about?.id) ?? (about?.id ?? "").slice(0, 8)}`],
-      [operation.message ?? operation.reason ?? "", "wrap"],
+      [operation.message ?? operation.reason ?? "", "wrap wide"],
     ]);
   }));
   el("calls").replaceChildren(...requests.slice(-CALLS_SHOWN).toReversed().map(call => row([
-    [clock(call.at)], [call.client], [call.operation ?? `${call.method} ${call.path}`, call.operation ? "" : "wrap soft"],
-    answerCell(call), [call.duration_ms?.toFixed(1) ?? "", "number"],
+    [clock(call.at)], [call.client, "words"], answerCell(call),
+    [call.operation ?? `${call.method} ${call.path}`, call.operation ? "wrap" : "wrap soft"], [call.duration_ms?.toFixed(1) ?? "", "number"],
   ])));
   el("faults").replaceChildren(...status.faults.map(fault => make("li", "busy", faultText(fault))));
   el("clear").hidden = !status.faults.length;
@@ -114,7 +114,7 @@ class Refusal extends Error {}
 let answeredAt = null;
 function alive(isAlive) {
   document.body.classList.toggle("dead", !isAlive);
-  const since = answeredAt ? `; below is how it was at ${answeredAt.toLocaleTimeString()}` : "";
+  const since = answeredAt ? `; below is how it was at ${clock(answeredAt)}` : "";
   el("link").textContent = isAlive ? "live" : `does not answer${since}`;
   el("link").className = isAlive ? "badge ok" : "badge";
   document.title = isAlive ? "local cloud" : "✗ local cloud";
