@@ -22,10 +22,7 @@ use super::{
 /// Brings the references among the fields to the API's form, which is `{"id": …}` or
 /// `{"name": …}` and nothing else (clients send whole objects), and checks that they are there.
 pub(crate) fn normalise(fields: &mut Map<String, Value>, state: &State) -> Result<(), Refusal> {
-    let group = |id: Uuid| {
-        let group = state.security_groups.get(&SecurityGroupId(id));
-        group.is_some_and(|group| !group.is_public)
-    };
+    let group = |id: Uuid| state.security_groups.contains_key(&SecurityGroupId(id));
     by_id(fields, security_groups::FIELD, group)?;
     let group = |id: Uuid| {
         let groups = &state.anti_affinity_groups;

@@ -30,61 +30,44 @@ pub(crate) struct SecurityGroup {
     pub(crate) description: Option<String>,
     pub(crate) external_sources: Vec<String>,
     pub(crate) rules: Vec<SecurityGroupRule>,
-    /// Exoscale's own: rules may name it, and nobody can change it.
-    #[serde(skip)]
-    pub(crate) is_public: bool,
 }
 
 /// The group that every account has from its first day. It cannot be deleted.
 const DEFAULT: &str = "default";
 
-/// Exoscale's groups, and what they stand for. Here health checks come from this machine.
-const PUBLIC: [(&str, &str, &str); 1] = [(
-    "public-nlb-healthcheck-sources",
-    "Sources of the health checks of load balancers",
-    "127.0.0.0/8",
-)];
+/// A group of Exoscale's own. It has no id, by which clients tell it from the account's groups;
+/// rules name it, and nobody can change it.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct PublicGroup {
+    name: &'static str,
+    description: &'static str,
+    external_sources: [&'static str; 1],
+}
+
+/// Here health checks come from this machine.
+pub(crate) const PUBLIC: [PublicGroup; 1] = [PublicGroup {
+    name: "public-nlb-healthcheck-sources",
+    description: "Sources of the health checks of load balancers",
+    external_sources: ["127.0.0.0/8"],
+}];
 
 /// What a fresh account finds.
 pub(crate) fn of_a_fresh_account() -> BTreeMap<SecurityGroupId, SecurityGroup> {
-    let group = |name: &str, description: &str| SecurityGroup {
-        id: SecurityGroupId(stable_id(&[KIND, name])),
-        name: name.to_owned(),
-        description: Some(description.to_owned()),
+    let group = SecurityGroup {
+        id: SecurityGroupId(stable_id(&[KIND, DEFAULT])),
+        name: DEFAULT.to_owned(),
+        description: Some("Default Security Group".to_owned()),
         external_sources: Vec::new(),
         rules: Vec::new(),
-        is_public: false,
     };
-    let public = PUBLIC.map(|(name, description, source)| SecurityGroup {
-        external_sources: vec![source.to_owned()],
-        is_public: true,
-        ..group(name, description)
-    });
-    let groups = public
-        .into_iter()
-        .chain([group(DEFAULT, "Default Security Group")]);
-    groups.map(|group| (group.id, group)).collect()
+    BTreeMap::from([(group.id, group)])
 }
 
 /// How many groups were made over the API.
 pub(crate) fn made(state: &State) -> usize {
     let groups = state.security_groups.values();
-    groups.filter(|group| !group.is_given()).count()
-}
-
-impl SecurityGroup {
-    /// Whether a fresh account has it.
-    fn is_given(&self) -> bool {
-        self.is_public || self.name == DEFAULT
-    }
-
-    pub(crate) fn visibility(&self) -> Visibility {
-        if self.is_public {
-            Visibility::Public
-        } else {
-            Visibility::Private
-        }
-    }
+    groups.filter(|group| group.name != DEFAULT).count()
 }
 
 /// Whose group it is.
@@ -146,7 +129,8 @@ impl fmt::Display for Protocol {
 /// The group whose instances a rule lets in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Source {
-    pub(crate) id: SecurityGroupId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<SecurityGroupId>,
     pub(crate) name: String,
     pub(crate) visibility: Visibility,
 }
@@ -181,7 +165,6 @@ pub(crate) fn create(
         description,
         external_sources: Vec::new(),
         rules: Vec::new(),
-        is_public: false,
     };
     state.security_groups.insert(id, group);
     Ok(cloud.complete(&mut state, KIND, id.0))
@@ -190,7 +173,7 @@ pub(crate) fn create(
 /// `DELETE /security-group/{id}`; not while something names it.
 pub(crate) fn delete(cloud: &Arc<Cloud>, id: SecurityGroupId) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
-    if find(&mut state, id)?.is_given() {
+    if find(&mut state, id)?.name == DEFAULT {
         let problem = format!("{KIND} {id} is the account's group {DEFAULT:?}, which stays");
         return Err(Refusal::Forbidden(problem));
     }
@@ -199,7 +182,7 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: SecurityGroupId) -> Result<Operatio
     }
     let source = |group: &&SecurityGroup| {
         let mut sources = group.rules.iter().filter_map(|r| r.security_group.as_ref());
-        group.id != id && sources.any(|source| source.id == id)
+        group.id != id && sources.any(|source| source.id == Some(id))
     };
     if let Some(user) = state.security_groups.values().find(source) {
         return Err(Refusal::Conflict(format!(
@@ -291,14 +274,9 @@ pub(crate) fn change_membership(
     Ok(cloud.complete(&mut state, KIND, id.0))
 }
 
-/// A group that the account may change.
 fn find(state: &mut State, id: SecurityGroupId) -> Result<&mut SecurityGroup, Refusal> {
     let group = state.security_groups.get_mut(&id);
-    let group = group.ok_or_else(|| Refusal::not_found(KIND, id))?;
-    if group.is_public {
-        return Err(Refusal::Forbidden(format!("{KIND} {id} is Exoscale's own")));
-    }
-    Ok(group)
+    group.ok_or_else(|| Refusal::not_found(KIND, id))
 }
 
 /// The group that a rule names, among those of the visibility if it says one.
@@ -307,23 +285,38 @@ fn named(
     name: &SourceName,
     visibility: Option<Visibility>,
 ) -> Result<Source, Refusal> {
-    let groups = state.security_groups.values();
-    let mut groups =
-        groups.filter(|group| visibility.is_none_or(|wanted| group.visibility() == wanted));
-    let (group, field, said) = match name {
-        SourceName::Id(id) => (groups.find(|group| group.id == *id), "id", id.to_string()),
+    let mut own = state
+        .security_groups
+        .values()
+        .filter(|_| visibility != Some(Visibility::Public));
+    let mut public = PUBLIC
+        .iter()
+        .filter(|_| visibility != Some(Visibility::Private));
+    let (own, public, field, said) = match name {
+        SourceName::Id(id) => {
+            let own = own.find(|group| group.id == *id);
+            (own, None, "id", id.to_string())
+        }
         SourceName::Name(name) => {
-            let group = groups.find(|group| group.name == *name);
-            (group, "name", format!("{name:?}"))
+            let own = own.find(|group| group.name == *name);
+            let public = public.find(|group| group.name == name);
+            (own, public, "name", format!("{name:?}"))
         }
     };
-    let group = group.ok_or_else(|| {
+    if let Some(group) = own {
+        return Ok(Source {
+            id: Some(group.id),
+            name: group.name.clone(),
+            visibility: Visibility::Private,
+        });
+    }
+    let public = public.map(|group| Source {
+        id: None,
+        name: group.name.to_owned(),
+        visibility: Visibility::Public,
+    });
+    public.ok_or_else(|| {
         let problem = format!("{KIND} {said} not found");
         Refusal::invalid(format!("security-group.{field}"), problem)
-    })?;
-    Ok(Source {
-        id: group.id,
-        name: group.name.clone(),
-        visibility: group.visibility(),
     })
 }

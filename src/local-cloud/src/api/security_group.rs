@@ -142,10 +142,11 @@ struct Membership {
 /// The account's own groups unless Exoscale's are asked for.
 fn list(call: &Call<'_>) -> Answer {
     let visibility = call.query_one_of("visibility", &["private", "public"])?;
-    let public = visibility == Some("public");
+    if visibility == Some("public") {
+        return Ok(json!({ "security-groups": security_groups::PUBLIC }));
+    }
     let state = call.cloud.state();
-    let groups = state.security_groups.values();
-    let groups: Vec<_> = groups.filter(|group| group.is_public == public).collect();
+    let groups: Vec<_> = state.security_groups.values().collect();
     Ok(json!({ "security-groups": groups }))
 }
 
