@@ -1,6 +1,10 @@
 //! Health checks over TLS.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use local_cloud::nlb::{Health, HealthCheckConfig, HealthCheckMode, ServiceConfig, Strategy};
 use rcgen::{CertificateParams, KeyPair};
@@ -26,15 +30,15 @@ use crate::nlb_support::{Balanced, addresses, checked_often, fresh_ip, servers, 
 type Seen = Option<(Option<String>, String)>;
 
 /// Answers checks over TLS with a status, under a certificate for another name that has expired.
-struct TlsServer {
-    address: SocketAddr,
+pub(crate) struct TlsServer {
+    pub(crate) address: SocketAddr,
     status: watch::Sender<u16>,
-    seen: watch::Receiver<Seen>,
+    pub(crate) seen: watch::Receiver<Seen>,
     accepting: JoinHandle<()>,
 }
 
 impl TlsServer {
-    async fn start(version: &'static SupportedProtocolVersion) -> Self {
+    pub(crate) async fn start(ip: IpAddr, version: &'static SupportedProtocolVersion) -> Self {
         let mut params = CertificateParams::new(vec!["other.example".to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(2000, 1, 1);
         params.not_after = rcgen::date_time_ymd(2001, 1, 1);
@@ -48,7 +52,7 @@ impl TlsServer {
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind((fresh_ip(), 0)).await.unwrap();
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (status, answers) = watch::channel(200);
         let (saw, seen) = watch::channel(None);
@@ -115,7 +119,7 @@ async fn answer(
 #[tokio::test]
 async fn any_certificate_will_do_and_the_status_decides() {
     for version in [&version::TLS12, &version::TLS13] {
-        let mut server = TlsServer::start(version).await;
+        let mut server = TlsServer::start(fresh_ip(), version).await;
         let config = server.checked(Some("example.net"));
         let balanced = Balanced::start(config, vec![server.address]).await;
         balanced.all(1, Health::Success).await;
@@ -130,7 +134,7 @@ async fn any_certificate_will_do_and_the_status_decides() {
 
 #[tokio::test]
 async fn without_a_domain_none_is_sent() {
-    let mut server = TlsServer::start(&version::TLS13).await;
+    let mut server = TlsServer::start(fresh_ip(), &version::TLS13).await;
     let balanced = Balanced::start(server.checked(None), vec![server.address]).await;
     balanced.all(1, Health::Success).await;
     let seen = within("a check", server.seen.wait_for(Option::is_some)).await;

@@ -3,12 +3,21 @@
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
-use local_cloud::nlb::{Health, Limits, Protocol, ServiceConfig, Strategy};
+use exoscale::models::HealthStatus;
+use local_cloud::{
+    Forwarding, LocalCloudConfig, Status,
+    nlb::{Health, Limits, Protocol, ServiceConfig, Strategy},
+};
+use serde_json::json;
+use test_support::{Api, quick};
 use tokio::{net::UdpSocket, task::JoinHandle};
+use tokio_rustls::rustls::version::TLS13;
 
+use crate::nlb_https::TlsServer;
 use crate::nlb_support::{
     Balanced, Checks, PATIENCE, Server, addresses, checked_often, checked_once, fresh_ip, servers,
     until, within,
@@ -20,6 +29,11 @@ struct Echo(JoinHandle<()>);
 impl Echo {
     async fn start(address: SocketAddr) -> Self {
         let socket = UdpSocket::bind(address).await.expect("a free port");
+        Self::on(socket)
+    }
+
+    fn on(socket: UdpSocket) -> Self {
+        let address = socket.local_addr().unwrap();
         Self(tokio::spawn(async move {
             let mut buffer = vec![0; 65_535];
             while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
@@ -54,8 +68,12 @@ fn of_datagrams(config: ServiceConfig, strategy: Strategy) -> ServiceConfig {
 }
 
 async fn client(balanced: &Balanced, ip: IpAddr) -> UdpSocket {
+    client_of(balanced.service.local_addr(), ip).await
+}
+
+async fn client_of(service: SocketAddr, ip: IpAddr) -> UdpSocket {
     let socket = UdpSocket::bind((ip, 0)).await.unwrap();
-    socket.connect(balanced.service.local_addr()).await.unwrap();
+    socket.connect(service).await.unwrap();
     socket
 }
 
@@ -187,4 +205,47 @@ async fn many_sources_take_bounded_memory_and_the_quietest_makes_room() {
     }
     until("ten flows", || balanced.service.stats().open == 10).await;
     assert_eq!(balanced.service.stats().total, 51);
+}
+
+/// The whole way: what the API is asked for is what real sockets do.
+#[tokio::test]
+async fn the_api_makes_a_service_of_datagrams_that_is_checked_over_https() {
+    let api = Api::start(LocalCloudConfig {
+        speed: 20.0,
+        forwarder: Arc::new(Forwarding),
+        ..quick(LocalCloudConfig::without_processes())
+    })
+    .await;
+    let pool = api.pool(1).await;
+    let member = IpAddr::from(api.cloud.status().pools[0].members[0].ip);
+    let mut checked = TlsServer::start(member, &TLS13).await;
+    let socket = UdpSocket::bind((member, 0)).await.unwrap();
+    let server = socket.local_addr().unwrap();
+    let _echo = Echo::on(socket);
+    let balancer = api.post("/load-balancer", json!({ "name": "dns" })).await;
+    let balancer = api.done(balancer).await;
+    let service = json!({
+        "name": "dns", "instance-pool": { "id": pool }, "protocol": "udp",
+        "strategy": "maglev-hash", "port": 53, "target-port": server.port(),
+        "healthcheck": {
+            "mode": "https", "port": checked.address.port(), "uri": "/healthz",
+            "tls-sni": "example.net", "interval": 10, "timeout": 10, "retries": 3,
+        },
+    });
+    let path = format!("/load-balancer/{balancer}/service");
+    api.done(api.post(&path, service).await).await;
+    let healthy = |status: &Status| {
+        let servers = &status.balancers[0].services[0].servers;
+        servers
+            .iter()
+            .any(|server| server.status == HealthStatus::Success)
+    };
+    let status = api.until("a healthy member", healthy).await;
+    let seen = checked.seen.borrow_and_update().clone().unwrap();
+    assert_eq!(seen.0.as_deref(), Some("example.net"));
+    let service = &status.balancers[0].services[0];
+    // Who may not listen on port 53 finds it above.
+    let client = client_of(service.listen.unwrap(), fresh_ip()).await;
+    assert_eq!(ask(&client, b"question").await, server);
+    api.cloud.stop().await;
 }
