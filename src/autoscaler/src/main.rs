@@ -43,7 +43,7 @@ enum Command {
     Simulate(simulate::Options),
     /// Run the deliberately slow web application that the pool's members serve.
     SlowApp(::slow_app::Options),
-    /// Serve Exoscale's API on this machine, with processes as instances.
+    // Its own text has examples, which another one here would hide.
     LocalCloud(::local_cloud::Options),
     /// Read this instance's settings from its user-data, check them, and write one file for each
     /// program that needs a part. An image does this once at boot.

@@ -23,7 +23,7 @@ use super::{
     seed::Seed,
 };
 
-/// Serve Exoscale's API on this machine, with processes as instances.
+/// Serve Exoscale's API on this machine, with processes as instances
 ///
 /// No account, no root and no bill: instance pools, instances, load balancers and operations as on
 /// Exoscale, each instance a process on an address of its own in 127.0.0.0/8. Nothing is kept when
@@ -111,8 +111,8 @@ pub struct Options {
 const SEED_HELP: &str = "\
 Begin with the resources that a file lists, in TOML, or in JSON if its name ends in .json.
 
-A kind is called as in the API's paths, and a field as in the API's bodies. References are names,
-user-data is plain text, and what is usual may be left out:
+A kind is called as in the API's paths, and a field as in the API's bodies.
+References are names, user-data is plain text, and what is usual may be left out:
 
   [[security-group]]
   name = \"web\"

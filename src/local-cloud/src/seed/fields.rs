@@ -50,6 +50,9 @@ pub(super) fn complete(
             for item in items {
                 refer(cloud, &place, of, item)?;
             }
+        } else if field == "role-id" {
+            refer(cloud, &place, "iam-role", value)?;
+            *value = value["id"].take();
         } else if field == "ssh-key" {
             *value = by_name(value);
         } else if let ("ssh-keys", Value::Array(items)) = (field.as_str(), &mut *value) {

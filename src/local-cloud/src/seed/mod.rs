@@ -23,7 +23,8 @@ use super::{api, cloud::Cloud, error::Error, refusal::Refusal};
 
 /// Kinds in the order in which they are made: what others refer to comes first. Kinds that are not
 /// here come before the pools.
-const FIRST: [&str; 5] = [
+const FIRST: [&str; 6] = [
+    "iam-role",
     "template",
     "ssh-key",
     "anti-affinity-group",

@@ -82,6 +82,17 @@ async fn json_says_the_same_and_an_id_is_a_reference_too() {
 }
 
 #[tokio::test]
+async fn a_key_names_its_role() {
+    let text = "[[api-key]]\nname = 'agent'\nrole-id = 'reader'\n\n[[iam-role]]\nname = 'reader'\n";
+    let cloud = made("seed.toml", text).await.unwrap();
+    let state = cloud.cloud.state();
+    let key = state.access_keys.values().next().unwrap();
+    assert_eq!(state.roles[&key.role].name, "reader");
+    drop(state);
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_told_by_its_key() {
     let pool = "[[instance-pool]]\nname = 'a'\n";
     for (text, said) in [
