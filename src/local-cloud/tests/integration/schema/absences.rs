@@ -62,7 +62,9 @@ const BY_REFERENCE: [&str; 8] = [
 ];
 
 /// The same for the account and the catalog, also where an answer could say more than it does.
-const OF_THE_ACCOUNT: [(&str, &str); 16] = [
+const OF_THE_ACCOUNT: [(&str, &str); 18] = [
+    ("/security-groups/id", "not of a public group"),
+    ("/security-groups/rules", "not of a public group"),
     ("-type/gpus", "no type with GPUs is offered"),
     ("-types/gpus", "no type with GPUs is offered"),
     ("/assume-role-policy", "no role is assumed here"),

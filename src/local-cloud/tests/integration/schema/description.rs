@@ -166,16 +166,6 @@ impl Description {
             found.push(Field { place, is_there });
         }
     }
-
-    fn resolved<'s>(&'s self, schema: &'s Value) -> &'s Value {
-        match schema["$ref"].as_str() {
-            Some(reference) => {
-                let target = self.0.pointer(reference.trim_start_matches('#'));
-                self.resolved(target.expect("the reference leads somewhere"))
-            }
-            None => schema,
-        }
-    }
 }
 
 fn fits(pattern: &str, path: &str) -> bool {
