@@ -23,7 +23,7 @@ fn made(status: &Value) -> Value {
 fn whole() -> Value {
     let others = json!({
         "security-group": 2, "anti-affinity-group": 1, "ssh-key": 1, "iam-role": 1, "api-key": 1, "template": 0,
-        "private-network": 0,
+        "private-network": 0, "elastic-ip": 0,
     });
     json!([[1, 1, 1], others])
 }
