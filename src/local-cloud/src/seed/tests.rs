@@ -85,10 +85,11 @@ async fn json_says_the_same_and_an_id_is_a_reference_too() {
 async fn a_key_names_its_role() {
     let text = "[[api-key]]\nname = 'agent'\nrole-id = 'reader'\n\n[[iam-role]]\nname = 'reader'\n";
     let cloud = made("seed.toml", text).await.unwrap();
-    let state = cloud.cloud.state();
-    let key = state.access_keys.values().next().unwrap();
-    assert_eq!(state.roles[&key.role].name, "reader");
-    drop(state);
+    {
+        let state = cloud.cloud.state();
+        let key = state.access_keys.values().next().unwrap();
+        assert_eq!(state.roles[&key.role].name, "reader");
+    }
     cloud.stop().await;
 }
 
