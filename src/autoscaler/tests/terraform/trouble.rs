@@ -16,7 +16,15 @@ use super::{
 fn made(status: &Value) -> Value {
     let count = |kind: &str| status[kind].as_array().map(Vec::len);
     let pools = (count("pools"), count("instances"), count("balancers"));
-    json!([pools, status["others"]])
+    json!([pools, some(&status["others"])])
+}
+
+/// Without the kinds of which there is none.
+fn some(others: &Value) -> Value {
+    let kinds = others.as_object().into_iter().flatten();
+    let some = kinds.filter(|(_, count)| **count != 0);
+    some.map(|(kind, count)| (kind.clone(), count.clone()))
+        .collect()
 }
 
 /// What a whole stack is; nothing twice.
@@ -25,7 +33,7 @@ fn whole() -> Value {
         "security-group": 2, "anti-affinity-group": 1, "ssh-key": 1, "iam-role": 1, "api-key": 1, "template": 0,
         "private-network": 0, "elastic-ip": 0,
     });
-    json!([[1, 1, 1], others])
+    json!([[1, 1, 1], some(&others)])
 }
 
 async fn apply_until_whole(stack: &Stack) {
