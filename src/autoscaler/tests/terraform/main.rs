@@ -1,5 +1,5 @@
 //! The published Terraform provider, unmodified, applies the stack of `terraform/` to a local
-//! cloud.
+//! cloud, and stacks as others write them.
 //!
 //! Needs `terraform` on PATH and the provider's program, which `AUTOSCALER_TERRAFORM_PROVIDER`
 //! names (`scripts/go-tool.sh terraform/provider` builds it). Without them the tests say so and
@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod cloud;
+mod foreign;
 mod stack;
 mod trouble;
 mod whole_life;

@@ -82,17 +82,30 @@ fn programs() -> Option<PathBuf> {
     }
 }
 
-/// A cloud and an initialised stack for it; nothing where the programs are missing.
+/// A cloud and the project's stack for it, initialised; nothing where the programs are missing.
 pub(crate) async fn start() -> Option<(Cloud, Stack)> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../terraform");
+    start_with(|to| copy(&own, to)).await
+}
+
+/// The same with a stack of `stacks/`, as others write theirs.
+pub(crate) async fn start_named(name: &str) -> Option<(Cloud, Stack)> {
+    let stacks = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terraform/stacks");
+    let from = stacks.join(name).with_extension("tf");
+    let copy = |to: &Path| {
+        fs::create_dir(to).unwrap();
+        fs::copy(from, to.join("main.tf")).unwrap();
+    };
+    start_with(copy).await
+}
+
+async fn start_with(copy: impl FnOnce(&Path)) -> Option<(Cloud, Stack)> {
     let provider = programs()?;
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let config = configure(folder.path());
     fs::create_dir(folder.path().join("mirror")).unwrap();
-    copy(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../terraform"),
-        &folder.path().join("stack"),
-    );
+    copy(&folder.path().join("stack"));
     let own = [
         ("TF_CLI_CONFIG_FILE", config.display().to_string()),
         ("TF_IN_AUTOMATION", "1".to_owned()),
