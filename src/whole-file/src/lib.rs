@@ -8,7 +8,9 @@
 use std::{
     fmt, fs,
     io::{self, Read as _, Write as _},
-    os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{
+        DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    },
     path::{Path, PathBuf},
 };
 
@@ -179,6 +181,15 @@ fn temporary(path: &Path) -> PathBuf {
 
 /// Makes a folder that everyone may read, with those above it, unless it is there.
 pub fn make_folder(path: &Path) -> Result<(), FileError> {
+    make_folder_with(path, 0o755)
+}
+
+/// Makes a folder for its owner alone, unless it is there. Those above it are for everyone.
+pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
+    make_folder_with(path, 0o700)
+}
+
+fn make_folder_with(path: &Path, mode: u32) -> Result<(), FileError> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => return Ok(()),
         Ok(found) => {
@@ -195,10 +206,28 @@ pub fn make_folder(path: &Path) -> Result<(), FileError> {
         _ => {}
     }
     // The process's own mask may keep the folder from those who are to read what is in it.
-    let readable = fs::Permissions::from_mode(0o755);
-    fs::create_dir(path)
-        .and_then(|()| fs::set_permissions(path, readable))
+    let permissions = fs::Permissions::from_mode(mode);
+    fs::DirBuilder::new()
+        .mode(mode & 0o700)
+        .create(path)
+        .and_then(|()| fs::set_permissions(path, permissions))
         .map_err(failed("make the folder", path))
+}
+
+/// Takes from a file or folder all rights but these, and says whether it had others; fine when
+/// there is none.
+pub fn tighten(path: &Path, mode: u32) -> Result<bool, FileError> {
+    let found = match fs::metadata(path) {
+        Ok(found) => found.permissions().mode() & 0o7777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(failed("look at", path)(error)),
+    };
+    if found & !mode == 0 {
+        return Ok(false);
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(found & mode))
+        .map_err(failed("take rights of others from", path))?;
+    Ok(true)
 }
 
 /// Finds what would keep the file from being replaced, and removes what a crash left behind.

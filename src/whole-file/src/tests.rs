@@ -177,3 +177,37 @@ fn a_folder_is_made_unless_something_is_in_its_place() {
     assert!(text.contains("file is a file, not a folder"), "{text}");
     assert!(make_folder(&file.join("below")).is_err());
 }
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn a_private_folder_is_for_its_owner_and_those_above_it_for_everyone() {
+    let folder = folder();
+    let deep = folder.path().join("a/b");
+    make_private_folder(&deep).unwrap();
+    assert_eq!((mode(&deep), mode(folder_of(&deep))), (0o700, 0o755));
+    // One that is there is left to whoever made it.
+    make_private_folder(folder_of(&deep)).unwrap();
+    assert_eq!(mode(folder_of(&deep)), 0o755);
+}
+
+#[test]
+fn rights_are_taken_and_none_is_given() {
+    let folder = folder();
+    let path = folder.path().join("a.json");
+    assert!(!tighten(&path, 0o600).unwrap(), "there is no file");
+    fs::write(&path, "").unwrap();
+    for (had, left, changed) in [
+        (0o644, 0o600, true),
+        (0o4755, 0o600, true),
+        (0o440, 0o400, true),
+        (0o600, 0o600, false),
+        (0o400, 0o400, false),
+    ] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(had)).unwrap();
+        assert_eq!(tighten(&path, 0o600).unwrap(), changed, "{had:o}");
+        assert_eq!(mode(&path), left, "{had:o}");
+    }
+}

@@ -19,7 +19,7 @@ use crate::clock::Reading;
 
 const VERSION: u32 = 1;
 /// Nothing in it is secret.
-const MODE: u32 = 0o644;
+const MODE: u32 = 0o600;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Document {

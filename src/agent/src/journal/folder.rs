@@ -43,7 +43,7 @@ impl JournalFolder {
     /// Makes the folder if need be, and locks it. The folder itself is locked, so that nothing is
     /// written and a file system that is read-only will do.
     pub(crate) async fn lock(path: &Path) -> Result<Self, FolderError> {
-        whole_file::make_folder(path)?;
+        whole_file::make_private_folder(path)?;
         whole_file::check(&journal_in(path))?;
         let folder = File::open(path).map_err(|source| FileError::Io {
             action: "open the folder",
@@ -58,6 +58,7 @@ impl JournalFolder {
                 None
             }
         };
+        keep_to_oneself(path);
         Ok(Self {
             path: path.to_owned(),
             _lock: lock,
@@ -67,6 +68,38 @@ impl JournalFolder {
     pub(crate) fn journal(&self) -> PathBuf {
         journal_in(&self.path)
     }
+}
+
+/// Takes the journal and its folder from everyone else, also those that an earlier version made.
+/// Of a folder that holds more than the journal nobody knows whose it is.
+fn keep_to_oneself(folder: &Path) {
+    let journal = journal_in(folder);
+    let mut open = Vec::new();
+    if whole_file::tighten(&journal, 0o600).is_err() {
+        open.push(&*journal);
+    }
+    let is_open = fs::metadata(folder).is_ok_and(|found| found.mode() & 0o077 != 0);
+    if is_open && (!is_journal_alone(folder) || whole_file::tighten(folder, 0o700).is_err()) {
+        open.push(folder);
+    }
+    for path in open {
+        tracing::warn!(
+            path = %path.display(),
+            "Others may look into the journal, and the agent cannot or does not change that: give it a folder of its own, with mode 0700."
+        );
+    }
+}
+
+fn is_journal_alone(folder: &Path) -> bool {
+    let Ok(mut entries) = fs::read_dir(folder) else {
+        return false;
+    };
+    entries.all(|entry| {
+        entry.is_ok_and(|entry| {
+            let name = entry.file_name();
+            name == "journal.json" || name == ".journal.json.tmp"
+        })
+    })
 }
 
 /// The journal in its folder.
@@ -123,6 +156,8 @@ fn holder_in(locks: &str, inode: u64) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -163,5 +198,43 @@ mod tests {
         let (second, ()) = tokio::join!(JournalFolder::lock(&path), async { drop(first) });
         second.unwrap();
         assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
+        assert_eq!(mode(&path), 0o700);
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    fn open_to_everyone(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_others_may_read_is_taken_from_them_at_the_start() {
+        let parent = tempfile::tempdir().unwrap();
+        for (folder_mode, file_mode) in [(0o755, 0o644), (0o777, 0o666), (0o710, 0o604)] {
+            let path = parent.path().join(format!("{folder_mode:o}"));
+            fs::create_dir(&path).unwrap();
+            fs::write(journal_in(&path), "{}").unwrap();
+            open_to_everyone(&journal_in(&path), file_mode);
+            open_to_everyone(&path, folder_mode);
+            JournalFolder::lock(&path).await.unwrap();
+            assert_eq!((mode(&path), mode(&journal_in(&path))), (0o700, 0o600));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_holds_more_is_left_as_it_is_and_the_journal_is_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("shared");
+        fs::create_dir(&path).unwrap();
+        open_to_everyone(&path, 0o755);
+        for name in ["journal.json", "config.json"] {
+            fs::write(path.join(name), "{}").unwrap();
+            open_to_everyone(&path.join(name), 0o644);
+        }
+        JournalFolder::lock(&path).await.unwrap();
+        let modes = ["", "journal.json", "config.json"].map(|name| mode(&path.join(name)));
+        assert_eq!(modes, [0o755, 0o600, 0o644]);
     }
 }
