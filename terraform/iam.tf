@@ -1,11 +1,15 @@
 # The agent's own key: it can do what the agent does, and nothing else (src/autoscaler/tests/integration/agent_rights.rs).
 
 locals {
-  agent_operations = [
+  agent_reads = [
     "get-instance-pool",
     "list-instances",
     "get-operation",
     "get-load-balancer",
+  ]
+
+  # Of this pool alone, as far as restrict_agent_to_pool says so.
+  agent_writes = [
     "scale-instance-pool",
     "evict-instance-pool-members",
   ]
@@ -15,15 +19,24 @@ locals {
     "get-private-network",
   ]
 
-  allowed_operations = concat(
-    local.agent_operations,
+  allowed_reads = concat(
+    local.agent_reads,
     try(var.agent_settings.discovery.addresses, "public") == "private" ? local.private_address_operations : [],
   )
+
+  # An operation that lists or that is about another resource has no pool to compare.
+  agent_rules = [
+    "operation in [${join(", ", formatlist("'%s'", local.allowed_reads))}]",
+    join(" && ", concat(
+      ["operation in [${join(", ", formatlist("'%s'", local.agent_writes))}]"],
+      var.restrict_agent_to_pool ? ["resources.instance_pool.id == '${exoscale_instance_pool.pool.id}'"] : [],
+    )),
+  ]
 }
 
 resource "exoscale_iam_role" "agent" {
   name        = "${var.name}-agent"
-  description = "Reads and resizes instance pools"
+  description = "Reads instance pools and resizes the autoscaler's"
   editable    = true
 
   policy = {
@@ -31,9 +44,9 @@ resource "exoscale_iam_role" "agent" {
     services = {
       compute = {
         type = "rules"
-        rules = [{
+        rules = [for expression in local.agent_rules : {
           action     = "allow"
-          expression = "operation in [${join(", ", formatlist("'%s'", local.allowed_operations))}]"
+          expression = expression
         }]
       }
     }

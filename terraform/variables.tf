@@ -343,6 +343,13 @@ variable "operator_webhook" {
   }
 }
 
+variable "restrict_agent_to_pool" {
+  description = "Whether the agent's key may resize this pool alone. Set false if Exoscale answers its scaling with 403 (docs/terraform.md)."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "agent_settings" {
   description = "Further settings of the agent by section and key, such as { scale_in = { stabilisation = \"5m\" } }; `autoscaler check-config --explain` lists them."
   type        = map(map(string))

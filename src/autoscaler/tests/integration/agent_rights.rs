@@ -1,8 +1,9 @@
-//! The agent's role allows what the agent calls in a complete life, and nothing else.
+//! The agent's role allows what the agent calls in a complete life, of its own pool, and nothing
+//! else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use exoscale::models::PoolState;
+use exoscale::{Client, ClientConfig, ErrorKind, models::PoolState};
 use local_cloud::LocalCloudConfig;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -22,18 +23,27 @@ fn operations(list: &str) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// A key whose role allows these operations and no others.
-async fn restricted_key(api: &Api, allowed: &BTreeSet<String>) -> (String, String) {
-    let quoted: Vec<String> = allowed.iter().map(|name| format!("'{name}'")).collect();
-    let expression = format!("operation in [{}]", quoted.join(", "));
+/// The role's rules, as `terraform/iam.tf` writes them.
+fn rules(reads: &BTreeSet<String>, pool: &str) -> Value {
+    let list = |names: &BTreeSet<String>| {
+        let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+        format!("operation in [{}]", quoted.join(", "))
+    };
+    let writes = list(&operations("agent_writes"));
+    let ours = format!("{writes} && resources.instance_pool.id == '{pool}'");
+    json!([
+        { "action": "allow", "expression": list(reads) },
+        { "action": "allow", "expression": ours },
+    ])
+}
+
+/// A key whose role allows these reads, and the writes of this pool.
+async fn restricted_key(api: &Api, reads: &BTreeSet<String>, pool: &str) -> (String, String) {
     let role = json!({
         "name": "agent",
         "policy": {
             "default-service-strategy": "deny",
-            "services": { "compute": {
-                "type": "rules",
-                "rules": [{ "action": "allow", "expression": expression }],
-            } },
+            "services": { "compute": { "type": "rules", "rules": rules(reads, pool) } },
         },
     });
     let role = api.done(api.post("/iam-role", role).await).await;
@@ -43,15 +53,20 @@ async fn restricted_key(api: &Api, allowed: &BTreeSet<String>) -> (String, Strin
     (text("key"), text("secret"))
 }
 
-/// A stack whose pool has these further fields, and a key that may do what is `allowed`.
+/// What the agent calls with these reads.
+fn with_writes(reads: &BTreeSet<String>) -> BTreeSet<String> {
+    reads | &operations("agent_writes")
+}
+
+/// A stack whose pool has these further fields, and a key that may read so and resize the pool.
 async fn environment(
     further: impl AsyncFnOnce(&Api) -> Value,
-    allowed: &BTreeSet<String>,
+    reads: &BTreeSet<String>,
 ) -> (Environment, Settings) {
     let api = Api::start(quick(LocalCloudConfig::without_processes())).await;
     let further: Map<String, Value> = serde_json::from_value(further(&api).await).unwrap();
     let stack = api.cloud.create_stack_with(2, further).await.unwrap();
-    let (key, secret) = restricted_key(&api, allowed).await;
+    let (key, secret) = restricted_key(&api, reads, &stack.pool.to_string()).await;
     let settings = Settings::default()
         .variable("EXOSCALE_KEY", &key)
         .variable("EXOSCALE_SECRET", &secret);
@@ -109,15 +124,44 @@ async fn live(environment: &Environment, settings: Settings) -> BTreeSet<String>
 
 #[tokio::test]
 async fn the_role_allows_what_a_whole_life_calls_and_nothing_else() {
-    let allowed = operations("agent_operations");
-    let (environment, settings) = environment(async |_| json!({}), &allowed).await;
-    assert_eq!(live(&environment, settings).await, allowed);
+    let reads = operations("agent_reads");
+    let (environment, settings) = environment(async |_| json!({}), &reads).await;
+    assert_eq!(live(&environment, settings).await, with_writes(&reads));
+}
+
+#[tokio::test]
+async fn the_role_resizes_no_other_pool() {
+    let reads = operations("agent_reads");
+    let api = Api::start(quick(LocalCloudConfig::without_processes())).await;
+    let ours = api.cloud.create_stack(2).await.unwrap().pool;
+    let other = api.cloud.create_stack(2).await.unwrap().pool;
+    let (key, secret) = restricted_key(&api, &reads, &ours.to_string()).await;
+    let endpoint = api.cloud.endpoint().parse().unwrap();
+    let (key, secret) = (key.parse().unwrap(), secret.parse().unwrap());
+    let config = ClientConfig::for_endpoint(endpoint, key, secret);
+    let agent = Client::new(config).unwrap();
+    let member = agent.list_pool_members(other).await.unwrap()[0].id;
+    let refusals = [
+        agent.scale_instance_pool(other, 1).await,
+        agent.evict_instance_pool_members(other, &[member]).await,
+    ];
+    for refused in refusals {
+        let error = refused.unwrap_err();
+        assert!(
+            matches!(error.kind, ErrorKind::Unauthorized { status: 403, .. }),
+            "{error}"
+        );
+    }
+    let pools = api.cloud.status().pools;
+    let pool = pools.iter().find(|pool| pool.id == other).unwrap();
+    assert_eq!((pool.size, pool.state.clone()), (2, PoolState::Running));
+    agent.scale_instance_pool(ours, 3).await.unwrap();
 }
 
 #[tokio::test]
 async fn private_addresses_take_one_right_more() {
-    let mut allowed = operations("agent_operations");
-    allowed.append(&mut operations("private_address_operations"));
+    let mut reads = operations("agent_reads");
+    reads.append(&mut operations("private_address_operations"));
     let network = async |api: &Api| {
         let body = json!({
             "name": "inside", "start-ip": "10.0.0.10", "end-ip": "10.0.0.99",
@@ -127,7 +171,7 @@ async fn private_addresses_take_one_right_more() {
         let id = api.done(created).await;
         json!({ "private-networks": [{ "id": id }] })
     };
-    let (environment, settings) = environment(network, &allowed).await;
+    let (environment, settings) = environment(network, &reads).await;
     let settings = settings.set("discovery.addresses", "private");
-    assert_eq!(live(&environment, settings).await, allowed);
+    assert_eq!(live(&environment, settings).await, with_writes(&reads));
 }
