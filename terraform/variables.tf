@@ -61,6 +61,22 @@ variable "admin_cidr" {
     condition     = var.admin_cidr == "" || can(cidrhost(var.admin_cidr, 0))
     error_message = "Write a network such as 203.0.113.7/32."
   }
+
+  # A half or a quarter of the internet is no less open than all of it.
+  validation {
+    condition = (
+      var.admin_cidr == "" || var.admin_cidr_may_be_everyone || !can(cidrhost(var.admin_cidr, 0)) ? true :
+      tonumber(split("/", var.admin_cidr)[1]) >= (strcontains(var.admin_cidr, ":") ? 20 : 8)
+    )
+    error_message = "Prometheus and the agent's page have no login, and this network is (nearly) everyone: write your own, or set admin_cidr_may_be_everyone = true."
+  }
+}
+
+variable "admin_cidr_may_be_everyone" {
+  description = "Whether admin_cidr may be larger than a /8 of IPv4 or a /20 of IPv6, such as 0.0.0.0/0. Everyone then reads Prometheus and the agent's page, which have no login."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "ssh_public_key" {

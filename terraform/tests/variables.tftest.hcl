@@ -95,6 +95,109 @@ run "admin_cidr_is_a_network" {
   expect_failures = [var.admin_cidr]
 }
 
+run "admin_cidr_is_not_everyone" {
+  command = plan
+  variables {
+    admin_cidr = "0.0.0.0/0"
+  }
+  expect_failures = [var.admin_cidr]
+}
+
+run "admin_cidr_is_not_half_of_everyone" {
+  command = plan
+  variables {
+    admin_cidr = "0.0.0.0/1"
+  }
+  expect_failures = [var.admin_cidr]
+}
+
+run "admin_cidr_is_not_the_other_half" {
+  command = plan
+  variables {
+    admin_cidr = "128.0.0.0/1"
+  }
+  expect_failures = [var.admin_cidr]
+}
+
+run "admin_cidr_is_not_a_large_part_of_everyone" {
+  command = plan
+  variables {
+    admin_cidr = "64.0.0.0/2"
+  }
+  expect_failures = [var.admin_cidr]
+}
+
+run "admin_cidr_is_not_more_than_a_slash_eight" {
+  command = plan
+  variables {
+    admin_cidr = "10.0.0.0/7"
+  }
+  expect_failures = [var.admin_cidr]
+}
+
+run "admin_cidr_is_not_everyone_over_ipv6" {
+  command = plan
+  variables {
+    admin_cidr = "::/0"
+  }
+  expect_failures = [var.admin_cidr]
+}
+
+run "admin_cidr_is_not_half_of_everyone_over_ipv6" {
+  command = plan
+  variables {
+    admin_cidr = "8000::/1"
+  }
+  expect_failures = [var.admin_cidr]
+}
+
+run "admin_cidr_is_not_all_public_ipv6_addresses" {
+  command = plan
+  variables {
+    admin_cidr = "2000::/3"
+  }
+  expect_failures = [var.admin_cidr]
+}
+
+run "everyone_may_be_let_in_by_a_second_word" {
+  command = plan
+  variables {
+    admin_cidr                 = "0.0.0.0/0"
+    admin_cidr_may_be_everyone = true
+  }
+
+  assert {
+    condition     = alltrue([for rule in exoscale_security_group_rule.monitoring : rule.cidr == "0.0.0.0/0"])
+    error_message = "Whoever says it twice is believed."
+  }
+}
+
+run "a_large_network_of_ones_own_is_let_in" {
+  command = plan
+  variables {
+    admin_cidr = "10.0.0.0/8"
+  }
+}
+
+run "an_ipv6_network_is_let_in" {
+  command = plan
+  variables {
+    admin_cidr = "2001:db8::/32"
+  }
+}
+
+run "the_agents_key_can_be_for_every_pool" {
+  command = plan
+  variables {
+    restrict_agent_to_pool = false
+  }
+
+  assert {
+    condition     = !strcontains(jsonencode(exoscale_iam_role.agent.policy), "resources.")
+    error_message = "Without the restriction the role looks at operations alone."
+  }
+}
+
 run "a_public_key_is_one_line" {
   command = plan
   variables {
