@@ -3,14 +3,15 @@
 //! One call a round, whatever the pool's size. A failed call changes nothing (guarantee G10), and a
 //! member leaves the file only when two reads in a row lack it. Members that run and have no
 //! address of the kind asked for are counted, so that a pool of such members does not look like
-//! none.
+//! none. Likewise those with an address that no member can have, which nobody is to scrape.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     mem::{Discriminant, discriminant},
     net::IpAddr,
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use actix::{
@@ -25,6 +26,7 @@ use whole_file::FileError;
 use super::{
     config::Discovery as Settings,
     file_sd::{self, TargetGroup},
+    member_address::{Reach, Unfit},
     messages::{ListMembers, Ping},
     read_model::ReadModel,
     target::TargetError,
@@ -35,12 +37,15 @@ type Addresses = BTreeSet<IpAddr>;
 #[derive(Debug)]
 pub(crate) struct Discovery {
     settings: Settings,
+    reach: Reach,
     cloud: Recipient<ListMembers>,
     read_model: Arc<ReadModel>,
     /// The members as last known; `None` when nothing is known yet.
     known: Option<Addresses>,
     /// Running members without an address, as last counted.
     unreachable: usize,
+    /// Addresses that no member can have, as last told of.
+    unfit: BTreeMap<IpAddr, Unfit>,
     /// Why the members could not be listed, as last said: what lasts is said once.
     failure: Option<Discriminant<ReadFailure>>,
 }
@@ -57,22 +62,27 @@ struct Listed {
     addresses: Addresses,
     /// Members that run and have no address of the kind asked for.
     unreachable: usize,
+    /// Addresses that are no member's.
+    unfit: BTreeMap<IpAddr, Unfit>,
 }
 
 impl Discovery {
     /// A discovery that starts from what the file already holds.
     pub(crate) fn new(
         settings: Settings,
+        reach: Reach,
         cloud: Recipient<ListMembers>,
         read_model: Arc<ReadModel>,
     ) -> Self {
         let known = file_sd::read(&settings.file).and_then(|groups| file_sd::addresses(&groups));
         Self {
             settings,
+            reach,
             cloud,
             read_model,
             known,
             unreachable: 0,
+            unfit: BTreeMap::new(),
             failure: None,
         }
     }
@@ -81,7 +91,8 @@ impl Discovery {
         let listed = list(
             self.cloud.clone(),
             self.known.clone(),
-            self.settings.clone(),
+            self.reach,
+            self.settings.confirm_after,
         );
         let ended = listed.into_actor(self).map(|listed, discovery, ctx| {
             match listed {
@@ -111,7 +122,8 @@ impl Discovery {
         if self.failure.take().is_some() {
             tracing::info!("Instances are listed again.");
         }
-        self.note_unreachable(listed.unreachable);
+        self.note_unreachable(&listed);
+        self.note_unfit(listed.unfit);
         let members = listed.addresses;
         let labels = &self.settings.labels;
         let groups = file_sd::document(members.iter().copied(), self.settings.target_port, labels);
@@ -128,8 +140,8 @@ impl Discovery {
         }));
     }
 
-    fn note_unreachable(&mut self, count: usize) {
-        let kind = self.settings.addresses;
+    fn note_unreachable(&mut self, listed: &Listed) {
+        let (count, kind) = (listed.unreachable, self.settings.addresses);
         if count > 0 && count != self.unreachable {
             let addresses = kind.as_str();
             tracing::warn!(
@@ -139,7 +151,20 @@ impl Discovery {
             );
         }
         self.unreachable = count;
-        self.read_model.members_without_address(count, kind);
+        let unfit = listed.unfit.len();
+        self.read_model.members_out_of_reach(count, unfit, kind);
+    }
+
+    fn note_unfit(&mut self, unfit: BTreeMap<IpAddr, Unfit>) {
+        for (address, why) in &unfit {
+            if !self.unfit.contains_key(address) {
+                self.read_model
+                    .counters()
+                    .address_refused("discovery", *why);
+                tracing::warn!(%address, %why, "Address is refused: it is not written into the discovery file.");
+            }
+        }
+        self.unfit = unfit;
     }
 
     /// The next round begins one interval after this one ended, so a slow API causes no pile-up.
@@ -154,9 +179,10 @@ impl Discovery {
 async fn list(
     cloud: Recipient<ListMembers>,
     known: Option<Addresses>,
-    settings: Settings,
+    reach: Reach,
+    confirm_after: Duration,
 ) -> Result<Listed, ListFailure> {
-    let first = list_once(&cloud).await?;
+    let first = list_once(&cloud, reach).await?;
     let is_plausible = match &known {
         Some(known) => known.is_subset(&first.addresses),
         None => !first.addresses.is_empty(),
@@ -165,30 +191,31 @@ async fn list(
         return Ok(first);
     }
     let known = known.unwrap_or_default();
-    sleep(settings.confirm_after).await;
-    let second = list_once(&cloud).await?;
+    sleep(confirm_after).await;
+    let second = list_once(&cloud, reach).await?;
     let in_doubt = first.addresses.union(&second.addresses).copied();
     Ok(Listed {
         addresses: in_doubt
             .filter(|ip| second.addresses.contains(ip) || known.contains(ip))
             .collect(),
-        unreachable: second.unreachable,
+        ..second
     })
 }
 
-async fn list_once(cloud: &Recipient<ListMembers>) -> Result<Listed, ListFailure> {
+async fn list_once(cloud: &Recipient<ListMembers>, reach: Reach) -> Result<Listed, ListFailure> {
     let members = cloud.send(ListMembers).await.map_err(ListFailure::Gone)?;
-    Ok(listed(&members.map_err(ListFailure::Target)?))
+    Ok(listed(&members.map_err(ListFailure::Target)?, reach))
 }
 
 /// Members that have an address; one that is being made has none yet.
-fn listed(members: &[Member]) -> Listed {
+fn listed(members: &[Member], reach: Reach) -> Listed {
     let mut listed = Listed::default();
     for member in members {
         match member.address {
-            Some(address) => {
-                listed.addresses.insert(address);
-            }
+            Some(address) => match reach.check(address) {
+                Ok(()) => drop(listed.addresses.insert(address)),
+                Err(unfit) => drop(listed.unfit.insert(address, unfit)),
+            },
             None if member.running => listed.unreachable += 1,
             None => {}
         }

@@ -22,7 +22,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{config::Drain, target::Target};
+use super::{
+    config::Drain,
+    member_address::{Reach, Unfit},
+    read_model::ReadModel,
+    target::Target,
+};
 
 /// Longest wait for a member's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -42,6 +47,8 @@ pub(crate) struct Drainer {
     settings: Drain,
     http: reqwest::Client,
     target: Target,
+    reach: Reach,
+    read_model: Arc<ReadModel>,
     /// Whether the drains of an earlier run of the agent were taken back; held while they are.
     leftovers_taken_back: Arc<Mutex<bool>>,
 }
@@ -55,6 +62,8 @@ struct Answer {
 /// Why a member cannot be asked or told.
 #[derive(Debug, Error)]
 enum AskError {
+    #[error("nothing is sent to this address")]
+    Address(#[source] Unfit),
     #[error("no answer")]
     Http(#[from] reqwest::Error),
     #[error("the member answered {0}")]
@@ -66,7 +75,12 @@ enum AskError {
 }
 
 impl Drainer {
-    pub(crate) fn new(settings: Drain, target: Target) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(
+        settings: Drain,
+        target: Target,
+        reach: Reach,
+        read_model: Arc<ReadModel>,
+    ) -> Result<Self, reqwest::Error> {
         // Members speak plain HTTP close by: no certificate and no proxy has a part in it. Nor has
         // a redirect, by which a member under foreign control could have others asked.
         let http = reqwest::Client::builder()
@@ -79,6 +93,8 @@ impl Drainer {
             settings,
             http,
             target,
+            reach,
+            read_model,
             leftovers_taken_back: Arc::default(),
         })
     }
@@ -216,6 +232,10 @@ impl Drainer {
     }
 
     async fn request(&self, method: Method, member: IpAddr) -> Result<reqwest::Response, AskError> {
+        self.reach.check(member).map_err(|unfit| {
+            self.read_model.counters().address_refused("drain", unfit);
+            AskError::Address(unfit)
+        })?;
         let address = SocketAddr::new(member, self.settings.port);
         let mut request = self.http.request(method, format!("http://{address}/drain"));
         if let Some(token) = &self.settings.token {

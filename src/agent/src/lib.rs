@@ -15,6 +15,7 @@ mod file_sd;
 mod guarantees;
 mod health;
 mod journal;
+mod member_address;
 mod messages;
 mod metrics;
 mod read_model;

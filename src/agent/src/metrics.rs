@@ -20,6 +20,7 @@ use prometheus_client::{
 };
 
 use super::{
+    member_address::Unfit,
     read_model::ReadModel,
     target::Target,
     view::{PoolView, View},
@@ -60,11 +61,18 @@ struct RefusalLabels {
     reason: &'static str,
 }
 
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct AddressLabels {
+    purpose: &'static str,
+    reason: &'static str,
+}
+
 /// What is counted.
 #[derive(Debug)]
 pub(crate) struct Counters {
     alerts: Family<AlertLabels, Counter>,
     refused: Family<RefusalLabels, Counter>,
+    addresses_refused: Family<AddressLabels, Counter>,
     decisions: Family<DecisionLabels, Counter>,
     actions: Family<ActionLabels, Counter>,
     webhook_duration: Histogram,
@@ -75,6 +83,7 @@ impl Default for Counters {
         Self {
             alerts: Family::default(),
             refused: Family::default(),
+            addresses_refused: Family::default(),
             decisions: Family::default(),
             actions: Family::default(),
             webhook_duration: Histogram::new(WEBHOOK_BUCKETS),
@@ -92,6 +101,15 @@ impl Counters {
     /// of a bounded number.
     pub(crate) fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&RefusalLabels { reason }).inc();
+    }
+
+    /// Counts an address that the provider named and that nothing is sent to. `purpose` is `drain`
+    /// or `discovery`.
+    pub(crate) fn address_refused(&self, purpose: &'static str, unfit: Unfit) {
+        let reason = unfit.code();
+        self.addresses_refused
+            .get_or_create(&AddressLabels { purpose, reason })
+            .inc();
     }
 
     /// Counts an answered webhook.
@@ -130,6 +148,11 @@ impl Metrics {
             "requests_refused",
             "Requests and connections that were not served, by reason",
             counters.refused.clone(),
+        );
+        agent.register(
+            "member_addresses_refused",
+            "Addresses of members to which nothing is sent, by purpose and reason",
+            counters.addresses_refused.clone(),
         );
         agent.register(
             "decisions",

@@ -295,11 +295,21 @@ impl ReadModel {
         self.changed(inner);
     }
 
-    pub(super) fn members_without_address(&self, count: usize, kind: AddressKind) {
+    /// Of the members, `without` have no address of this kind, and `unfit` one that is no member's.
+    pub(super) fn members_out_of_reach(&self, without: usize, unfit: usize, kind: AddressKind) {
         let kind = kind.as_str();
-        let problem = (count > 0).then(|| {
-            format!("running members without a {kind} address: {count}; see discovery.addresses")
-        });
+        let mut problems = Vec::new();
+        if without > 0 {
+            problems.push(format!(
+                "running members without a {kind} address: {without}; see discovery.addresses"
+            ));
+        }
+        if unfit > 0 {
+            problems.push(format!(
+                "members with an address that is refused: {unfit}; the log says which and why"
+            ));
+        }
+        let problem = (!problems.is_empty()).then(|| problems.join("; "));
         self.check(Part::Addresses, problem);
     }
 

@@ -18,6 +18,7 @@ use super::{
     drain::Drainer,
     file_sd,
     journal::{Close, FolderError, Journal, JournalFolder, Remembered},
+    member_address::Reach,
     messages::{Finish, Ping},
     read_model::ReadModel,
     scaler::{Partners, Scaler},
@@ -88,7 +89,13 @@ impl Agent {
             read_model.clone(),
             stopping.clone(),
         )?;
-        let drainer = Drainer::new(config.drain.clone(), target.clone())?;
+        let reach = Reach::of(config.discovery.addresses, &config.target.client.endpoint);
+        let drainer = Drainer::new(
+            config.drain.clone(),
+            target.clone(),
+            reach,
+            read_model.clone(),
+        )?;
         let cloud = Cloud::new(target.clone(), drainer, read_model.clone());
         let up_lifetime = config.rules.scale_out.alert_lifetime;
         let (journal, remembered) = Journal::open(folder, clock, up_lifetime, read_model.clone());
@@ -100,6 +107,7 @@ impl Agent {
         let journal = journal.start();
         let discovery = Discovery::new(
             config.discovery.clone(),
+            reach,
             cloud.clone().recipient(),
             read_model.clone(),
         );

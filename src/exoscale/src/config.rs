@@ -1,6 +1,6 @@
 //! How to reach the API and how hard to try.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
 use reqwest::Url;
 
@@ -109,6 +109,16 @@ impl Endpoint {
     /// The host, with the port where it is not the scheme's own.
     pub fn host(&self) -> String {
         self.0.authority().to_owned()
+    }
+
+    /// Whether it is on this machine, as the local cloud is.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.0.host_str().unwrap_or_default();
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        match address {
+            Ok(address) => address.to_canonical().is_loopback(),
+            Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        }
     }
 
     pub(super) fn is_https(&self) -> bool {

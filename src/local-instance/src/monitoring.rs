@@ -103,6 +103,10 @@ fn overrides(
     };
     let (_, entries) = settings::load(&sources)?;
     let own = [
+        (
+            "exoscale.endpoint",
+            endpoint_beside(&options.source.metadata_url),
+        ),
         ("alerts.address", options.ip.to_string()),
         ("alerts.port", ALERTS_PORT.to_string()),
         (
@@ -119,6 +123,14 @@ fn overrides(
     let values = entries.iter().map(|entry| (entry.given_as(), &entry.value));
     let faster = settings::at_speed(values, options.speed.clamp(1.0, MAX_DIVISOR));
     Ok(own.chain(faster).collect())
+}
+
+/// The API of the local cloud that serves this metadata. The agent takes members on this machine
+/// only from an API that is on this machine, too.
+fn endpoint_beside(metadata: &str) -> String {
+    let (scheme, rest) = metadata.split_once("://").unwrap_or(("http", metadata));
+    let authority = rest.split('/').next().unwrap_or_default();
+    format!("{scheme}://{authority}/v2")
 }
 
 fn discovery_file(folder: &Path) -> PathBuf {
@@ -176,7 +188,7 @@ mod tests {
             ip: Ipv4Addr::LOCALHOST,
             speed: 10.0,
             source: MetadataOptions {
-                metadata_url: String::new(),
+                metadata_url: "http://127.0.0.1:1/_local/metadata/x".to_owned(),
                 wait: Duration::ZERO,
             },
             program: Vec::new(),
@@ -203,6 +215,8 @@ mod tests {
             assert_eq!(agent.drain.timeout, Duration::from_secs(30));
             let listen = SocketAddr::from((options.ip, ALERTS_PORT));
             assert_eq!(agent.alerts.listen, listen);
+            let endpoint = agent.target.client.endpoint.to_string();
+            assert_eq!(endpoint, "http://127.0.0.1:1/v2");
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     config::{AddressKind, Discovery as Settings},
     discovery::Discovery,
     file_sd,
+    member_address::Reach,
     messages::ListMembers,
     read_model::ReadModel,
     settings::{Sources, load},
@@ -150,7 +151,9 @@ fn start(settings: &Settings, pool: &Pool) {
         ..pool.clone()
     })
     .start();
-    Discovery::new(settings.clone(), cloud.recipient(), Arc::new(model)).start();
+    let api = "https://api-at-vie-1.exoscale.com/v2".parse().unwrap();
+    let reach = Reach::of(settings.addresses, &api);
+    Discovery::new(settings.clone(), reach, cloud.recipient(), Arc::new(model)).start();
 }
 
 fn in_file(settings: &Settings) -> Option<Vec<u8>> {

@@ -325,3 +325,29 @@ async fn check_with_promtool(text: &str) {
         "{said}\n{older}"
     );
 }
+
+#[tokio::test]
+async fn an_address_that_no_member_can_have_is_no_target() {
+    let environment = Environment::with_pool(2).await;
+    let agent = environment.start(Settings::default()).await;
+    environment.until_targets(2).await;
+    for (address, reason) in [
+        ("169.254.169.254", "link_local"),
+        ("224.0.0.1", "multicast"),
+        ("0.0.0.0", "unspecified"),
+        ("10.0.0.7", "private"),
+    ] {
+        let edit = Edit::set("/instances/0/public-ip", address);
+        let edited = Fault::edit("list-instances", 1_000_000, vec![edit]);
+        environment.cloud.faults().set(vec![edited]);
+        until_problem(&agent, "addresses", "an address that is refused: 1").await;
+        environment.until_targets(1).await;
+        let metrics = agent.get("/metrics").await.text().await.unwrap();
+        let counted = format!(r#"purpose="discovery",reason="{reason}"}} 1"#);
+        assert!(metrics.contains(&counted), "{metrics}");
+        assert!(agent.log().contains(address), "{address} is told");
+        environment.cloud.faults().clear();
+        environment.until_targets(2).await;
+        until_health(&agent, 200).await;
+    }
+}

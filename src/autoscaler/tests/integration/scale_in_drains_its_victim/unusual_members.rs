@@ -1,13 +1,14 @@
 //! Members that the agent reaches, or that answer, otherwise than usual.
 
+use local_cloud::{Edit, Fault};
 use serde_json::json;
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
     matchers::{method, path},
 };
 
-use super::{Members, start};
-use crate::agent_support::{Environment, until};
+use super::{Members, TOKEN, start};
+use crate::agent_support::{Environment, Settings, until};
 
 /// A member under foreign control can lose its drain, and lead the agent nowhere.
 #[tokio::test]
@@ -98,4 +99,39 @@ async fn a_member_that_is_asked_by_its_private_address_is_waited_for_too() {
     .await;
     let in_time = agent.line("Members are drained.");
     assert!(in_time.is_none(), "the balancer still sends connections");
+}
+
+/// Linux takes 0.0.0.0 for this machine, where a service may be that is nobody's member.
+#[tokio::test]
+async fn the_token_is_sent_to_no_address_that_no_member_can_have() {
+    for (address, reason) in [
+        ("0.0.0.0", "unspecified"),
+        ("169.254.169.254", "link_local"),
+        ("224.0.0.1", "multicast"),
+        ("255.255.255.255", "reserved"),
+    ] {
+        let environment = Environment::with_pool(2).await;
+        let stranger = MockServer::start().await;
+        let edit = Edit::set("/instances/*/public-ip", address);
+        let edited = Fault::edit("list-instances", 1_000_000, vec![edit]);
+        environment.cloud.faults().add(edited);
+        let settings = Settings::default()
+            // It knows members by the addresses that are changed here.
+            .set("exoscale.load_balancer", "")
+            .set("drain.enabled", "true")
+            .set("drain.port", stranger.address().port())
+            .set("drain.token", TOKEN);
+        let agent = environment.start(settings).await;
+        agent.alert("down").await;
+        // As after any drain that fails.
+        environment.until_size(1).await;
+        let line = agent.line("Member cannot be drained.").expect("a line");
+        let error = line["fields"]["error"].as_str().unwrap();
+        assert!(error.contains("nothing is sent to this address"), "{error}");
+        assert!(agent.line("Some members cannot be drained.").is_some());
+        assert!(stranger.received_requests().await.unwrap().is_empty());
+        let metrics = agent.get("/metrics").await.text().await.unwrap();
+        let counted = format!(r#"purpose="drain",reason="{reason}""#);
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
 }
