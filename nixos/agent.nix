@@ -49,7 +49,10 @@ in
     openFirewall = lib.mkOption {
       type = lib.types.bool;
       default = false;
-      description = "Open the port of its page, its metrics and its webhook.";
+      description = ''
+        Open the port of its page, its metrics and its webhook. Without a token, a password or a signature that senders must
+        show, the agent still listens on 127.0.0.1 alone; `settings.alerts.allow_unauthenticated` changes that.
+      '';
     };
   };
 

@@ -7,7 +7,7 @@ use schedule::Schedule;
 
 use super::{
     target::TargetConfig,
-    webhook_receiver::{Authentication, Conventions},
+    webhook_receiver::{Authentication, Conventions, HostNames},
 };
 
 /// Everything an agent needs to know.
@@ -107,6 +107,10 @@ pub struct Alerts {
     pub listen: SocketAddr,
     /// Who may send.
     pub authentication: Authentication,
+    /// Whether whoever looks must show the same.
+    pub protect_reads: bool,
+    /// Further names of this machine.
+    pub allowed_hosts: HostNames,
     /// How they are read.
     pub conventions: Conventions,
     /// How long a sender may take for a body.

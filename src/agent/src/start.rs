@@ -14,6 +14,7 @@ use super::{
     clock::Clock,
     cloud::Cloud,
     config::Config,
+    dashboard::Reads,
     discovery::Discovery,
     drain::Drainer,
     file_sd,
@@ -59,6 +60,8 @@ pub struct Agent {
     pub(crate) read_model: Arc<ReadModel>,
     /// What the web server needs to take alerts in.
     pub(crate) receiver: ReceiverState,
+    /// Who may look.
+    pub(crate) reads: Reads,
     /// What it scales, for the counts of its calls.
     pub(crate) target: Target,
     scaler: Addr<Scaler>,
@@ -143,9 +146,11 @@ impl Agent {
             inbox,
             read_model: read_model.clone(),
             authentication: Arc::new(alerts.authentication.clone()),
+            hosts: Arc::new(alerts.allowed_hosts.clone().with_own_name()),
             conventions: Arc::new(alerts.conventions.clone()),
             body_timeout: alerts.body_timeout,
         };
+        let reads = Reads::new(alerts.protect_reads, receiver.authentication.clone());
         let watched = vec![
             ("scaler", scaler.clone().recipient()),
             ("cloud", cloud.recipient()),
@@ -156,6 +161,7 @@ impl Agent {
         Ok(Self {
             read_model,
             receiver,
+            reads,
             target,
             scaler,
             journal,

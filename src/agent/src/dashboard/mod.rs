@@ -3,7 +3,9 @@
 
 mod connections;
 mod page;
+mod protection;
 mod routes;
 mod server;
 
+pub(crate) use protection::Reads;
 pub use server::{Server, serve};

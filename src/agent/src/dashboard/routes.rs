@@ -6,7 +6,7 @@ use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Resource,
     http::{
         Method,
-        header::{CACHE_CONTROL, ContentType, RETRY_AFTER},
+        header::{CONTENT_SECURITY_POLICY, ContentType, RETRY_AFTER},
     },
     web::{self, Bytes},
 };
@@ -74,6 +74,7 @@ async fn unknown() -> HttpResponse {
 async fn index() -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::html())
+        .insert_header((CONTENT_SECURITY_POLICY, page::POLICY.as_str()))
         .body(page::HTML)
 }
 
@@ -133,9 +134,7 @@ async fn events(
             .json(json!({ "message": "too many live streams are open; try again later" }));
     };
     let mut response = HttpResponse::Ok();
-    response
-        .content_type("text/event-stream")
-        .insert_header((CACHE_CONTROL, "no-store"));
+    response.content_type("text/event-stream");
     if request.method() == Method::HEAD {
         return response.finish();
     }

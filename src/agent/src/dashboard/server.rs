@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::{
     App, Error, HttpServer,
-    body::MessageBody,
+    body::{BoxBody, MessageBody},
     dev::{Extensions, ServerHandle, ServiceRequest, ServiceResponse},
     http::StatusCode,
     middleware::{self, Next},
@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     connections::{Connection, Connections, Limits},
+    protection::{self, Reads},
     routes,
 };
 use crate::{
@@ -63,6 +64,7 @@ pub struct Server {
 pub(super) struct Front {
     /// Places for live streams.
     pub(super) streams: Arc<Semaphore>,
+    reads: Reads,
     connections: Arc<Connections>,
     read_model: Arc<ReadModel>,
     log: Arc<ThrottledLog>,
@@ -87,6 +89,7 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
             limits,
             UNUSED.saturating_add(agent.receiver.body_timeout.saturating_mul(2)),
         ),
+        reads: agent.reads.clone(),
         read_model: agent.read_model.clone(),
         log: log.clone(),
     });
@@ -98,7 +101,7 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
         App::new()
             .wrap(middleware::from_fn(observe))
             .wrap(middleware::NormalizePath::trim())
-            .wrap(middleware::DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff")))
+            .wrap(protection::headers())
             .app_data(read_model.clone())
             .app_data(web::Data::from(metrics.clone()))
             .app_data(web::Data::from(front.clone()))
@@ -159,12 +162,19 @@ impl Front {
 async fn observe(
     front: web::Data<Front>,
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     if let Some(connection) = request.conn_data::<Connection>() {
         connection.used();
     }
-    let response = next.call(request).await?;
+    if let Some(refusal) = front.reads.refusal(request.path(), request.headers()) {
+        front.refused("unauthorised", |suppressed| {
+            let peer = Peer(request.peer_addr());
+            tracing::warn!(%peer, suppressed, "Reader shows no token.");
+        });
+        return Ok(request.into_response(refusal));
+    }
+    let response = next.call(request).await?.map_into_boxed_body();
     let reason = match response.status() {
         StatusCode::NOT_FOUND => "unknown_path",
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",

@@ -33,6 +33,7 @@ fn key_and_value(setting: &'static Setting) -> (&'static str, &'static str) {
         (_, Kind::ApiKey) => "EXO1",
         (_, Kind::Id(_)) => POOL,
         (_, Kind::Endpoint) => "http://127.0.0.1:1/v2",
+        (_, Kind::IpAddress) => "127.0.0.1",
         (_, Kind::Table) => return ("discovery.labels.team", "web"),
         _ => "x",
     };

@@ -1,10 +1,9 @@
 //! Makes the program's settings of single values, and checks those that depend on each other.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     num::NonZeroU16,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use actix_web::http::header::HeaderName;
@@ -14,14 +13,15 @@ use program::telemetry::LogFormat;
 use schedule::{Entry, EntrySettings, Schedule};
 
 use super::{
+    alerts::alerts,
     reader::{Readable, Reader},
     setting::Kind,
 };
 use crate::{
-    config::{AddressKind, Alerts, Config, Discovery, Drain, Thresholds, Token},
+    config::{AddressKind, Config, Discovery, Drain, Thresholds, Token},
     journal::journal_in,
     target::{ApiKey, ApiSecret, ClientConfig, Endpoint, LoadBalancerId, PoolId, TargetConfig},
-    webhook_receiver::{Authentication, Conventions, Hmac, PasswordLogin},
+    webhook_receiver::HostNames,
 };
 
 /// Everything that can be set.
@@ -31,19 +31,6 @@ pub struct Settings {
     pub agent: Config,
     /// The form of the log.
     pub log_format: LogFormat,
-}
-
-impl FromStr for Token {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_safe = text.bytes().all(|b| b.is_ascii_graphic());
-        if is_safe {
-            Ok(Self::new(text))
-        } else {
-            Err("holds a space or a character that is not visible ASCII")
-        }
-    }
 }
 
 macro_rules! readable {
@@ -76,6 +63,7 @@ readable! {
     u16: Kind::Port { least: 0 },
     NonZeroU16: Kind::Port { least: 1 },
     IpAddr: Kind::IpAddress,
+    HostNames: Kind::Hosts,
     HeaderName: Kind::Header,
 }
 
@@ -250,25 +238,6 @@ fn discovery(r: &mut Reader<'_>) -> Option<Discovery> {
     })
 }
 
-fn alerts(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Alerts> {
-    let address = r.required::<IpAddr>("alerts.address");
-    let port = r.required::<u16>("alerts.port");
-    let authentication = authentication(r);
-    let direction_label = r.required("alerts.direction_label");
-    let value_name = r.required("alerts.value");
-    let body_timeout = r.duration("alerts.body_timeout");
-    Some(Alerts {
-        listen: SocketAddr::new(address?, port?),
-        authentication: authentication?,
-        conventions: Conventions {
-            direction_label: direction_label?,
-            value_name: value_name?,
-            severity: rules?.scale_out.severity.clone(),
-        },
-        body_timeout: body_timeout?,
-    })
-}
-
 fn schedule(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Schedule> {
     const KEY: &str = "schedule";
     let rows = r.rows::<EntrySettings>(KEY);
@@ -292,44 +261,6 @@ fn schedule(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Schedule> {
     Schedule::new(entries, Timestamp::now())
         .map_err(|overlap| r.problem(KEY, overlap.to_string()))
         .ok()
-}
-
-fn authentication(r: &mut Reader<'_>) -> Option<Authentication> {
-    let bearer = r.optional("alerts.token");
-    let user = r.optional::<String>("alerts.user");
-    let password = r.optional::<Token>("alerts.password");
-    let secret = r.optional("alerts.hmac_secret");
-    let header = r.required::<HeaderName>("alerts.hmac_header");
-    let timestamp_header = r.optional::<HeaderName>("alerts.hmac_timestamp_header");
-    let basic = match (user, password) {
-        (Some(user), Some(password)) => Some(PasswordLogin { user, password }),
-        (None, None) => None,
-        (Some(_), None) => {
-            r.problem(
-                "alerts.password",
-                "is missing, though alerts.user is set".to_owned(),
-            );
-            None
-        }
-        (None, Some(_)) => {
-            r.problem(
-                "alerts.user",
-                "is missing, though alerts.password is set".to_owned(),
-            );
-            None
-        }
-    };
-    let header = header?;
-    let hmac = secret.map(|secret| Hmac {
-        secret,
-        header: header.to_string(),
-        timestamp_header: timestamp_header.map(|name| name.to_string()),
-    });
-    Some(Authentication {
-        bearer,
-        basic,
-        hmac,
-    })
 }
 
 fn thresholds(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Thresholds> {

@@ -3,6 +3,7 @@
 //! Every mistake is reported at once, with its key, where the value came from, and what to do.
 //! Everything that is known of a setting stands in one table (`table.rs`).
 
+mod alerts;
 #[cfg(test)]
 mod any_value;
 mod explain;

@@ -39,6 +39,11 @@ impl Entry {
         self.given_as
     }
 
+    /// Whether it is a secret from a file.
+    pub fn is_secret_in_file(&self) -> bool {
+        self.value == REDACTED && self.source.starts_with("file ")
+    }
+
     /// Whether it is a secret that `ps` shows to every user.
     pub fn is_secret_on_command_line(&self) -> bool {
         self.value == REDACTED && self.source.starts_with("flag ")
@@ -113,7 +118,8 @@ impl<'a> Reader<'a> {
     /// A value that may be absent or empty.
     pub(super) fn optional<T: Readable>(&mut self, key: &'static str) -> Option<T> {
         let setting = self.setting(key, T::fits);
-        assert!(matches!(setting.unset, Unset::Optional), "{key}");
+        let may_be_absent = matches!(setting.unset, Unset::Optional | Unset::Otherwise(_));
+        assert!(may_be_absent, "{key}");
         let text = self.text(setting)?;
         self.parsed(setting, &text)
     }
@@ -267,6 +273,10 @@ impl<'a> Reader<'a> {
             return None;
         };
         if text.is_empty() {
+            if setting.is_optional_secret() {
+                let expected = setting.kind.expected();
+                self.problem(key, format!("is empty; set it to {expected}, or remove it"));
+            }
             return None;
         }
         let is_harmless = match setting.kind {
@@ -287,6 +297,27 @@ impl<'a> Reader<'a> {
             source: self.source(key),
             given_as: self.merged.former_name_of(key).unwrap_or(key),
         });
+    }
+
+    /// Shows the value that other settings make of one that is not set.
+    pub(super) fn follows(&mut self, key: &'static str, value: String) {
+        self.entries.push(Entry {
+            key: key.to_owned(),
+            value,
+            source: "default".to_owned(),
+            given_as: key,
+        });
+    }
+
+    /// Whether something is wrong with one of these settings.
+    pub(super) fn is_wrong(&self, keys: &[&str]) -> bool {
+        let mut wrong = self.problems.iter().map(|problem| problem.key.as_str());
+        wrong.any(|key| keys.contains(&key))
+    }
+
+    /// Whether the value comes from this variable.
+    pub(super) fn is_from_variable(&self, key: &str, variable: &str) -> bool {
+        self.source(key) == format!("variable {variable}")
     }
 
     fn source(&self, key: &str) -> String {

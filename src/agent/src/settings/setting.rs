@@ -54,6 +54,8 @@ pub(super) enum Kind {
     /// A list of rows.
     Schedule,
     IpAddress,
+    /// Names of hosts, with commas between them.
+    Hosts,
     Header,
     Endpoint,
     /// Not secret, but where people put the secret by mistake.
@@ -83,6 +85,8 @@ pub(super) enum Unset {
     Port(u16),
     /// Nothing; the program does without.
     Optional,
+    /// What other settings make of it, in words.
+    Otherwise(&'static str),
     /// Nothing; the program does not start.
     Required,
 }
@@ -112,6 +116,12 @@ impl Setting {
         Self { former, ..self }
     }
 
+    /// A secret that need not be set. Given without a text it is a mistake, never the same as not
+    /// given: whoever gave it does not want to be open to everyone.
+    pub(super) fn is_optional_secret(&self) -> bool {
+        matches!((self.kind, self.unset), (Kind::Secret(_), Unset::Optional))
+    }
+
     /// Its key and the keys that it had.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         [self.key].into_iter().chain(self.former.iter().copied())
@@ -135,7 +145,7 @@ impl Setting {
             Unset::Text(text) => Some(text.into()),
             Unset::Share(share) => Some(share.to_string().into()),
             Unset::Port(port) => Some(port.to_string().into()),
-            Unset::Optional | Unset::Required => None,
+            Unset::Optional | Unset::Otherwise(_) | Unset::Required => None,
         }
     }
 
@@ -143,6 +153,7 @@ impl Setting {
     pub(super) fn unset_text(&self) -> String {
         match self.unset {
             Unset::Optional => "not set".to_owned(),
+            Unset::Otherwise(what) => what.to_owned(),
             Unset::Required => "required".to_owned(),
             _ => self.default().unwrap_or_default().into_owned(),
         }
@@ -202,6 +213,7 @@ impl Kind {
             Self::Severity => "rows such as `0.95: 150%`, or `none`".into(),
             Self::Schedule => "rows, each under [[schedule]] in the file of settings".into(),
             Self::IpAddress => "an IP address".into(),
+            Self::Hosts => "names of hosts without a port, with commas between them".into(),
             Self::Header => "the name of a header".into(),
             Self::Endpoint => "the URL of an API".into(),
             Self::ApiKey => "the API key".into(),

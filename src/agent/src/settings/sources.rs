@@ -7,7 +7,8 @@ use program::error_chain::with_causes;
 use super::{
     merged::{Merged, Single},
     reader::{Problem, Problems},
-    table::TABLE,
+    setting::Setting,
+    table::{self, TABLE},
 };
 
 /// Our own variables: `AUTOSCALER_SCALING__MAX_SIZE` is `scaling.max_size`.
@@ -60,11 +61,12 @@ impl Sources {
         }
     }
 
-    /// Variables and flags, the stronger later. An empty variable is one that is not set.
+    /// Variables and flags, the stronger later. An empty variable is one that is not set, but for
+    /// a secret that need not be set.
     fn singles(&self) -> impl Iterator<Item = Single> {
-        let variables = || {
-            let all = self.variables.iter();
-            all.filter(|(_, value)| !value.trim().is_empty())
+        let counts = |key: &str, value: &str| {
+            let is_secret = || table::find(key).is_some_and(Setting::is_optional_secret);
+            !value.trim().is_empty() || is_secret()
         };
         let variable = |name: &str, key: &str, value: &str| {
             Single::new(&format!("variable {name}"), key, value)
@@ -72,14 +74,17 @@ impl Sources {
         let others = TABLE.iter().flat_map(move |setting| {
             let names = setting.variables.iter();
             names.flat_map(move |other| {
-                let given = variables().filter(move |(name, _)| name == other);
+                let given = self.variables.iter();
+                let given =
+                    given.filter(move |(name, value)| name == other && counts(setting.key, value));
                 given.map(move |(name, value)| variable(name, setting.key, value))
             })
         });
-        let own = variables().filter_map(move |(name, value)| {
+        let own = self.variables.iter().filter_map(move |(name, value)| {
             let path = name.strip_prefix(PREFIX)?;
             let key = path.to_lowercase().replace("__", ".");
-            (!NOT_SETTINGS.contains(&path)).then(|| variable(name, &key, value))
+            let is_setting = !NOT_SETTINGS.contains(&path) && counts(&key, value);
+            is_setting.then(|| variable(name, &key, value))
         });
         let flags = self.flags.iter();
         let flags =

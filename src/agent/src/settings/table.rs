@@ -11,7 +11,7 @@ use program::time_text::{DAY, HOUR, MINUTE, SECOND};
 
 use super::setting::{
     AtSpeed, Kind, Setting,
-    Unset::{Optional, Port, Required, Share, Text},
+    Unset::{Optional, Otherwise, Port, Required, Share, Text},
     setting,
 };
 use crate::target::DEFAULT_ZONE;
@@ -147,7 +147,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting("discovery.labels", Kind::Table, Optional,
         "Labels that the file puts on every member."),
 
-    setting("alerts.address", Kind::IpAddress, Text("0.0.0.0"),
+    setting("alerts.address", Kind::IpAddress, Otherwise("`0.0.0.0`; `127.0.0.1` while anyone may send alerts"),
         "The address that the agent listens on."),
     setting("alerts.port", Kind::Port { least: 0 }, Port(ALERTS_PORT),
         "The port for alerts, metrics and the page; 0 takes any free one.")
@@ -164,6 +164,12 @@ pub(super) const TABLE: &[Setting] = &[
         "The header that holds the signature."),
     setting("alerts.hmac_timestamp_header", Kind::Header, Optional,
         "The header that holds the signed time of sending."),
+    setting("alerts.allow_unauthenticated", Kind::Flag, Text("false"),
+        "Whether others than this machine may send alerts without a token, password or signature; `LISTEN_PORT` allows it, too."),
+    setting("alerts.protect_reads", Kind::Flag, Text("false"),
+        "Whether the page, `/status`, `/decisions`, `/metrics` and `/sd` ask for the token or the password, too."),
+    setting("alerts.allowed_hosts", Kind::Hosts, Optional,
+        "Further names of this machine, by which a sender without a token may ask for it."),
     setting("alerts.direction_label", Kind::Text("the name of a label"), Text("scale"),
         "The label of an alert that says what it asks for: `up`, `down` or `at-least`."),
     setting("alerts.value", Kind::Text("the name of a value"), Text("A"),

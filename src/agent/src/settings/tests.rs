@@ -1,6 +1,7 @@
 //! What users rely on: which source wins, and what a mistake is answered with.
 
 mod files;
+mod openness;
 mod refusals;
 mod table;
 
@@ -106,6 +107,7 @@ fn the_defaults_are_those_of_the_course() {
     assert_eq!(agent.alerts.listen.port(), 8090);
     assert_eq!(agent.alerts.conventions.direction_label, "scale");
     assert!(agent.alerts.authentication.is_open());
+    assert!(agent.alerts.listen.ip().is_loopback(), "nobody is let in");
     assert_eq!((agent.thresholds.up, agent.thresholds.down), (0.8, 0.2));
     assert_eq!(
         (agent.mode, settings.log_format),

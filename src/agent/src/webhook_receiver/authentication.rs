@@ -51,6 +51,11 @@ impl Authentication {
         self.bearer.is_none() && self.basic.is_none() && self.hmac.is_none()
     }
 
+    /// Whether there is something that a request without a body can show.
+    pub fn protects_reads(&self) -> bool {
+        self.bearer.is_some() || self.basic.is_some()
+    }
+
     /// Whether the body's content is needed to tell.
     pub fn needs_body(&self) -> bool {
         self.hmac.is_some()

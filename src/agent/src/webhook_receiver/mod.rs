@@ -6,12 +6,14 @@
 
 mod authentication;
 mod body;
+mod browser;
 mod classify;
 mod decode;
 mod payload;
 mod routes;
 
 pub use authentication::{Authentication, Hmac, PasswordLogin};
+pub use browser::{HostNames, InvalidHost};
 pub use classify::{Alert, Ask, Classified, Conventions, Ignored, classify_body};
 pub use payload::PayloadError;
 pub(crate) use routes::{Receiver, ReceiverState, configure};

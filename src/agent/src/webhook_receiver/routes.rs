@@ -18,6 +18,7 @@ use serde_json::json;
 use super::{
     Alert, Ask, Authentication, Classified, Conventions, Ignored, PayloadError,
     body::{Bodies, Body, Unread},
+    browser::{self, HostNames},
     classify_body,
 };
 use crate::{
@@ -39,6 +40,8 @@ pub(crate) struct ReceiverState {
     pub(crate) read_model: Arc<ReadModel>,
     /// Who may send.
     pub(crate) authentication: Arc<Authentication>,
+    /// By which names this machine may be asked.
+    pub(crate) hosts: Arc<HostNames>,
     pub(crate) conventions: Arc<Conventions>,
     /// How long a body may take.
     pub(crate) body_timeout: Duration,
@@ -141,6 +144,7 @@ impl Receiver {
         request: &HttpRequest,
         stream: BodyStream,
     ) -> Result<Body, Refusal> {
+        self.check_origin(request)?;
         let needs_body = self.state.authentication.needs_body();
         if !needs_body && !self.admits(request, b"") {
             return Err(Refusal::Unauthorised);
@@ -153,6 +157,20 @@ impl Receiver {
             return Err(Refusal::Unauthorised);
         }
         Ok(body)
+    }
+
+    /// A browser sends requests in the name of whatever page it shows, also a password that it has
+    /// kept. A name that somebody made to lead here makes their page one of ours; then only a
+    /// sender who shows something is known not to be a browser.
+    fn check_origin(&self, request: &HttpRequest) -> Result<(), Refusal> {
+        let (headers, uri) = (request.headers(), request.uri());
+        if browser::is_cross_site(headers, uri) {
+            return Err(Refusal::CrossSite);
+        }
+        if self.state.authentication.is_open() && !self.state.hosts.are_named(headers, uri) {
+            return Err(Refusal::ForeignHost);
+        }
+        Ok(())
     }
 
     fn admits(&self, request: &HttpRequest, body: &[u8]) -> bool {
@@ -295,6 +313,12 @@ enum Refusal {
         "this alert needs a bearer token, a password or a signature; see `alerts` in the settings"
     )]
     Unauthorised,
+    #[error("a web page of another site asks for this, and alerts do not come from web pages")]
+    CrossSite,
+    #[error(
+        "this machine was asked by a name that it does not know: name it in alerts.allowed_hosts, set alerts.token, or ask by the address"
+    )]
+    ForeignHost,
     #[error(transparent)]
     Unread(#[from] Unread),
     #[error(transparent)]
@@ -305,6 +329,7 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorised => StatusCode::UNAUTHORIZED,
+            Self::CrossSite | Self::ForeignHost => StatusCode::FORBIDDEN,
             Self::Unread(Unread::Slow(_)) => StatusCode::REQUEST_TIMEOUT,
             Self::Unread(Unread::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => {
@@ -317,6 +342,8 @@ impl Refusal {
     fn code(&self) -> &'static str {
         match self {
             Self::Unauthorised => "unauthorised",
+            Self::CrossSite => "cross_site",
+            Self::ForeignHost => "foreign_host",
             Self::Unread(Unread::Slow(_)) => "slow",
             Self::Unread(Unread::NoRoom) => "no_room",
             Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => "too_large",
@@ -327,7 +354,10 @@ impl Refusal {
     /// On `/up` and `/down`, what a whole body is when nobody can make an alarm of it.
     fn ignored(&self) -> Option<Ignored> {
         match self {
-            Self::Unauthorised | Self::Unread(Unread::Slow(_) | Unread::Broken(_)) => None,
+            Self::Unauthorised
+            | Self::CrossSite
+            | Self::ForeignHost
+            | Self::Unread(Unread::Slow(_) | Unread::Broken(_)) => None,
             Self::Unread(Unread::NoRoom) => Some(Ignored::NoRoom),
             Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => {
                 Some(Ignored::TooLarge)

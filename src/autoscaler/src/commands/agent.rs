@@ -1,5 +1,7 @@
 //! `autoscaler agent`: runs the agent until a signal, or until an actor dies.
 
+use std::{os::unix::fs::PermissionsExt as _, path::Path};
+
 use agent::{Agent, Config, dashboard, settings::Entry};
 use anyhow::{Context as _, anyhow};
 use program::{
@@ -17,6 +19,7 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     telemetry::start(settings.log_format);
     telemetry::exit_on_panic();
     warn_of_secrets_on_the_command_line(&entries);
+    warn_of_secrets_in_a_file_for_everyone(args.file(), &entries);
     let system = actix_rt::System::new();
     let ended = system.block_on(serve(settings.agent));
     // Dropped, each actor would be polled once more, without a runtime, and one that then sets a
@@ -73,7 +76,21 @@ fn announce(config: &Config, server: &dashboard::Server) {
         "Agent is ready."
     );
     if config.alerts.authentication.is_open() {
-        tracing::warn!("Anyone who reaches this port can send alerts: set alerts.token.");
+        tracing::warn!(address = %server.address, "Anyone who reaches this address can send alerts: set alerts.token.");
+    }
+}
+
+fn warn_of_secrets_in_a_file_for_everyone(file: Option<&Path>, entries: &[Entry]) {
+    let Some(file) = file.filter(|_| entries.iter().any(Entry::is_secret_in_file)) else {
+        return;
+    };
+    let mode = std::fs::metadata(file).map(|found| found.permissions().mode() & 0o777);
+    if let Some(mode) = mode.ok().filter(|mode| mode & 0o007 != 0) {
+        tracing::warn!(
+            file = %file.display(),
+            mode = format!("{mode:o}"),
+            "Settings hold secrets and everyone on this machine can read them: give the file mode 0600."
+        );
     }
 }
 

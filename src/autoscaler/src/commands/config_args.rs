@@ -1,6 +1,6 @@
 //! The flags that give settings, shared by `agent` and `check-config`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use agent::settings::{Entry, Problems, Settings, Sources, load, setting_variables};
 use clap::Args;
@@ -54,6 +54,11 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl ConfigArgs {
+    /// The file of settings, if there is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     /// Reads and checks all settings.
     pub(crate) fn load(&self) -> Result<(Settings, Vec<Entry>), Problems> {
         let named = [

@@ -1,5 +1,7 @@
 //! Which paths are served, and what the others are answered with.
 
+use reqwest::Method;
+
 use super::*;
 
 #[tokio::test]
@@ -132,4 +134,95 @@ async fn what_is_not_served_is_answered_with_what_is_and_counted() {
     let line = agent.line("Request is refused.").expect("a line");
     assert_eq!(line["fields"]["path"], "\"/nothing\"");
     assert_eq!(environment.writes(), 0);
+}
+
+#[tokio::test]
+async fn no_answer_can_be_framed_sniffed_kept_or_made_to_run_a_script() {
+    let environment = Environment::with_pool(1).await;
+    let settings = Settings::default().variable("AUTOSCALER_ALERTS__TOKEN", "hush");
+    let agent = environment.start(settings).await;
+    for (method, path, status) in [
+        (Method::GET, "/", 200),
+        (Method::GET, "/status", 200),
+        (Method::GET, "/decisions", 200),
+        (Method::GET, "/metrics", 200),
+        (Method::GET, "/events", 200),
+        (Method::POST, "/up", 401),
+        (Method::GET, "/nothing", 404),
+        (Method::DELETE, "/up", 405),
+    ] {
+        let answer = agent.http.request(method, agent.url(path)).send();
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(header(name), value, "{path}");
+        }
+        let policy = header("content-security-policy");
+        for part in ["default-src 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(policy.contains("script-src 'sha256-"), path == "/");
+    }
+}
+
+#[tokio::test]
+async fn protected_reads_need_the_token_or_the_password() {
+    let environment = Environment::with_pool(1).await;
+    let settings = Settings::default()
+        .variable("AUTOSCALER_ALERTS__TOKEN", "hush")
+        .variable("AUTOSCALER_ALERTS__PASSWORD", "quiet")
+        .set("alerts.user", "me");
+    let open = environment.start(settings.clone()).await;
+    assert_eq!(open.get("/status").await.status(), 200);
+    drop(open);
+    let agent = environment
+        .start(settings.set("alerts.protect_reads", "true"))
+        .await;
+    for path in [
+        "/",
+        "/status",
+        "/status/",
+        "/decisions",
+        "/metrics",
+        "/sd",
+        "/events",
+        "/%73tatus",
+        "/nothing",
+    ] {
+        let ask = |method: Method| agent.http.request(method, agent.url(path));
+        for request in [
+            ask(Method::GET),
+            ask(Method::HEAD),
+            ask(Method::GET).bearer_auth("husk"),
+            ask(Method::GET).basic_auth("me", Some("hush")),
+        ] {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), 401, "{path}");
+            let ways = answer.headers().get_all("www-authenticate").iter().count();
+            assert_eq!(ways, 2, "{path}");
+            assert!(!answer.text().await.unwrap().contains("127."), "{path}");
+        }
+        for request in [
+            ask(Method::GET).bearer_auth("hush"),
+            ask(Method::GET).basic_auth("me", Some("quiet")),
+        ] {
+            assert_ne!(request.send().await.unwrap().status(), 401, "{path}");
+        }
+    }
+    // Whoever starts the agent again asks whether it is well, and has no token.
+    assert_ne!(agent.get("/healthz").await.status(), 401);
+    let metrics = agent.http.get(agent.url("/metrics")).bearer_auth("hush");
+    let metrics = metrics.send().await.unwrap().text().await.unwrap();
+    let counted = r#"autoscaler_requests_refused_total{reason="unauthorised"} 36"#;
+    assert!(metrics.contains(counted), "{metrics}");
+    let up = agent.http.get(agent.url("/up")).bearer_auth("hush");
+    assert_eq!(up.send().await.unwrap().status(), 200);
 }

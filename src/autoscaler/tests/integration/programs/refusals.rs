@@ -21,7 +21,8 @@ async fn an_agent_that_cannot_listen_has_not_begun_to_act() {
     ] {
         let settings = Settings::default()
             .set("alerts.address", address)
-            .set("alerts.port", port);
+            .set("alerts.port", port)
+            .variable("AUTOSCALER_ALERTS__TOKEN", "hush");
         let output = end_of(environment.command("agent", &settings)).await;
         let text = said(address, &output, 1);
         for part in [address, port, "alerts.address, alerts.port", fix] {
@@ -33,6 +34,27 @@ async fn an_agent_that_cannot_listen_has_not_begun_to_act() {
         );
         assert!(!environment.journal().parent().unwrap().exists());
     }
+}
+
+#[tokio::test]
+async fn an_agent_that_anyone_could_reach_and_use_does_not_start() {
+    let environment = Environment::with_pool(1).await;
+    let open = Settings::default().set("alerts.address", "0.0.0.0");
+    let empty = Settings::default().variable("AUTOSCALER_ALERTS__TOKEN", " ");
+    for (settings, key, fix) in [
+        (&open, "alerts.address", "set alerts.token"),
+        (&empty, "alerts.token", "is empty"),
+    ] {
+        for subcommand in ["agent", "check-config"] {
+            let output = end_of(environment.command(subcommand, settings)).await;
+            let text = said(key, &output, 2);
+            assert!(text.contains(key) && text.contains(fix), "{text}");
+        }
+    }
+    assert_eq!(environment.calls("list-instances"), 0);
+    let allowed = open.set("alerts.allow_unauthenticated", "true");
+    let agent = environment.start(allowed).await;
+    assert!(agent.line("Anyone who reaches this address").is_some());
 }
 
 #[tokio::test]
