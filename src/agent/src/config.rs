@@ -115,6 +115,17 @@ pub struct Alerts {
     pub conventions: Conventions,
     /// How long a sender may take for a body.
     pub body_timeout: Duration,
+    /// What the web server shows over TLS; plain HTTP without it.
+    pub tls: Option<TlsFiles>,
+}
+
+/// The files of a certificate, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// CPU shares that alert.

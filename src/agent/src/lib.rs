@@ -26,10 +26,12 @@ mod start;
 mod target;
 mod throttled_log;
 mod timetable;
+mod tls;
 mod view;
 mod watchdog;
 pub mod webhook_receiver;
 
-pub use config::{Config, Token};
+pub use config::{Config, TlsFiles, Token};
 pub use journal::{FolderError, JournalError};
 pub use start::{Agent, StartError};
+pub use tls::TlsError;

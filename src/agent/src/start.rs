@@ -26,6 +26,7 @@ use super::{
     signal_inbox::SignalInbox,
     target::{ConfigError, Target},
     timetable::{Timetable, limits_at},
+    tls::{Tls, TlsError},
     watchdog::{self, ActorDied},
     webhook_receiver::ReceiverState,
 };
@@ -49,6 +50,9 @@ pub enum StartError {
     /// The service discovery file cannot be kept.
     #[error("the service discovery file cannot be kept; set `discovery.file` to another path")]
     Discovery(#[source] FileError),
+    /// HTTPS cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The journal cannot be kept, or another agent keeps it.
     #[error(transparent)]
     Journal(#[from] FolderError),
@@ -62,6 +66,8 @@ pub struct Agent {
     pub(crate) receiver: ReceiverState,
     /// Who may look.
     pub(crate) reads: Reads,
+    /// What the web server shows over TLS.
+    pub(crate) tls: Option<Tls>,
     /// What it scales, for the counts of its calls.
     pub(crate) target: Target,
     scaler: Addr<Scaler>,
@@ -74,6 +80,7 @@ impl Agent {
     /// Starts an agent. Must be called inside an actix `System`. Whatever can fail does so before
     /// the first actor runs.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let tls = config.alerts.tls.clone().map(Tls::load).transpose()?;
         let folder = JournalFolder::lock(&config.state_directory).await?;
         prepare_discovery(&config.discovery.file).map_err(StartError::Discovery)?;
         let clock = Clock::start();
@@ -162,6 +169,7 @@ impl Agent {
             read_model,
             receiver,
             reads,
+            tls,
             target,
             scaler,
             journal,

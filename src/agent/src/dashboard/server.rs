@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::{
     App, Error, HttpServer,
     body::{BoxBody, MessageBody},
@@ -112,16 +113,25 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
     .worker_max_blocking_threads(BLOCKING_THREADS)
     .max_connections(limits.all)
     .on_connect(move |stream, data| {
-        if let Some(stream) = stream.downcast_ref() {
+        let plain = stream.downcast_ref::<TcpStream>();
+        let secured = || stream.downcast_ref::<TlsStream<TcpStream>>();
+        if let Some(stream) = plain.or_else(|| Some(secured()?.get_ref().0)) {
             opened.connected(stream, data);
         }
     })
     .client_request_timeout(IDLE)
     .keep_alive(IDLE)
     .shutdown_timeout(1)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    .disable_signals();
+    let server = match &agent.tls {
+        None => server.listen(listener)?,
+        Some(tls) => {
+            let config = tls.server_config().map_err(io::Error::other)?;
+            actix_rt::spawn(tls.clone().follow_files());
+            server.listen_rustls_0_23(listener, config)?
+        }
+    };
+    let server = server.run();
     let handle = server.handle();
     let running = actix_rt::spawn(server);
     Ok(Server {

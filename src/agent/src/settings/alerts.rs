@@ -3,6 +3,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
     str::FromStr,
 };
 
@@ -11,7 +12,7 @@ use policy::Rules;
 
 use super::reader::Reader;
 use crate::{
-    config::{Alerts, Token},
+    config::{Alerts, TlsFiles, Token},
     webhook_receiver::{Authentication, Conventions, Hmac, HostNames, PasswordLogin},
 };
 
@@ -49,6 +50,7 @@ pub(super) fn alerts(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Alerts
     let direction_label = r.required("alerts.direction_label");
     let value_name = r.required("alerts.value");
     let body_timeout = r.duration("alerts.body_timeout");
+    let tls = tls(r);
     let authentication = authentication?;
     let asks_for_nothing = authentication.is_open() && !r.is_wrong(&CREDENTIALS);
     let allowed = allow_unauthenticated? || r.is_from_variable("alerts.port", COURSE_PORT);
@@ -71,7 +73,21 @@ pub(super) fn alerts(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Alerts
             severity: rules?.scale_out.severity.clone(),
         },
         body_timeout: body_timeout?,
+        tls,
     })
+}
+
+fn tls(r: &mut Reader<'_>) -> Option<TlsFiles> {
+    let certificate = r.optional::<PathBuf>("tls.certificate");
+    let key = r.optional::<PathBuf>("tls.key");
+    let (missing, other) = match (certificate, key) {
+        (Some(certificate), Some(key)) => return Some(TlsFiles { certificate, key }),
+        (None, None) => return None,
+        (Some(_), None) => ("tls.key", "tls.certificate"),
+        (None, Some(_)) => ("tls.certificate", "tls.key"),
+    };
+    r.problem(missing, format!("is missing, though {other} is set"));
+    None
 }
 
 /// Where to listen. `only_here` is whether whoever reaches the address could scale.

@@ -178,6 +178,10 @@ pub(super) const TABLE: &[Setting] = &[
         not_scaled("senders are no faster", TENTH, LONGEST_BODY_TIMEOUT), Text("5s"),
         "How long a sender may take for the body of an alert."),
 
+    setting("tls.certificate", Kind::Path("a file with a certificate in PEM"), Optional,
+        "The certificate for HTTPS, with those between it and its authority; read again when it changes."),
+    setting("tls.key", Kind::Path("a file with a private key in PEM"), Optional,
+        "The private key of the certificate."),
     setting("thresholds.up", Kind::Share, Share(thresholds::UP),
         "The CPU use above which monitoring alerts \"up\"; the agent only shows it."),
     setting("thresholds.down", Kind::Share, Share(thresholds::DOWN),

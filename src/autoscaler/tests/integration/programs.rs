@@ -1,6 +1,7 @@
 //! How the programs start and end.
 
 mod files;
+mod https;
 mod refusals;
 mod signals;
 

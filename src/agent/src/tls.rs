@@ -1,0 +1,173 @@
+//! TLS for the web server, with a certificate that is read again when its files change.
+//!
+//! Connections that are open keep the certificate that they began with. New files that cannot be
+//! used, such as one of the two that was replaced first, leave the old certificate in force.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use parking_lot::RwLock;
+use program::error_chain::with_causes;
+use rustls::{
+    ServerConfig,
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+use tokio::time::sleep;
+use whole_file::FileError;
+
+use super::config::TlsFiles;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {key}")]
+    File {
+        /// The setting that names it.
+        key: &'static str,
+        /// Why.
+        source: FileError,
+    },
+    /// A file is not there.
+    #[error("{key}: there is no file {}", path.display())]
+    Missing {
+        /// The setting that names it.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file holds something else.
+    #[error("{key}: {} holds no {wanted} in PEM", path.display())]
+    Content {
+        /// The setting that names it.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        wanted: &'static str,
+    },
+    /// The two files do not belong together, or TLS does not know their kind.
+    #[error(
+        "tls.certificate and tls.key cannot be used together; the key must be that of the first certificate in the file"
+    )]
+    Pair(#[source] rustls::Error),
+}
+
+/// A certificate that is kept current.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls {
+    files: TlsFiles,
+    current: Arc<Current>,
+    provider: Arc<CryptoProvider>,
+}
+
+/// What new connections are shown.
+#[derive(Debug)]
+struct Current(RwLock<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.read().clone())
+    }
+}
+
+/// What tells one content of the files from another without reading it.
+type Stamp = [Option<(SystemTime, u64, u64)>; 2];
+
+impl Tls {
+    /// Reads the files.
+    pub(crate) fn load(files: TlsFiles) -> Result<Self, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let pair = Arc::new(read(&files, &provider)?);
+        Ok(Self {
+            files,
+            current: Arc::new(Current(RwLock::new(pair))),
+            provider,
+        })
+    }
+
+    /// What the web server needs.
+    pub(crate) fn server_config(&self) -> Result<ServerConfig, TlsError> {
+        let versions = ServerConfig::builder_with_provider(self.provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Pair)?;
+        Ok(versions
+            .with_no_client_auth()
+            .with_cert_resolver(self.current.clone()))
+    }
+
+    /// Takes new files over whenever there are some, for ever.
+    pub(crate) async fn follow_files(self) {
+        let mut known = stamp(&self.files);
+        loop {
+            sleep(LOOK_EVERY).await;
+            let found = stamp(&self.files);
+            if found == known {
+                continue;
+            }
+            let tls = self.clone();
+            let read = tokio::task::spawn_blocking(move || read(&tls.files, &tls.provider));
+            match read.await {
+                Ok(Ok(pair)) => {
+                    *self.current.0.write() = Arc::new(pair);
+                    tracing::info!("TLS certificate is replaced.");
+                }
+                Ok(Err(error)) => {
+                    let error = with_causes(&error);
+                    tracing::error!(
+                        error,
+                        "New TLS files cannot be used; the old certificate stays."
+                    );
+                }
+                Err(error) => tracing::error!(%error, "TLS files cannot be read."),
+            }
+            // Of files that change while they are read the next look finds another stamp.
+            known = found;
+        }
+    }
+}
+
+fn stamp(files: &TlsFiles) -> Stamp {
+    use std::os::unix::fs::MetadataExt as _;
+    [&files.certificate, &files.key].map(|path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.modified().ok()?, found.len(), found.ino()))
+    })
+}
+
+fn read(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+    let (key, path) = ("tls.certificate", &files.certificate);
+    let content = |key, path: &Path, wanted| TlsError::Content {
+        key,
+        path: path.to_owned(),
+        wanted,
+    };
+    let text = text_of(key, path)?;
+    let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
+    let certificates = certificates.ok().filter(|found| !found.is_empty());
+    let certificates = certificates.ok_or_else(|| content(key, path, "certificate"))?;
+    let (key, path) = ("tls.key", &files.key);
+    let private = PrivateKeyDer::from_pem_slice(&text_of(key, path)?);
+    let private = private.map_err(|_| content(key, path, "private key"))?;
+    CertifiedKey::from_der(certificates, private, provider).map_err(TlsError::Pair)
+}
+
+fn text_of(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    match whole_file::read(path) {
+        Ok(Some((text, _))) => Ok(text),
+        Ok(None) => Err(TlsError::Missing {
+            key,
+            path: path.to_owned(),
+        }),
+        Err(source) => Err(TlsError::File { key, source }),
+    }
+}
