@@ -7,7 +7,14 @@ token=a-long-token
 prepare() {
   "$BOOT_IMAGES_PROGRAMS/autoscaler" local-cloud --with-pool 1 --no-processes --speed 10 >"$folder/local-cloud.log" 2>&1 &
   helper=$!
-  machine=$helper await 30 "$BOOT_IMAGES_PROGRAMS/autoscaler" local-cloud env
+  machine=$helper await 30 "$BOOT_IMAGES_PROGRAMS/autoscaler" local-cloud env || return
+  # Seen from the machine this API is elsewhere, so its members may not be at the machine's own 127.0.0.0/8.
+  local edits='' member
+  for member in 0 1 2; do
+    edits+="${edits:+, }{ \"path\": \"/instances/$member/public-ip\", \"value\": \"192.0.2.$((member + 1))\" }"
+  done
+  get --request PUT --output /dev/null http://127.0.0.1:7290/_local/faults --data-binary \
+    "[{ \"operation\": \"list-instances\", \"count\": 1000000, \"fault\": \"edit-answer\", \"edits\": [$edits] }]"
 }
 
 # QEMU's network has the host's 127.0.0.1 at an address of its own.
