@@ -4,6 +4,8 @@
 //! used, such as one of the two that was replaced first, leave the old certificate in force.
 
 use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -88,6 +90,7 @@ impl Tls {
     pub(crate) fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let pair = Arc::new(read(&files, &provider)?);
+        warn_of_a_key_for_everyone(&files.key);
         Ok(Self {
             files,
             current: Arc::new(Current(RwLock::new(pair))),
@@ -136,10 +139,20 @@ impl Tls {
     }
 }
 
+fn warn_of_a_key_for_everyone(path: &Path) {
+    let mode = fs::metadata(path).map(|found| found.mode() & 0o777);
+    if let Some(mode) = mode.ok().filter(|mode| mode & 0o007 != 0) {
+        tracing::warn!(
+            file = %path.display(),
+            mode = format!("{mode:o}"),
+            "Everyone on this machine can read the key of tls.key: give the file mode 0600."
+        );
+    }
+}
+
 fn stamp(files: &TlsFiles) -> Stamp {
-    use std::os::unix::fs::MetadataExt as _;
     [&files.certificate, &files.key].map(|path| {
-        let found = std::fs::metadata(path).ok()?;
+        let found = fs::metadata(path).ok()?;
         Some((found.modified().ok()?, found.len(), found.ino()))
     })
 }

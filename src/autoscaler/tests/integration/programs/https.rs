@@ -1,6 +1,6 @@
 //! The agent's port over TLS.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use reqwest::{Certificate, Client};
@@ -63,8 +63,13 @@ fn alert() -> String {
 async fn alerts_are_taken_over_https_and_not_without() {
     let environment = Environment::with_pool(1).await;
     let identity = Identity::new();
-    identity.put(environment.folder.path());
-    let agent = environment.start(settings(environment.folder.path())).await;
+    let folder = environment.folder.path();
+    identity.put(folder);
+    let everyone = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(folder.join("agent.key"), everyone).unwrap();
+    let agent = environment.start(settings(folder)).await;
+    let warned = agent.line("Everyone on this machine can read the key");
+    assert_eq!(warned.unwrap()["fields"]["mode"], "644");
     let post = |client: &Client, url: String| client.post(url).body(alert()).bearer_auth(TOKEN);
     let stranger = Identity::new().client();
     let refused = post(&stranger, url(&agent, "/webhook")).send().await;
