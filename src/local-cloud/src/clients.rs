@@ -1,13 +1,14 @@
 //! Who calls, by the `User-Agent` header, in the words of a log.
 
 /// What the header holds (in lower case), and who sends it; the first that fits.
-const KNOWN: [(&str, &str); 18] = [
+const KNOWN: [(&str, &str); 19] = [
     ("exoscale-terraform-provider", "Terraform"),
     ("terraform", "Terraform"),
     ("opentofu", "OpenTofu"),
     ("pulumi", "Pulumi"),
     ("packer", "Packer"),
     ("exoscale-cli", "exo"),
+    ("exocli/", "exo"),
     ("autoscaler/", "autoscaler"),
     ("cluster-autoscaler", "cluster-autoscaler"),
     ("exoscale-cloud-controller", "cloud controller manager"),
@@ -66,6 +67,10 @@ mod tests {
                 "Terraform",
             ),
             ("Exoscale-CLI/1.85.0 (abc) egoscale/3.1.31", "exo"),
+            (
+                "exocli/1.96.0/abc egoscale/v3.1.42 (go1.26; linux/amd64)",
+                "exo",
+            ),
             (
                 "egoscale/v3.1.31 (go1.26; linux/amd64)",
                 "a Go program (egoscale)",

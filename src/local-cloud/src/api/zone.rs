@@ -18,12 +18,15 @@ pub(super) const ROUTES: &[Route] = &[Route {
 }];
 
 /// What is in one zone only; the rest of the API (rights, groups, keys, operations) is one for all.
-const ZONED: [&str; 6] = [
+const ZONED: [&str; 9] = [
+    "console",
     "elastic-ip",
     "instance",
     "instance-pool",
     "load-balancer",
     "private-network",
+    "reverse-dns",
+    "snapshot",
     "template",
 ];
 
@@ -63,7 +66,7 @@ fn list(call: &Call<'_>) -> Value {
 pub(super) fn elsewhere(call: &Call<'_>, route: &Route) -> Option<Answer> {
     let own = call.cloud.config.zone.as_str();
     let zone = call.zone.filter(|zone| *zone != own)?;
-    let kind = route.path.split('/').nth(1)?;
+    let kind = kind(route)?;
     if !ZONED.contains(&kind) {
         return None;
     }
@@ -77,9 +80,38 @@ pub(super) fn elsewhere(call: &Call<'_>, route: &Route) -> Option<Answer> {
     })
 }
 
+/// What a path is about: its first segment, without a verb.
+fn kind(route: &Route) -> Option<&'static str> {
+    route.path.split(['/', ':']).nth(1)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::{ZONED, split};
+
+    /// The same everywhere.
+    const OF_ALL_ZONES: [&str; 10] = [
+        "anti-affinity-group",
+        "api-key",
+        "iam-organization-policy",
+        "iam-role",
+        "instance-type",
+        "operation",
+        "quota",
+        "security-group",
+        "ssh-key",
+        "zone",
+    ];
+
+    #[test]
+    fn of_each_kind_is_said_whether_it_is_in_a_zone() {
+        for route in super::super::routes() {
+            let kind = super::kind(route).expect("a kind");
+            let said = [&ZONED[..], &OF_ALL_ZONES].concat();
+            let times = said.iter().filter(|other| **other == kind).count();
+            assert_eq!(times, 1, "{kind}");
+        }
+    }
 
     #[test]
     fn a_path_may_name_a_zone() {
