@@ -49,7 +49,7 @@ let
     # Nothing builds upon a check.
     doInstallCargoArtifacts = false;
     # No CA certificates: a test that needs some brings them (scripts/check-sandbox.sh).
-    nativeBuildInputs = prometheus;
+    nativeBuildInputs = prometheus ++ [ pkgs.openssl ];
     src = sources [
       ../ARCHITECTURE.md
       ../docs/local-cloud.md
@@ -58,6 +58,7 @@ let
       ../fuzz/corpus
       ../terraform/iam.tf
       ./grafana
+      ./https
       ./prometheus-alerts.yml
       ./tests/alerts_test.yml
       ./tests/operator_alerts_test.yml

@@ -189,11 +189,12 @@ fn typed<T: DeserializeOwned>(value: Value) -> Result<T, DocumentError> {
 
 /// Finds what the reader of types would also take as a list of fields without names.
 fn check_objects(document: &Value) -> Result<(), DocumentError> {
-    let parts = ["agent", "slow_app", "grafana"];
+    let parts = ["agent", "slow_app", "grafana", "operator", "tls"];
     let parts = parts.map(|name| (name, document.get(name)));
     let all = [("the document", Some(document))].into_iter().chain(parts);
     for (field, value) in all {
-        if value.is_some_and(|value| !value.is_object()) {
+        // Whether a part may be null its type says.
+        if value.is_some_and(|value| !value.is_object() && !value.is_null()) {
             return Err(wrong(field, "must be an object"));
         }
     }

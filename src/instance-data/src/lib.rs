@@ -11,6 +11,7 @@ mod monitoring;
 mod operator;
 mod slow_app;
 mod ssh_key;
+mod tls;
 
 use std::{io, path::PathBuf, time::Duration};
 

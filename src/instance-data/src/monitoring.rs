@@ -13,6 +13,7 @@ use super::{
     document::{DocumentError, File, Role, authorized_keys, check_keys, wrong},
     grafana_text::problem_in_setting,
     operator::Operator,
+    tls::Tls,
 };
 
 /// What the monitoring instance is told.
@@ -24,6 +25,7 @@ pub struct Monitoring {
     settings: Settings,
     admin_password: Option<String>,
     operator: Operator,
+    tls: Option<Tls>,
 }
 
 impl fmt::Debug for Monitoring {
@@ -48,6 +50,7 @@ pub(super) struct MonitoringForm {
     grafana: GrafanaForm,
     #[serde(default)]
     operator: Operator,
+    tls: Option<Tls>,
 }
 
 #[derive(Default, Deserialize)]
@@ -62,6 +65,12 @@ impl Monitoring {
         let password = form.grafana.admin_password;
         check_admin_password(password.as_deref())?;
         form.operator.check()?;
+        form.tls.as_ref().map_or(Ok(()), Tls::check)?;
+        if form.agent.contains_key("tls") {
+            let problem = "is not for this host, whose web server speaks HTTPS for the agent; \
+                           give the certificate in the field tls of the document";
+            return Err(wrong("agent.tls", problem));
+        }
         for (name, value) in &form.agent {
             check_leaves("agent", name, value)?;
         }
@@ -82,6 +91,7 @@ impl Monitoring {
             settings,
             admin_password: password,
             operator: form.operator,
+            tls: form.tls,
         })
     }
 
@@ -131,6 +141,7 @@ impl Monitoring {
             },
         ];
         files.extend(self.operator.files());
+        files.extend(Tls::files(self.tls.as_ref()));
         files
     }
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
+use rcgen::generate_simple_self_signed;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{process::Command, time::timeout};
@@ -44,6 +45,14 @@ fn monitoring() -> Value {
             "webhook": { "url": format!("https://ops.example.com/{SECRET}") },
         },
     })
+}
+
+/// The document with another value at a place.
+fn changed(pointer: &str, value: Value) -> Value {
+    let mut document = monitoring();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    document.pointer_mut(parent).unwrap()[name] = value;
+    document
 }
 
 fn slow_app() -> Value {
@@ -121,6 +130,9 @@ async fn each_program_of_the_monitoring_instance_gets_its_part() {
          GF_SMTP_USER=\"autoscaler\"\n"
     );
     assert_eq!(file(&output, "smtp-password"), SECRET);
+    // Without one of its own the host makes a certificate.
+    assert_eq!(file(&output, "tls-certificate.pem"), "");
+    assert_eq!(file(&output, "tls-key.pem"), "");
     let contact = file(&output, "operator-contact-point.yml");
     assert!(
         contact.contains("addresses: 'ops@example.com'"),
@@ -130,7 +142,7 @@ async fn each_program_of_the_monitoring_instance_gets_its_part() {
     let agent: toml::Table = file(&output, "agent.toml").parse().unwrap();
     assert_eq!(agent["exoscale"]["secret"].as_str(), Some(SECRET));
     assert_eq!(agent["scaling"]["min_size"].as_integer(), Some(2));
-    assert_eq!(fs::read_dir(&output).unwrap().count(), 7);
+    assert_eq!(fs::read_dir(&output).unwrap().count(), 9);
     // The agent takes the file.
     let check = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
         .args(["check-config", "--config"])
@@ -143,6 +155,57 @@ async fn each_program_of_the_monitoring_instance_gets_its_part() {
         "{}",
         String::from_utf8_lossy(&check.stderr)
     );
+}
+
+#[tokio::test]
+async fn the_web_server_gets_the_certificate_that_is_given() {
+    let pair = generate_simple_self_signed(vec!["192.0.2.7".to_owned()]).unwrap();
+    let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+    let mut document = monitoring();
+    document["tls"] = json!({ "certificate": certificate, "key": key });
+    let server = serve(document.to_string()).await;
+    let folder = TempDir::new().unwrap();
+    let ended = install(&server, folder.path(), &[]).await;
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{said}");
+    assert_eq!(file(folder.path(), "tls-certificate.pem"), certificate);
+    assert_eq!(file(folder.path(), "tls-key.pem"), key);
+
+    let other = generate_simple_self_signed(vec!["192.0.2.7".to_owned()]).unwrap();
+    document["tls"]["key"] = other.signing_key.serialize_pem().into();
+    let said = refusal(&document, &[]).await;
+    let expected = "tls.key: is not that of the first certificate in tls.certificate";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_no_certificate_is_named_and_not_shown() {
+    for (pointer, value, said) in [
+        (
+            "/agent/tls",
+            json!({ "certificate": "/a", "key": "/b" }),
+            "agent.tls: is not for this host",
+        ),
+        ("/tls", json!([SECRET, SECRET]), "tls: must be an object"),
+        (
+            "/operator",
+            json!([[], null]),
+            "operator: must be an object",
+        ),
+        (
+            "/tls",
+            json!({ "certificate": "/run/a.pem", "key": SECRET }),
+            "tls.certificate: must be a certificate in PEM",
+        ),
+        (
+            "/tls",
+            json!({ "certificate": SECRET }),
+            "tls: missing field `key`",
+        ),
+    ] {
+        let text = refusal(&changed(pointer, value), &[]).await;
+        assert!(text.contains(said), "{pointer}: {text}");
+    }
 }
 
 #[tokio::test]
@@ -245,12 +308,6 @@ async fn without_an_answer_it_gives_up_and_says_where_it_asked() {
 
 #[tokio::test]
 async fn a_mistake_is_named_and_nothing_is_written() {
-    let changed = |pointer: &str, value: Value| {
-        let mut document = monitoring();
-        let (parent, name) = pointer.rsplit_once('/').unwrap();
-        document.pointer_mut(parent).unwrap()[name] = value;
-        document
-    };
     for (pointer, value, said) in [
         ("/version", json!(2), "version: is 2; this image knows 1"),
         (
