@@ -54,6 +54,14 @@ in
         show, the agent still listens on 127.0.0.1 alone; `settings.alerts.allow_unauthenticated` changes that.
       '';
     };
+
+    publicPort = lib.mkOption {
+      type = lib.types.port;
+      internal = true;
+      default = cfg.settings.alerts.port or 8090;
+      defaultText = lib.literalExpression "settings.alerts.port or 8090";
+      description = "The port that `openFirewall` opens: its own, or one of a web server in front of it.";
+    };
   };
 
   config = lib.mkIf cfg.enable {
@@ -116,8 +124,6 @@ in
       };
     };
 
-    networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall [
-      (cfg.settings.alerts.port or 8090)
-    ];
+    networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall [ cfg.publicPort ];
   };
 }

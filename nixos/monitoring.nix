@@ -16,7 +16,10 @@ let
   credential = name: file: lib.optional (file != null) "${name}:${file}";
 in
 {
-  imports = [ ./agent.nix ];
+  imports = [
+    ./agent.nix
+    ./https.nix
+  ];
 
   options.services.autoscaler.monitoring = {
     enable = lib.mkEnableOption "Prometheus and Grafana, which tell the agent of the pool's load";
@@ -81,7 +84,7 @@ in
     openFirewall = lib.mkOption {
       type = lib.types.bool;
       default = false;
-      description = "Open the ports of Prometheus and Grafana.";
+      description = "Open the ports of Prometheus and Grafana: those of `https`, or without it their own.";
     };
   };
 
@@ -108,7 +111,7 @@ in
         dataDir = grafanaState;
         settings = {
           paths.provisioning = "/run/grafana/provisioning";
-          server.http_addr = "0.0.0.0";
+          server.http_addr = lib.mkDefault "0.0.0.0";
           security = {
             admin_password = "$__file{/run/grafana/admin-password}";
             secret_key = "$__file{${grafanaState}/secret-key}";
@@ -206,7 +209,7 @@ in
       };
     };
 
-    networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall [
+    networking.firewall.allowedTCPPorts = lib.mkIf (cfg.openFirewall && !cfg.https.enable) [
       config.services.prometheus.port
       config.services.grafana.settings.server.http_port
     ];

@@ -17,4 +17,5 @@ in
   slow-app = plain (text "slow-app" "slow-app");
   autoscaler = plain (text "monitoring" "autoscaler");
   instance-data = plain (text "monitoring" "instance-data");
+  https-certificate = plain (text "monitoring" "https-certificate");
 }

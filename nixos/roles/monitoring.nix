@@ -26,6 +26,10 @@ in
       adminPasswordFile = "${instance.folder}/grafana-admin-password";
       environmentFile = "${instance.folder}/grafana.env";
       operatorContactPointFile = "${instance.folder}/operator-contact-point.yml";
+      https = {
+        certificateFile = "${instance.folder}/tls-certificate.pem";
+        keyFile = "${instance.folder}/tls-key.pem";
+      };
       openFirewall = true;
     };
   };
@@ -37,6 +41,7 @@ in
   };
 
   systemd.services.autoscaler = afterInstanceData;
+  systemd.services.https-certificate = afterInstanceData;
   systemd.services.grafana = afterInstanceData // {
     serviceConfig.LoadCredential = [ "smtp-password:${instance.folder}/smtp-password" ];
   };

@@ -22,7 +22,10 @@ in
   name = "autoscaling";
 
   nodes = {
-    cloud = metadata.server { };
+    cloud = {
+      imports = [ (metadata.server { }) ];
+      environment.systemPackages = [ pkgs.openssl ];
+    };
 
     monitoring =
       { pkgs, ... }:
@@ -48,8 +51,10 @@ in
         };
         services.autoscaler = {
           settingsFile = "/run/instance/agent.toml";
+          openFirewall = true;
           monitoring = {
             enable = true;
+            openFirewall = true;
             alertsTokenFile = "/run/instance/alerts-token";
             adminPasswordFile = "/run/instance/grafana-admin-password";
             environmentFile = "/run/instance/grafana.env";
@@ -156,6 +161,23 @@ in
             " http://127.0.0.1:3000/api/dashboards/uid/autoscaling"
         )
         assert status == "401", status
+
+    with subtest("from elsewhere Grafana, the agent and Prometheus are there over HTTPS alone"):
+        told = monitoring.succeed("journalctl --unit https-certificate --output cat")
+        fingerprint = re.search(r"SHA-256 fingerprint ([0-9A-F:]{95})", told)
+        assert fingerprint, told
+        address = monitoring.succeed("ip -4 -oneline address show dev eth1").split()[3].split("/")[0]
+        cloud.succeed(
+            f"openssl s_client -connect {address}:3443 </dev/null 2>/dev/null | openssl x509 -out /tmp/monitoring.pem"
+        )
+        shown = cloud.succeed("openssl x509 -in /tmp/monitoring.pem -noout -fingerprint -sha256")
+        assert fingerprint.group(1) in shown, (told, shown)
+        for port, path in [(3443, "/api/health"), (8443, "/healthz"), (9443, "/-/ready")]:
+            cloud.succeed(
+                f"curl --fail --silent --max-time 10 --cacert /tmp/monitoring.pem https://{address}:{port}{path}"
+            )
+        for port in [3000, 8090, 9090]:
+            cloud.fail(f"curl --silent --max-time 10 http://{address}:{port}/")
 
     with subtest("Prometheus finds the member in the agent's file"):
         query = "http://127.0.0.1:9090/api/v1/query --data-urlencode 'query=up{job=\"exoscale\"} == 1'"

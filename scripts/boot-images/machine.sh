@@ -52,7 +52,7 @@ boot_case() {
   truncate --size 14G "$work/disk"
   # The wide network is because of DHCP, which gives addresses of the network that the metadata service is in.
   network=user,id=net,net=169.0.0.0/8,host=169.0.2.2
-  network+=,hostfwd=tcp:127.0.0.1:18080-:8080,hostfwd=tcp:127.0.0.1:18090-:8090
+  network+=,hostfwd=tcp:127.0.0.1:18080-:8080,hostfwd=tcp:127.0.0.1:18443-:8443,hostfwd=tcp:127.0.0.1:18090-:8090
   network+=",guestfwd=tcp:169.254.169.254:80-cmd:bash nixos/tests/imds.sh $work/metadata"
   : >"$log"
   timeout 900 "${qemu[@]}" -m 2048 -serial "file:$log" "${firmware[@]}" "${credentials[@]}" \

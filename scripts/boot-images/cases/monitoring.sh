@@ -41,19 +41,23 @@ TEXT
   )
 }
 
+agent=https://127.0.0.1:18443
+# The machine makes its certificate, which nobody outside can know yet.
+get_tls() { get --insecure "$@"; }
 has_size() { get http://127.0.0.1:7290/_local/status | grep --quiet "\"size\": *$1\b"; }
 # message TOKEN
 message() {
-  get --request POST --header 'Content-Type: application/json' --header "Authorization: Bearer $1" --output /dev/null \
-    --data-binary @src/autoscaler/tests/integration/data/grafana-12.4/up.json http://127.0.0.1:18090/webhook
+  get_tls --request POST --header 'Content-Type: application/json' --header "Authorization: Bearer $1" --output /dev/null \
+    --data-binary @src/autoscaler/tests/integration/data/grafana-12.4/up.json $agent/webhook
 }
 
 outside() {
-  seen "the agent is healthy" await 800 get http://127.0.0.1:18090/healthz || return
+  seen "the agent is healthy" await 800 get_tls $agent/healthz || return
+  seen "and its own port is closed" fails get http://127.0.0.1:18090/healthz || return
   seen "the pool has its first size" has_size 1 || return
   seen "a message with another token is refused" fails message another-token || return
   seen "Grafana 12.4's message is taken" message "$token" || return
-  seen "and the local cloud's pool grows by 150 %" await 400 has_size 3 || { get http://127.0.0.1:18090/decisions; return 1; }
+  seen "and the local cloud's pool grows by 150 %" await 400 has_size 3 || { get_tls $agent/decisions; return 1; }
 }
 
 prometheus() { get "http://127.0.0.1:9090/api/v1/query" --data-urlencode "query=$1"; }
@@ -62,8 +66,16 @@ has_recording_rules() { grep --quiet 'instance:node_cpu_utilisation:rate20s' <(g
 targets() { grep --only-matching ':9100' /srv/service-discovery/config.json | wc -l; }
 has_targets() { [[ $(targets) = "$1" ]]; }
 
+own_address() { ip -4 -oneline address show scope global | sed 's/.* inet \([0-9.]*\).*/\1/;q'; }
+trusted() { get --cacert /run/https-certificate/certificate.pem "$1"; }
+told_fingerprint() {
+  local shown
+  shown=$(openssl s_client -connect "127.0.0.1:$1" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256) || return
+  grep --quiet --fixed-strings "${shown#*=}" <(journalctl --unit https-certificate --output cat)
+}
+
 checks() {
-  local services=(instance-data.service autoscaler.service prometheus.service prometheus-node-exporter.service)
+  local services=(instance-data.service autoscaler.service prometheus.service prometheus-node-exporter.service nginx.service)
   note "Grafana's program is a stand-in that does nothing; its unit and what runs before it are the image's"
   image_checks "${services[@]}" grafana.service
   holds "Grafana's rules are where it reads them" test -s /run/grafana/provisioning/alerting/rules.yml
@@ -71,6 +83,9 @@ checks() {
   holds "Prometheus scrapes the agent" await 120 scraped autoscaler
   holds "and the host's node exporter" await 60 scraped monitoring-host
   holds "and has the rules that Grafana's look at" await 60 has_recording_rules
+  holds "the journal says the fingerprint of the certificate that nginx shows" told_fingerprint 8443
+  holds "a client that trusts the certificate reads Prometheus" trusted "https://$(own_address):9443/-/ready"
+  holds "nobody else can read its key" is "$(stat --format %a /run/https-certificate/key.pem)" 600
   holds "the discovery file follows the pool that a message from outside has grown" await 400 has_targets 3
   holds "still nothing was restarted" never_restarted "${services[@]}"
 }

@@ -31,6 +31,11 @@ PARTS = {
     r"grub-\d.*": {"lib": "/usr/lib", "share": "/usr/share"},
     r"iana-etc-.*": {"etc/protocols": "/etc/protocols", "etc/services": "/etc/services"},
     r"nss-cacert-.*": {"etc/ssl/certs": "/etc/ssl/certs"},
+    r"nginx-\d.*": {
+        "conf/fastcgi.conf": "/etc/nginx/fastcgi.conf",
+        "conf/uwsgi_params": "/etc/nginx/uwsgi_params",
+    },
+    r"mailcap-\d.*": {"etc/nginx/mime.types": "/etc/nginx/mime.types"},
     r"util-linux-.*-lastlog": {"lib/tmpfiles.d/lastlog2.conf": "/dev/null"},
     r"kmod-blacklist-.*": {"modprobe.conf": "/dev/null"},
 }
@@ -95,7 +100,8 @@ def stand_in(derivation: Derivation, kernel: str) -> None:
         link_programs(path, lookup(DEBIAN, name))
         for part, target in (lookup(PARTS, name) or {}).items():
             (path / part).parent.mkdir(parents=True, exist_ok=True)
-            if target.endswith((".service", ".socket")):
+            # What an image has in other places, or not at all.
+            if target.endswith((".service", ".socket")) or target.startswith("/etc/nginx/"):
                 shutil.copy(target, path / part)
             else:
                 (path / part).symlink_to(target)
