@@ -41,7 +41,7 @@ locals {
   }
 
   # The image reads this at boot: see docs/instance-data.md.
-  monitoring_data = jsonencode({
+  monitoring_data = jsonencode(merge({
     version             = 1
     role                = "monitoring"
     ssh_authorized_keys = local.ssh_public_keys
@@ -55,7 +55,7 @@ locals {
       smtp    = var.operator_smtp
       webhook = var.operator_webhook
     }
-  })
+  }, { for name, value in { tls = var.monitoring_tls } : name => value if value != null }))
 }
 
 # User-data is read at boot only, and an image has no other way in: new settings are a new instance.

@@ -65,11 +65,11 @@ resource "exoscale_security_group_rule" "ssh" {
   end_port          = 22
 }
 
-# The images' own ports.
+# The images' own ports. Those of the monitoring instance speak HTTPS.
 locals {
   application_port  = 8080
   node_metrics_port = 9100
-  agent_port        = 8090
-  prometheus_port   = 9090
-  grafana_port      = 3000
+  agent_port        = 8443
+  prometheus_port   = 9443
+  grafana_port      = 3443
 }

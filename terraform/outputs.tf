@@ -1,3 +1,20 @@
+# The local cloud's instances are processes of this machine, and speak plain HTTP on the programs' own ports.
+locals {
+  monitoring_ip = exoscale_compute_instance.monitoring.public_ip_address
+  monitoring_urls = {
+    for name, ports in {
+      grafana    = { https = local.grafana_port, local = 3000 }
+      prometheus = { https = local.prometheus_port, local = 9090 }
+      agent      = { https = local.agent_port, local = 8090 }
+    } :
+    name => (
+      startswith(local.monitoring_ip, "127.")
+      ? "http://${local.monitoring_ip}:${ports.local}/"
+      : "https://${local.monitoring_ip}:${ports.https}/"
+    )
+  }
+}
+
 output "application_url" {
   description = "The slow application, through the load balancer."
   value       = "http://${exoscale_nlb.front.ip_address}/"
@@ -7,7 +24,7 @@ output "application_url" {
 
 output "grafana_url" {
   description = "Dashboards and alerts; for admin_cidr."
-  value       = "http://${exoscale_compute_instance.monitoring.public_ip_address}:${local.grafana_port}/"
+  value       = local.monitoring_urls.grafana
 }
 
 output "grafana_admin_password" {
@@ -18,12 +35,12 @@ output "grafana_admin_password" {
 
 output "prometheus_url" {
   description = "Metrics; for admin_cidr."
-  value       = "http://${exoscale_compute_instance.monitoring.public_ip_address}:${local.prometheus_port}/"
+  value       = local.monitoring_urls.prometheus
 }
 
 output "agent_url" {
   description = "What the agent sees, decides and did; for admin_cidr."
-  value       = "http://${exoscale_compute_instance.monitoring.public_ip_address}:${local.agent_port}/"
+  value       = local.monitoring_urls.agent
 }
 
 output "operator_alerts" {

@@ -285,6 +285,26 @@ variable "grafana_admin_password" {
   }
 }
 
+variable "monitoring_tls" {
+  description = "The certificate with which the monitoring instance speaks HTTPS, followed by those between it and its authority, and its private key, both in PEM. By default the instance makes one, and says its fingerprint on the console."
+  type = object({
+    certificate = string
+    key         = string
+  })
+  default   = null
+  sensitive = true
+
+  validation {
+    condition     = var.monitoring_tls == null ? true : strcontains(var.monitoring_tls.certificate, "-----BEGIN CERTIFICATE-----")
+    error_message = "monitoring_tls.certificate is a certificate in PEM, such as file(\"fullchain.pem\")."
+  }
+
+  validation {
+    condition     = var.monitoring_tls == null ? true : can(regex("-----BEGIN ([A-Z]+ )?PRIVATE KEY-----", replace(var.monitoring_tls.key, "ENCRYPTED", "encrypted")))
+    error_message = "monitoring_tls.key is a private key in PEM that asks for no password, such as file(\"privkey.pem\")."
+  }
+}
+
 variable "operator_emails" {
   description = "E-mail addresses that Grafana writes to when the autoscaler needs a person; needs operator_smtp. None by default: then nobody is written to."
   type        = list(string)

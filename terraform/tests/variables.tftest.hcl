@@ -26,6 +26,7 @@ run "everything_can_be_set" {
     webhook_token          = "0123456789abcdef"
     grafana_admin_password = "correct horse"
     agent_settings         = { scale_in = { stabilisation = "5m" } }
+    monitoring_tls         = { certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n", key = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n" }
     operator_emails        = ["ops@example.com"]
     operator_smtp          = { host = "mail.example.com:587", from = "autoscaler@example.com", user = "me", password = "hush" }
     operator_webhook       = { url = "https://ops.example.com/hook?a=$b" }
@@ -40,6 +41,58 @@ run "everything_can_be_set" {
     condition     = output.operator_alerts == "ops@example.com, the webhook"
     error_message = "An output says whom Grafana tells."
   }
+}
+
+run "elsewhere_than_on_this_machine_the_monitoring_instance_speaks_https" {
+  command = plan
+
+  override_resource {
+    target          = exoscale_compute_instance.monitoring
+    override_during = plan
+    values          = { public_ip_address = "203.0.113.5" }
+  }
+
+  assert {
+    condition = (
+      [output.grafana_url, output.agent_url, output.prometheus_url]
+      == ["https://203.0.113.5:3443/", "https://203.0.113.5:8443/", "https://203.0.113.5:9443/"]
+    )
+    error_message = "On Exoscale Grafana, the agent's page and Prometheus speak HTTPS."
+  }
+}
+
+run "on_the_local_cloud_it_speaks_plain_http" {
+  command = plan
+
+  override_resource {
+    target          = exoscale_compute_instance.monitoring
+    override_during = plan
+    values          = { public_ip_address = "127.12.0.5" }
+  }
+
+  assert {
+    condition = (
+      [output.grafana_url, output.agent_url, output.prometheus_url]
+      == ["http://127.12.0.5:3000/", "http://127.12.0.5:8090/", "http://127.12.0.5:9090/"]
+    )
+    error_message = "The local cloud's stand-in speaks plain HTTP on the programs' own ports."
+  }
+}
+
+run "a_certificate_is_in_pem" {
+  command = plan
+  variables {
+    monitoring_tls = { certificate = "fullchain.pem", key = "-----BEGIN PRIVATE KEY-----" }
+  }
+  expect_failures = [var.monitoring_tls]
+}
+
+run "a_key_of_a_certificate_asks_for_no_password" {
+  command = plan
+  variables {
+    monitoring_tls = { certificate = "-----BEGIN CERTIFICATE-----", key = "-----BEGIN ENCRYPTED PRIVATE KEY-----" }
+  }
+  expect_failures = [var.monitoring_tls]
 }
 
 run "nobody_is_let_in_without_admin_cidr" {
