@@ -35,7 +35,7 @@ let
     locations."/" = {
       proxyPass = "http://${backend}";
       proxyWebsockets = true;
-      # With the port, which Grafana and the agent compare with the page that asks.
+      # With the port, which Grafana and the agent compare with the page that asks. The build's linter refuses $http_host.
       extraConfig = ''
         proxy_set_header Host $host:$server_port;
         proxy_read_timeout 130s;

@@ -296,12 +296,12 @@ variable "monitoring_tls" {
 
   validation {
     condition     = var.monitoring_tls == null ? true : strcontains(var.monitoring_tls.certificate, "-----BEGIN CERTIFICATE-----")
-    error_message = "monitoring_tls.certificate is a certificate in PEM, such as file(\"fullchain.pem\")."
+    error_message = "monitoring_tls.certificate is the text of a certificate in PEM, such as that of fullchain.pem."
   }
 
   validation {
     condition     = var.monitoring_tls == null ? true : can(regex("-----BEGIN ([A-Z]+ )?PRIVATE KEY-----", replace(var.monitoring_tls.key, "ENCRYPTED", "encrypted")))
-    error_message = "monitoring_tls.key is a private key in PEM that asks for no password, such as file(\"privkey.pem\")."
+    error_message = "monitoring_tls.key is the text of a private key in PEM that asks for no password, such as that of privkey.pem."
   }
 }
 

@@ -75,7 +75,8 @@ told_fingerprint() {
 }
 
 checks() {
-  local services=(instance-data.service autoscaler.service prometheus.service prometheus-node-exporter.service nginx.service)
+  local pid services
+  services=(instance-data.service autoscaler.service prometheus.service prometheus-node-exporter.service nginx.service)
   note "Grafana's program is a stand-in that does nothing; its unit and what runs before it are the image's"
   image_checks "${services[@]}" grafana.service
   holds "Grafana's rules are where it reads them" test -s /run/grafana/provisioning/alerting/rules.yml
@@ -86,6 +87,13 @@ checks() {
   holds "the journal says the fingerprint of the certificate that nginx shows" told_fingerprint 8443
   holds "a client that trusts the certificate reads Prometheus" trusted "https://$(own_address):9443/-/ready"
   holds "nobody else can read its key" is "$(stat --format %a /run/https-certificate/key.pem)" 600
+  pid=$(main_pid nginx.service)
+  holds "looked at again" systemctl start https-certificate.service
+  holds "it stays, and nginx goes on" is "$(main_pid nginx.service)" "$pid"
+  rm /var/lib/https-certificate/certificate.pem
+  holds "lost, it is made again" systemctl start https-certificate.service
+  holds "and nginx starts again" await 30 another_pid nginx.service "$pid"
+  holds "with the new one" await 30 told_fingerprint 3443
   holds "the discovery file follows the pool that a message from outside has grown" await 400 has_targets 3
   holds "still nothing was restarted" never_restarted "${services[@]}"
 }
