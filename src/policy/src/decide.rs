@@ -7,7 +7,7 @@ use super::{
     pool::{Condition, HealthSource, Pool},
     rules::Mode,
     severity::{ChosenStep, StepCause},
-    size::{Resize, Size},
+    size::{Bounds, Resize, Size},
     state::{Acting, Phase},
     step::Step,
     step_size::StepSize,
@@ -17,13 +17,15 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) resize: Resize,
-    /// `None` toward a pinned size.
+    /// `None` toward a pinned or an ordered size.
     pub(crate) step: Option<ChosenStep>,
 }
 
 impl Step<'_> {
     pub(crate) fn decide(&mut self) {
         self.expire();
+        self.check_order();
+        self.end_reached_order();
         let (Some(direction), Some(pool)) = (self.state.request(), self.state.pool.clone()) else {
             return;
         };
@@ -41,26 +43,32 @@ impl Step<'_> {
 
     fn decide_up(&mut self, pool: &Pool) {
         let Some(change) = self.larger(pool) else {
-            return self.refuse_for_a_cooldown(Direction::Up, Reason::AtMax);
+            return self.refuse_request(Direction::Up, Reason::AtMax);
         };
         let limit = self.state.rules.scale_out.max_unready;
         if pool.unready() >= limit.of(pool.members.len()) {
-            return self.refuse_for_a_cooldown(Direction::Up, Reason::Unready);
+            return self.refuse_request(Direction::Up, Reason::Unready);
         }
         self.act(Action::ScaleOut(change.resize), Vec::new(), change.step);
     }
 
     fn decide_down(&mut self, pool: &Pool) {
         let Some(change) = self.smaller(pool) else {
-            return self.refuse_for_a_cooldown(Direction::Down, self.no_less());
+            return self.refuse_request(Direction::Down, self.no_less());
         };
         if pool.missing() > 0 {
             return match self.without_the_missing(pool, change.resize) {
                 Some(resize) => self.act(Action::GiveUpMissing(resize), Vec::new(), change.step),
-                None => self.refuse_for_a_cooldown(Direction::Down, self.no_less()),
+                None => self.refuse_request(Direction::Down, self.no_less()),
             };
         }
         self.drain(pool, change);
+    }
+
+    /// Refuses alerts, and an order with them that leads the same way.
+    pub(crate) fn refuse_request(&mut self, direction: Direction, reason: Reason) {
+        self.refuse_order(reason);
+        self.refuse_for_a_cooldown(direction, reason);
     }
 
     /// Why the pool cannot shrink further.
@@ -104,7 +112,7 @@ impl Step<'_> {
         }
     }
 
-    /// A larger size: what alerts ask for or what a floor is missing, whichever is more.
+    /// A larger size: what alerts or an order ask for or what a floor is missing, whichever is more.
     fn larger(&self, pool: &Pool) -> Option<Change> {
         let state = &self.state;
         let rules = &state.rules.scale_out;
@@ -129,11 +137,12 @@ impl Step<'_> {
         };
         // Below the schedule's minimum, the limits lead to it at once.
         let limits = state.limits(Direction::Up);
-        let resize = limits.resize(pool.size, Direction::Up, asked.max(missing).min(most))?;
-        Some(Change {
-            resize,
-            step: Some(step),
-        })
+        let by_rules = asked.max(missing).min(most);
+        let ordered = state.control.size;
+        let ordered = ordered.map_or(0, |ordered| ordered.size.0.saturating_sub(pool.size.0));
+        let resize = limits.resize(pool.size, Direction::Up, by_rules.max(ordered))?;
+        let step = (by_rules >= ordered).then_some(step);
+        Some(Change { resize, step })
     }
 
     fn smaller(&self, pool: &Pool) -> Option<Change> {
@@ -143,6 +152,11 @@ impl Step<'_> {
             return self.toward(wanted, pool.size, members);
         }
         let limits = self.state.limits(Direction::Down);
+        if let Some(ordered) = self.state.control.size {
+            let members = pool.size.0.saturating_sub(ordered.size.0);
+            let resize = limits.resize(pool.size, Direction::Down, members)?;
+            return Some(Change { resize, step: None });
+        }
         let resize = limits.resize(pool.size, Direction::Down, members)?;
         let cause = StepCause::Default;
         Some(Change {
@@ -170,6 +184,10 @@ impl Step<'_> {
         let direction = resize.direction();
         let reason = self.reason_for(&action, step);
         let answers = self.state.consume(direction);
+        // Places that are given up first do not end an order for fewer.
+        let ordered = self.state.control.size.take_if(|ordered| {
+            direction == Direction::Up || step.is_some() || ordered.size >= resize.to()
+        });
         let cooldown_ended = self.state.cooldown_ends;
         self.state.cooldown_ends = self.now + self.state.rules.cooldown;
         self.state.retry = None;
@@ -182,6 +200,7 @@ impl Step<'_> {
                 resize,
                 victims,
                 answers,
+                ordered,
                 cooldown_ended,
             });
         }
@@ -204,6 +223,7 @@ impl Step<'_> {
         let is_for_floor = step.is_some_and(|step| step.cause == StepCause::Floor);
         match (self.state.mode, action) {
             (Mode::Pinned(_), _) => Reason::Pinned,
+            _ if step.is_none() => Reason::SizeOrdered,
             (_, Action::ScaleOut(_)) if is_for_floor => self.which_floor(),
             (_, Action::ScaleOut(_)) => Reason::HighLoad,
             (_, Action::Evict { .. }) => Reason::LowLoad,
@@ -215,7 +235,10 @@ impl Step<'_> {
     fn which_floor(&self) -> Reason {
         let scheduled = self.state.scheduled().min;
         let at_least = self.state.at_least().map(|alert| alert.members);
-        if scheduled >= at_least {
+        let ordered = self.state.control.limits.map(Bounds::min);
+        if ordered > scheduled.max(at_least) {
+            Reason::LimitsChanged
+        } else if scheduled >= at_least {
             Reason::Scheduled
         } else {
             Reason::AtLeast

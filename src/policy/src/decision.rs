@@ -31,6 +31,8 @@ pub enum Verdict {
     GivenBack,
     /// There was no alert.
     Quiet,
+    /// What is decided by was changed: an operator's order, or settings that were read again.
+    Control,
 }
 
 macro_rules! reasons {
@@ -95,6 +97,15 @@ reasons! {
     OutcomeUnknown "outcome_unknown" "the API did not say whether the change was made",
     Withdrawn "withdrawn" "the alert that asked for it has resolved",
     ModeChanged "mode_changed" "the mode was changed",
+    Paused "paused" "an operator paused the agent",
+    Resumed "resumed" "an operator lets the agent act again",
+    ModeEnded "mode_ended" "the time of the ordered mode is over",
+    ModeForbids "mode_forbids" "the mode allows no such size",
+    LimitsChanged "limits_changed" "the limits were changed",
+    OutsideLimits "outside_limits" "the size is outside the limits in force",
+    SizeOrdered "size_ordered" "an operator asked for this size",
+    AtSize "at_size" "the pool has this size already",
+    SettingsRead "settings_read" "the settings were read again",
     Stopping "stopping" "the agent stops",
     Restarted "restarted" "the agent ended in the middle of an action",
 }
@@ -123,6 +134,7 @@ impl Verdict {
             Self::Draining => "draining",
             Self::GivenBack => "given_back",
             Self::Quiet => "quiet",
+            Self::Control => "control",
         }
     }
 }
@@ -210,6 +222,7 @@ impl fmt::Display for Decision {
             Verdict::Refused => write!(f, "Not scaled ({action}): {why}"),
             Verdict::Failed => write!(f, "{} failed: {why}", capitalised(action)),
             Verdict::Quiet => f.write_str("No alert"),
+            Verdict::Control => write!(f, "Control: {why}"),
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::{
+    control::Order,
     decision::{Decision, Reason},
     floor::ScheduledLimits,
+    memo::Memo,
     pool::{Member, MemberId, Pool},
-    rules::Mode,
+    rules::{Mode, Rules},
     severity::AskedSteps,
     size::{Resize, Size},
-    state::Memo,
     time::Moment,
 };
 
@@ -37,8 +38,12 @@ pub enum Event {
         /// When the API had answered the write; `None` when nothing was written.
         written_at: Option<Moment>,
     },
-    /// Somebody set the mode.
+    /// The settings' mode is another from now on.
     ModeSet(Mode),
+    /// An operator orders something.
+    Control(Order),
+    /// The settings were read again.
+    SettingsRead(Box<Rules>, Mode),
     /// The agent stops: nothing new may begin.
     Stopping,
 }

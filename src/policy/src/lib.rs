@@ -11,11 +11,13 @@
 extern crate self as policy;
 
 mod answers;
+mod control;
 mod decide;
 mod decision;
 mod event;
 mod floor;
 mod latch;
+mod memo;
 mod pool;
 mod rules;
 mod scale_in;
@@ -30,16 +32,18 @@ pub mod thresholds;
 mod time;
 mod victims;
 
+pub use control::{Control, Order, OrderError, OrderedMode, OrderedSize};
 pub use decision::{Decision, Reason, Verdict};
 pub use event::{
     Action, ActionFailure, ActionOutcome, DrainId, Effect, Event, ReadFailure, Signals,
 };
 pub use floor::ScheduledLimits;
 pub use latch::{Direction, Pending};
+pub use memo::{AtLeastMemo, CapacityPause, Memo};
 pub use pool::{Condition, HealthSource, Member, MemberId, Pool};
 pub use rules::{MaxUnready, MaxUnreadyError, Mode, ModeError, Rules, ScaleIn, ScaleOut};
 pub use severity::{AskedSteps, ChosenStep, CpuShare, SeverityError, SeverityTable, StepCause};
 pub use size::{Bounds, BoundsError, Resize, Size};
-pub use state::{AtLeastMemo, CapacityPause, Memo, State};
+pub use state::State;
 pub use step_size::{StepSize, StepSizeError};
 pub use time::Moment;

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Everything that can be set about deciding.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// The smallest and largest size.
     pub bounds: Bounds,
@@ -26,7 +26,7 @@ pub struct Rules {
 }
 
 /// Settings of growing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScaleOut {
     /// Members added by one action, unless an alert asks for more.
     pub step: StepSize,
@@ -89,7 +89,7 @@ impl fmt::Display for MaxUnready {
 }
 
 /// Settings of shrinking.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScaleIn {
     /// Members removed by one action.
     pub step: StepSize,

@@ -105,7 +105,7 @@ impl Step<'_> {
             },
         };
         if let Some(reason) = drain.objection(pool, self.state.limits(Direction::Down).min()) {
-            return self.refuse_for_a_cooldown(Direction::Down, reason);
+            return self.refuse_request(Direction::Down, reason);
         }
         if self.state.mode == Mode::Recommend {
             return self.act(evict(&drain), Vec::new(), change.step);
@@ -194,6 +194,7 @@ impl Step<'_> {
     fn reason_to_shrink(&self) -> Reason {
         match self.state.mode {
             Mode::Pinned(_) => Reason::Pinned,
+            _ if self.state.control.size.is_some() => Reason::SizeOrdered,
             _ => Reason::LowLoad,
         }
     }

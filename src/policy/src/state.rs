@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     answers::{Hold, Refusal, Retry},
+    control::{Control, OrderedSize},
     decision::{Reason, Verdict},
     event::{DrainId, Effect},
     floor::{Floors, ScheduledLimits},
     latch::{Direction, Pending},
+    memo::{AtLeastMemo, CapacityPause, Memo},
     pool::{MemberId, Pool},
     rules::{Mode, Rules},
     scale_in::Drain,
@@ -22,8 +24,14 @@ use super::{
 /// `Event::Woken` at [`State::next_wake`].
 #[derive(Clone, Debug)]
 pub struct State {
+    /// The settings in force, with the limits that are ordered.
     pub(crate) rules: Rules,
+    /// The mode in force.
     pub(crate) mode: Mode,
+    /// The settings' own limits and mode, which hold while nothing else is ordered.
+    pub(crate) own_bounds: Bounds,
+    pub(crate) own_mode: Mode,
+    pub(crate) control: Control,
     pub(crate) up: Option<Pending>,
     pub(crate) down: Option<Pending>,
     pub(crate) phase: Phase,
@@ -74,51 +82,10 @@ pub(crate) struct Acting {
     pub(crate) victims: Vec<super::Member>,
     /// The alerts that it answers.
     pub(crate) answers: Option<Pending>,
+    /// The order that it follows.
+    pub(crate) ordered: Option<OrderedSize>,
     /// When the next action would be allowed had this one never begun.
     pub(crate) cooldown_ended: Moment,
-}
-
-/// The growing pause after the provider had no capacity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CapacityPause {
-    /// Failures in a row.
-    pub failures: u32,
-    /// End of the pause.
-    pub until: Moment,
-}
-
-impl CapacityPause {
-    pub(crate) fn grow(&mut self, first: Duration, longest: Duration, now: Moment) {
-        let pause = first
-            .saturating_mul(1 << self.failures.min(16))
-            .min(longest);
-        self.failures = self.failures.saturating_add(1);
-        self.until = now + pause;
-    }
-}
-
-/// What must outlive the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memo {
-    /// When the next action is allowed.
-    pub cooldown_ends: Moment,
-    /// Whether a change was being made.
-    pub acting: bool,
-    /// An accepted scale-up that was not acted on yet.
-    pub up: Option<Pending>,
-    /// The pause after a lack of capacity.
-    pub capacity_pause: CapacityPause,
-    /// The alert that asks for at least so many members.
-    pub at_least: Option<AtLeastMemo>,
-}
-
-/// What an alert asked for as a floor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AtLeastMemo {
-    /// The number of members.
-    pub members: Size,
-    /// When it was heard last.
-    pub heard: Moment,
 }
 
 impl State {
@@ -133,6 +100,11 @@ impl State {
         memo: Option<Memo>,
         now: Moment,
     ) -> (Self, Vec<Effect>) {
+        let control = memo.map(|memo| memo.control).unwrap_or_default();
+        let (own_bounds, own_mode) = (rules.bounds, mode);
+        let bounds = control.limits.unwrap_or(own_bounds);
+        let rules = Rules { bounds, ..rules };
+        let mode = control.mode.map_or(own_mode, |ordered| ordered.mode);
         let whole_cooldown = now + rules.cooldown;
         let (cooldown_ends, up, capacity_pause) = match memo {
             Some(memo) if !memo.acting => (
@@ -151,6 +123,9 @@ impl State {
         let mut state = Self {
             mode: mode.within(rules.bounds),
             rules,
+            own_bounds,
+            own_mode,
+            control,
             up,
             down: None,
             phase: Phase::Idle,
@@ -193,6 +168,7 @@ impl State {
             up: self.up,
             capacity_pause: self.capacity_pause,
             at_least: self.at_least(),
+            control: self.control,
         }
     }
 
@@ -218,9 +194,10 @@ impl State {
     }
 
     /// The size up to which the pool grows without an alert that asks for more; `None` without a
-    /// schedule or an alert that asks for one.
+    /// schedule, an alert or ordered limits that ask for one.
     pub fn floor(&self) -> Option<Size> {
-        let is_set = self.floors.scheduled.min.is_some() || self.at_least().is_some();
+        let is_asked = self.floors.scheduled.min.is_some() || self.at_least().is_some();
+        let is_set = is_asked || self.control.limits.is_some();
         let heeds = is_set && !matches!(self.mode, Mode::Pinned(_));
         heeds.then(|| self.floors.bounds(self.rules.bounds).min())
     }
@@ -293,7 +270,9 @@ impl State {
                 None => earliest,
             }
         });
-        Some(request.map_or(self.review_at, |at| at.min(self.review_at)))
+        let ends = [request, self.order_expires(), self.mode_ends()];
+        let earliest = ends.into_iter().flatten().min();
+        Some(earliest.map_or(self.review_at, |at| at.min(self.review_at)))
     }
 
     /// Which way to go: "up" beats "down" (G5), a floor that is not reached counts as "up", and a
@@ -307,10 +286,11 @@ impl State {
                 std::cmp::Ordering::Equal => None,
             };
         }
-        if self.up.is_some() || self.is_below_floor() {
+        let ordered = self.ordered_direction();
+        if self.up.is_some() || self.is_below_floor() || ordered == Some(Direction::Up) {
             Some(Direction::Up)
         } else {
-            self.down.map(|_| Direction::Down)
+            ordered.or(self.down.map(|_| Direction::Down))
         }
     }
 
@@ -329,13 +309,17 @@ impl State {
             // Alerts are refused in this pause; a pinned size, which no alert asks for, waits.
             wait(self.capacity_pause.until, Reason::CapacityPause);
         }
-        if direction == Direction::Down && !matches!(self.mode, Mode::Pinned(_)) {
+        let is_told = matches!(self.mode, Mode::Pinned(_)) || self.control.size.is_some();
+        if direction == Direction::Down && !is_told {
             let rules = &self.rules.scale_in;
             wait(self.last_up + rules.stabilisation, Reason::Stabilising);
             if let Some(pool) = &self.pool {
                 let warm_at = pool.read_at + pool.warm_in(rules.warm_up);
                 wait(warm_at, Reason::WarmingUp);
             }
+        }
+        if self.control.paused {
+            wait(Moment::at(Duration::MAX), Reason::Paused);
         }
         latest
     }

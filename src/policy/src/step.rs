@@ -6,11 +6,12 @@ use super::{
     event::{ActionFailure, ActionOutcome, Effect, Event, ReadFailure, Signals},
     floor::ScheduledLimits,
     latch::{Direction, Pending},
+    memo::CapacityPause,
     pool::Pool,
     rules::Mode,
     severity::AskedSteps,
     size::Size,
-    state::{Acting, CapacityPause, Phase, State},
+    state::{Acting, Phase, State},
     time::Moment,
 };
 
@@ -29,6 +30,7 @@ impl State {
             now,
             effects: Vec::new(),
         };
+        step.end_mode();
         step.take(event);
         step.evaluate();
         step.effects
@@ -49,7 +51,12 @@ impl Step<'_> {
                 outcome,
                 written_at,
             } => self.finish(outcome, written_at),
-            Event::ModeSet(mode) => self.set_mode(mode),
+            Event::ModeSet(mode) => {
+                self.state.own_mode = mode;
+                self.heed_mode();
+            }
+            Event::Control(order) => self.obey(order),
+            Event::SettingsRead(rules, mode) => self.adopt(*rules, mode),
             Event::Stopping => {
                 self.state.stopping = true;
                 self.give_back(Reason::Stopping);
@@ -117,7 +124,8 @@ impl Step<'_> {
     }
 
     fn withdraw_down(&mut self) {
-        if !matches!(self.state.mode, Mode::Pinned(_)) {
+        let is_told = self.state.control.size.is_some();
+        if !matches!(self.state.mode, Mode::Pinned(_)) && !is_told {
             self.give_back(Reason::Withdrawn);
         }
         if let Phase::Acting(acting) = &mut self.state.phase
@@ -129,15 +137,6 @@ impl Step<'_> {
         if self.state.down.is_some() {
             self.refuse(Direction::Down, Reason::Withdrawn);
         }
-    }
-
-    fn set_mode(&mut self, mode: Mode) {
-        let mode = mode.within(self.state.rules.bounds);
-        if mode != self.state.mode {
-            self.give_back(Reason::ModeChanged);
-            self.state.mode = mode;
-        }
-        self.state.refused = None;
     }
 
     fn wake(&mut self) {
@@ -158,7 +157,8 @@ impl Step<'_> {
             self.record(Verdict::Quiet, Reason::NoSignal, None, 0);
         }
         self.state.recorded = false;
-        if self.state.request().is_none() {
+        // A request that is held reads the pool itself, unless a pause holds it.
+        if self.state.request().is_none() || self.state.control.paused {
             self.effects.push(Effect::ReadPool);
         }
     }
@@ -231,6 +231,7 @@ impl Step<'_> {
             return;
         }
         self.expire();
+        self.check_order();
         self.refuse_unread();
         if self.state.phase != Phase::Idle {
             return;
@@ -344,6 +345,7 @@ impl Step<'_> {
                 let at = self.now + retry_in.max(self.state.rules.retry);
                 self.state.retry = Some(Retry { at, reason });
                 self.state.put_back(direction, acting.answers);
+                self.state.control.size = self.state.control.size.or(acting.ordered);
                 return self.prefer_up();
             }
             ActionFailure::NoCapacity if direction == Direction::Up => {

@@ -23,6 +23,7 @@ proptest! {
                     Verdict::Held
                     | Verdict::Failed
                     | Verdict::Quiet
+                    | Verdict::Control
                     | Verdict::Draining
                     | Verdict::GivenBack => false,
                 };

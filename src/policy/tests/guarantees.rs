@@ -14,6 +14,7 @@ mod g04_no_up_is_lost;
 mod g05_up_beats_down;
 mod g06_actions_rest_on_fresh_reads;
 mod g17_floors_only_raise;
+mod g18_a_paused_agent_changes_nothing;
 mod happening;
 mod history;
 mod lives;

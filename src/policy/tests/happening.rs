@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use policy::{Condition, Mode, ReadFailure, ScheduledLimits, StepSize};
+use policy::{Bounds, Condition, Mode, ReadFailure, ScheduledLimits, StepSize};
 
 /// Something that happens to the agent.
 #[derive(Clone, Debug)]
@@ -37,6 +37,15 @@ pub enum Happening {
         write_lands: bool,
     },
     ModeSet(Mode),
+    /// An operator pauses the agent, or lets it act again.
+    Pause(bool),
+    /// An operator orders a mode, for a while or until another order, or the settings' own.
+    OrderMode(Option<(Mode, Option<Duration>)>),
+    /// An operator orders limits, or the settings' own.
+    OrderLimits(Option<Bounds>),
+    OrderSize(u32),
+    /// The settings are read again with other limits and steps.
+    SettingsRead(Bounds, StepSize),
 }
 
 /// How the API answers, and how long things take, from now on.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use policy::{Decision, Direction, Mode, Moment, Pool, Rules, Size, Verdict};
+use policy::{Bounds, Decision, Direction, Mode, Moment, Pool, Rules, Size, Verdict};
 
 /// A write as the API saw it.
 #[derive(Clone, Debug)]
@@ -36,6 +36,12 @@ pub struct Write {
     pub floor: u32,
     /// The largest size that the schedule leaves.
     pub scheduled_max: u32,
+    /// The limits in force, by the latest order or the settings.
+    pub bounds: Bounds,
+    /// Whether the agent was paused.
+    pub paused: bool,
+    /// The size that an operator ordered and waits for, if this write follows the order.
+    pub ordered: Option<u32>,
 }
 
 /// The pool as it is, whatever is read of it.
@@ -63,6 +69,15 @@ pub struct Drained {
     pub from: Moment,
     /// When the members were removed or given back.
     pub until: Option<Moment>,
+    /// Whether the agent was paused when it began.
+    pub paused: bool,
+}
+
+/// A size that an operator ordered, and that the agent accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Ordered {
+    pub at: Moment,
+    pub size: u32,
 }
 
 /// Everything that happened.
@@ -77,6 +92,9 @@ pub struct History {
     /// When something last happened that may keep an "up" from being served.
     pub trouble: Vec<Moment>,
     pub resolved: Vec<Moment>,
+    /// Sizes that were ordered, and when the agent was paused.
+    pub ordered: Vec<Ordered>,
+    pub pauses: Vec<Moment>,
     /// When alerts asked for at least so many members.
     pub at_least: Vec<(Moment, u32)>,
     pub end: Moment,

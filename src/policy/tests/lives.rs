@@ -73,6 +73,25 @@ fn scheduled() -> impl Strategy<Value = ScheduledLimits> {
     (size(), size()).prop_map(|(min, max)| ScheduledLimits { min, max })
 }
 
+fn bounds() -> impl Strategy<Value = Bounds> {
+    (1u32..6, 0u32..10).prop_map(|(min, more)| Bounds::new(min, min + more).expect("min >= 1"))
+}
+
+/// What an operator does to the agent while it runs.
+fn control() -> impl Strategy<Value = Happening> {
+    let time = proptest::option::of(seconds(0..300));
+    let ordered_mode = proptest::option::of((mode(), time));
+    prop_oneof![
+        3 => any::<bool>().prop_map(Happening::Pause),
+        1 => Just(Happening::Pause(false)),
+        2 => ordered_mode.prop_map(Happening::OrderMode),
+        2 => proptest::option::of(bounds()).prop_map(Happening::OrderLimits),
+        4 => (0u32..14).prop_map(Happening::OrderSize),
+        1 => (bounds(), step_size())
+            .prop_map(|(bounds, step)| Happening::SettingsRead(bounds, step)),
+    ]
+}
+
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         6 => (0u32..3, 0u32..3).prop_map(|(up, down)| Happening::Alerts { up, down }),
@@ -94,6 +113,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::Barren),
         2 => any::<bool>().prop_map(|write_lands| Happening::Crash { write_lands }),
         1 => mode().prop_map(Happening::ModeSet),
+        4 => control(),
     ]
 }
 

@@ -4,14 +4,15 @@
 //! Nothing is done at once. Reads, drains, writes and the provider's work after a write all last,
 //! and whatever else can happen happens inside them.
 
+mod operator;
 mod provider;
 
 use std::time::Duration;
 
 use policy::{
-    Action, ActionFailure, ActionOutcome, AskedSteps, Condition, Direction, DrainId, Effect, Event,
-    Member, MemberId, Memo, Mode, Moment, ReadFailure, Reason, Rules, ScheduledLimits, Signals,
-    Size, State, StepCause, StepSize,
+    Action, ActionFailure, ActionOutcome, AskedSteps, Bounds, Condition, Direction, DrainId,
+    Effect, Event, Member, MemberId, Memo, Mode, Moment, ReadFailure, Reason, Rules,
+    ScheduledLimits, Signals, Size, State, StepCause, StepSize,
 };
 
 use super::{
@@ -62,6 +63,11 @@ pub struct World {
     in_flight: Option<InFlight>,
     draining: Option<Draining>,
     scheduled: ScheduledLimits,
+    /// The settings' mode.
+    mode: Mode,
+    paused: bool,
+    /// The limits that are ordered.
+    limits: Option<Bounds>,
     pub history: History,
 }
 
@@ -90,6 +96,9 @@ impl World {
             in_flight: None,
             draining: None,
             scheduled: ScheduledLimits::default(),
+            mode: Mode::On,
+            paused: false,
+            limits: None,
             history: History::default(),
         };
         world.resize(size);
@@ -140,7 +149,15 @@ impl World {
                 self.refill_at = Some(self.now + REFILL);
             }
             Happening::Crash { write_lands } => self.crash(write_lands),
-            Happening::ModeSet(mode) => self.give(Event::ModeSet(mode)),
+            Happening::ModeSet(mode) => {
+                self.mode = mode;
+                self.give(Event::ModeSet(mode));
+            }
+            Happening::Pause(_)
+            | Happening::OrderMode(_)
+            | Happening::OrderLimits(_)
+            | Happening::OrderSize(_)
+            | Happening::SettingsRead(..) => self.operate(happening),
         }
     }
 
@@ -190,8 +207,7 @@ impl World {
     }
 
     fn scheduled_max(&self) -> u32 {
-        let bounds = self.rules.bounds;
-        bounds
+        self.bounds()
             .narrowed(self.scheduled.min, self.scheduled.max)
             .max()
             .0
@@ -206,6 +222,7 @@ impl World {
             && self.condition == Condition::Running
             && self.working_until <= self.now
             && self.state.mode() == Mode::On
+            && !self.paused
             && self.state.capacity_pause().until <= self.now
             && self.in_flight.is_none()
             && self.healthy
@@ -227,8 +244,8 @@ impl World {
         }
         // At the next start, the agent gives back what an earlier run left drained.
         self.end_drain();
-        let mode = self.state.mode();
-        let (state, effects) = State::restore(self.rules.clone(), mode, self.durable, self.now);
+        let rules = self.rules.clone();
+        let (state, effects) = State::restore(rules, self.mode, self.durable, self.now);
         self.state = state;
         self.carry_out(effects);
         self.give(Event::Scheduled(self.scheduled));
@@ -325,6 +342,7 @@ impl World {
         self.history.drains.push(Drained {
             from: self.now,
             until: None,
+            paused: self.paused,
         });
         self.draining = Some(Draining {
             id,
@@ -384,6 +402,9 @@ impl World {
             down_has_resolved: self.history.down_has_resolved(),
             floor: self.floor(),
             scheduled_max: self.scheduled_max(),
+            bounds: self.bounds(),
+            paused: self.paused,
+            ordered: self.followed_order(),
         };
         self.end_drain();
         self.in_flight = Some(InFlight {

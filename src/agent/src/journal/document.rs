@@ -9,7 +9,7 @@
 
 use std::{path::Path, time::Duration};
 
-use policy::{AskedSteps, AtLeastMemo, CapacityPause, Memo, Moment, Pending, Size};
+use policy::{AskedSteps, AtLeastMemo, CapacityPause, Control, Memo, Moment, Pending, Size};
 use program::error_chain::with_causes;
 use serde::{Deserialize, Serialize};
 use whole_file::{self, FileError};
@@ -139,6 +139,7 @@ impl Document {
                 failures: self.capacity_failures,
                 until: reading.to_moment(self.capacity_pause_until),
             },
+            control: Control::default(),
         }
     }
 }
@@ -234,6 +235,7 @@ mod tests {
                 failures: 2,
                 until: at(400),
             },
+            control: Control::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Single decisions, each with the one fact that turns it.
 
+mod control;
 mod decisions;
 #[path = "../../tests/default_rules.rs"]
 mod default_rules;
@@ -15,8 +16,9 @@ use uuid::Uuid;
 use self::default_rules::default_rules;
 use super::{
     Action, ActionFailure, ActionOutcome, Bounds, ChosenStep, Condition, CpuShare, Decision,
-    Direction, DrainId, Effect, Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Pool,
-    ReadFailure, Reason, Rules, Signals, Size, State, StepCause, StepSize, Verdict,
+    Direction, DrainId, Effect, Event, HealthSource, Member, MemberId, Memo, Mode, Moment, Order,
+    OrderError, Pool, ReadFailure, Reason, Rules, ScheduledLimits, Signals, Size, State, StepCause,
+    StepSize, Verdict,
 };
 
 fn at(seconds: u64) -> Moment {
@@ -85,6 +87,10 @@ impl Case {
             }
         }
         effects
+    }
+
+    fn order(&mut self, order: Order) -> Vec<Effect> {
+        self.step(Event::Control(order))
     }
 
     fn up(&mut self) -> Vec<Effect> {
