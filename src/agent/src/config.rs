@@ -6,6 +6,7 @@ use policy::{Mode, Rules};
 use schedule::Schedule;
 
 use super::{
+    control::ControlSettings,
     target::TargetConfig,
     webhook_receiver::{Authentication, Conventions, HostNames},
 };
@@ -25,6 +26,8 @@ pub struct Config {
     pub discovery: Discovery,
     /// Where alerts come in.
     pub alerts: Alerts,
+    /// Who may give orders to the running agent.
+    pub control: ControlSettings,
     /// Limits by the hour of the week.
     pub schedule: Schedule,
     /// The folder of the journal.

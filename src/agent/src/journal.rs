@@ -1,5 +1,6 @@
 //! The journal actor: keeps on disk what a restart must not forget.
 
+mod control;
 mod document;
 mod folder;
 mod step;
@@ -23,6 +24,7 @@ pub(crate) use self::{
 };
 use super::{
     clock::{Clock, Reading, boot_id},
+    control::Note,
     messages::{Ping, SaveMemo},
     read_model::ReadModel,
 };
@@ -55,7 +57,7 @@ pub(crate) struct Journal {
     clock: Clock,
     read_model: Arc<ReadModel>,
     /// What is to be kept.
-    last: Option<Memo>,
+    last: Option<(Memo, Option<Note>)>,
     retry: Option<SpawnHandle>,
 }
 
@@ -66,9 +68,10 @@ impl Journal {
         clock: Clock,
         up_lifetime: Duration,
         read_model: Arc<ReadModel>,
-    ) -> (Self, Remembered) {
+    ) -> (Self, Remembered, Option<Note>) {
         let boot_id = boot_id();
         let reading = Reading::take(clock);
+        let note = document::note(&folder.journal());
         let remembered =
             document::open(&folder.journal(), boot_id.as_deref(), reading, up_lifetime);
         let journal = Self {
@@ -79,7 +82,7 @@ impl Journal {
             last: None,
             retry: None,
         };
-        (journal, remembered)
+        (journal, remembered, note)
     }
 
     /// Writes what is to be kept. The next message is not looked at before that is on disk, so that
@@ -88,11 +91,17 @@ impl Journal {
         if let Some(retry) = self.retry.take() {
             ctx.cancel_future(retry);
         }
-        let Some(memo) = self.last else {
+        let Some((memo, note)) = &self.last else {
             return;
         };
         let reading = Reading::take(self.clock);
-        let document = Document::new(&memo, self.boot_id.as_deref(), reading, running);
+        let document = Document::new(
+            memo,
+            note.as_ref(),
+            self.boot_id.as_deref(),
+            reading,
+            running,
+        );
         let folder = Arc::clone(&self.folder);
         let write = tokio::task::spawn_blocking(move || replace(&folder, &document));
         let write = actix::fut::wrap_future::<_, Self>(write).map(move |result, journal, ctx| {
@@ -138,8 +147,8 @@ impl Actor for Journal {
 impl Handler<SaveMemo> for Journal {
     type Result = ResponseFuture<Result<(), JournalError>>;
 
-    fn handle(&mut self, SaveMemo(memo): SaveMemo, ctx: &mut Self::Context) -> Self::Result {
-        self.last = Some(memo);
+    fn handle(&mut self, SaveMemo(memo, note): SaveMemo, ctx: &mut Self::Context) -> Self::Result {
+        self.last = Some((memo, note));
         self.answered(true, ctx)
     }
 }
@@ -180,7 +189,7 @@ mod tests {
     async fn open(folder: &Path) -> (Journal, Remembered, Arc<ReadModel>) {
         let folder = JournalFolder::lock(folder).await.unwrap();
         let read_model = ReadModel::for_tests();
-        let (journal, remembered) =
+        let (journal, remembered, _) =
             Journal::open(folder, Clock::start(), LIFETIME, read_model.clone());
         (journal, remembered, read_model)
     }
@@ -199,7 +208,7 @@ mod tests {
             assert_eq!(remembered, Remembered::Nothing);
             let journal = journal.start();
             journal
-                .send(SaveMemo(Memo::default()))
+                .send(SaveMemo(Memo::default(), None))
                 .await
                 .unwrap()
                 .unwrap();
@@ -213,7 +222,7 @@ mod tests {
                 cooldown_ends: Moment::at(Duration::from_secs(50)),
                 ..Memo::default()
             };
-            journal.send(SaveMemo(memo)).await.unwrap().unwrap();
+            journal.send(SaveMemo(memo, None)).await.unwrap().unwrap();
             journal.send(Close).await.unwrap().unwrap();
             drop(journal);
             actix_rt::task::yield_now().await;
@@ -237,12 +246,12 @@ mod tests {
             let blocked = folder.path().join(".journal.json.tmp");
             let journal = journal.start();
             journal
-                .send(SaveMemo(Memo::default()))
+                .send(SaveMemo(Memo::default(), None))
                 .await
                 .unwrap()
                 .unwrap();
             std::fs::create_dir(&blocked).unwrap();
-            let failed = journal.send(SaveMemo(Memo::default())).await.unwrap();
+            let failed = journal.send(SaveMemo(Memo::default(), None)).await.unwrap();
             assert!(matches!(failed, Err(JournalError::Write(_))), "{failed:?}");
             assert!(problem(&read_model).unwrap().contains("is a folder"));
             assert!(!path.exists(), "what is not current is removed");

@@ -7,6 +7,7 @@
 mod clock;
 mod cloud;
 mod config;
+mod control;
 pub mod dashboard;
 mod discovery;
 mod drain;
@@ -32,6 +33,7 @@ mod watchdog;
 pub mod webhook_receiver;
 
 pub use config::{Config, TlsFiles, Token};
+pub use control::ControlSettings;
 pub use journal::{FolderError, JournalError};
 pub use start::{Agent, StartError};
 pub use tls::TlsError;

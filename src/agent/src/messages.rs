@@ -1,10 +1,13 @@
 //! What the actors say to each other.
 
 use actix::Message;
-use policy::{Action, ActionOutcome, Member, Memo, Moment, Pool, ReadFailure, ScheduledLimits};
+use policy::{
+    Action, ActionOutcome, Member, Memo, Mode, Moment, Pool, ReadFailure, Rules, ScheduledLimits,
+};
+use schedule::Schedule;
 use tokio_util::sync::CancellationToken;
 
-use super::{journal::JournalError, target::TargetError};
+use super::{control::Note, journal::JournalError, target::TargetError};
 
 /// To the scaler: alerts lie in the inbox.
 #[derive(Clone, Copy, Debug, Message)]
@@ -61,10 +64,20 @@ pub(crate) struct ActionReport {
     pub(crate) detail: Option<String>,
 }
 
-/// To the journal: keep this.
-#[derive(Clone, Copy, Debug, Message)]
+/// To the scaler: the settings were read again.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct AdoptRules(pub(crate) Rules, pub(crate) Mode);
+
+/// To the timetable: the schedule is another.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct AdoptSchedule(pub(crate) Schedule);
+
+/// To the journal: keep this, and who gave the latest order.
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), JournalError>")]
-pub(crate) struct SaveMemo(pub(crate) Memo);
+pub(crate) struct SaveMemo(pub(crate) Memo, pub(crate) Option<Note>);
 
 /// To every actor: answer, so that one that died or hangs is noticed.
 #[derive(Clone, Copy, Debug, Message)]

@@ -67,6 +67,11 @@ struct AddressLabels {
     reason: &'static str,
 }
 
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
+}
+
 /// What is counted.
 #[derive(Debug)]
 pub(crate) struct Counters {
@@ -75,6 +80,7 @@ pub(crate) struct Counters {
     addresses_refused: Family<AddressLabels, Counter>,
     decisions: Family<DecisionLabels, Counter>,
     actions: Family<ActionLabels, Counter>,
+    settings_reloads: Family<ReloadLabels, Counter>,
     webhook_duration: Histogram,
 }
 
@@ -86,6 +92,7 @@ impl Default for Counters {
             addresses_refused: Family::default(),
             decisions: Family::default(),
             actions: Family::default(),
+            settings_reloads: Family::default(),
             webhook_duration: Histogram::new(WEBHOOK_BUCKETS),
         }
     }
@@ -120,6 +127,13 @@ impl Counters {
     pub(super) fn decision(&self, verdict: &'static str, reason: &'static str) {
         self.decisions
             .get_or_create(&DecisionLabels { verdict, reason })
+            .inc();
+    }
+
+    /// Counts that the settings were read again; `result` is `ok` or `failed`.
+    pub(super) fn settings_reload(&self, result: &'static str) {
+        self.settings_reloads
+            .get_or_create(&ReloadLabels { result })
             .inc();
     }
 
@@ -163,6 +177,11 @@ impl Metrics {
             "actions",
             "Ended scaling actions, by outcome",
             counters.actions.clone(),
+        );
+        agent.register(
+            "settings_reloads",
+            "Times that the settings were read again, by result",
+            counters.settings_reloads.clone(),
         );
         agent.register_with_unit(
             "webhook_duration",
@@ -223,6 +242,21 @@ impl Collector for Gauges {
             "pool_size_max",
             "Largest size allowed",
             Some(view.max_size.into()),
+        )?;
+        gauge(
+            "paused",
+            "1 while an operator keeps the agent from changing anything",
+            Some(f64::from(u8::from(view.control.paused))),
+        )?;
+        gauge(
+            "mode_ordered",
+            "1 while an ordered mode holds instead of the settings'",
+            Some(f64::from(u8::from(view.control.mode.is_some()))),
+        )?;
+        gauge(
+            "limits_ordered",
+            "1 while ordered limits hold instead of the settings'",
+            Some(f64::from(u8::from(view.control.limits.is_some()))),
         )?;
         gauge(
             "scheduled_size_min",

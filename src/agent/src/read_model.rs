@@ -15,12 +15,13 @@ use tokio::sync::watch;
 use super::{
     clock::Clock,
     config::AddressKind,
+    control::{ControlView, Note},
     file_sd::TargetGroup,
     health::{Health, News, Part},
     messages::ActionReport,
     metrics::Counters,
     target::{POOL_READS, PoolReport, TargetError},
-    view::{DecisionRecord, MemberView, PoolView, View},
+    view::{DecisionRecord, MemberView, PoolView, SettingsView, View},
 };
 
 /// Decisions kept for `/decisions`.
@@ -73,6 +74,8 @@ impl ReadModel {
             acting: None,
             draining: None,
             cooldown_ends_in_s: 0.0,
+            control: ControlView::default(),
+            settings: SettingsView::default(),
             targets: 0,
             discovered_at: None,
             discovery_age: None,
@@ -160,7 +163,8 @@ impl ReadModel {
         self.inner.lock().targets.clone()
     }
 
-    pub(super) fn decided(&self, decision: &Decision) {
+    /// Notes a decision; that of an order with who gave it.
+    pub(super) fn decided(&self, decision: &Decision, note: Option<&Note>) {
         let (verdict, reason) = (decision.verdict, decision.reason);
         self.counters.decision(verdict.code(), reason.code());
         log(decision);
@@ -192,6 +196,9 @@ impl ReadModel {
                 to: decision.to.map(|size| size.0),
                 step: decision.step.map(|step| step.size.to_string()),
                 step_reason: decision.step.map(|step| step.cause.to_string()),
+                order: note.map(|note| note.order.clone()),
+                who: note.and_then(|note| note.who.clone()),
+                why: note.and_then(|note| note.why.clone()),
             };
             inner.next_number += 1;
             inner.decisions.push_back(record);
@@ -221,8 +228,13 @@ impl ReadModel {
         }
     }
 
-    pub(super) fn state_changed(&self, state: &State) {
+    pub(super) fn state_changed(&self, state: &State, note: Option<&Note>) {
+        let control = ControlView::of(state, note, self.clock.now());
+        let bounds = state.rules().bounds;
         let mut inner = self.inner.lock();
+        inner.view.control = control;
+        inner.view.min_size = bounds.min().0;
+        inner.view.max_size = bounds.max().0;
         inner.view.mode = state.mode().to_string();
         inner.view.acting = state.acting().map(|resize| resize.to_string());
         inner.view.draining = state.draining().map(|resize| resize.to_string());
@@ -311,6 +323,30 @@ impl ReadModel {
         }
         let problem = (!problems.is_empty()).then(|| problems.join("; "));
         self.check(Part::Addresses, problem);
+    }
+
+    /// The settings were read again: what takes effect at the next start only, or what is wrong.
+    pub(super) fn settings_read(&self, result: Result<&[String], String>) {
+        self.counters
+            .settings_reload(if result.is_ok() { "ok" } else { "failed" });
+        let mut inner = self.inner.lock();
+        let settings = &mut inner.view.settings;
+        settings.read_at = Some(Timestamp::now());
+        match result {
+            Ok(waiting) => {
+                settings.problem = None;
+                settings.needs_restart = waiting.to_vec();
+            }
+            Err(problem) => settings.problem = Some(problem),
+        }
+        self.changed(inner);
+    }
+
+    /// The rows of the schedule, in words.
+    pub(super) fn schedule_changed(&self, schedule: &Schedule) {
+        let mut inner = self.inner.lock();
+        inner.view.schedule = schedule.entries().iter().map(Entry::to_string).collect();
+        self.changed(inner);
     }
 
     pub(super) fn file_written(&self, problem: Option<String>) {

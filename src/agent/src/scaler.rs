@@ -7,8 +7,8 @@ use actix::{
     SpawnHandle, WrapFuture as _,
 };
 use policy::{
-    Action, ActionFailure, ActionOutcome, DrainId, Effect, Event, Member, Memo, ReadFailure,
-    Signals, State,
+    Action, ActionFailure, ActionOutcome, Decision, DrainId, Effect, Event, Member, Memo,
+    OrderError, ReadFailure, Reason, Signals, State, Verdict,
 };
 use program::error_chain::with_causes;
 use tokio::sync::oneshot;
@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     clock::Clock,
+    control::{Command, Note},
     messages::{
-        ActionReport, DrainMembers, Finish, GiveBack, Perform, Ping, ReadPool, SaveMemo,
-        ScheduleSays, SignalsWaiting,
+        ActionReport, AdoptRules, DrainMembers, Finish, GiveBack, Perform, Ping, ReadPool,
+        SaveMemo, ScheduleSays, SignalsWaiting,
     },
     read_model::ReadModel,
     signal_inbox::{SignalInbox, Waiting},
@@ -55,6 +56,10 @@ pub(crate) struct Scaler {
     read_model: Arc<ReadModel>,
     timer: Option<SpawnHandle>,
     drain: Option<RunningDrain>,
+    /// Who gave the latest order, and why.
+    note: Option<Note>,
+    /// Whether the record of that order is still to be made.
+    is_noted: bool,
     /// Orders under way that a stop waits for: memos, drains, members being given back.
     open_orders: u32,
     /// Who waits for everything under way to end; nothing new begins once this is `Some`.
@@ -65,6 +70,7 @@ impl Scaler {
     /// A scaler with the state and first effects that [`State::restore`] gave.
     pub(crate) fn new(
         (state, first_effects): (State, Vec<Effect>),
+        note: Option<Note>,
         clock: Clock,
         inbox: Arc<SignalInbox>,
         partners: Partners,
@@ -79,6 +85,8 @@ impl Scaler {
             read_model,
             timer: None,
             drain: None,
+            note,
+            is_noted: false,
             open_orders: 0,
             finishing: None,
         }
@@ -97,7 +105,7 @@ impl Scaler {
             match effect {
                 Effect::Save(memo) => unsaved = Some(memo),
                 Effect::ReadPool => self.read_pool(ctx),
-                Effect::Record(decision) => self.read_model.decided(&decision),
+                Effect::Record(decision) => self.record(&decision),
                 Effect::Drain { id, members } => self.drain(id, members, ctx),
                 Effect::GiveBack(members) => self.give_back(members, ctx),
                 Effect::Act { action, memo } => {
@@ -107,9 +115,19 @@ impl Scaler {
             }
         }
         if let Some(memo) = unsaved {
-            let saved = save(self.partners.journal.clone(), memo);
+            let message = SaveMemo(memo, self.note.clone());
+            let saved = save(self.partners.journal.clone(), message);
             self.order(saved, ctx, |_, (), _| {});
         }
+    }
+
+    /// Publishes a decision; that of an order with who gave it.
+    fn record(&mut self, decision: &Decision) {
+        let is_order = decision.verdict == Verdict::Control
+            && !matches!(decision.reason, Reason::ModeEnded | Reason::SettingsRead);
+        let note = self.note.as_ref().filter(|_| is_order && self.is_noted);
+        self.read_model.decided(decision, note);
+        self.is_noted &= !is_order;
     }
 
     /// Starts something that a stop waits for.
@@ -164,10 +182,11 @@ impl Scaler {
     /// Orders the change once the journal knows of it.
     fn act(&self, action: Action, memo: Memo, ctx: &mut Context<Self>) {
         let partners = self.partners.clone();
+        let message = SaveMemo(memo, self.note.clone());
         let resize = action.resize();
         let performed = async move {
             // A failure is reported, and does not hinder: a full disk is no reason not to scale.
-            save(partners.journal, memo).await;
+            save(partners.journal, message).await;
             match partners.perform.send(Perform(action)).await {
                 Ok(report) => report,
                 Err(_) => refused("the cloud actor is gone"),
@@ -185,7 +204,8 @@ impl Scaler {
 
     /// Publishes the state, answers those who wait for the end, and sets the timer.
     fn settle(&mut self, ctx: &mut Context<Self>) {
-        self.read_model.state_changed(&self.state);
+        self.read_model
+            .state_changed(&self.state, self.note.as_ref());
         self.answer_finishers();
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
@@ -231,8 +251,8 @@ impl Scaler {
     }
 }
 
-async fn save(journal: Recipient<SaveMemo>, memo: Memo) {
-    match journal.send(SaveMemo(memo)).await {
+async fn save(journal: Recipient<SaveMemo>, message: SaveMemo) {
+    match journal.send(message).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(error = with_causes(&error), "Journal is not kept."),
         Err(error) => tracing::error!(%error, "Journal is gone."),
@@ -270,6 +290,30 @@ impl Handler<ScheduleSays> for Scaler {
 
     fn handle(&mut self, ScheduleSays(limits): ScheduleSays, ctx: &mut Self::Context) {
         self.step(Event::Scheduled(limits), ctx);
+    }
+}
+
+impl Handler<Command> for Scaler {
+    type Result = Result<(), OrderError>;
+
+    fn handle(
+        &mut self,
+        Command { order, note }: Command,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
+        self.state.accepts(&order)?;
+        self.note = Some(note);
+        self.is_noted = true;
+        self.step(Event::Control(order), ctx);
+        Ok(())
+    }
+}
+
+impl Handler<AdoptRules> for Scaler {
+    type Result = ();
+
+    fn handle(&mut self, AdoptRules(rules, mode): AdoptRules, ctx: &mut Self::Context) {
+        self.step(Event::SettingsRead(Box::new(rules), mode), ctx);
     }
 }
 

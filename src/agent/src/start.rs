@@ -4,7 +4,8 @@ use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
 use actix::{Actor as _, Addr, Recipient};
 use jiff::Timestamp;
-use policy::{Effect, Event, State};
+use parking_lot::RwLock;
+use policy::{Control, Effect, Event, State};
 use program::error_chain::with_causes;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -14,13 +15,14 @@ use super::{
     clock::Clock,
     cloud::Cloud,
     config::Config,
+    control::ControlState,
     dashboard::Reads,
     discovery::Discovery,
     drain::Drainer,
     file_sd,
     journal::{Close, FolderError, Journal, JournalFolder, Remembered},
     member_address::Reach,
-    messages::{Finish, Ping},
+    messages::{AdoptRules, AdoptSchedule, Finish, Ping},
     read_model::ReadModel,
     scaler::{Partners, Scaler},
     signal_inbox::SignalInbox,
@@ -28,7 +30,7 @@ use super::{
     timetable::{Timetable, limits_at},
     tls::{Tls, TlsError},
     watchdog::{self, ActorDied},
-    webhook_receiver::ReceiverState,
+    webhook_receiver::{Conventions, ReceiverState},
 };
 
 /// How long an action under way may take to end after a stop was asked for. With the HTTP server's
@@ -64,6 +66,8 @@ pub struct Agent {
     pub(crate) read_model: Arc<ReadModel>,
     /// What the web server needs to take alerts in.
     pub(crate) receiver: ReceiverState,
+    /// What it needs to take orders.
+    pub(crate) control: ControlState,
     /// Who may look.
     pub(crate) reads: Reads,
     /// What the web server shows over TLS.
@@ -72,6 +76,7 @@ pub struct Agent {
     pub(crate) target: Target,
     scaler: Addr<Scaler>,
     journal: Addr<Journal>,
+    timetable: Addr<Timetable>,
     watched: Vec<(&'static str, Recipient<Ping>)>,
     stopping: CancellationToken,
 }
@@ -108,7 +113,8 @@ impl Agent {
         )?;
         let cloud = Cloud::new(target.clone(), drainer, read_model.clone());
         let up_lifetime = config.rules.scale_out.alert_lifetime;
-        let (journal, remembered) = Journal::open(folder, clock, up_lifetime, read_model.clone());
+        let (journal, remembered, note) =
+            Journal::open(folder, clock, up_lifetime, read_model.clone());
         let limits = limits_at(&config.schedule, Timestamp::now());
         let (mut state, mut effects) = restore(config, remembered, clock);
         effects.extend(state.step(Event::Scheduled(limits), clock.now()));
@@ -133,6 +139,7 @@ impl Agent {
         };
         let scaler = Scaler::new(
             (state, effects),
+            note,
             clock,
             inbox.clone(),
             partners,
@@ -154,28 +161,67 @@ impl Agent {
             read_model: read_model.clone(),
             authentication: Arc::new(alerts.authentication.clone()),
             hosts: Arc::new(alerts.allowed_hosts.clone().with_own_name()),
-            conventions: Arc::new(alerts.conventions.clone()),
+            conventions: Arc::new(RwLock::new(Arc::new(alerts.conventions.clone()))),
             body_timeout: alerts.body_timeout,
         };
-        let reads = Reads::new(alerts.protect_reads, receiver.authentication.clone());
+        let control = ControlState {
+            settings: Arc::new(RwLock::new(config.control.clone())),
+            scaler: scaler.clone().recipient(),
+            read_model: read_model.clone(),
+            clock,
+            body_timeout: alerts.body_timeout,
+        };
+        let reads = Reads::new(
+            alerts.protect_reads,
+            receiver.authentication.clone(),
+            control.settings.clone(),
+        );
         let watched = vec![
             ("scaler", scaler.clone().recipient()),
             ("cloud", cloud.recipient()),
             ("discovery", discovery.recipient()),
             ("journal", journal.clone().recipient()),
-            ("timetable", timetable.recipient()),
+            ("timetable", timetable.clone().recipient()),
         ];
         Ok(Self {
             read_model,
             receiver,
+            control,
             reads,
             tls,
             target,
             scaler,
             journal,
+            timetable,
             watched,
             stopping,
         })
+    }
+
+    /// Takes over those settings of `config` that need no restart, all at once: how to decide, the
+    /// schedule, and who may give orders. `waiting` are the keys of the others that have changed.
+    pub async fn adopt(&self, config: &Config, waiting: &[String]) {
+        *self.control.settings.write() = config.control.clone();
+        let severity = config.rules.scale_out.severity.clone();
+        {
+            let mut conventions = self.receiver.conventions.write();
+            *conventions = Arc::new(Conventions {
+                severity,
+                ..Conventions::clone(&conventions)
+            });
+        }
+        // An actor that is gone is the watchdog's to notice.
+        let rules = AdoptRules(config.rules.clone(), config.mode);
+        let _ = self.scaler.send(rules).await;
+        let schedule = AdoptSchedule(config.schedule.clone());
+        let _ = self.timetable.send(schedule).await;
+        self.read_model.schedule_changed(&config.schedule);
+        self.read_model.settings_read(Ok(waiting));
+    }
+
+    /// Notes that the settings cannot be taken over.
+    pub fn keep_settings(&self, problem: String) {
+        self.read_model.settings_read(Err(problem));
     }
 
     /// Returns when an actor has died, which must end the process.
@@ -230,6 +276,12 @@ fn restore(config: &Config, remembered: Remembered, clock: Clock) -> (State, Vec
             );
             Some(memo)
         }
+        Remembered::Rebooted(memo) => {
+            tracing::warn!(
+                "The machine was booted: orders stay in force, and one cooldown ({wait} s) passes before acting."
+            );
+            Some(memo)
+        }
         Remembered::Nothing => {
             tracing::info!("First start: waiting one cooldown ({wait} s) before acting.");
             None
@@ -242,5 +294,21 @@ fn restore(config: &Config, remembered: Remembered, clock: Clock) -> (State, Vec
             None
         }
     };
-    State::restore(rules, config.mode, memo, clock.now())
+    let restored = State::restore(rules, config.mode, memo, clock.now());
+    tell_of_orders(&restored.0.control());
+    restored
+}
+
+fn tell_of_orders(control: &Control) {
+    if *control != Control::default() {
+        let limits = control.limits;
+        let limits = limits.map(|limits| format!("{} to {}", limits.min(), limits.max()));
+        let mode = control.mode.map(|ordered| ordered.mode.to_string());
+        tracing::warn!(
+            paused = control.paused,
+            mode,
+            limits,
+            "Orders are in force that were given before this start."
+        );
+    }
 }

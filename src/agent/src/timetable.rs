@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Recipient, WrapFuture as _,
+    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Recipient, SpawnHandle,
+    WrapFuture as _,
 };
 use jiff::Timestamp;
 use policy::{ScheduledLimits, Size};
 use schedule::{Entry, Schedule};
 
-use super::messages::{Ping, ScheduleSays};
+use super::messages::{AdoptSchedule, Ping, ScheduleSays};
 
 /// A clock that was set is noticed within this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -23,6 +24,7 @@ pub(crate) struct Timetable {
     wall_clock: fn() -> Timestamp,
     scaler: Recipient<ScheduleSays>,
     told: ScheduledLimits,
+    timer: Option<SpawnHandle>,
 }
 
 /// What a schedule says at this moment.
@@ -49,14 +51,15 @@ impl Timetable {
             wall_clock,
             scaler,
             told,
+            timer: None,
         }
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
         let now = (self.wall_clock)();
-        let Some(next) = self.schedule.next_change(now) else {
-            return; // there are no rows
-        };
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
         let limits = limits_at(&self.schedule, now);
         if limits != self.told {
             self.told = limits;
@@ -67,8 +70,11 @@ impl Timetable {
             // A scaler that is gone is the watchdog's to notice.
             ctx.spawn(told.into_actor(self).map(|_, _, _| {}));
         }
+        let Some(next) = self.schedule.next_change(now) else {
+            return; // there are no rows
+        };
         let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default();
-        ctx.run_later(wait.min(LOOK_AGAIN), Self::look);
+        self.timer = Some(ctx.run_later(wait.min(LOOK_AGAIN), Self::look));
     }
 }
 
@@ -76,6 +82,15 @@ impl Actor for Timetable {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        self.look(ctx);
+    }
+}
+
+impl Handler<AdoptSchedule> for Timetable {
+    type Result = ();
+
+    fn handle(&mut self, AdoptSchedule(schedule): AdoptSchedule, ctx: &mut Self::Context) {
+        self.schedule = schedule;
         self.look(ctx);
     }
 }
@@ -139,7 +154,8 @@ mod tests {
             let told = Arc::default();
             let scaler = Scaler(Arc::clone(&told)).start();
             let nothing = ScheduledLimits::default();
-            Timetable::new(schedule, wall_clock, scaler.recipient(), nothing).start();
+            let timetable = Timetable::new(schedule, wall_clock, scaler.recipient(), nothing);
+            let timetable = timetable.start();
             let seen = || told.lock().unwrap().clone();
             let pass = async |seconds: i64| {
                 WALL_CLOCK.fetch_add(seconds, Ordering::SeqCst);
@@ -159,6 +175,24 @@ mod tests {
             WALL_CLOCK.fetch_add(12 * 3600, Ordering::SeqCst);
             sleep(LOOK_AGAIN + Duration::from_secs(1)).await;
             assert_eq!(seen(), [office, nothing]);
+            // The settings are read again: other rows, and then none.
+            let night: EntrySettings = toml::from_str(
+                "from = \"18:00\"\nto = \"23:00\"\ntime_zone = \"UTC\"\nmin_size = 2\n",
+            )
+            .unwrap();
+            let rows = vec![Entry::try_from(night).unwrap()];
+            let other = Schedule::new(rows, wall_clock()).unwrap();
+            timetable.send(AdoptSchedule(other)).await.unwrap();
+            sleep(Duration::from_millis(1)).await;
+            let evening = ScheduledLimits {
+                min: Some(Size(2)),
+                max: None,
+            };
+            assert_eq!(seen(), [office, nothing, evening]);
+            let none = AdoptSchedule(Schedule::default());
+            timetable.send(none).await.unwrap();
+            sleep(Duration::from_millis(1)).await;
+            assert_eq!(seen(), [office, nothing, evening, nothing]);
         });
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use policy::{Direction, Reason, Verdict};
 use serde::Serialize;
 
-use super::health::Check;
+use super::{control::ControlView, health::Check};
 
 /// What there is to see, apart from the decisions.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +34,10 @@ pub(crate) struct View {
     /// Seconds until the next action is allowed, as of the last event.
     #[serde(rename = "window_opens_in_s")]
     pub(crate) cooldown_ends_in_s: f64,
+    /// What operators have ordered.
+    pub(crate) control: ControlView,
+    /// How the settings were last read.
+    pub(crate) settings: SettingsView,
     /// Targets in the service discovery document.
     pub(crate) targets: usize,
     /// When the members were last listed.
@@ -43,6 +47,17 @@ pub(crate) struct View {
     pub(crate) discovery_age: Option<Duration>,
     /// Whether each part works.
     pub(crate) health: Vec<Check>,
+}
+
+/// How the settings were last read while the agent ran.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct SettingsView {
+    /// When, if ever.
+    pub(crate) read_at: Option<Timestamp>,
+    /// Why they were not taken over, if the last time failed.
+    pub(crate) problem: Option<String>,
+    /// The keys whose new values count from the next start.
+    pub(crate) needs_restart: Vec<String>,
 }
 
 /// The pool as last read.
@@ -107,6 +122,15 @@ pub(crate) struct DecisionRecord {
     pub(crate) step: Option<String>,
     /// Why the step is that.
     pub(crate) step_reason: Option<String>,
+    /// What an operator ordered, where that is the decision,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) order: Option<String>,
+    /// who did,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) who: Option<String>,
+    /// and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
 }
 
 impl View {

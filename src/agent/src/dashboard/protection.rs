@@ -8,9 +8,10 @@ use actix_web::{
     middleware::DefaultHeaders,
 };
 use jiff::Timestamp;
+use parking_lot::RwLock;
 use serde_json::json;
 
-use crate::webhook_receiver::Authentication;
+use crate::{control::ControlSettings, webhook_receiver::Authentication};
 
 /// An answer is shown as it is: it loads nothing, runs nothing, and stands in no other page.
 pub(super) const NOTHING: &str =
@@ -18,7 +19,7 @@ pub(super) const NOTHING: &str =
 
 /// Paths that are open whatever is set: whether the agent is well, and those that ask by
 /// themselves.
-const NO_READS: [&str; 4] = ["/healthz", "/up", "/down", "/webhook"];
+const NO_READS: [&str; 5] = ["/healthz", "/up", "/down", "/webhook", "/control"];
 
 /// The headers of every answer that does not have its own.
 pub(super) fn headers() -> DefaultHeaders {
@@ -36,11 +37,18 @@ pub(super) fn headers() -> DefaultHeaders {
 pub(crate) struct Reads {
     /// What a reader must show; `None` for nothing.
     authentication: Option<Arc<Authentication>>,
+    /// Who gives orders may look, too.
+    control: Arc<RwLock<ControlSettings>>,
 }
 
 impl Reads {
-    pub(crate) fn new(are_protected: bool, authentication: Arc<Authentication>) -> Self {
+    pub(crate) fn new(
+        are_protected: bool,
+        authentication: Arc<Authentication>,
+        control: Arc<RwLock<ControlSettings>>,
+    ) -> Self {
         Self {
+            control,
             authentication: are_protected.then_some(authentication),
         }
     }
@@ -49,7 +57,10 @@ impl Reads {
     /// too.
     pub(super) fn refusal(&self, path: &str, headers: &HeaderMap) -> Option<HttpResponse> {
         let authentication = self.authentication.as_ref()?;
-        if NO_READS.contains(&path) || authentication.admits(headers, b"", Timestamp::now()) {
+        if NO_READS.contains(&path)
+            || authentication.admits(headers, b"", Timestamp::now())
+            || self.control.read().admits(headers)
+        {
             return None;
         }
         let mut answer = HttpResponse::Unauthorized();

@@ -29,11 +29,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const EVENT_GAP: Duration = Duration::from_millis(100);
 
 /// Every path of the server, for whoever asks for another one.
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 11] = [
     "/",
     "/up",
     "/down",
     "/webhook",
+    "/control",
     "/events",
     "/status",
     "/decisions",

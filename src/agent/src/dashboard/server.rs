@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     Agent,
+    control::{self, Controller},
     metrics::Metrics,
     read_model::ReadModel,
     throttled_log::{Peer, ThrottledLog},
@@ -96,7 +97,8 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
     });
     let metrics = Arc::new(Metrics::new(agent.read_model.clone(), agent.target.clone()));
     let read_model = web::Data::from(agent.read_model.clone());
-    let receiver = Arc::new(Receiver::new(agent.receiver.clone(), log));
+    let receiver = Arc::new(Receiver::new(agent.receiver.clone(), log.clone()));
+    let controller = Arc::new(Controller::new(agent.control.clone(), log));
     let opened = front.clone();
     let server = HttpServer::new(move || {
         App::new()
@@ -107,6 +109,7 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
             .app_data(web::Data::from(metrics.clone()))
             .app_data(web::Data::from(front.clone()))
             .configure(webhook_receiver::configure(receiver.clone()))
+            .configure(control::configure(controller.clone()))
             .configure(routes::configure)
     })
     .workers(WORKERS)

@@ -123,7 +123,7 @@ impl Handler<Perform> for Probe {
 impl Handler<SaveMemo> for Probe {
     type Result = ResponseFuture<Result<(), JournalError>>;
 
-    fn handle(&mut self, SaveMemo(memo): SaveMemo, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, SaveMemo(memo, _): SaveMemo, _: &mut Self::Context) -> Self::Result {
         let (saved, pace) = (self.saved.clone(), self.pace);
         Box::pin(async move {
             sleep(pace.save).await;
@@ -181,7 +181,7 @@ impl Environment {
             3600 * S,
         ));
         let inbox = Arc::new(SignalInbox::default());
-        let scaler = Scaler::new(state, clock, inbox.clone(), partners, model).start();
+        let scaler = Scaler::new(state, None, clock, inbox.clone(), partners, model).start();
         inbox.connect(scaler.clone().recipient());
         Self {
             scaler,

@@ -14,8 +14,8 @@ use program::error_chain::with_causes;
 use serde::{Deserialize, Serialize};
 use whole_file::{self, FileError};
 
-use super::step::Step;
-use crate::clock::Reading;
+use super::{control::Orders, step::Step};
+use crate::{clock::Reading, control::Note};
 
 const VERSION: u32 = 1;
 /// Nothing in it is secret.
@@ -41,6 +41,9 @@ pub(super) struct Document {
     capacity_failures: u32,
     #[serde(rename = "backoff_until")]
     capacity_pause_until: u64,
+    /// Absent in documents of older versions, and where nobody gave an order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    control: Option<Orders>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,12 +72,20 @@ pub(crate) enum Remembered {
     /// It was not closed, so that nothing is known of the last action: the memo says that a whole
     /// cooldown is to pass first.
     Unclosed(Memo),
+    /// It is from before the machine's last boot: nothing of it counts but the orders.
+    Rebooted(Memo),
     /// What was kept.
     Memo(Memo),
 }
 
 impl Document {
-    pub(super) fn new(memo: &Memo, boot_id: Option<&str>, reading: Reading, running: bool) -> Self {
+    pub(super) fn new(
+        memo: &Memo,
+        note: Option<&Note>,
+        boot_id: Option<&str>,
+        reading: Reading,
+        running: bool,
+    ) -> Self {
         let at = |moment| reading.to_boot(moment);
         Self {
             version: VERSION,
@@ -99,6 +110,7 @@ impl Document {
             }),
             capacity_failures: memo.capacity_pause.failures,
             capacity_pause_until: at(memo.capacity_pause.until),
+            control: Orders::of(&memo.control, note, reading.now),
         }
     }
 
@@ -139,8 +151,23 @@ impl Document {
                 failures: self.capacity_failures,
                 until: reading.to_moment(self.capacity_pause_until),
             },
-            control: Control::default(),
+            control: self.control(reading),
         }
+    }
+
+    fn control(&self, reading: Reading) -> Control {
+        let orders = self.control.as_ref();
+        orders.map_or_else(Control::default, |orders| orders.control(reading.now))
+    }
+
+    /// Orders alone, with a whole cooldown to pass first.
+    fn orders(&self, reading: Reading) -> Option<Memo> {
+        self.control.as_ref()?;
+        Some(Memo {
+            cooldown_ends: Moment::at(Duration::MAX),
+            control: self.control(reading),
+            ..Memo::default()
+        })
     }
 }
 
@@ -155,10 +182,13 @@ pub(super) fn open(
     up_lifetime: Duration,
 ) -> Remembered {
     let remembered = load(path, boot_id, reading, up_lifetime);
-    let (Remembered::Memo(memo) | Remembered::Unclosed(memo)) = &remembered else {
+    let (Remembered::Memo(memo) | Remembered::Unclosed(memo) | Remembered::Rebooted(memo)) =
+        &remembered
+    else {
         return remembered;
     };
-    match Document::new(memo, boot_id, reading, true).write(path) {
+    let note = note(path);
+    match Document::new(memo, note.as_ref(), boot_id, reading, true).write(path) {
         Ok(()) => remembered,
         Err(error) => {
             // Where it can be removed, no later start believes it either.
@@ -166,6 +196,13 @@ pub(super) fn open(
             Remembered::Unusable(format!("it cannot be kept: {}", with_causes(&error)))
         }
     }
+}
+
+/// Who gave the latest order.
+pub(super) fn note(path: &Path) -> Option<Note> {
+    let (text, _) = whole_file::read(path).ok()??;
+    let document = serde_json::from_slice::<Document>(&text).ok()?;
+    document.control?.note
 }
 
 fn load(path: &Path, boot_id: Option<&str>, reading: Reading, up_lifetime: Duration) -> Remembered {
@@ -181,7 +218,12 @@ fn load(path: &Path, boot_id: Option<&str>, reading: Reading, up_lifetime: Durat
     if document.version != VERSION {
         Remembered::Unusable(format!("version {} is unknown", document.version))
     } else if Some(document.boot_id.as_str()) != boot_id {
-        Remembered::Unusable("it is from before the machine's last boot".to_owned())
+        let unusable = "it is from before the machine's last boot";
+        let orders = document.orders(reading);
+        orders.map_or_else(
+            || Remembered::Unusable(unusable.to_owned()),
+            Remembered::Rebooted,
+        )
     } else if document.saved_at > reading.to_boot(reading.now) {
         Remembered::Unusable("it was written later than now".to_owned())
     } else if document.running {
@@ -252,7 +294,7 @@ mod tests {
 
         /// What an agent that was started 1000 s after the boot leaves behind after 105 s.
         fn leave(&self, memo: &Memo, running: bool) {
-            let document = Document::new(memo, BOOT, reading(1_000, 105), running);
+            let document = Document::new(memo, None, BOOT, reading(1_000, 105), running);
             document.write(&self.journal()).unwrap();
         }
 
@@ -341,6 +383,70 @@ mod tests {
             panic!("the journal is usable");
         };
         assert_eq!(found.up.map(|up| up.last), Some(at(5)));
+    }
+
+    fn orders() -> Control {
+        Control {
+            paused: true,
+            mode: Some(policy::OrderedMode {
+                mode: policy::Mode::Pinned(Size(4)),
+                until: Some(at(705)),
+            }),
+            limits: policy::Bounds::new(2, 20).ok(),
+            size: None,
+        }
+    }
+
+    #[test]
+    fn orders_outlive_the_process_and_the_machine() {
+        let folder = Folder::new();
+        let kept = Memo {
+            control: orders(),
+            ..memo()
+        };
+        let note = Note {
+            order: "pause".to_owned(),
+            who: Some("ada".to_owned()),
+            why: Some("upgrade".to_owned()),
+            at: jiff::Timestamp::from_second(1_700_000_000).unwrap(),
+        };
+        let write = || {
+            let document = Document::new(&kept, Some(&note), BOOT, reading(1_000, 105), false);
+            document.write(&folder.journal()).unwrap();
+        };
+        let is_kept = |found: Control, now_s: u64| {
+            let until = found.mode.unwrap().until.unwrap();
+            let left = until.since(at(now_s));
+            // Ten minutes, less what this test takes.
+            assert!(
+                left <= Duration::from_secs(600) && left > Duration::from_secs(500),
+                "{left:?}"
+            );
+            let mode = found.mode.map(|ordered| ordered.mode);
+            assert_eq!((found.paused, mode), (true, orders().mode.map(|m| m.mode)));
+            assert_eq!(found.limits, orders().limits);
+        };
+        write();
+        let Remembered::Memo(found) = folder.open(reading(1_110, 0)) else {
+            panic!("the journal is usable");
+        };
+        is_kept(found.control, 0);
+        let Remembered::Unclosed(found) = folder.open(reading(1_110, 5)) else {
+            panic!("it is in use");
+        };
+        is_kept(found.control, 5);
+        // Another boot, whose clocks begin again: a whole cooldown passes, and no alert is kept.
+        write();
+        let rebooted = open(&folder.journal(), Some("another"), reading(3, 0), LIFETIME);
+        let Remembered::Rebooted(found) = rebooted else {
+            panic!("orders are kept");
+        };
+        is_kept(found.control, 0);
+        assert_eq!(
+            (found.up, found.cooldown_ends),
+            (None, Moment::at(Duration::MAX))
+        );
+        assert_eq!(super::note(&folder.journal()), Some(note));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use schedule::{Entry, EntrySettings, Schedule};
 
 use super::{
     alerts::alerts,
+    control::control,
     reader::{Readable, Reader},
     setting::Kind,
 };
@@ -79,6 +80,7 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
     let drain = drain(r);
     let discovery = discovery(r);
     let alerts = alerts(r, rules.as_ref());
+    let control = control(r, alerts.as_ref());
     let schedule = schedule(r, rules.as_ref());
     let state_directory = r.required::<PathBuf>("journal.directory");
     two_files(r, discovery.as_ref(), state_directory.as_deref());
@@ -104,6 +106,7 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
             drain: drain?,
             discovery,
             alerts: alerts?,
+            control: control?,
             schedule: schedule?,
             state_directory: state_directory?,
             thresholds: thresholds?,

@@ -6,12 +6,14 @@
 mod alerts;
 #[cfg(test)]
 mod any_value;
+mod control;
 mod explain;
 mod keys;
 mod merged;
 #[cfg(test)]
 mod page;
 mod reader;
+mod restart;
 mod setting;
 mod sources;
 mod speed;
@@ -22,6 +24,7 @@ mod tests;
 pub use explain::{UnknownSetting, explain, explain_all, setting_variables};
 pub use keys::Settings;
 pub use reader::{Entry, Problem, Problems};
+pub use restart::needs_restart;
 pub use sources::Sources;
 pub use speed::{at_speed, default_duration, defaults, file_text};
 pub use table::ALERTS_PORT;

@@ -17,6 +17,7 @@ use super::{
     setting::{Kind, Setting, Unset},
     table::{self, TABLE},
 };
+use crate::config::Token;
 
 /// One setting in force, as `check-config` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Entry {
     /// Where it came from.
     pub source: String,
     given_as: &'static str,
+    /// The value of a secret, to compare with.
+    secret: Option<Token>,
 }
 
 /// What stands for the value of a secret.
@@ -37,6 +40,11 @@ impl Entry {
     /// The name it was given by: its key, or one that it had before.
     pub fn given_as(&self) -> &str {
         self.given_as
+    }
+
+    /// Whether the other is the same setting with the same value.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (&self.key, &self.value, &self.secret) == (&other.key, &other.value, &other.secret)
     }
 
     /// Whether it is a secret from a file.
@@ -287,6 +295,9 @@ impl<'a> Reader<'a> {
         };
         let shown = if is_harmless { &text } else { REDACTED };
         self.entry(setting.key, shown.to_owned());
+        if let Some(entry) = self.entries.last_mut().filter(|_| !is_harmless) {
+            entry.secret = Some(Token::new(text.clone()));
+        }
         Some(text)
     }
 
@@ -296,6 +307,7 @@ impl<'a> Reader<'a> {
             value,
             source: self.source(key),
             given_as: self.merged.former_name_of(key).unwrap_or(key),
+            secret: None,
         });
     }
 
@@ -306,6 +318,7 @@ impl<'a> Reader<'a> {
             value,
             source: "default".to_owned(),
             given_as: key,
+            secret: None,
         });
     }
 

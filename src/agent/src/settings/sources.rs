@@ -13,9 +13,16 @@ use super::{
 
 /// Our own variables: `AUTOSCALER_SCALING__MAX_SIZE` is `scaling.max_size`.
 const PREFIX: &str = "AUTOSCALER_";
-/// Variables with our prefix that are no settings: the file's name, the log filter, and two of the
-/// tests.
-const NOT_SETTINGS: [&str; 4] = ["CONFIG", "LOG", "REQUIRE_PROGRAMS", "TRACES"];
+/// Variables with our prefix that are no settings by it: the file's name, the log filter, two of
+/// the tests, and those of `ctl`, one of which the table names.
+const NOT_SETTINGS: [&str; 6] = [
+    "CONFIG",
+    "CONTROL_TOKEN",
+    "LOG",
+    "REQUIRE_PROGRAMS",
+    "TRACES",
+    "URL",
+];
 /// The sources besides the defaults.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {

@@ -178,6 +178,12 @@ pub(super) const TABLE: &[Setting] = &[
         not_scaled("senders are no faster", TENTH, LONGEST_BODY_TIMEOUT), Text("5s"),
         "How long a sender may take for the body of an alert."),
 
+    setting("control.token", Kind::Secret("a token"), Optional,
+        "The bearer token for orders at `PUT /control`, another one than `alerts.token`; nobody gives orders without it.")
+        .variables(&["AUTOSCALER_CONTROL_TOKEN"]),
+    setting("control.max_size", MEMBERS, Text("10000"),
+        "The largest size that ordered limits may allow."),
+
     setting("tls.certificate", Kind::Path("a file with a certificate in PEM"), Optional,
         "The certificate for HTTPS, with those between it and its authority; read again when it changes."),
     setting("tls.key", Kind::Path("a file with a private key in PEM"), Optional,

@@ -15,7 +15,7 @@ use actix_web::http::{
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether the request says that a page of another site made it, or does not say it clearly.
-pub(super) fn is_cross_site(headers: &HeaderMap, uri: &Uri) -> bool {
+pub(crate) fn is_cross_site(headers: &HeaderMap, uri: &Uri) -> bool {
     // `none` is what a person types or has as a bookmark.
     let is_ours = |value: &HeaderValue| matches!(value.as_bytes(), b"same-origin" | b"none");
     let mut sites = headers.get_all(FETCH_SITE);

@@ -13,6 +13,7 @@ mod payload;
 mod routes;
 
 pub use authentication::{Authentication, Hmac, PasswordLogin};
+pub(crate) use browser::is_cross_site;
 pub use browser::{HostNames, InvalidHost};
 pub use classify::{Alert, Ask, Classified, Conventions, Ignored, classify_body};
 pub use payload::PayloadError;

@@ -11,6 +11,7 @@ use actix_web::{
     web::{self, Payload as BodyStream},
 };
 use jiff::Timestamp;
+use parking_lot::RwLock;
 use policy::Direction;
 use program::error_chain::with_causes;
 use serde_json::json;
@@ -42,7 +43,7 @@ pub(crate) struct ReceiverState {
     pub(crate) authentication: Arc<Authentication>,
     /// By which names this machine may be asked.
     pub(crate) hosts: Arc<HostNames>,
-    pub(crate) conventions: Arc<Conventions>,
+    pub(crate) conventions: Arc<RwLock<Arc<Conventions>>>,
     /// How long a body may take.
     pub(crate) body_timeout: Duration,
 }
@@ -179,7 +180,7 @@ impl Receiver {
     }
 
     async fn classify(&self, path: Option<Direction>, body: Body) -> Result<Classified, Refusal> {
-        let conventions = self.state.conventions.clone();
+        let conventions = self.state.conventions.read().clone();
         let is_large = body.is_large();
         let classify = move || classify_body(path, body.bytes(), &conventions);
         if !is_large {

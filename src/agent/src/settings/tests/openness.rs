@@ -168,3 +168,26 @@ fn hosts_are_names_and_nothing_else() {
         assert!(message.contains("without a port"), "{message}");
     }
 }
+
+#[test]
+fn whoever_sends_alerts_gives_no_orders() {
+    let control = |token: &str| Given::new().flag("control.token", token);
+    for (flags, key) in
+        CREDENTIALS
+            .into_iter()
+            .zip(["alerts.token", "alerts.password", "alerts.hmac_secret"])
+    {
+        let (problem, _, message) = with(control("hush"), flags).problem();
+        assert_eq!(problem, "control.token");
+        assert!(message.contains(key), "{message}");
+        assert!(!message.contains("hush"), "{message}");
+        let settings = with(control("other"), flags).settings();
+        assert!(settings.agent.control.token.is_some());
+    }
+    assert!(Given::new().settings().agent.control.token.is_none());
+    let variable = Given::new().variable("AUTOSCALER_CONTROL_TOKEN", "other");
+    assert!(variable.settings().agent.control.token.is_some());
+    let (key, _, message) = control(" ").problem();
+    assert_eq!(key, "control.token");
+    assert!(message.contains("is empty"), "{message}");
+}
