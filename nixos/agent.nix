@@ -92,6 +92,8 @@ in
       serviceConfig = import ./hardening.nix // {
         Type = "notify";
         ExecStart = "${lib.getExe cfg.package} agent";
+        # It reads its settings again. A credential stays the copy that systemd made at the start.
+        ExecReload = "/bin/sh -c 'kill -HUP $MAINPID'";
         LoadCredential = lib.mkIf (cfg.settingsFile != null) [ "agent.toml:${cfg.settingsFile}" ];
         EnvironmentFile = lib.mkIf (cfg.environmentFile != null) cfg.environmentFile;
 

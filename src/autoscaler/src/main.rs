@@ -13,7 +13,7 @@ use ::program::packaging::Packaging;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use commands::{
-    agent, check_config, config_args, instance_data, local_cloud, local_instance, simulate,
+    agent, check_config, config_args, ctl, instance_data, local_cloud, local_instance, simulate,
     slow_app, template,
 };
 use failure::failure;
@@ -39,6 +39,8 @@ enum Command {
     /// them.
     #[command(after_help = config_args::help())]
     CheckConfig(check_config::CheckConfigArgs),
+    /// Look at a running agent, and give it orders: pause, resume, mode, limits, size.
+    Ctl(ctl::Options),
     /// Simulate a pool in virtual time: this autoscaler beside models of others, on loads of yours.
     Simulate(simulate::Options),
     /// Run the deliberately slow web application that the pool's members serve.
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => return commands::demo::run(options),
         Command::Agent(args) => agent::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Ctl(options) => ctl::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::SlowApp(options) => slow_app::run(options),
         Command::LocalCloud(options) => local_cloud::run(options),

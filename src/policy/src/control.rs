@@ -246,11 +246,10 @@ impl Step<'_> {
     /// longer and not shorter.
     pub(crate) fn adopt(&mut self, rules: Rules, mode: Mode) {
         let state = &mut *self.state;
-        let (before, now) = (state.rules.cooldown, rules.cooldown);
-        let longer = |ends: Moment| ends.max(ends - before + now);
-        state.cooldown_ends = longer(state.cooldown_ends);
+        let longer = rules.cooldown.saturating_sub(state.rules.cooldown);
+        state.cooldown_ends = state.cooldown_ends + longer;
         if let Phase::Acting(acting) = &mut state.phase {
-            acting.cooldown_ended = longer(acting.cooldown_ended);
+            acting.cooldown_ended = acting.cooldown_ended + longer;
         }
         state.own_bounds = rules.bounds;
         state.own_mode = mode;

@@ -112,7 +112,7 @@ impl Step<'_> {
         }
     }
 
-    /// A larger size: what alerts or an order ask for or what a floor is missing, whichever is more.
+    /// A larger size: the most of what alerts ask for, an order asks for, and a floor is missing.
     fn larger(&self, pool: &Pool) -> Option<Change> {
         let state = &self.state;
         let rules = &state.rules.scale_out;

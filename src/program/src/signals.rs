@@ -52,20 +52,36 @@ impl Hangups {
         })
     }
 
+    /// What the next one says.
+    pub async fn next(&mut self) -> Hangup {
+        if self.signal.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+        if self.had_terminal && !has_terminal() {
+            tracing::info!("The terminal was closed.");
+            return Hangup::TerminalClosed;
+        }
+        Hangup::ReadSettings
+    }
+
     /// Logs and ignores each; returns when one says that the terminal this program ran on was
     /// closed, for then nobody could end it by Ctrl-C.
     pub async fn until_terminal_is_closed(&mut self) {
-        while self.signal.recv().await.is_some() {
-            if self.had_terminal && !has_terminal() {
-                tracing::info!("The terminal was closed.");
-                return;
-            }
+        while self.next().await == Hangup::ReadSettings {
             tracing::warn!(
                 "SIGHUP is ignored: settings are read at the start only. Restart to change them."
             );
         }
-        std::future::pending::<()>().await;
     }
+}
+
+/// What a SIGHUP says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hangup {
+    /// The settings are to be read again.
+    ReadSettings,
+    /// The terminal that the program ran on was closed.
+    TerminalClosed,
 }
 
 fn has_terminal() -> bool {

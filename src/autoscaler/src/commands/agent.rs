@@ -2,11 +2,14 @@
 
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
-use agent::{Agent, Config, dashboard, settings::Entry};
+use agent::{
+    Agent, Config, dashboard,
+    settings::{Entry, needs_restart},
+};
 use anyhow::{Context as _, anyhow};
 use program::{
     listen::{listen, listen_advice},
-    signals::Hangups,
+    signals::{Hangup, Hangups},
     telemetry,
 };
 use sd_notify::NotifyState;
@@ -21,14 +24,14 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     warn_of_secrets_on_the_command_line(&entries);
     warn_of_secrets_in_a_file_for_everyone(args.file(), &entries);
     let system = actix_rt::System::new();
-    let ended = system.block_on(serve(settings.agent));
+    let ended = system.block_on(serve(settings.agent, args, &entries));
     // Dropped, each actor would be polled once more, without a runtime, and one that then sets a
     // timer would panic. A write that hangs would be waited for, too.
     std::mem::forget(system);
     ended
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, args: &ConfigArgs, entries: &[Entry]) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     let mut hangups = Hangups::listen().context("cannot listen for SIGHUP")?;
@@ -47,11 +50,16 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     // Outside systemd there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
 
-    let died = tokio::select! {
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
-        () = hangups.until_terminal_is_closed() => None,
-        died = agent.watch() => Some(died),
+    let died = loop {
+        tokio::select! {
+            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break None,
+            hangup = hangups.next() => match hangup {
+                Hangup::TerminalClosed => break None,
+                Hangup::ReadSettings => read_settings_again(&agent, args, entries).await,
+            },
+            died = agent.watch() => break Some(died),
+        }
     };
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     tracing::info!("Stopping.");
@@ -60,6 +68,26 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         _ = interrupt.recv() => tracing::warn!("Stopped at once by a second Ctrl-C."),
     }
     died.map_or(Ok(()), |died| Err(anyhow!(died)))
+}
+
+/// All settings are read and checked first: those that are wrong change nothing.
+async fn read_settings_again(agent: &Agent, args: &ConfigArgs, started: &[Entry]) {
+    match args.load() {
+        Ok((settings, entries)) => {
+            let waiting = needs_restart(started, &entries);
+            agent.adopt(&settings.agent, &waiting).await;
+            tracing::info!("Settings are read again.");
+            if !waiting.is_empty() {
+                let keys = waiting.join(", ");
+                tracing::warn!(keys, "Restart the agent for these settings to count.");
+            }
+        }
+        Err(problems) => {
+            let problems = problems.to_string();
+            tracing::error!(problems, "Settings stay as they were.");
+            agent.keep_settings(problems);
+        }
+    }
 }
 
 fn announce(config: &Config, server: &dashboard::Server) {

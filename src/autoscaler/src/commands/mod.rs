@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod check_config;
 pub(crate) mod config_args;
+pub(crate) mod ctl;
 pub(crate) mod demo;
 pub(crate) mod instance_data;
 pub(crate) mod local_cloud;

@@ -13,6 +13,7 @@ const API: &str = "S3CR3T-api-0123456789";
 const TOKEN: &str = "S3CR3T-alert-token";
 const PASSWORD: &str = "S3CR3T-password";
 const HMAC: &str = "S3CR3T-hmac";
+const CONTROL: &str = "S3CR3T-control-token";
 const DRAIN: &str = "S3CR3T-drain-token";
 /// Every secret, and what a sender showed in vain, begins with this.
 const MARK: &str = "S3CR3T";
@@ -43,6 +44,7 @@ fn secrets() -> Settings {
         .variable("AUTOSCALER_ALERTS__USER", "grafana")
         .variable("AUTOSCALER_ALERTS__PASSWORD", PASSWORD)
         .variable("AUTOSCALER_ALERTS__HMAC_SECRET", HMAC)
+        .variable("AUTOSCALER_CONTROL__TOKEN", CONTROL)
         .variable("AUTOSCALER_DRAIN__TOKEN", DRAIN)
 }
 
@@ -63,6 +65,7 @@ async fn not_in_the_log_nor_on_a_page() {
     environment.until_targets(2).await;
 
     let alert = |path: &str| agent.http.post(agent.url(path)).body("{");
+    let order = || agent.http.put(agent.url("/control")).body("{");
     let refused = [
         (401, alert("/up")),
         (
@@ -77,6 +80,10 @@ async fn not_in_the_log_nor_on_a_page() {
             401,
             alert("/webhook").header("X-Grafana-Alerting-Signature", MARK),
         ),
+        (401, order().bearer_auth(format!("{MARK}-guessed"))),
+        (401, order().bearer_auth(TOKEN)),
+        (400, order().bearer_auth(CONTROL)),
+        (200, order().bearer_auth(CONTROL).body("{\"resume\":true}")),
         (400, alert("/webhook").bearer_auth(TOKEN)),
         (
             400,

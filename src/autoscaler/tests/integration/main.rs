@@ -15,6 +15,7 @@ mod g12_webhooks_answered_fast;
 mod g13_sigterm;
 mod g14_floods_coalesce;
 mod g16_no_secret_is_shown;
+mod g18_control;
 mod instance_data;
 mod local_cloud_processes;
 mod local_cloud_program;

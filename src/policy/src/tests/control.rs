@@ -254,6 +254,15 @@ fn an_order_that_was_postponed_is_tried_again_and_expires() {
 }
 
 #[test]
+fn settings_that_are_read_again_begin_no_cooldown() {
+    let memo = Some(Memo::default());
+    let (mut state, _) = State::restore(default_rules(), Mode::On, memo, at(0));
+    let rules = Box::new(default_rules());
+    state.step(Event::SettingsRead(rules, Mode::On), at(0));
+    assert_eq!(state.cooldown_ends(), at(0));
+}
+
+#[test]
 fn settings_that_are_read_again_lengthen_a_cooldown_and_keep_orders() {
     let mut case = Case::new();
     case.order(Order::Limits(Bounds::new(1, 5).expect("1 <= 5")));

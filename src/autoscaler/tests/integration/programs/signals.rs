@@ -99,16 +99,17 @@ async fn sighup_ends_no_program() {
     let mut cloud = program();
     let addresses = ["--listen", "127.0.0.1:0", "--proxy-listen", "127.0.0.1:0"];
     cloud.arg("local-cloud").args(addresses);
-    for (command, ready) in [
-        (agent, "Agent is ready."),
-        (app, "slow-app is listening"),
-        (cloud, "local cloud serves"),
+    let ignored = "SIGHUP is ignored";
+    for (command, ready, said) in [
+        (agent, "Agent is ready.", "Settings are read again."),
+        (app, "slow-app is listening", ignored),
+        (cloud, "local cloud serves", ignored),
     ] {
         let mut program = run(command);
         program.until_said(ready).await;
         for _ in 0..2 {
             program.signal(Signal::HUP);
-            program.until_said("SIGHUP is ignored").await;
+            program.until_said(said).await;
         }
         program.signal(Signal::TERM);
         let status = program.status().await;
