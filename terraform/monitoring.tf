@@ -15,6 +15,14 @@ resource "terraform_data" "webhook_token" {
   }
 }
 
+resource "terraform_data" "control_token" {
+  input = sha256("${uuid()}${uuid()}")
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 resource "terraform_data" "grafana_admin_password" {
   input = substr(sha256("${uuid()}${uuid()}"), 0, 24)
 
@@ -25,6 +33,7 @@ resource "terraform_data" "grafana_admin_password" {
 
 locals {
   grafana_admin_password = sensitive(coalesce(var.grafana_admin_password, terraform_data.grafana_admin_password.output))
+  control_token          = sensitive(coalesce(var.control_token, terraform_data.control_token.output))
 
   agent_defaults = {
     exoscale = {
@@ -37,6 +46,7 @@ locals {
     scaling    = { min_size = var.min_size, max_size = var.max_size }
     thresholds = { up = var.thresholds.up, down = var.thresholds.down }
     alerts     = { token = sensitive(coalesce(var.webhook_token, terraform_data.webhook_token.output)) }
+    control    = { token = local.control_token }
     drain      = { token = local.drain_token }
   }
 

@@ -43,6 +43,12 @@ output "agent_url" {
   value       = local.monitoring_urls.agent
 }
 
+output "control_token" {
+  description = "AUTOSCALER_CONTROL_TOKEN of `autoscaler ctl`."
+  value       = local.control_token
+  sensitive   = true
+}
+
 output "operator_alerts" {
   description = "Whom Grafana tells when the autoscaler needs a person."
   value = (

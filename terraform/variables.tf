@@ -267,6 +267,24 @@ variable "webhook_token" {
   }
 }
 
+variable "control_token" {
+  description = "Secret with which an operator gives orders to the agent (docs/operating.md). The empty text: one is made, once; `terraform output -raw control_token` shows it."
+  type        = string
+  default     = ""
+  sensitive   = true
+  nullable    = false
+
+  validation {
+    condition     = var.control_token == "" || can(regex("^[!-~]{16,}$", var.control_token))
+    error_message = "A token is at least 16 visible ASCII characters, without spaces."
+  }
+
+  validation {
+    condition     = var.control_token == "" || var.control_token != var.webhook_token
+    error_message = "control_token must differ from webhook_token: who sends alerts gives no orders."
+  }
+}
+
 variable "grafana_admin_password" {
   description = "Password of Grafana's user admin. The empty text: one is made, once; `terraform output -raw grafana_admin_password` shows it."
   type        = string

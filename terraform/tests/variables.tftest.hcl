@@ -24,6 +24,7 @@ run "everything_can_be_set" {
     health_check           = { interval = 10, timeout = 10, retries = 3 }
     slow_app               = { work_ms = 50 }
     webhook_token          = "0123456789abcdef"
+    control_token          = "fedcba9876543210"
     grafana_admin_password = "correct horse"
     agent_settings         = { scale_in = { stabilisation = "5m" } }
     monitoring_tls         = { certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n", key = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n" }
@@ -322,6 +323,22 @@ run "a_token_is_long" {
     webhook_token = "short"
   }
   expect_failures = [var.webhook_token]
+}
+
+run "a_control_token_is_long" {
+  command = plan
+  variables {
+    control_token = "short"
+  }
+  expect_failures = [var.control_token]
+}
+
+run "orders_have_a_token_of_their_own" {
+  command = plan
+  variables {
+    control_token = "0123456789abcdef"
+  }
+  expect_failures = [var.control_token]
 }
 
 run "a_password_is_one_that_grafana_keeps" {

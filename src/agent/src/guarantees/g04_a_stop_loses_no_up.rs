@@ -27,16 +27,16 @@ use crate::{
 
 /// How long the partners take.
 #[derive(Clone, Copy)]
-struct Pace {
-    read: Duration,
-    write: Duration,
-    save: Duration,
+pub(super) struct Pace {
+    pub(super) read: Duration,
+    pub(super) write: Duration,
+    pub(super) save: Duration,
 }
 
 /// How long a member takes to be told to serve on.
 const GIVE_BACK: Duration = Duration::from_secs(2);
 
-const S: Duration = Duration::from_secs(1);
+pub(super) const S: Duration = Duration::from_secs(1);
 
 /// All partners in one.
 struct Probe {
@@ -142,16 +142,17 @@ fn default_rules() -> Rules {
 }
 
 /// A scaler whose cooldown has ended, with what it left behind.
-struct Environment {
-    scaler: Addr<Scaler>,
-    inbox: Arc<SignalInbox>,
+pub(super) struct Environment {
+    pub(super) scaler: Addr<Scaler>,
+    pub(super) inbox: Arc<SignalInbox>,
+    pub(super) model: Arc<ReadModel>,
     saved: Arc<Mutex<Vec<Memo>>>,
     orders: Arc<Mutex<u32>>,
-    serving_on: Arc<Mutex<u32>>,
+    pub(super) serving_on: Arc<Mutex<u32>>,
 }
 
 impl Environment {
-    fn new(pace: Pace) -> Self {
+    pub(super) fn new(pace: Pace) -> Self {
         let clock = Clock::start();
         let (saved, orders, serving_on) = (Arc::default(), Arc::default(), Arc::default());
         let probe = Probe {
@@ -181,27 +182,29 @@ impl Environment {
             3600 * S,
         ));
         let inbox = Arc::new(SignalInbox::default());
-        let scaler = Scaler::new(state, None, clock, inbox.clone(), partners, model).start();
+        let scaler =
+            Scaler::new(state, None, clock, inbox.clone(), partners, model.clone()).start();
         inbox.connect(scaler.clone().recipient());
         Self {
             scaler,
             inbox,
+            model,
             saved,
             orders,
             serving_on,
         }
     }
 
-    fn last_saved(&self) -> Option<Memo> {
+    pub(super) fn last_saved(&self) -> Option<Memo> {
         self.saved.lock().unwrap().last().copied()
     }
 
-    fn orders(&self) -> u32 {
+    pub(super) fn orders(&self) -> u32 {
         *self.orders.lock().unwrap()
     }
 }
 
-fn virtually<F: Future>(run: impl FnOnce() -> F) -> F::Output {
+pub(super) fn virtually<F: Future>(run: impl FnOnce() -> F) -> F::Output {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().start_paused(true).build().unwrap()

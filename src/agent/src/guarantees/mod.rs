@@ -3,3 +3,4 @@
 mod g04_a_stop_loses_no_up;
 mod g11_discovery_within_15_s;
 mod g15_no_actor_dies_silently;
+mod g18_a_paused_scaler_orders_nothing;

@@ -162,10 +162,10 @@ impl Document {
 
     /// Orders alone, with a whole cooldown to pass first.
     fn orders(&self, reading: Reading) -> Option<Memo> {
-        self.control.as_ref()?;
-        Some(Memo {
+        let control = self.control(reading);
+        (control != Control::default()).then_some(Memo {
             cooldown_ends: Moment::at(Duration::MAX),
-            control: self.control(reading),
+            control,
             ..Memo::default()
         })
     }
@@ -446,7 +446,12 @@ mod tests {
             (found.up, found.cooldown_ends),
             (None, Moment::at(Duration::MAX))
         );
-        assert_eq!(super::note(&folder.journal()), Some(note));
+        assert_eq!(super::note(&folder.journal()), Some(note.clone()));
+        // Orders that are over are nothing that a boot has to heed.
+        let document = Document::new(&memo(), Some(&note), BOOT, reading(1_000, 105), false);
+        document.write(&folder.journal()).unwrap();
+        let rebooted = open(&folder.journal(), Some("another"), reading(3, 0), LIFETIME);
+        assert!(matches!(rebooted, Remembered::Unusable(_)), "{rebooted:?}");
     }
 
     #[test]

@@ -169,7 +169,7 @@ async fn not_by_check_config() {
         .unwrap();
     let text = shown(&output);
     assert!(output.status.success(), "{text}");
-    assert_eq!(text.matches("(redacted)").count(), 5, "{text}");
+    assert_eq!(text.matches("(redacted)").count(), 6, "{text}");
     assert!(text.contains("alerts.hmac_secret"), "{text}");
     assert_clean("check-config", &text);
 }
@@ -185,6 +185,7 @@ async fn not_in_an_error_about_it() {
         ("AUTOSCALER_ALERTS__PASSWORD", "S3CR3T\u{e9}"),
         ("AUTOSCALER_ALERTS__HMAC_SECRET", "S3CR3T\tx"),
         ("AUTOSCALER_DRAIN__TOKEN", "S3CR3T \u{1f600}"),
+        ("AUTOSCALER_CONTROL__TOKEN", "S3CR3T with spaces"),
         ("EXOSCALE_API_ENDPOINT", "https://me:S3CR3T@api.example/v2"),
         ("AUTOSCALER_ALERTS__TOKN", "S3CR3T-misspelt-key"),
     ];
