@@ -130,22 +130,17 @@ impl Agent {
         let discovery = discovery.start();
 
         let inbox = Arc::new(SignalInbox::default());
-        let partners = Partners {
-            read_pool: cloud.clone().recipient(),
-            drain: cloud.clone().recipient(),
-            give_back: cloud.clone().recipient(),
-            perform: cloud.clone().recipient(),
-            journal: journal.clone().recipient(),
-        };
+        let partners = partners(&cloud, &journal);
+        let state = (state, effects);
         let scaler = Scaler::new(
-            (state, effects),
+            state,
             note,
             clock,
             inbox.clone(),
             partners,
             read_model.clone(),
-        )
-        .start();
+        );
+        let scaler = scaler.start();
         inbox.connect(scaler.clone().recipient());
         let timetable = Timetable::new(
             config.schedule.clone(),
@@ -155,24 +150,16 @@ impl Agent {
         );
         let timetable = timetable.start();
 
-        let alerts = &config.alerts;
-        let receiver = ReceiverState {
-            inbox,
-            read_model: read_model.clone(),
-            authentication: Arc::new(alerts.authentication.clone()),
-            hosts: Arc::new(alerts.allowed_hosts.clone().with_own_name()),
-            conventions: Arc::new(RwLock::new(Arc::new(alerts.conventions.clone()))),
-            body_timeout: alerts.body_timeout,
-        };
+        let receiver = receiver(config, inbox, read_model.clone());
         let control = ControlState {
             settings: Arc::new(RwLock::new(config.control.clone())),
             scaler: scaler.clone().recipient(),
             read_model: read_model.clone(),
             clock,
-            body_timeout: alerts.body_timeout,
+            body_timeout: config.alerts.body_timeout,
         };
         let reads = Reads::new(
-            alerts.protect_reads,
+            config.alerts.protect_reads,
             receiver.authentication.clone(),
             control.settings.clone(),
         );
@@ -257,6 +244,28 @@ impl Agent {
         self.scaler.send(Finish).await?;
         self.journal.send(Close).await??;
         Ok(())
+    }
+}
+
+fn partners(cloud: &Addr<Cloud>, journal: &Addr<Journal>) -> Partners {
+    Partners {
+        read_pool: cloud.clone().recipient(),
+        drain: cloud.clone().recipient(),
+        give_back: cloud.clone().recipient(),
+        perform: cloud.clone().recipient(),
+        journal: journal.clone().recipient(),
+    }
+}
+
+fn receiver(config: &Config, inbox: Arc<SignalInbox>, read_model: Arc<ReadModel>) -> ReceiverState {
+    let alerts = &config.alerts;
+    ReceiverState {
+        inbox,
+        read_model,
+        authentication: Arc::new(alerts.authentication.clone()),
+        hosts: Arc::new(alerts.allowed_hosts.clone().with_own_name()),
+        conventions: Arc::new(RwLock::new(Arc::new(alerts.conventions.clone()))),
+        body_timeout: alerts.body_timeout,
     }
 }
 

@@ -192,27 +192,6 @@ impl World {
         });
     }
 
-    /// The floor by what was heard since the last crash; the agent may know of a higher one.
-    fn floor(&self) -> u32 {
-        let since = self.history.crashes.last().copied().unwrap_or_default();
-        let lifetime = self.rules.scale_out.at_least_lifetime;
-        let heard = self
-            .history
-            .at_least
-            .iter()
-            .filter(|(at, _)| *at >= since && self.now.since(*at) <= lifetime);
-        let scheduled = self.scheduled.min.map_or(0, |size| size.0);
-        let floor = heard.map(|(_, members)| *members).max();
-        floor.unwrap_or(0).max(scheduled).min(self.scheduled_max())
-    }
-
-    fn scheduled_max(&self) -> u32 {
-        self.bounds()
-            .narrowed(self.scheduled.min, self.scheduled.max)
-            .max()
-            .0
-    }
-
     /// Whether an "up" that comes now has nothing in its way but the cooldown.
     fn is_servable(&self) -> bool {
         let is_quick = self.mood.read.is_ok_and(|takes| takes < self.rules.fresh);

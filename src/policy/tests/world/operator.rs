@@ -1,4 +1,5 @@
-//! The operator's side of a world: orders to the agent, and settings that are read again.
+//! The operator's side of a world: orders to the agent, settings that are read again, and the limits
+//! that they and floors make.
 
 use policy::{Bounds, Event, Order, Reason, Size};
 
@@ -9,6 +10,27 @@ impl World {
     /// The limits in force.
     pub(super) fn bounds(&self) -> Bounds {
         self.limits.unwrap_or(self.rules.bounds)
+    }
+
+    /// The floor by what was heard since the last crash; the agent may know of a higher one.
+    pub(super) fn floor(&self) -> u32 {
+        let since = self.history.crashes.last().copied().unwrap_or_default();
+        let lifetime = self.rules.scale_out.at_least_lifetime;
+        let heard = self
+            .history
+            .at_least
+            .iter()
+            .filter(|(at, _)| *at >= since && self.now.since(*at) <= lifetime);
+        let scheduled = self.scheduled.min.map_or(0, |size| size.0);
+        let floor = heard.map(|(_, members)| *members).max();
+        floor.unwrap_or(0).max(scheduled).min(self.scheduled_max())
+    }
+
+    pub(super) fn scheduled_max(&self) -> u32 {
+        self.bounds()
+            .narrowed(self.scheduled.min, self.scheduled.max)
+            .max()
+            .0
     }
 
     pub(super) fn operate(&mut self, happening: &Happening) {
