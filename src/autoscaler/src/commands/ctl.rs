@@ -53,7 +53,7 @@ pub(crate) struct Options {
     )]
     url: String,
 
-    /// A file that holds the token for orders; without one, AUTOSCALER_CONTROL_TOKEN does.
+    /// A file that holds the token for orders, instead of the environment.
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
 
