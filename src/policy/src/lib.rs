@@ -18,6 +18,7 @@ mod event;
 mod floor;
 mod latch;
 mod memo;
+mod outlook;
 mod pool;
 mod rules;
 mod scale_in;
@@ -40,6 +41,7 @@ pub use event::{
 pub use floor::ScheduledLimits;
 pub use latch::{Direction, Pending};
 pub use memo::{AtLeastMemo, CapacityPause, Memo};
+pub use outlook::Outlook;
 pub use pool::{Condition, HealthSource, Member, MemberId, Pool};
 pub use rules::{MaxUnready, MaxUnreadyError, Mode, ModeError, Rules, ScaleIn, ScaleOut};
 pub use severity::{AskedSteps, ChosenStep, CpuShare, SeverityError, SeverityTable, StepCause};
