@@ -34,6 +34,10 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// CPU shares (0 to 1) that alert; shown, not evaluated, by the agent.
     pub thresholds: Thresholds,
+    /// The zone of the pool, by its name.
+    pub zone: String,
+    /// Where the page leads further.
+    pub links: Links,
 }
 
 /// How members are emptied of requests before they are removed.
@@ -131,6 +135,43 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// Addresses of other pages, for whoever looks at the agent's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// Grafana, or a dashboard of it.
+    pub grafana: Option<PageUrl>,
+    /// Prometheus.
+    pub prometheus: Option<PageUrl>,
+}
+
+/// The address of a page, by HTTP or HTTPS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageUrl(String);
+
+impl PageUrl {
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PageUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = text
+            .parse::<reqwest::Url>()
+            .map_err(|_| "is no URL; expected one such as https://grafana.example")?;
+        match url.scheme() {
+            "http" | "https" if url.username().is_empty() && url.password().is_none() => {
+                Ok(Self(url.into()))
+            }
+            "http" | "https" => Err("holds a user name or password, which the page would show"),
+            _ => Err("expected a URL that begins with http:// or https://"),
+        }
+    }
+}
+
 /// CPU shares that alert.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholds {
@@ -166,6 +207,16 @@ impl std::fmt::Debug for Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_leads_to_a_page_and_holds_no_secret() {
+        let url = "https://grafana.example/d/autoscaling?orgId=1";
+        assert_eq!(url.parse::<PageUrl>().unwrap().as_str(), url);
+        for wrong in ["javascript:alert(1)", "data:text/html,x", "grafana", ""] {
+            assert!(wrong.parse::<PageUrl>().is_err(), "{wrong}");
+        }
+        assert!("http://me:hush@host/".parse::<PageUrl>().is_err());
+    }
 
     #[test]
     fn each_kind_of_address_is_read_as_it_is_written() {

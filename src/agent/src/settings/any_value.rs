@@ -35,6 +35,7 @@ fn key_and_value(setting: &'static Setting) -> (&'static str, &'static str) {
         (_, Kind::Endpoint) => "http://127.0.0.1:1/v2",
         (_, Kind::IpAddress) => "127.0.0.1",
         (_, Kind::Secret(_)) if setting.key == "control.token" => "y",
+        (_, Kind::Page) => "http://127.0.0.1:3000/",
         (_, Kind::Table) => return ("discovery.labels.team", "web"),
         _ => "x",
     };

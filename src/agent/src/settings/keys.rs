@@ -19,7 +19,7 @@ use super::{
     setting::Kind,
 };
 use crate::{
-    config::{AddressKind, Config, Discovery, Drain, Thresholds, Token},
+    config::{AddressKind, Config, Discovery, Drain, Links, PageUrl, Thresholds, Token},
     journal::journal_in,
     target::{ApiKey, ApiSecret, ClientConfig, Endpoint, LoadBalancerId, PoolId, TargetConfig},
     webhook_receiver::HostNames,
@@ -66,12 +66,14 @@ readable! {
     IpAddr: Kind::IpAddress,
     HostNames: Kind::Hosts,
     HeaderName: Kind::Header,
+    PageUrl: Kind::Page,
 }
 
 /// Reads everything; `None` when something was wrong, which the reader knows.
 pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
     // Each part is read before any is given up, so that every mistake is found.
-    let client = client(r);
+    let zone = r.required::<String>("exoscale.zone");
+    let client = client(r, zone.as_deref());
     let pool = r.required("exoscale.instance_pool");
     let load_balancer = r.optional("exoscale.load_balancer");
     let operation_timeout = r.duration("exoscale.operation_timeout");
@@ -85,6 +87,10 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
     let state_directory = r.required::<PathBuf>("journal.directory");
     two_files(r, discovery.as_ref(), state_directory.as_deref());
     let thresholds = thresholds(r, rules.as_ref());
+    let links = Links {
+        grafana: r.optional("links.grafana"),
+        prometheus: r.optional("links.prometheus"),
+    };
     let log_format = r.required("log.format");
     pinned_inside(r, mode, rules.as_ref());
     let discovery = discovery?;
@@ -110,21 +116,22 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
             schedule: schedule?,
             state_directory: state_directory?,
             thresholds: thresholds?,
+            zone: zone?,
+            links,
         },
         log_format: log_format?,
     })
 }
 
-fn client(r: &mut Reader<'_>) -> Option<ClientConfig> {
+fn client(r: &mut Reader<'_>, zone: Option<&str>) -> Option<ClientConfig> {
     let key = r.required::<ApiKey>("exoscale.key");
     let secret = r.required::<ApiSecret>("exoscale.secret");
-    let zone = r.required::<String>("exoscale.zone");
     let endpoint = r.optional::<Endpoint>("exoscale.endpoint");
     let budget = r.count("exoscale.calls_per_minute");
     let request_timeout = r.duration("exoscale.request_timeout");
     let endpoint = match endpoint {
         Some(endpoint) => Some(endpoint),
-        None => Endpoint::of_zone(&zone?)
+        None => Endpoint::of_zone(zone?)
             .map_err(|error| r.problem("exoscale.zone", error.to_string()))
             .ok(),
     };

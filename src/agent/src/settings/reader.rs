@@ -178,7 +178,9 @@ impl<'a> Reader<'a> {
     fn parsed<T: Readable>(&mut self, setting: &Setting, text: &str) -> Option<T> {
         let problem = |error: T::Err| match setting.kind {
             // Of what may be a secret the value is not repeated; of a word the error says it.
-            Kind::Secret(_) | Kind::ApiKey | Kind::Endpoint | Kind::Choice(_) => error.to_string(),
+            Kind::Secret(_) | Kind::ApiKey | Kind::Endpoint | Kind::Page | Kind::Choice(_) => {
+                error.to_string()
+            }
             Kind::Members | Kind::Step | Kind::Severity => {
                 format!("`{}`: {error}", shown(text))
             }

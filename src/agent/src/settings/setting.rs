@@ -58,6 +58,8 @@ pub(super) enum Kind {
     Hosts,
     Header,
     Endpoint,
+    /// Where a link leads.
+    Page,
     /// Not secret, but where people put the secret by mistake.
     ApiKey,
     /// The name of what the text is, here and below.
@@ -216,6 +218,7 @@ impl Kind {
             Self::Hosts => "names of hosts without a port, with commas between them".into(),
             Self::Header => "the name of a header".into(),
             Self::Endpoint => "the URL of an API".into(),
+            Self::Page => "the URL of a page".into(),
             Self::ApiKey => "the API key".into(),
             Self::Id(what) | Self::Text(what) | Self::Path(what) | Self::Secret(what) => {
                 (*what).into()

@@ -167,7 +167,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting("alerts.allow_unauthenticated", Kind::Flag, Text("false"),
         "Whether others than this machine may send alerts without a token, password or signature; `LISTEN_PORT` allows it, too."),
     setting("alerts.protect_reads", Kind::Flag, Text("false"),
-        "Whether the page, `/status`, `/decisions`, `/metrics` and `/sd` ask for the token or the password, too."),
+        "Whether the page, `/status`, `/decisions`, `/history`, `/metrics` and `/sd` ask for the token or the password, too."),
     setting("alerts.allowed_hosts", Kind::Hosts, Optional,
         "Further names of this machine, by which a sender without a token may ask for it."),
     setting("alerts.direction_label", Kind::Text("the name of a label"), Text("scale"),
@@ -195,6 +195,11 @@ pub(super) const TABLE: &[Setting] = &[
 
     setting("schedule", Kind::Schedule, Optional,
         "Rows of days, times, a time zone and limits: sizes that the pool has meanwhile without an alert."),
+
+    setting("links.grafana", Kind::Page, Optional,
+        "Where the page's link to Grafana leads, such as to a dashboard."),
+    setting("links.prometheus", Kind::Page, Optional,
+        "Where the page's link to Prometheus leads."),
 
     setting("journal.directory", Kind::Path("a folder"), Text("/var/lib/autoscaler"),
         "The folder of the journal that keeps the cooldown across restarts."),
