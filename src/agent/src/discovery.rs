@@ -4,6 +4,9 @@
 //! member leaves the file only when two reads in a row lack it. Members that run and have no
 //! address of the kind asked for are counted, so that a pool of such members does not look like
 //! none. Likewise those with an address that no member can have, which nobody is to scrape.
+//!
+//! Where the list differs from the pool as it was last read, the scaler is to look again: what the
+//! outside sees is then no older than a round.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +19,7 @@ use std::{
 
 use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, MailboxError, Recipient,
-    WrapFuture as _,
+    SpawnHandle, WrapFuture as _,
 };
 use policy::{Member, ReadFailure};
 use program::error_chain::with_causes;
@@ -27,10 +30,15 @@ use super::{
     config::Discovery as Settings,
     file_sd::{self, TargetGroup},
     member_address::{Reach, Unfit},
-    messages::{ListMembers, Ping},
-    read_model::ReadModel,
+    messages::{ListMembers, ListNow, Ping},
+    read_model::{ReadModel, Shown},
+    signal_inbox::SignalInbox,
     target::TargetError,
 };
+
+/// Rounds after a change in which the pool is read, too, while members are missing or cannot serve:
+/// two minutes by default, in which a member boots and its load balancer notices.
+const LOOKS: u32 = 12;
 
 type Addresses = BTreeSet<IpAddr>;
 
@@ -39,7 +47,17 @@ pub(crate) struct Discovery {
     settings: Settings,
     reach: Reach,
     cloud: Recipient<ListMembers>,
+    /// Where the scaler is told to look again.
+    inbox: Arc<SignalInbox>,
     read_model: Arc<ReadModel>,
+    /// Rounds in which the pool may still be read without a change.
+    looks: u32,
+    /// Rounds in a row in which the members were listed and the pool could not be read.
+    unknown: u32,
+    /// The wait for the next round.
+    pause: Option<SpawnHandle>,
+    /// Whether somebody asked for a round while one was under way.
+    is_asked_again: bool,
     /// The members as last known; `None` when nothing is known yet.
     known: Option<Addresses>,
     /// Running members without an address, as last counted.
@@ -59,6 +77,8 @@ enum ListFailure {
 /// What a list of the members says.
 #[derive(Debug, Default)]
 struct Listed {
+    /// As the API listed them last.
+    members: Vec<Member>,
     addresses: Addresses,
     /// Members that run and have no address of the kind asked for.
     unreachable: usize,
@@ -72,6 +92,7 @@ impl Discovery {
         settings: Settings,
         reach: Reach,
         cloud: Recipient<ListMembers>,
+        inbox: Arc<SignalInbox>,
         read_model: Arc<ReadModel>,
     ) -> Self {
         let known = file_sd::read(&settings.file).and_then(|groups| file_sd::addresses(&groups));
@@ -79,7 +100,12 @@ impl Discovery {
             settings,
             reach,
             cloud,
+            inbox,
             read_model,
+            looks: 0,
+            unknown: 0,
+            pause: None,
+            is_asked_again: false,
             known,
             unreachable: 0,
             unfit: BTreeMap::new(),
@@ -87,7 +113,8 @@ impl Discovery {
         }
     }
 
-    fn round(&self, ctx: &mut Context<Self>) {
+    fn round(&mut self, ctx: &mut Context<Self>) {
+        self.pause = None;
         let listed = list(
             self.cloud.clone(),
             self.known.clone(),
@@ -122,6 +149,7 @@ impl Discovery {
         if self.failure.take().is_some() {
             tracing::info!("Instances are listed again.");
         }
+        self.compare(&listed.members);
         self.note_unreachable(&listed);
         self.note_unfit(listed.unfit);
         let members = listed.addresses;
@@ -138,6 +166,32 @@ impl Discovery {
             discovery.read_model.file_written(problem);
             discovery.again(ctx);
         }));
+    }
+
+    /// Has the pool read where the list shows that what was read is old, or may be.
+    fn compare(&mut self, members: &[Member]) {
+        let shown = self.read_model.shown(members);
+        self.unknown = match shown {
+            Shown::Unknown => self.unknown.saturating_add(1),
+            _ => 0,
+        };
+        let is_due = match shown {
+            Shown::Current => false,
+            Shown::Outdated => {
+                self.looks = LOOKS;
+                true
+            }
+            Shown::Unsettled => {
+                let is_left = self.looks > 0;
+                self.looks = self.looks.saturating_sub(1);
+                is_left
+            }
+            // At once, and then ever more rarely: what is broken is not stormed.
+            Shown::Unknown => self.unknown.is_power_of_two(),
+        };
+        if is_due {
+            self.inbox.pool_changed();
+        }
     }
 
     fn note_unreachable(&mut self, listed: &Listed) {
@@ -168,10 +222,14 @@ impl Discovery {
     }
 
     /// The next round begins one interval after this one ended, so a slow API causes no pile-up.
-    fn again(&self, ctx: &mut Context<Self>) {
-        ctx.run_later(self.settings.interval, |discovery, ctx| {
+    fn again(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::take(&mut self.is_asked_again) {
+            return self.round(ctx);
+        }
+        let pause = ctx.run_later(self.settings.interval, |discovery, ctx| {
             discovery.round(ctx);
         });
+        self.pause = Some(pause);
     }
 }
 
@@ -209,7 +267,10 @@ async fn list_once(cloud: &Recipient<ListMembers>, reach: Reach) -> Result<Liste
 
 /// Members that have an address; one that is being made has none yet.
 fn listed(members: &[Member], reach: Reach) -> Listed {
-    let mut listed = Listed::default();
+    let mut listed = Listed {
+        members: members.to_vec(),
+        ..Listed::default()
+    };
     for member in members {
         match member.address {
             Some(address) => match reach.check(address) {
@@ -243,6 +304,20 @@ impl Actor for Discovery {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.round(ctx);
+    }
+}
+
+impl Handler<ListNow> for Discovery {
+    type Result = ();
+
+    fn handle(&mut self, _: ListNow, ctx: &mut Self::Context) {
+        match self.pause.take() {
+            Some(pause) => {
+                ctx.cancel_future(pause);
+                self.round(ctx);
+            }
+            None => self.is_asked_again = true,
+        }
     }
 }
 

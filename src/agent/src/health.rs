@@ -145,6 +145,12 @@ impl Health {
         self.operations.contains_key(operation)
     }
 
+    /// What is wrong with an operation whose last answer was a failure, red or not yet.
+    pub(super) fn failure(&self, operation: &str, now: Moment) -> Option<String> {
+        let trouble = self.operations.get(operation)?;
+        Some(format!("{operation}: {}", trouble.text(now)))
+    }
+
     /// Every check. A failure that may pass by itself turns its check red when it has lasted for
     /// `patience`.
     pub(super) fn checks(&self, now: Moment, patience: Duration) -> Vec<Check> {
@@ -265,6 +271,8 @@ mod tests {
         let told = health.call_ended(operation, Some(&paused), at(0));
         assert_eq!(told, News::Untold);
         assert!(health.fails(operation), "what is known is old");
+        let failure = health.failure(operation, at(0)).expect("it can be told");
+        assert!(failure.starts_with("list-instances: "), "{failure}");
         assert_eq!(health.call_ended(operation, None, at(5)), News::Untold);
         health.call_ended(operation, Some(&paused), at(10));
         let told = health.call_ended(operation, Some(&passing()), at(30));

@@ -4,17 +4,20 @@
 //! [`webhook_receiver`], decisions are made by [`policy`] inside `scaler`, changes go out at
 //! `cloud`, which has the `target`. What the outside may see of it all is the `read_model`.
 
+mod alert_log;
 mod clock;
 mod cloud;
 mod config;
 mod control;
 pub mod dashboard;
+mod decision_log;
 mod discovery;
 mod drain;
 mod file_sd;
 #[cfg(test)]
 mod guarantees;
 mod health;
+mod history;
 mod journal;
 mod member_address;
 mod messages;

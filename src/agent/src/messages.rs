@@ -32,6 +32,11 @@ pub(crate) struct ReadPool {
 #[rtype(result = "Result<Vec<Member>, TargetError>")]
 pub(crate) struct ListMembers;
 
+/// To discovery: list the members now, not at the end of the interval.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ListNow;
+
 /// To the cloud: empty these members of requests, until `given_up` is cancelled. Answered when they
 /// are empty or time is up, and after a cancellation when nobody is being asked any more.
 #[derive(Clone, Debug, Message)]

@@ -1,34 +1,35 @@
 //! What the outside may see of the agent: decisions, pool, health. Written by the actors as things
 //! happen, read by the dashboard, the metrics and the tests. It never holds a secret.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+mod reading;
+
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 use policy::{
-    ActionFailure, ActionOutcome, Bounds, Condition, Decision, Direction, Moment, Reason, Resize,
-    State, Verdict,
+    ActionFailure, ActionOutcome, Bounds, Condition, Decision, Direction, MemberId, Moment,
+    Outlook, Reason, Resize, State, Verdict,
 };
 use schedule::{Entry, Schedule};
 use tokio::sync::watch;
 
 use super::{
+    alert_log::AlertLog,
     clock::Clock,
     config::AddressKind,
     control::{ControlView, Note},
+    decision_log::{self, DecisionLog},
     file_sd::TargetGroup,
     health::{Health, News, Part},
+    history::History,
     messages::ActionReport,
     metrics::Counters,
-    target::{POOL_READS, PoolReport, TargetError},
-    view::{DecisionRecord, MemberView, PoolView, SettingsView, View},
+    target::{PoolReport, TargetError},
+    view::{About, AlertsView, HealthState, MemberView, NextView, PoolView, SettingsView, View},
 };
 
-/// Decisions kept for `/decisions`.
-const DECISIONS_KEPT: usize = 200;
-
-/// A pool that is not at rest for so long needs somebody to look at it.
-const BUSY_TOO_LONG: Duration = Duration::from_secs(15 * 60);
+pub(crate) use reading::Shown;
 
 #[derive(Debug)]
 pub(crate) struct ReadModel {
@@ -37,6 +38,8 @@ pub(crate) struct ReadModel {
     list_within: Duration,
     inner: Mutex<Inner>,
     counters: Counters,
+    alerts: AlertLog,
+    history: History,
     version: watch::Sender<u64>,
 }
 
@@ -46,12 +49,20 @@ struct Inner {
     health: Health,
     /// Since when every read found the pool not at rest, and what it was doing at the last.
     busy: Option<(Moment, String)>,
-    decisions: VecDeque<DecisionRecord>,
-    next_number: u64,
+    decisions: DecisionLog,
+    cooldown_ends: Moment,
+    /// What stands in the way of more members, and of fewer.
+    outlooks: Option<[Outlook; 2]>,
+    /// The members as last read.
+    seen: BTreeSet<Seen>,
+    is_settled: bool,
     targets: Option<Arc<[TargetGroup]>>,
     discovered: Option<Moment>,
     started: Moment,
 }
+
+/// What both a list of the members and a read of the pool tell of a member.
+type Seen = (MemberId, bool, Option<IpAddr>);
 
 impl ReadModel {
     /// An empty model.
@@ -63,6 +74,8 @@ impl ReadModel {
         list_within: Duration,
     ) -> Self {
         let view = View {
+            now: Timestamp::now(),
+            about: About::default(),
             mode,
             min_size: bounds.min().0,
             max_size: bounds.max().0,
@@ -71,14 +84,18 @@ impl ReadModel {
             scheduled_max: None,
             at_least: None,
             pool: None,
+            pool_failure: None,
             acting: None,
             draining: None,
             cooldown_ends_in_s: 0.0,
             control: ControlView::default(),
             settings: SettingsView::default(),
+            alerts: AlertsView::default(),
+            next: NextView::default(),
             targets: 0,
             discovered_at: None,
             discovery_age: None,
+            health_state: HealthState::Unknown,
             health: Vec::new(),
         };
         Self {
@@ -88,15 +105,26 @@ impl ReadModel {
                 view,
                 health: Health::default(),
                 busy: None,
-                decisions: VecDeque::new(),
-                next_number: 1,
+                decisions: DecisionLog::default(),
+                cooldown_ends: Moment::START,
+                outlooks: None,
+                seen: BTreeSet::new(),
+                is_settled: false,
                 targets: None,
                 discovered: None,
                 started: clock.now(),
             }),
             counters: Counters::default(),
+            alerts: AlertLog::default(),
+            history: History::default(),
             version: watch::Sender::new(0),
         }
+    }
+
+    /// The model with what does not change while the agent runs.
+    pub(crate) fn about(mut self, about: About) -> Self {
+        self.inner.get_mut().view.about = about;
+        self
     }
 
     /// A model for tests of single actors.
@@ -116,120 +144,57 @@ impl ReadModel {
         &self.counters
     }
 
+    pub(crate) fn alerts(&self) -> &AlertLog {
+        &self.alerts
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
     /// Tells of every change, by a number that grows.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
-    }
-
-    /// What there is to see now.
-    pub(crate) fn view(&self) -> View {
-        let inner = self.inner.lock();
-        let now = self.clock.now();
-        let mut view = inner.view.clone();
-        view.discovery_age = inner.discovered.map(|at| now.since(at));
-        if let Some(pool) = &mut view.pool {
-            pool.current = !POOL_READS.iter().any(|name| inner.health.fails(name));
-        }
-        view.health = inner.health.checks(now, self.list_within);
-        let mut set = |part: Part, problem: String| {
-            let name = part.name();
-            if let Some(check) = view.health.iter_mut().find(|check| check.name == name) {
-                check.problem.get_or_insert(problem);
-            }
-        };
-        let age = now.since(inner.discovered.unwrap_or(inner.started));
-        if age > self.list_within {
-            let seconds = age.as_secs_f64();
-            let problem = format!("cannot list instances; last listed {seconds:.0} s ago");
-            set(Part::Discovery, problem);
-        }
-        if let Some((since, state)) = &inner.busy
-            && now.since(*since) > BUSY_TOO_LONG
-        {
-            let minutes = now.since(*since).as_secs() / 60;
-            let problem = format!("the pool has been {state} for {minutes} min");
-            set(Part::Pool, problem);
-        }
-        view
-    }
-
-    /// The decisions kept, oldest first.
-    pub(crate) fn decisions(&self) -> Vec<DecisionRecord> {
-        self.inner.lock().decisions.iter().cloned().collect()
-    }
-
-    /// The service discovery document; `None` before the first successful read.
-    pub(crate) fn targets(&self) -> Option<Arc<[TargetGroup]>> {
-        self.inner.lock().targets.clone()
     }
 
     /// Notes a decision; that of an order with who gave it.
     pub(super) fn decided(&self, decision: &Decision, note: Option<&Note>) {
         let (verdict, reason) = (decision.verdict, decision.reason);
         self.counters.decision(verdict.code(), reason.code());
-        log(decision);
-        let now = Timestamp::now();
+        decision_log::log(decision);
         let mut inner = self.inner.lock();
         if (verdict, reason) == (Verdict::Refused, Reason::Unready) {
             let problem = "growth is stopped: too many members are missing or cannot serve";
             inner.health.set(Part::Members, Some(problem.to_owned()));
         }
-        if let Some(last) = inner.decisions.back_mut()
-            && verdict == Verdict::Quiet
-            && last.verdict == Verdict::Quiet
-        {
-            last.until = now;
-            last.times += 1;
-        } else {
-            let record = DecisionRecord {
-                number: inner.next_number,
-                at: now,
-                until: now,
-                times: 1,
-                at_s: decision.at.since_start().as_secs_f64(),
-                verdict,
-                reason,
-                text: reason.text(),
-                direction: decision.direction,
-                signals: decision.signals,
-                from: decision.from.map(|size| size.0),
-                to: decision.to.map(|size| size.0),
-                step: decision.step.map(|step| step.size.to_string()),
-                step_reason: decision.step.map(|step| step.cause.to_string()),
-                order: note.map(|note| note.order.clone()),
-                who: note.and_then(|note| note.who.clone()),
-                why: note.and_then(|note| note.why.clone()),
-            };
-            inner.next_number += 1;
-            inner.decisions.push_back(record);
-            if inner.decisions.len() > DECISIONS_KEPT {
-                inner.decisions.pop_front();
-            }
-        }
+        inner.decisions.keep(decision, note, Timestamp::now());
         self.changed(inner);
     }
 
     pub(super) fn action_ended(&self, resize: Resize, report: &ActionReport) {
-        match (report.outcome, &report.detail) {
+        let outcome = match (report.outcome, &report.detail) {
             (ActionOutcome::Applied, _) => {
-                self.counters.action("applied");
                 tracing::info!("Pool resized: {resize}.");
+                "applied"
             }
             (ActionOutcome::Failed(ActionFailure::Postponed { reason, retry_in }), detail) => {
-                self.counters.action("postponed");
                 let (reason, detail) = (reason.code(), detail.as_deref().unwrap_or_default());
                 tracing::warn!(reason, ?retry_in, detail, "Pool is not changed yet.");
+                "postponed"
             }
             (ActionOutcome::Failed(failure), detail) => {
-                self.counters.action("failed");
                 let detail = detail.as_deref().unwrap_or_default();
                 tracing::error!(?failure, detail, "Pool could not be changed.");
+                "failed"
             }
-        }
+        };
+        self.counters.action(outcome);
+        self.inner.lock().decisions.ended(outcome);
     }
 
     pub(super) fn state_changed(&self, state: &State, note: Option<&Note>) {
-        let control = ControlView::of(state, note, self.clock.now());
+        let now = self.clock.now();
+        let control = ControlView::of(state, note, now);
         let bounds = state.rules().bounds;
         let mut inner = self.inner.lock();
         inner.view.control = control;
@@ -248,7 +213,18 @@ impl ReadModel {
                 inner.health.set(Part::Members, None);
             }
         }
-        inner.view.cooldown_ends_in_s = state.cooldown_ends().since(self.clock.now()).as_secs_f64();
+        let alerts = &mut inner.view.alerts;
+        for (direction, view) in [
+            (Direction::Up, &mut alerts.up),
+            (Direction::Down, &mut alerts.down),
+        ] {
+            let pending = state.pending(direction);
+            view.pending = pending.is_some();
+            view.count = pending.map_or(0, |pending| pending.count);
+        }
+        inner.cooldown_ends = state.cooldown_ends();
+        let outlook = |direction| state.outlook(direction, now);
+        inner.outlooks = Some([outlook(Direction::Up), outlook(Direction::Down)]);
         self.changed(inner);
     }
 
@@ -265,12 +241,15 @@ impl ReadModel {
         let degraded = (pool.condition == Condition::Degraded).then(|| degraded(report));
         let now = self.clock.now();
         let mut inner = self.inner.lock();
+        inner.seen = reading::seen(&pool.members);
+        inner.is_settled = pool.condition == Condition::Running && pool.unready() == 0;
         inner.health.set(Part::Pool, degraded);
         inner.busy = match (pool.condition, inner.busy.take()) {
             (Condition::Running, _) => None,
             (_, busy) => Some((busy.map_or(now, |(since, _)| since), state.clone())),
         };
         inner.view.pool = Some(PoolView {
+            name: report.name.clone(),
             read_at: Timestamp::now(),
             current: true,
             size: pool.size.0,
@@ -382,62 +361,5 @@ fn degraded(report: &PoolReport) -> String {
     }
 }
 
-fn log(decision: &Decision) {
-    let Decision { signals, .. } = *decision;
-    let direction = decision.direction.map(Direction::as_str);
-    let (from, to) = (decision.from.map(|s| s.0), decision.to.map(|s| s.0));
-    let (verdict, reason) = (decision.verdict.code(), decision.reason.code());
-    if decision.verdict == Verdict::Quiet {
-        tracing::debug!(verdict, reason, from, "{decision}.");
-    } else {
-        tracing::info!(verdict, reason, direction, from, to, signals, "{decision}.");
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use policy::{HealthSource, Pool, Size};
-
-    fn report(state: &str, condition: Condition) -> PoolReport {
-        PoolReport {
-            pool: Pool {
-                read_at: Moment::START,
-                size: Size(2),
-                condition,
-                health: HealthSource::None,
-                counted: 2,
-                members: Vec::new(),
-            },
-            state: state.to_owned(),
-            error_reason: None,
-            names: Vec::new(),
-        }
-    }
-
-    fn problem(model: &ReadModel) -> Option<String> {
-        let checks = model.view().health;
-        checks
-            .into_iter()
-            .find(|check| check.name == "pool")?
-            .problem
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pool_that_stays_busy_needs_somebody() {
-        let model = ReadModel::for_tests();
-        let see = |state, condition| model.pool_read(&report(state, condition));
-        see("scaling-up", Condition::Busy);
-        tokio::time::advance(BUSY_TOO_LONG).await;
-        see("updating", Condition::Busy);
-        assert_eq!(problem(&model), None);
-        tokio::time::advance(Duration::from_secs(1)).await;
-        let text = problem(&model).expect("a quarter of an hour is over");
-        assert_eq!(text, "the pool has been updating for 15 min");
-        see("running", Condition::Running);
-        assert_eq!(problem(&model), None);
-        // The next time counts from its own beginning.
-        see("scaling-up", Condition::Busy);
-        assert_eq!(problem(&model), None);
-    }
-}
+mod tests;

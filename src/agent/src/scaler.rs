@@ -18,7 +18,7 @@ use super::{
     clock::Clock,
     control::{Command, Note},
     messages::{
-        ActionReport, AdoptRules, DrainMembers, Finish, GiveBack, Perform, Ping, ReadPool,
+        ActionReport, AdoptRules, DrainMembers, Finish, GiveBack, ListNow, Perform, Ping, ReadPool,
         SaveMemo, ScheduleSays, SignalsWaiting,
     },
     read_model::ReadModel,
@@ -35,6 +35,8 @@ pub(crate) struct Partners {
     pub(crate) give_back: Recipient<GiveBack>,
     /// Changes the pool.
     pub(crate) perform: Recipient<Perform>,
+    /// Lists the members for the discovery file.
+    pub(crate) list_now: Recipient<ListNow>,
     /// Keeps what must outlive the process.
     pub(crate) journal: Recipient<SaveMemo>,
 }
@@ -104,7 +106,7 @@ impl Scaler {
         for effect in effects {
             match effect {
                 Effect::Save(memo) => unsaved = Some(memo),
-                Effect::ReadPool => self.read_pool(ctx),
+                Effect::ReadPool => self.read_pool(self.state.asks_up(), ctx),
                 Effect::Record(decision) => self.record(&decision),
                 Effect::Drain { id, members } => self.drain(id, members, ctx),
                 Effect::GiveBack(members) => self.give_back(members, ctx),
@@ -145,13 +147,19 @@ impl Scaler {
         }));
     }
 
-    fn read_pool(&self, ctx: &mut Context<Self>) {
-        let urgent = self.state.asks_up();
+    fn read_pool(&self, urgent: bool, ctx: &mut Context<Self>) {
         let read = self.partners.read_pool.send(ReadPool { urgent });
         ctx.spawn(read.into_actor(self).map(|read, scaler, ctx| {
             let read = read.unwrap_or(Err(ReadFailure::Unavailable));
             scaler.step(Event::PoolRead(read), ctx);
         }));
+    }
+
+    /// Reads the pool because what is known of it is old, not for a decision.
+    fn look(&self, ctx: &mut Context<Self>) {
+        if self.finishing.is_none() {
+            self.read_pool(false, ctx);
+        }
     }
 
     fn drain(&mut self, id: DrainId, members: Vec<Member>, ctx: &mut Context<Self>) {
@@ -199,6 +207,11 @@ impl Scaler {
                 written_at: report.written_at,
             };
             scaler.step(event, ctx);
+            if report.written_at.is_some() {
+                scaler.look(ctx);
+                // A full mailbox means that it is asked already; a round comes soon in any case.
+                let _ = scaler.partners.list_now.try_send(ListNow);
+            }
         }));
     }
 
@@ -238,7 +251,11 @@ impl Scaler {
             steps,
             at_least,
             down_resolved,
+            pool_changed,
         } = waiting;
+        if pool_changed {
+            self.look(ctx);
+        }
         if let Some(members) = at_least {
             self.step(Event::AtLeast(members), ctx);
         }

@@ -32,6 +32,8 @@ pub(crate) struct Waiting {
     pub(crate) at_least: Option<Size>,
     /// Whether the alert that asks for fewer has resolved since the last of them.
     pub(crate) down_resolved: bool,
+    /// Whether the pool is no longer as it was last read.
+    pub(crate) pool_changed: bool,
 }
 
 impl SignalInbox {
@@ -72,6 +74,12 @@ impl SignalInbox {
     /// Notes that the alert that asks for fewer members has resolved, and wakes the scaler.
     pub(crate) fn withdraw_down(&self) {
         self.waiting.lock().down_resolved = true;
+        self.wake();
+    }
+
+    /// Notes that what the scaler knows of the pool is old, and wakes it.
+    pub(crate) fn pool_changed(&self) {
+        self.waiting.lock().pool_changed = true;
         self.wake();
     }
 

@@ -14,12 +14,13 @@ use whole_file::{self, FileError};
 use super::{
     clock::Clock,
     cloud::Cloud,
-    config::Config,
+    config::{Config, PageUrl},
     control::ControlState,
     dashboard::Reads,
     discovery::Discovery,
     drain::Drainer,
     file_sd,
+    history::Historian,
     journal::{Close, FolderError, Journal, JournalFolder, Remembered},
     member_address::Reach,
     messages::{AdoptRules, AdoptSchedule, Finish, Ping},
@@ -29,6 +30,7 @@ use super::{
     target::{ConfigError, Target},
     timetable::{Timetable, limits_at},
     tls::{Tls, TlsError},
+    view::About,
     watchdog::{self, ActorDied},
     webhook_receiver::{Conventions, ReceiverState},
 };
@@ -89,13 +91,14 @@ impl Agent {
         let folder = JournalFolder::lock(&config.state_directory).await?;
         prepare_discovery(&config.discovery.file).map_err(StartError::Discovery)?;
         let clock = Clock::start();
-        let read_model = Arc::new(ReadModel::new(
+        let read_model = ReadModel::new(
             clock,
             config.rules.bounds,
             config.mode.to_string(),
             &config.schedule,
             config.discovery.interval * FAILED_ROUNDS,
-        ));
+        );
+        let read_model = Arc::new(read_model.about(about(config)));
         let stopping = CancellationToken::new();
         let target = Target::new(
             &config.target,
@@ -119,18 +122,20 @@ impl Agent {
         let (mut state, mut effects) = restore(config, remembered, clock);
         effects.extend(state.step(Event::Scheduled(limits), clock.now()));
 
+        let inbox = Arc::new(SignalInbox::default());
         let cloud = cloud.start();
         let journal = journal.start();
         let discovery = Discovery::new(
             config.discovery.clone(),
             reach,
             cloud.clone().recipient(),
+            inbox.clone(),
             read_model.clone(),
         );
         let discovery = discovery.start();
 
         let inbox = Arc::new(SignalInbox::default());
-        let partners = partners(&cloud, &journal);
+        let partners = partners(&cloud, &discovery, &journal);
         let state = (state, effects);
         let scaler = Scaler::new(
             state,
@@ -149,6 +154,8 @@ impl Agent {
             limits,
         );
         let timetable = timetable.start();
+
+        let historian = Historian::new(read_model.clone(), target.clone()).start();
 
         let receiver = receiver(config, inbox, read_model.clone());
         let control = ControlState {
@@ -169,6 +176,7 @@ impl Agent {
             ("discovery", discovery.recipient()),
             ("journal", journal.clone().recipient()),
             ("timetable", timetable.clone().recipient()),
+            ("historian", historian.recipient()),
         ];
         Ok(Self {
             read_model,
@@ -247,12 +255,13 @@ impl Agent {
     }
 }
 
-fn partners(cloud: &Addr<Cloud>, journal: &Addr<Journal>) -> Partners {
+fn partners(cloud: &Addr<Cloud>, discovery: &Addr<Discovery>, journal: &Addr<Journal>) -> Partners {
     Partners {
         read_pool: cloud.clone().recipient(),
         drain: cloud.clone().recipient(),
         give_back: cloud.clone().recipient(),
         perform: cloud.clone().recipient(),
+        list_now: discovery.clone().recipient(),
         journal: journal.clone().recipient(),
     }
 }
@@ -266,6 +275,20 @@ fn receiver(config: &Config, inbox: Arc<SignalInbox>, read_model: Arc<ReadModel>
         hosts: Arc::new(alerts.allowed_hosts.clone().with_own_name()),
         conventions: Arc::new(RwLock::new(Arc::new(alerts.conventions.clone()))),
         body_timeout: alerts.body_timeout,
+    }
+}
+
+/// What the page says of this agent.
+fn about(config: &Config) -> About {
+    let link = |link: &Option<PageUrl>| link.as_ref().map(|url| url.as_str().to_owned());
+    About {
+        pool_id: config.target.pool.to_string(),
+        zone: config.zone.clone(),
+        threshold_up: Some(config.thresholds.up),
+        threshold_down: Some(config.thresholds.down),
+        grafana: link(&config.links.grafana),
+        prometheus: link(&config.links.prometheus),
+        ..About::default()
     }
 }
 

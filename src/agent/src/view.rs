@@ -11,6 +11,10 @@ use super::{control::ControlView, health::Check};
 /// What there is to see, apart from the decisions.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct View {
+    /// The agent's time, against which the other times are ages.
+    pub(crate) now: Timestamp,
+    /// What does not change while the agent runs.
+    pub(crate) about: About,
     /// The mode, as in the settings.
     pub(crate) mode: String,
     /// Smallest size allowed.
@@ -27,17 +31,23 @@ pub(crate) struct View {
     pub(crate) at_least: Option<u32>,
     /// The pool as last read.
     pub(crate) pool: Option<PoolView>,
+    /// Why the pool cannot be read, where the last try failed.
+    pub(crate) pool_failure: Option<String>,
     /// The change being made, such as `2 -> 3`.
     pub(crate) acting: Option<String>,
     /// The scale-in whose members are being drained, such as `3 -> 2`.
     pub(crate) draining: Option<String>,
-    /// Seconds until the next action is allowed, as of the last event.
+    /// Seconds until the next action is allowed.
     #[serde(rename = "window_opens_in_s")]
     pub(crate) cooldown_ends_in_s: f64,
     /// What operators have ordered.
     pub(crate) control: ControlView,
     /// How the settings were last read.
     pub(crate) settings: SettingsView,
+    /// What alerts say.
+    pub(crate) alerts: AlertsView,
+    /// What stands in the way of a change.
+    pub(crate) next: NextView,
     /// Targets in the service discovery document.
     pub(crate) targets: usize,
     /// When the members were last listed.
@@ -45,6 +55,8 @@ pub(crate) struct View {
     /// How long ago that is.
     #[serde(skip)]
     pub(crate) discovery_age: Option<Duration>,
+    /// Whether all parts work, or nobody knows yet.
+    pub(crate) health_state: HealthState,
     /// Whether each part works.
     pub(crate) health: Vec<Check>,
 }
@@ -60,9 +72,100 @@ pub(crate) struct SettingsView {
     pub(crate) needs_restart: Vec<String>,
 }
 
+/// Whether all parts work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum HealthState {
+    /// The members were not listed yet, and nothing else is known to be wrong.
+    #[default]
+    Unknown,
+    Healthy,
+    Unhealthy,
+}
+
+/// What does not change while the agent runs.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct About {
+    pub(crate) version: &'static str,
+    pub(crate) started_at: Timestamp,
+    /// The pool's id; empty where it is not known.
+    pub(crate) pool_id: String,
+    pub(crate) zone: String,
+    /// The CPU use that alerts, as a share.
+    pub(crate) threshold_up: Option<f64>,
+    pub(crate) threshold_down: Option<f64>,
+    /// Where to look further.
+    pub(crate) grafana: Option<String>,
+    pub(crate) prometheus: Option<String>,
+}
+
+impl Default for About {
+    fn default() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: Timestamp::now(),
+            pool_id: String::new(),
+            zone: String::new(),
+            threshold_up: None,
+            threshold_down: None,
+            grafana: None,
+            prometheus: None,
+        }
+    }
+}
+
+/// What alerts say.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct AlertsView {
+    pub(crate) up: AlertView,
+    pub(crate) down: AlertView,
+    /// When an alert last asked for at least so many members.
+    pub(crate) at_least_heard_at: Option<Timestamp>,
+    /// When an alert last said that it is over.
+    pub(crate) resolved_at: Option<Timestamp>,
+    /// When an alert last asked for nothing for another reason, and the reason.
+    pub(crate) ignored_at: Option<Timestamp>,
+    pub(crate) ignored: Option<&'static str>,
+    /// The average CPU use that an alert told of last, as a share, and when.
+    pub(crate) cpu: Option<f64>,
+    pub(crate) cpu_at: Option<Timestamp>,
+}
+
+/// What alerts of one direction say.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct AlertView {
+    /// Whether a request waits for its action.
+    pub(crate) pending: bool,
+    /// Alerts that it stands for.
+    pub(crate) count: u32,
+    /// When one was last heard.
+    pub(crate) heard_at: Option<Timestamp>,
+}
+
+/// What stands in the way of a change, for each direction.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct NextView {
+    pub(crate) up: OutlookView,
+    pub(crate) down: OutlookView,
+}
+
+/// What stands in the way of a change in one direction.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct OutlookView {
+    /// What it is; absent when nothing is in the way.
+    pub(crate) reason: Option<Reason>,
+    /// The same in words.
+    pub(crate) text: Option<&'static str>,
+    /// When it ends by itself, where that is known,
+    pub(crate) ends_at: Option<Timestamp>,
+    /// and in how many seconds.
+    pub(crate) ends_in_s: Option<f64>,
+}
+
 /// The pool as last read.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PoolView {
+    pub(crate) name: String,
     /// When the read ended.
     pub(crate) read_at: Timestamp,
     /// Whether the API's latest answers were these; false while it fails, so that old figures are
@@ -111,6 +214,8 @@ pub(crate) struct DecisionRecord {
     pub(crate) reason: Reason,
     /// Why, in words.
     pub(crate) text: &'static str,
+    /// The whole decision in words, as the log has it.
+    pub(crate) words: String,
     pub(crate) direction: Option<Direction>,
     /// Alerts that it stands for.
     pub(crate) signals: u32,
@@ -131,11 +236,54 @@ pub(crate) struct DecisionRecord {
     /// and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<String>,
+    /// What became of a change that was ordered: `applied`, `postponed` or `failed`.
+    pub(crate) outcome: Option<&'static str>,
+}
+
+/// What changes by mere passing of time, told while nothing happens: so that a reader knows that
+/// the agent lives, and what it knows is how old.
+#[derive(Debug, Serialize)]
+pub(crate) struct Beat<'a> {
+    now: Timestamp,
+    health_state: HealthState,
+    health: &'a [Check],
+    /// Whether the pool shown is the API's latest word.
+    current: Option<bool>,
+    pool_failure: Option<&'a str>,
+    #[serde(rename = "window_opens_in_s")]
+    cooldown_ends_in_s: f64,
+    alerts: &'a AlertsView,
+    next: &'a NextView,
+    discovered_at: Option<Timestamp>,
 }
 
 impl View {
+    /// The smallest and the largest size that an alert may lead to now.
+    pub(crate) fn limits(&self) -> (u32, u32) {
+        let max = self
+            .scheduled_max
+            .unwrap_or(self.max_size)
+            .min(self.max_size);
+        let floor = self.scheduled_min.max(self.at_least).unwrap_or(0);
+        (self.min_size.max(floor.min(self.max_size)), max)
+    }
+
     /// Whether every check passes.
     pub(crate) fn is_healthy(&self) -> bool {
-        self.health.iter().all(|check| check.problem.is_none())
+        self.health_state == HealthState::Healthy
+    }
+
+    pub(crate) fn beat(&self) -> Beat<'_> {
+        Beat {
+            now: self.now,
+            health_state: self.health_state,
+            health: &self.health,
+            current: self.pool.as_ref().map(|pool| pool.current),
+            pool_failure: self.pool_failure.as_deref(),
+            cooldown_ends_in_s: self.cooldown_ends_in_s,
+            alerts: &self.alerts,
+            next: &self.next,
+            discovered_at: self.discovered_at,
+        }
     }
 }

@@ -4,10 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, Resource,
-    http::{
-        Method,
-        header::{CONTENT_SECURITY_POLICY, ContentType, RETRY_AFTER},
-    },
+    http::{Method, header::RETRY_AFTER},
     web::{self, Bytes},
 };
 use futures_util::stream;
@@ -21,15 +18,16 @@ use crate::{
     throttled_log::Peer,
 };
 
-/// An idle stream says so this often, so that proxies and browsers keep it open.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A stream without news tells this often what only time changes, so that a page knows that the
+/// agent lives. The page takes a silence of several of these for a lost connection.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// Changes that come closer together than this are shown as one: a flood of alerts must not become
 /// a flood of documents.
 const EVENT_GAP: Duration = Duration::from_millis(100);
 
-/// Every path of the server, for whoever asks for another one.
-const PATHS: [&str; 11] = [
+/// Every path of the server but for the page's files, for whoever asks for another one.
+const PATHS: [&str; 12] = [
     "/",
     "/up",
     "/down",
@@ -38,6 +36,7 @@ const PATHS: [&str; 11] = [
     "/events",
     "/status",
     "/decisions",
+    "/history",
     "/metrics",
     "/healthz",
     "/sd",
@@ -45,11 +44,15 @@ const PATHS: [&str; 11] = [
 
 /// Adds the dashboard's paths.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
+    for file in page::FILES {
+        let answer = move || async move { file.answer() };
+        config.service(shown(file.path, answer));
+    }
     config
-        .service(shown("/", index))
         .service(shown("/events", events))
         .service(shown("/status", status))
         .service(shown("/decisions", decisions))
+        .service(shown("/history", history))
         .service(shown("/metrics", scrape))
         .service(shown("/healthz", health))
         .service(shown("/sd", targets))
@@ -72,19 +75,18 @@ async fn unknown() -> HttpResponse {
     HttpResponse::NotFound().json(json!({ "message": message }))
 }
 
-async fn index() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type(ContentType::html())
-        .insert_header((CONTENT_SECURITY_POLICY, page::POLICY.as_str()))
-        .body(page::HTML)
-}
-
 async fn status(model: web::Data<ReadModel>) -> HttpResponse {
     HttpResponse::Ok().json(model.view())
 }
 
 async fn decisions(model: web::Data<ReadModel>) -> HttpResponse {
     HttpResponse::Ok().json(model.decisions())
+}
+
+/// The last hour and day, for the charts.
+async fn history(model: web::Data<ReadModel>) -> HttpResponse {
+    let (hour, day) = model.history().series();
+    HttpResponse::Ok().json(json!({ "hour": hour, "day": day, "marks": model.marks() }))
 }
 
 async fn scrape(metrics: web::Data<Metrics>) -> HttpResponse {
@@ -99,7 +101,11 @@ async fn scrape(metrics: web::Data<Metrics>) -> HttpResponse {
 /// 200 when every check passes, else 503; either way with the checks.
 async fn health(model: web::Data<ReadModel>) -> HttpResponse {
     let view = model.view();
-    let body = json!({ "healthy": view.is_healthy(), "checks": view.health });
+    let body = json!({
+        "healthy": view.is_healthy(),
+        "state": view.health_state,
+        "checks": view.health,
+    });
     if view.is_healthy() {
         HttpResponse::Ok().json(body)
     } else {
@@ -149,10 +155,10 @@ async fn events(
         let model = model.clone();
         async move {
             sleep(pause).await;
-            let text = match timeout(KEEP_ALIVE, changes.changed()).await {
+            let text = match timeout(BEAT, changes.changed()).await {
                 Ok(Ok(())) => event(&model),
                 Ok(Err(_)) => return None,
-                Err(_) => ": still here\n\n".to_owned(),
+                Err(_) => beat(&model),
             };
             let next = (changes, EVENT_GAP, place);
             Some((Ok::<_, Infallible>(Bytes::from(text)), next))
@@ -168,4 +174,9 @@ fn event(model: &ReadModel) -> String {
         "data: {}\n\n",
         json!({ "status": model.view(), "decisions": decisions })
     )
+}
+
+fn beat(model: &ReadModel) -> String {
+    let view = model.view();
+    format!("event: beat\ndata: {}\n\n", json!(view.beat()))
 }

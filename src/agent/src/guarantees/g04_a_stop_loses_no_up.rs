@@ -18,7 +18,9 @@ use tokio::time::{Instant, sleep};
 use crate::{
     clock::Clock,
     journal::JournalError,
-    messages::{ActionReport, DrainMembers, Finish, GiveBack, Perform, ReadPool, SaveMemo},
+    messages::{
+        ActionReport, DrainMembers, Finish, GiveBack, ListNow, Perform, ReadPool, SaveMemo,
+    },
     read_model::ReadModel,
     scaler::{Partners, Scaler},
     settings,
@@ -77,6 +79,12 @@ impl Handler<GiveBack> for Probe {
     fn handle(&mut self, _: GiveBack, _: &mut Self::Context) {
         *self.serving_on.lock().unwrap() += 1;
     }
+}
+
+impl Handler<ListNow> for Probe {
+    type Result = ();
+
+    fn handle(&mut self, _: ListNow, _: &mut Self::Context) {}
 }
 
 impl Actor for Probe {
@@ -168,6 +176,7 @@ impl Environment {
             drain: probe.clone().recipient(),
             give_back: probe.clone().recipient(),
             perform: probe.clone().recipient(),
+            list_now: probe.clone().recipient(),
             journal: probe.recipient(),
         };
         let mut rules = default_rules();

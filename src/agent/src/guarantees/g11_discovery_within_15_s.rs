@@ -23,6 +23,7 @@ use crate::{
     messages::ListMembers,
     read_model::ReadModel,
     settings::{Sources, load},
+    signal_inbox::SignalInbox,
     target::TargetError,
 };
 
@@ -153,7 +154,8 @@ fn start(settings: &Settings, pool: &Pool) {
     .start();
     let api = "https://api-at-vie-1.exoscale.com/v2".parse().unwrap();
     let reach = Reach::of(settings.addresses, &api);
-    Discovery::new(settings.clone(), reach, cloud.recipient(), Arc::new(model)).start();
+    let (inbox, model) = (Arc::new(SignalInbox::default()), Arc::new(model));
+    Discovery::new(settings.clone(), reach, cloud.recipient(), inbox, model).start();
 }
 
 fn in_file(settings: &Settings) -> Option<Vec<u8>> {

@@ -128,6 +128,7 @@ impl Exoscale {
                 counted: counted(&pool, &listed),
                 members: members.collect(),
             },
+            name: pool.name,
             state: state_name(&pool.state),
             error_reason: pool.error_reason.map(|reason| reason.to_string()),
             names: staying.map(|instance| instance.name.clone()).collect(),

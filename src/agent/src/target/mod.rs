@@ -17,6 +17,8 @@ pub(crate) use self::exoscale::{
 #[derive(Clone, Debug)]
 pub(crate) struct PoolReport {
     pub(crate) pool: Pool,
+    /// The pool's name.
+    pub(crate) name: String,
     /// The state by the provider's own name.
     pub(crate) state: String,
     /// Why the provider calls the pool degraded, where it says so.

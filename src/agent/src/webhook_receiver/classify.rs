@@ -122,6 +122,8 @@ pub struct Classified {
     pub steps: AskedSteps,
     /// The largest number of members that one asks for at least.
     pub at_least: Option<Size>,
+    /// The average CPU use that one of those tells of, as a share, which ask for a change.
+    pub cpu: Option<f64>,
 }
 
 /// The most members that an alert may ask for; the settings know no larger pool.
@@ -214,6 +216,11 @@ impl Classified {
     fn add(&mut self, ask: Ask, said: Statement, conventions: &Conventions) -> Result<(), Ignored> {
         // What the rule's author wrote down on purpose counts more than what Grafana lists.
         let value = said.noted_value.or(said.listed_value);
+        if let (Ask::Change(_), Label::Is(Number(value))) = (ask, value)
+            && (0.0..=1.0).contains(&value)
+        {
+            self.cpu = Some(value);
+        }
         match ask {
             Ask::Change(Direction::Up) => {
                 let steps = asked_steps(said.step, value, conventions)?;

@@ -214,6 +214,8 @@ impl Receiver {
                 }
                 Alert::Ignored(_) => {}
             }
+            let heard = self.state.read_model.alerts();
+            heard.note(alert, found.cpu, Timestamp::now());
             self.count(&labels(alert), count);
         }
         let is_among = |alert| counts.iter().any(|(known, _)| *known == alert);

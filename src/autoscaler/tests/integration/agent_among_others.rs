@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::agent_support::{Agent, Environment, Settings, until};
 
 /// Somebody else's client of the same account.
-fn operator(environment: &Environment) -> Client {
+pub(crate) fn operator(environment: &Environment) -> Client {
     let endpoint = environment.cloud.endpoint().parse().unwrap();
     let (key, secret) = (
         environment.cloud.key().clone(),

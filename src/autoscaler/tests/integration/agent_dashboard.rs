@@ -1,5 +1,7 @@
 //! What the agent shows over HTTP: its page and live stream, `/sd`, `/healthz`, `/metrics`.
 
+mod browser;
+mod freshness;
 mod paths;
 
 use std::{process::Stdio, time::Duration};
