@@ -106,7 +106,7 @@ impl Scaler {
         for effect in effects {
             match effect {
                 Effect::Save(memo) => unsaved = Some(memo),
-                Effect::ReadPool => self.read_pool(self.state.asks_up(), ctx),
+                Effect::ReadPool => self.read_pool(ctx),
                 Effect::Record(decision) => self.record(&decision),
                 Effect::Drain { id, members } => self.drain(id, members, ctx),
                 Effect::GiveBack(members) => self.give_back(members, ctx),
@@ -147,7 +147,8 @@ impl Scaler {
         }));
     }
 
-    fn read_pool(&self, urgent: bool, ctx: &mut Context<Self>) {
+    fn read_pool(&self, ctx: &mut Context<Self>) {
+        let urgent = self.state.asks_up();
         let read = self.partners.read_pool.send(ReadPool { urgent });
         ctx.spawn(read.into_actor(self).map(|read, scaler, ctx| {
             let read = read.unwrap_or(Err(ReadFailure::Unavailable));
@@ -155,11 +156,18 @@ impl Scaler {
         }));
     }
 
-    /// Reads the pool because what is known of it is old, not for a decision.
+    /// Reads the pool because what is known of it is old. No decision waits for it, so none ends
+    /// when it fails.
     fn look(&self, ctx: &mut Context<Self>) {
-        if self.finishing.is_none() {
-            self.read_pool(false, ctx);
+        if self.finishing.is_some() {
+            return;
         }
+        let read = self.partners.read_pool.send(ReadPool { urgent: false });
+        ctx.spawn(read.into_actor(self).map(|read, scaler, ctx| {
+            if let Ok(Ok(pool)) = read {
+                scaler.step(Event::PoolRead(Ok(pool)), ctx);
+            }
+        }));
     }
 
     fn drain(&mut self, id: DrainId, members: Vec<Member>, ctx: &mut Context<Self>) {

@@ -47,6 +47,8 @@ struct Probe {
     saved: Arc<Mutex<Vec<Memo>>>,
     orders: Arc<Mutex<u32>>,
     serving_on: Arc<Mutex<u32>>,
+    /// Whether reads that are not urgent fail, at once.
+    looks_fail: Arc<Mutex<bool>>,
 }
 
 fn member(id: u128) -> Member {
@@ -94,7 +96,10 @@ impl Actor for Probe {
 impl Handler<ReadPool> for Probe {
     type Result = ResponseFuture<Result<Pool, ReadFailure>>;
 
-    fn handle(&mut self, _: ReadPool, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, read: ReadPool, _: &mut Self::Context) -> Self::Result {
+        if !read.urgent && *self.looks_fail.lock().unwrap() {
+            return Box::pin(async { Err(ReadFailure::BudgetSpent(60 * S)) });
+        }
         let (clock, pace) = (self.clock, self.pace);
         Box::pin(async move {
             sleep(pace.read).await;
@@ -157,18 +162,21 @@ pub(super) struct Environment {
     saved: Arc<Mutex<Vec<Memo>>>,
     orders: Arc<Mutex<u32>>,
     pub(super) serving_on: Arc<Mutex<u32>>,
+    looks_fail: Arc<Mutex<bool>>,
 }
 
 impl Environment {
     pub(super) fn new(pace: Pace) -> Self {
         let clock = Clock::start();
         let (saved, orders, serving_on) = (Arc::default(), Arc::default(), Arc::default());
+        let looks_fail = Arc::default();
         let probe = Probe {
             clock,
             pace,
             saved: Arc::clone(&saved),
             orders: Arc::clone(&orders),
             serving_on: Arc::clone(&serving_on),
+            looks_fail: Arc::clone(&looks_fail),
         };
         let probe = probe.start();
         let partners = Partners {
@@ -201,6 +209,7 @@ impl Environment {
             saved,
             orders,
             serving_on,
+            looks_fail,
         }
     }
 
@@ -319,4 +328,32 @@ fn members_being_drained_serve_on_before_it_ends() {
         assert!(began.elapsed() >= GIVE_BACK, "{:?}", began.elapsed());
         assert_eq!(environment.orders(), 0);
     });
+}
+
+/// Whoever looks on has the pool read beside the decision, and must not end it.
+#[test]
+fn a_look_that_fails_hinders_no_decision_and_ends_no_drain() {
+    for direction in [Direction::Up, Direction::Down] {
+        virtually(|| async {
+            let environment = Environment::new(Pace {
+                read: 5 * S,
+                write: S,
+                save: S / 10,
+            });
+            sleep(20 * S).await; // the first look at the pool
+            environment
+                .inbox
+                .put_many(direction, 1, AskedSteps::default());
+            sleep(S).await; // the pool is being read for the decision
+            if direction == Direction::Down {
+                sleep(10 * S).await; // the victim is drained, and never empty
+            }
+            *environment.looks_fail.lock().unwrap() = true;
+            environment.inbox.pool_changed();
+            sleep(5 * S).await;
+            assert_eq!(*environment.serving_on.lock().unwrap(), 0);
+            let orders = u32::from(direction == Direction::Up);
+            assert_eq!(environment.orders(), orders);
+        });
+    }
 }
