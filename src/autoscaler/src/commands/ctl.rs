@@ -119,7 +119,7 @@ struct Note {
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
     /// Who, for the record.
-    #[arg(long, value_name = "NAME", env = "USER")]
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
     who: Option<String>,
 }
 
