@@ -91,14 +91,7 @@ impl Agent {
         let folder = JournalFolder::lock(&config.state_directory).await?;
         prepare_discovery(&config.discovery.file).map_err(StartError::Discovery)?;
         let clock = Clock::start();
-        let read_model = ReadModel::new(
-            clock,
-            config.rules.bounds,
-            config.mode.to_string(),
-            &config.schedule,
-            config.discovery.interval * FAILED_ROUNDS,
-        );
-        let read_model = Arc::new(read_model.about(about(config)));
+        let read_model = Arc::new(read_model(config, clock));
         let stopping = CancellationToken::new();
         let target = Target::new(
             &config.target,
@@ -134,7 +127,6 @@ impl Agent {
         );
         let discovery = discovery.start();
 
-        let inbox = Arc::new(SignalInbox::default());
         let partners = partners(&cloud, &discovery, &journal);
         let state = (state, effects);
         let scaler = Scaler::new(
@@ -276,6 +268,18 @@ fn receiver(config: &Config, inbox: Arc<SignalInbox>, read_model: Arc<ReadModel>
         conventions: Arc::new(RwLock::new(Arc::new(alerts.conventions.clone()))),
         body_timeout: alerts.body_timeout,
     }
+}
+
+/// What there is to see before anything happened.
+fn read_model(config: &Config, clock: Clock) -> ReadModel {
+    let model = ReadModel::new(
+        clock,
+        config.rules.bounds,
+        config.mode.to_string(),
+        &config.schedule,
+        config.discovery.interval * FAILED_ROUNDS,
+    );
+    model.about(about(config))
 }
 
 /// What the page says of this agent.

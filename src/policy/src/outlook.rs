@@ -58,6 +58,9 @@ impl State {
     }
 
     fn lasting_obstacle(&self, direction: Direction) -> Option<Reason> {
+        if self.control.paused {
+            return Some(Reason::Paused);
+        }
         match (self.mode(), direction) {
             (Mode::Pinned(_), _) => return Some(Reason::Pinned),
             (Mode::ScaleOutOnly, Direction::Down) => return Some(Reason::ScaleInDisabled),

@@ -81,14 +81,18 @@ function floors() {
   text("floor", lines.join(" "));
 }
 
-/** Who steers by hand, where the agent says so. */
+/** What operators ordered and is in force, and who gave the latest order. */
 function control() {
-  const { control } = status;
-  show("control", control);
-  if (!control) return;
-  const until = control.until ?? control.expires_at;
-  const parts = [control.what ?? control.mode, control.who && `by ${control.who}`, control.why && `“${control.why}”`, until && `until ${words.day(until)}`];
-  text("control", `Steered by hand: ${parts.filter(Boolean).join(", ")}.`);
+  const { control: { paused, mode, until, limits, size, order, who, why } } = status;
+  const inForce = [
+    paused && "paused",
+    mode && `mode ${mode}${until ? ` until ${words.day(until)}` : ""}`,
+    limits && `limits ${limits.min} to ${limits.max}`,
+    size != null && `size ${size} as soon as it may`,
+  ].filter(Boolean);
+  show("control", inForce.length);
+  const latest = [order && `Latest order: ${order}`, who && `by ${who}`, why && `“${why}”`].filter(Boolean);
+  text("control", `By order: ${inForce.join(", ")}. ${latest.join(", ")}`);
 }
 
 function problems() {

@@ -27,6 +27,7 @@ const verdicts = {
   draining: d => `draining (${action(d)})`,
   given_back: d => `given up (${action(d)})`,
   quiet: () => "no alert",
+  control: d => `order${d.who ? ` of ${d.who}` : ""}${d.order ? `: ${d.order}` : ""}${d.why ? ` (${d.why})` : ""}`,
 };
 
 export const verdict = d => verdicts[d.verdict]?.(d) ?? d.verdict;

@@ -59,3 +59,13 @@ fn a_pool_that_is_busy_is_in_the_way_and_nobody_knows_how_long() {
         assert_eq!((found.reason, found.ends), (Some(reason), None));
     }
 }
+
+#[test]
+fn a_pause_is_in_the_way_until_somebody_ends_it() {
+    let mut case = Case::new();
+    case.order(Order::Pause);
+    for direction in [Direction::Up, Direction::Down] {
+        let found = case.state.outlook(direction, case.now);
+        assert_eq!((found.reason, found.ends), (Some(Reason::Paused), None));
+    }
+}

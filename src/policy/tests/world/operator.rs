@@ -1,5 +1,5 @@
-//! The operator's side of a world: orders to the agent, settings that are read again, and the limits
-//! that they and floors make.
+//! The operator's side of a world: orders to the agent, settings that are read again, and the
+//! limits that they and floors make.
 
 use policy::{Bounds, Event, Order, Reason, Size};
 
