@@ -93,7 +93,7 @@ elif [ -n "$given_key" ] && [ -s "$given_key" ]; then
   refuse "$given_key is given without its certificate"
 else
   if [ -z "${ADDRESSES+given}" ]; then
-    ADDRESSES=$(ip -4 -oneline address show scope global)
+    ADDRESSES=$(ip -4 -oneline address show scope global) || refuse "ip does not say which addresses this host has"
     ADDRESSES=$(echo "$ADDRESSES" | sed 's/.* inet \([0-9.]*\).*/\1/')
   fi
   addresses="127.0.0.1 $ADDRESSES"

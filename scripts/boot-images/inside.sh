@@ -12,7 +12,7 @@ nothing_failed() {
   local failed unit
   failed=$(units --state failed) || return
   for unit in $failed; do
-    [[ " ${stand_ins[*]} " == *" $unit "* ]] || { journalctl --unit "$unit" --lines 4 --output cat; return 1; }
+    [[ " ${stand_ins[*]} " == *" $unit "* ]] || { journalctl --unit "$unit" --lines 12 --output cat; return 1; }
   done
 }
 

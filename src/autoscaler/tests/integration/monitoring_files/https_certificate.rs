@@ -54,12 +54,29 @@ impl Host {
 
     /// With `given.crt` and `given.key`, where they are.
     fn run(&self, addresses: &str) -> Output {
-        Command::new("sh")
+        let output = self.command().env("ADDRESSES", addresses).output();
+        output.expect("there is a shell")
+    }
+
+    /// With the addresses that this `ip` tells.
+    fn run_with_ip(&self, script: &str) -> Output {
+        self.put("bin/ip", script);
+        let executable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.path("bin/ip"), executable).unwrap();
+        let mut path = self.path("bin").into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap());
+        let mut command = self.command();
+        let output = command.env_remove("ADDRESSES").env("PATH", path).output();
+        output.expect("there is a shell")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("sh");
+        command
             .arg(files::path("https/certificate.sh"))
-            .args(["state", "to", "given.crt", "given.key"].map(|name| self.path(name)))
-            .env("ADDRESSES", addresses)
-            .output()
-            .expect("there is a shell")
+            .args(["state", "to", "given.crt", "given.key"].map(|name| self.path(name)));
+        command
     }
 
     fn give(&self, pair: &Pair) {
@@ -168,6 +185,24 @@ fn what_it_makes_is_for_the_hosts_addresses_and_stays_over_restarts() {
     let (_, other) = host.starts("203.0.113.9");
     assert!(!said.contains(&other.fingerprint()));
     assert!(host.names().contains("203.0.113.9"));
+}
+
+#[test]
+fn it_asks_ip_for_the_hosts_addresses_and_says_when_it_gets_no_answer() {
+    let Some(host) = Host::new() else { return };
+    let silent = host.run_with_ip("#!/bin/sh\nexit 1\n");
+    assert_eq!(silent.status.code(), Some(1), "{silent:?}");
+    let said = String::from_utf8_lossy(&silent.stderr);
+    assert!(said.contains("which addresses this host has"), "{said}");
+    let two = "#!/bin/sh\ncat <<'TEXT'\n\
+        2: eth0    inet 192.0.2.7/24 brd 192.0.2.255 scope global eth0\\       valid_lft forever\n\
+        3: eth1    inet 198.51.100.8/32 scope global eth1\\       valid_lft forever\nTEXT\n";
+    let output = host.run_with_ip(two);
+    assert!(output.status.success(), "{output:?}");
+    let names = host.names();
+    for name in ["IP Address:192.0.2.7", "IP Address:198.51.100.8"] {
+        assert!(names.contains(name), "{name}: {names}");
+    }
 }
 
 #[test]
