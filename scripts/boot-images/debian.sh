@@ -48,6 +48,10 @@ link_programs() {
   done'
   ln -sf /usr/bin/bash "$folder/programs/sh"
   ln -sf /usr/bin/prometheus-node-exporter "$folder/programs/node_exporter"
+  # Debian's keeps what is under way where its unit may not write; the other path has the same length.
+  rm "$folder/programs/nginx"
+  sed 's#/var/lib/nginx/#/run/nginx/////#g' "$base/usr/sbin/nginx" >"$folder/programs/nginx"
+  chmod 755 "$folder/programs/nginx"
   rm "$folder/programs/env"
   cp "$base/usr/bin/env" scripts/boot-images/programs/* "$folder/programs/"
   cp "$BOOT_IMAGES_PROGRAMS"/{autoscaler,slow-app} "$folder/programs/"
