@@ -336,6 +336,7 @@ run "a_control_token_is_long" {
 run "orders_have_a_token_of_their_own" {
   command = plan
   variables {
+    webhook_token = "0123456789abcdef"
     control_token = "0123456789abcdef"
   }
   expect_failures = [var.control_token]
