@@ -79,7 +79,7 @@ impl ReadModel {
             mode,
             min_size: bounds.min().0,
             max_size: bounds.max().0,
-            schedule: schedule.entries().iter().map(Entry::to_string).collect(),
+            schedule: rows(schedule),
             scheduled_min: None,
             scheduled_max: None,
             at_least: None,
@@ -324,7 +324,7 @@ impl ReadModel {
     /// The rows of the schedule, in words.
     pub(super) fn schedule_changed(&self, schedule: &Schedule) {
         let mut inner = self.inner.lock();
-        inner.view.schedule = schedule.entries().iter().map(Entry::to_string).collect();
+        inner.view.schedule = rows(schedule);
         self.changed(inner);
     }
 
@@ -351,6 +351,11 @@ impl ReadModel {
         drop(inner);
         self.version.send_modify(|version| *version += 1);
     }
+}
+
+/// The rows of a schedule, in words.
+fn rows(schedule: &Schedule) -> Vec<String> {
+    schedule.entries().iter().map(Entry::to_string).collect()
 }
 
 fn degraded(report: &PoolReport) -> String {

@@ -49,9 +49,7 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: AntiAffinityGroupId) -> Result<Oper
     if !state.anti_affinity_groups.contains_key(&id) {
         return Err(Refusal::not_found(KIND, id));
     }
-    if let Some(user) = references::user_of(&state, FIELD, id.0) {
-        return Err(Refusal::Conflict(format!("{KIND} {id} is used by {user}")));
-    }
+    references::check_unused(&state, (KIND, FIELD), id.0)?;
     state.anti_affinity_groups.remove(&id);
     Ok(cloud.complete(&mut state, KIND, id.0))
 }

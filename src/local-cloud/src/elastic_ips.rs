@@ -125,9 +125,7 @@ pub(crate) fn update(
 pub(crate) fn delete(cloud: &Arc<Cloud>, id: ElasticIpId) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     let reserved = find(&mut state, id)?.reserved;
-    if let Some(user) = references::user_of(&state, FIELD, id.0) {
-        return Err(Refusal::Conflict(format!("{KIND} {id} is used by {user}")));
-    }
+    references::check_unused(&state, (KIND, FIELD), id.0)?;
     state.elastic_ips.remove(&id);
     cloud.addresses().release(reserved);
     Ok(cloud.complete(&mut state, KIND, id.0))

@@ -149,9 +149,7 @@ pub(crate) fn update(
 pub(crate) fn delete(cloud: &Arc<Cloud>, id: PrivateNetworkId) -> Result<Operation, Refusal> {
     let mut state = cloud.state();
     find(&mut state, id)?;
-    if let Some(user) = references::user_of(&state, FIELD, id.0) {
-        return Err(Refusal::Conflict(format!("{KIND} {id} is used by {user}")));
-    }
+    references::check_unused(&state, (KIND, FIELD), id.0)?;
     state.private_networks.remove(&id);
     Ok(cloud.complete(&mut state, KIND, id.0))
 }

@@ -83,8 +83,20 @@ fn ssh_key(key: &Value, field: &str, state: &State) -> Result<Value, Refusal> {
     Ok(json!({ "name": name }))
 }
 
+/// Refuses while a pool or an instance names `id`, which is of the kind, in the field.
+pub(crate) fn check_unused(
+    state: &State,
+    (kind, field): (&'static str, &'static str),
+    id: Uuid,
+) -> Result<(), Refusal> {
+    match user_of(state, field, id) {
+        Some(user) => Err(Refusal::Conflict(format!("{kind} {id} is used by {user}"))),
+        None => Ok(()),
+    }
+}
+
 /// The pool or instance that names `id` in `field`, for a refusal's text.
-pub(crate) fn user_of(state: &State, field: &str, id: Uuid) -> Option<String> {
+fn user_of(state: &State, field: &str, id: Uuid) -> Option<String> {
     let names = |fields: &Map<String, Value>| names(fields, field, id);
     let pools = state.pools.values();
     let instances = state.instances.values();

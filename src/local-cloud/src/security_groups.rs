@@ -177,9 +177,7 @@ pub(crate) fn delete(cloud: &Arc<Cloud>, id: SecurityGroupId) -> Result<Operatio
         let problem = format!("{KIND} {id} is the account's group {DEFAULT:?}, which stays");
         return Err(Refusal::Forbidden(problem));
     }
-    if let Some(user) = references::user_of(&state, FIELD, id.0) {
-        return Err(Refusal::Conflict(format!("{KIND} {id} is used by {user}")));
-    }
+    references::check_unused(&state, (KIND, FIELD), id.0)?;
     let source = |group: &&SecurityGroup| {
         let mut sources = group.rules.iter().filter_map(|r| r.security_group.as_ref());
         group.id != id && sources.any(|source| source.id == Some(id))
