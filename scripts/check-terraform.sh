@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 export CHECKPOINT_DISABLE=1
 
 terraform fmt -check -recursive -diff terraform
+terraform fmt -check -recursive -diff src/autoscaler/tests/terraform
 tflint=$(scripts/go-tool.sh terraform/tflint)
 for folder in terraform terraform/images; do
   "$tflint" --chdir="$folder" --config="$PWD/terraform/.tflint.hcl"

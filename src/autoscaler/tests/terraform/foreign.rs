@@ -38,10 +38,10 @@ macro_rules! stacks {
         fn each_stack_is_tried() {
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/terraform/stacks");
             let files = std::fs::read_dir(folder).expect("it is there").map(|file| {
-                let path = file.expect("it can be listed").path();
-                path.file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned()
+                file.expect("it can be listed").file_name().into_string().expect("a name")
             });
-            let mut names: Vec<_> = files.collect();
+            let names = files.filter_map(|file| Some(file.strip_suffix(".tf")?.to_owned()));
+            let mut names: Vec<_> = names.collect();
             names.sort();
             assert_eq!(names, [$(stringify!($name)),*]);
         }

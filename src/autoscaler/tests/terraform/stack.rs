@@ -91,10 +91,11 @@ pub(crate) async fn start() -> Option<(Cloud, Stack)> {
 /// The same with a stack of `stacks/`, as others write theirs.
 pub(crate) async fn start_named(name: &str) -> Option<(Cloud, Stack)> {
     let stacks = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terraform/stacks");
-    let from = stacks.join(name).with_extension("tf");
     let copy = |to: &Path| {
         fs::create_dir(to).unwrap();
-        fs::copy(from, to.join("main.tf")).unwrap();
+        for (from, file) in [(name, "main.tf"), ("common/common", "common.tf")] {
+            fs::copy(stacks.join(from).with_extension("tf"), to.join(file)).unwrap();
+        }
     };
     start_with(copy).await
 }

@@ -1,29 +1,5 @@
 # Instances that must not share a host, in the account's own security group.
 
-terraform {
-  required_providers {
-    exoscale = {
-      source = "exoscale/exoscale"
-    }
-  }
-}
-
-variable "changed" {
-  description = "Whether the second of the two states is wanted."
-  type        = bool
-  default     = false
-}
-
-variable "zone" {
-  type    = string
-  default = "at-vie-1"
-}
-
-data "exoscale_template" "ubuntu" {
-  zone = var.zone
-  name = "Linux Ubuntu 22.04 LTS 64-bit"
-}
-
 data "exoscale_security_group" "default" {
   name = "default"
 }

@@ -1,29 +1,5 @@
 # Addresses that stay: one that is checked, one that an instance has by itself.
 
-terraform {
-  required_providers {
-    exoscale = {
-      source = "exoscale/exoscale"
-    }
-  }
-}
-
-variable "changed" {
-  description = "Whether the second of the two states is wanted."
-  type        = bool
-  default     = false
-}
-
-variable "zone" {
-  type    = string
-  default = "at-vie-1"
-}
-
-data "exoscale_template" "ubuntu" {
-  zone = var.zone
-  name = "Linux Ubuntu 22.04 LTS 64-bit"
-}
-
 resource "exoscale_elastic_ip" "managed" {
   zone        = var.zone
   description = var.changed ? "the shop" : "the site"

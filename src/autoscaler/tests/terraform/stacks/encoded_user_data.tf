@@ -1,29 +1,5 @@
 # User-data in the forms that are not plain text: packed, in parts, for Ignition.
 
-terraform {
-  required_providers {
-    exoscale = {
-      source = "exoscale/exoscale"
-    }
-  }
-}
-
-variable "changed" {
-  description = "Whether the second of the two states is wanted."
-  type        = bool
-  default     = false
-}
-
-variable "zone" {
-  type    = string
-  default = "at-vie-1"
-}
-
-data "exoscale_template" "ubuntu" {
-  zone = var.zone
-  name = "Linux Ubuntu 22.04 LTS 64-bit"
-}
-
 locals {
   parts = <<-EOT
     MIME-Version: 1.0

@@ -1,24 +1,5 @@
 # Roles whose rules use the forms of the provider's own examples, and their keys.
 
-terraform {
-  required_providers {
-    exoscale = {
-      source = "exoscale/exoscale"
-    }
-  }
-}
-
-variable "changed" {
-  description = "Whether the second of the two states is wanted."
-  type        = bool
-  default     = false
-}
-
-variable "zone" {
-  type    = string
-  default = "at-vie-1"
-}
-
 resource "exoscale_iam_role" "private_instances" {
   name        = "private-instances"
   description = "Instances without public addresses."

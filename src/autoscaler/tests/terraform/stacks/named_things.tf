@@ -1,24 +1,5 @@
 # What every account has, found by name: templates, zones, groups.
 
-terraform {
-  required_providers {
-    exoscale = {
-      source = "exoscale/exoscale"
-    }
-  }
-}
-
-variable "changed" {
-  description = "Whether the second of the two states is wanted."
-  type        = bool
-  default     = false
-}
-
-variable "zone" {
-  type    = string
-  default = "at-vie-1"
-}
-
 locals {
   templates = var.changed ? toset([
     "Linux Ubuntu 24.04 LTS 64-bit",

@@ -1,29 +1,5 @@
 # A web pool as most begin: a public template, cloud-init, a load balancer in front.
 
-terraform {
-  required_providers {
-    exoscale = {
-      source = "exoscale/exoscale"
-    }
-  }
-}
-
-variable "changed" {
-  description = "Whether the second of the two states is wanted."
-  type        = bool
-  default     = false
-}
-
-variable "zone" {
-  type    = string
-  default = "at-vie-1"
-}
-
-data "exoscale_template" "ubuntu" {
-  zone = var.zone
-  name = "Linux Ubuntu 22.04 LTS 64-bit"
-}
-
 resource "exoscale_security_group" "web" {
   name = "web"
 }
