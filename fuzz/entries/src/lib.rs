@@ -13,7 +13,9 @@ use ::policy::{Direction, Size};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use agent::{
     Token, settings,
-    webhook_receiver::{Alert, Authentication, Conventions, Hmac, PasswordLogin, classify_body},
+    webhook_receiver::{
+        Alert, Authentication, Conventions, Hmac, PasswordLogin, Pools, classify_body,
+    },
 };
 use exoscale::{
     secret::ApiSecret,
@@ -37,10 +39,15 @@ pub const TARGETS: [Target; 7] = [
 ];
 
 fn conventions() -> Conventions {
+    let pools = [[("pool", "web")], [("team", "shop")]].map(|labels| {
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let severity = "0.95: 150%".parse().expect("a table");
+        (labels.into(), severity)
+    });
     Conventions {
         direction_label: "scale".to_owned(),
         value_name: "A".to_owned(),
-        severity: "0.95: 150%".parse().expect("a table"),
+        pools: Pools::by_labels(pools).expect("few labels"),
     }
 }
 
@@ -49,8 +56,10 @@ pub fn webhook_body(body: &[u8]) {
     let Ok(found) = classify_body(None, body, &conventions()) else {
         return;
     };
-    let most = found.at_least.unwrap_or(Size(0));
-    assert!(most <= Size(10_000), "no pool has {most} members");
+    for found in found {
+        let most = found.at_least.unwrap_or(Size(0));
+        assert!(most <= Size(10_000), "no pool has {most} members");
+    }
 }
 
 /// A body on `/up` or `/down`: only one that says that it fires is an alarm (guarantee G3).
@@ -59,10 +68,8 @@ pub fn direction_body(body: &[u8]) {
         let Ok(found) = classify_body(Some(path), body, &conventions()) else {
             continue;
         };
-        let is_alarm = found
-            .alerts
-            .iter()
-            .any(|alert| matches!(alert, Alert::Firing(_)));
+        let mut alerts = found.iter().flat_map(|found| &found.alerts);
+        let is_alarm = alerts.any(|alert| matches!(alert, Alert::Firing(_)));
         // Compressed or escaped, the word is not there to be seen.
         let is_plain = body.is_ascii() && !body.contains(&b'\\') && !body.starts_with(&[0x78]);
         if is_alarm && is_plain && !body.is_empty() {

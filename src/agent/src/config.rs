@@ -1,19 +1,50 @@
 //! The agent's settings, checked and typed. Where they come from is not known here.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc,
+    time::Duration,
+};
 
 use policy::{Mode, Rules};
 use schedule::Schedule;
 
 use super::{
     control::ControlSettings,
-    target::TargetConfig,
+    target::{ClientConfig, TargetConfig},
     webhook_receiver::{Authentication, Conventions, HostNames},
 };
 
 /// Everything an agent needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// How to reach the API.
+    pub client: ClientConfig,
+    /// What to scale: at least one pool.
+    pub pools: Vec<PoolConfig>,
+    /// Where alerts come in.
+    pub alerts: Alerts,
+    /// Who may give orders to the running agent.
+    pub control: ControlSettings,
+    /// The folder of the journals.
+    pub state_directory: PathBuf,
+    /// The zone of the pools, by its name.
+    pub zone: String,
+    /// Where the page leads further.
+    pub links: Links,
+}
+
+impl Config {
+    /// The first pool, and the only one where there are not several.
+    pub fn first_pool(&self) -> &PoolConfig {
+        &self.pools[0]
+    }
+}
+
+/// One pool, and how to scale it.
+#[derive(Clone, Debug)]
+pub struct PoolConfig {
+    /// Its name among several; `None` where the settings know one pool only.
+    pub name: Option<PoolName>,
     /// What to scale.
     pub target: TargetConfig,
     /// How to decide.
@@ -24,20 +55,44 @@ pub struct Config {
     pub drain: Drain,
     /// Where Prometheus learns of the members.
     pub discovery: Discovery,
-    /// Where alerts come in.
-    pub alerts: Alerts,
-    /// Who may give orders to the running agent.
-    pub control: ControlSettings,
     /// Limits by the hour of the week.
     pub schedule: Schedule,
-    /// The folder of the journal.
-    pub state_directory: PathBuf,
     /// CPU shares (0 to 1) that alert; shown, not evaluated, by the agent.
     pub thresholds: Thresholds,
-    /// The zone of the pool, by its name.
-    pub zone: String,
-    /// Where the page leads further.
-    pub links: Links,
+    /// The folder of its journal.
+    pub journal: PathBuf,
+}
+
+/// The name of a pool in the settings: it is in metrics, requests and the name of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolName(Arc<str>);
+
+impl PoolName {
+    /// Longer names do not fit into a label of a chart.
+    const LONGEST: usize = 63;
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PoolName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if text.is_empty() || text.len() > Self::LONGEST || !text.chars().all(is_plain) {
+            return Err("expected 1 to 63 letters, digits, `-` or `_`");
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for PoolName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// How members are emptied of requests before they are removed.
@@ -198,8 +253,8 @@ impl Token {
     }
 }
 
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(redacted)")
     }
 }
@@ -207,6 +262,18 @@ impl std::fmt::Debug for Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pools_name_is_fit_for_a_folder_and_a_label() {
+        let longest = "a".repeat(63);
+        for name in ["web", "web-2", "Web_2", &longest] {
+            assert_eq!(name.parse::<PoolName>().unwrap().as_str(), name);
+        }
+        let longer = "a".repeat(64);
+        for name in ["", ".", "..", "a/b", "a b", "\u{fc}", "a\n", &longer] {
+            assert!(name.parse::<PoolName>().is_err(), "{name:?}");
+        }
+    }
 
     #[test]
     fn a_link_leads_to_a_page_and_holds_no_secret() {

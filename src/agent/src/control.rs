@@ -9,7 +9,7 @@ mod routes;
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Message, Recipient};
+use actix::Message;
 use actix_web::http::header::HeaderMap;
 use jiff::{Timestamp, Unit};
 use parking_lot::RwLock;
@@ -17,7 +17,10 @@ use policy::{Bounds, Moment, Order, OrderError, State};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::routes::{Controller, configure};
-use crate::{clock::Clock, config::Token, read_model::ReadModel, webhook_receiver::Authentication};
+use crate::{
+    clock::Clock, config::Token, metrics::Counters, pool_actors::PoolActors,
+    webhook_receiver::Authentication,
+};
 
 /// Who may give orders, and how far.
 #[derive(Clone, Debug)]
@@ -62,8 +65,8 @@ pub(crate) struct Command {
 #[derive(Clone, Debug)]
 pub(crate) struct ControlState {
     pub(crate) settings: Arc<RwLock<ControlSettings>>,
-    pub(crate) scaler: Recipient<Command>,
-    pub(crate) read_model: Arc<ReadModel>,
+    pub(crate) pools: Arc<[PoolActors]>,
+    pub(crate) counters: Counters,
     pub(crate) clock: Clock,
     /// How long a body may take.
     pub(crate) body_timeout: Duration,

@@ -20,6 +20,21 @@ pub(crate) struct Check {
     pub(crate) problem: Option<String>,
 }
 
+/// A check of one pool of several.
+#[derive(Debug, Serialize)]
+pub(crate) struct PoolCheck<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<&'a str>,
+    #[serde(flatten)]
+    check: &'a Check,
+}
+
+impl Check {
+    pub(crate) fn of_pool<'a>(&'a self, pool: Option<&'a str>) -> PoolCheck<'a> {
+        PoolCheck { pool, check: self }
+    }
+}
+
 /// A part that is checked, apart from the API's operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {

@@ -22,6 +22,8 @@ mod journal;
 mod member_address;
 mod messages;
 mod metrics;
+mod pool_actors;
+mod pool_query;
 mod read_model;
 mod scaler;
 pub mod settings;
@@ -35,7 +37,7 @@ mod view;
 mod watchdog;
 pub mod webhook_receiver;
 
-pub use config::{Config, TlsFiles, Token};
+pub use config::{Config, PoolConfig, PoolName, TlsFiles, Token};
 pub use control::ControlSettings;
 pub use journal::{FolderError, JournalError};
 pub use start::{Agent, StartError};

@@ -72,6 +72,7 @@ impl ReadModel {
         mode: String,
         schedule: &Schedule,
         list_within: Duration,
+        counters: Counters,
     ) -> Self {
         let view = View {
             now: Timestamp::now(),
@@ -114,7 +115,7 @@ impl ReadModel {
                 discovered: None,
                 started: clock.now(),
             }),
-            counters: Counters::default(),
+            counters,
             alerts: AlertLog::default(),
             history: History::default(),
             version: watch::Sender::new(0),
@@ -137,6 +138,7 @@ impl ReadModel {
             "on".to_owned(),
             &Schedule::default(),
             Duration::from_secs(30),
+            Counters::default(),
         ))
     }
 
@@ -306,8 +308,6 @@ impl ReadModel {
 
     /// The settings were read again: what takes effect at the next start only, or what is wrong.
     pub(super) fn settings_read(&self, result: Result<&[String], String>) {
-        self.counters
-            .settings_reload(if result.is_ok() { "ok" } else { "failed" });
         let mut inner = self.inner.lock();
         let settings = &mut inner.view.settings;
         settings.read_at = Some(Timestamp::now());

@@ -73,13 +73,15 @@ pub(crate) struct SettingsView {
 }
 
 /// Whether all parts work.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+///
+/// The worse is the greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum HealthState {
+    Healthy,
     /// The members were not listed yet, and nothing else is known to be wrong.
     #[default]
     Unknown,
-    Healthy,
     Unhealthy,
 }
 
@@ -88,6 +90,9 @@ pub(crate) enum HealthState {
 pub(crate) struct About {
     pub(crate) version: &'static str,
     pub(crate) started_at: Timestamp,
+    /// The pool's name in the settings, where they know several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pool: Option<String>,
     /// The pool's id; empty where it is not known.
     pub(crate) pool_id: String,
     pub(crate) zone: String,
@@ -104,6 +109,7 @@ impl Default for About {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             started_at: Timestamp::now(),
+            pool: None,
             pool_id: String::new(),
             zone: String::new(),
             threshold_up: None,
@@ -257,7 +263,55 @@ pub(crate) struct Beat<'a> {
     discovered_at: Option<Timestamp>,
 }
 
+/// A pool among others, in short.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    /// Its name in the settings.
+    pool: Option<String>,
+    /// Its name at the provider, once it was read.
+    name: Option<String>,
+    pool_id: String,
+    mode: String,
+    paused: bool,
+    min_size: u32,
+    max_size: u32,
+    /// Whether the figures are the API's latest word; absent before the first.
+    current: Option<bool>,
+    size: Option<u32>,
+    running_members: Option<u32>,
+    ready_members: Option<u32>,
+    state: Option<String>,
+    acting: Option<String>,
+    draining: Option<String>,
+    health_state: HealthState,
+    problems: usize,
+}
+
 impl View {
+    pub(crate) fn summary(self) -> Summary {
+        let wrong = self.health.iter().filter(|check| check.problem.is_some());
+        let problems = wrong.count();
+        let pool = self.pool.as_ref();
+        Summary {
+            pool: self.about.pool,
+            name: pool.map(|pool| pool.name.clone()),
+            pool_id: self.about.pool_id,
+            mode: self.mode,
+            paused: self.control.paused,
+            min_size: self.min_size,
+            max_size: self.max_size,
+            current: pool.map(|pool| pool.current),
+            size: pool.map(|pool| pool.size),
+            running_members: pool.map(|pool| pool.running_members),
+            ready_members: pool.map(|pool| pool.ready_members),
+            state: pool.map(|pool| pool.state.clone()),
+            acting: self.acting,
+            draining: self.draining,
+            health_state: self.health_state,
+            problems,
+        }
+    }
+
     /// The smallest and the largest size that an alert may lead to now.
     pub(crate) fn limits(&self) -> (u32, u32) {
         let max = self

@@ -311,23 +311,26 @@ mod tests {
     fn the_agents_times_are_those_of_the_service_at_the_demos_speed() {
         let folder = Path::new("/tmp/quoted \"folder\" \u{301}\u{1b}");
         let [fast, real] = [Speed::Fast, Speed::Real].map(|speed| settings(speed, folder).agent);
-        assert_eq!(fast.rules.cooldown, real.rules.cooldown / 10);
         assert_eq!(
-            fast.rules.scale_in.warm_up,
-            real.rules.scale_in.warm_up / 10
+            fast.pools[0].rules.cooldown,
+            real.pools[0].rules.cooldown / 10
         );
-        let (fast_discovery, real_discovery) = (&fast.discovery, &real.discovery);
+        assert_eq!(
+            fast.pools[0].rules.scale_in.warm_up,
+            real.pools[0].rules.scale_in.warm_up / 10
+        );
+        let (fast_discovery, real_discovery) = (&fast.pools[0].discovery, &real.pools[0].discovery);
         assert_eq!(fast_discovery.interval, real_discovery.interval / 10);
         assert_eq!(
             fast_discovery.confirm_after,
             real_discovery.confirm_after / 10
         );
-        assert_eq!(fast.drain.poll, real.drain.poll / 10);
+        assert_eq!(fast.pools[0].drain.poll, real.pools[0].drain.poll / 10);
         // Requests take their time at any speed.
-        assert_eq!(fast.drain.timeout, real.drain.timeout);
+        assert_eq!(fast.pools[0].drain.timeout, real.pools[0].drain.timeout);
         assert_eq!(fast.state_directory, folder.join("journal"));
-        assert_eq!(fast.rules.bounds.min().0, 2);
-        let budget = |agent: &agent::Config| agent.target.client.budget_per_minute.unwrap().get();
+        assert_eq!(fast.pools[0].rules.bounds.min().0, 2);
+        let budget = |agent: &agent::Config| agent.client.budget_per_minute.unwrap().get();
         assert_eq!(budget(&fast), 10 * budget(&real));
     }
 }

@@ -6,7 +6,8 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-/// One call, in the bucket's unit: with a refill of `r` calls a minute, each nanosecond adds `r`.
+/// One call, in a bucket's unit: with a refill of `r` calls a minute, each nanosecond adds `r` to
+/// all buckets together.
 const CALL: u128 = 60_000_000_000;
 
 /// How much a call matters when calls are short.
@@ -19,18 +20,36 @@ pub(crate) enum Priority {
     Urgent,
 }
 
-/// The bucket.
+/// Who takes calls from a budget: the first of them is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sharer(pub(crate) usize);
+
+/// The calls that several sharers have between them.
 ///
 /// A third of the limit may be used at once (the burst); a third of that burst is the reserve. The
 /// refill is chosen so that burst and refill together stay within the limit in every 60 s, not
 /// only on average.
+///
+/// One sharer has all of this in the common bucket. Of several, each has a bucket of its own, which
+/// nobody else may use; together these hold half of the burst, and fill at equal rates. What a full
+/// one cannot hold goes to the common bucket, which anyone may use. So a sharer that needs many
+/// calls takes those that others leave, and never theirs.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
+    own: Vec<Bucket>,
+    common: Bucket,
+    /// In calls a minute, for all buckets together.
+    refill_per_minute: u128,
+    /// One call. The unit is so small that an equal part of the refill is a whole number.
+    call: u128,
+    updated: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
     capacity: u128,
     reserve: u128,
-    refill_per_minute: u128,
     level: u128,
-    updated: Duration,
 }
 
 /// No call is left: nothing was sent.
@@ -41,43 +60,97 @@ pub(crate) struct Exhausted {
     pub(crate) retry_in: Duration,
 }
 
+impl Bucket {
+    fn full(capacity: u128, reserve: u128) -> Self {
+        Self {
+            capacity,
+            reserve,
+            level: capacity,
+        }
+    }
+
+    /// What must be there for a call.
+    fn needed(&self, call: u128, priority: Priority) -> u128 {
+        call + match priority {
+            Priority::Normal => self.reserve,
+            Priority::Urgent => 0,
+        }
+    }
+
+    /// Adds to it; gives what it cannot hold.
+    fn add(&mut self, amount: u128) -> u128 {
+        let fits = amount.min(self.capacity - self.level);
+        self.level += fits;
+        amount - fits
+    }
+}
+
 impl Budget {
-    /// A full bucket that lets at most `limit` calls through in any half-open 60 s.
-    pub(crate) fn per_minute(limit: NonZeroU32) -> Self {
+    /// Full buckets that let at most `limit` calls through in any half-open 60 s, for so many
+    /// sharers (at least one). With fewer than twelve calls a minute for each, all is common.
+    pub(crate) fn per_minute(limit: NonZeroU32, sharers: usize) -> Self {
+        let sharers = sharers.max(1);
+        let parts = sharers as u128;
+        let call = CALL * parts;
         let limit = u128::from(limit.get());
         let burst = limit.div_ceil(3);
+        let own = if sharers > 1 && burst >= 4 * parts {
+            burst * CALL / 2
+        } else {
+            0
+        };
+        let common = burst * call - own * parts;
         Self {
-            capacity: burst * CALL,
-            reserve: burst / 3 * CALL,
+            own: vec![Bucket::full(own, own / 3); sharers],
+            common: Bucket::full(common, common / call / 3 * call),
             // Less than `refill` whole calls arrive in a half-open minute, hence the one more.
             refill_per_minute: limit - burst + 1,
-            level: burst * CALL,
+            call,
             updated: Duration::ZERO,
         }
     }
 
     /// Takes one call at `now` (since any fixed start; a step backwards counts as no time).
-    pub(crate) fn take(&mut self, now: Duration, priority: Priority) -> Result<(), Exhausted> {
+    pub(crate) fn take(
+        &mut self,
+        now: Duration,
+        sharer: Sharer,
+        priority: Priority,
+    ) -> Result<(), Exhausted> {
         self.refill(now);
-        let needed = CALL
-            + match priority {
-                Priority::Normal => self.reserve,
-                Priority::Urgent => 0,
-            };
-        if self.level >= needed {
-            self.level -= CALL;
-            return Ok(());
+        let call = self.call;
+        for bucket in [&mut self.own[sharer.0], &mut self.common] {
+            if bucket.level >= bucket.needed(call, priority) {
+                bucket.level -= call;
+                return Ok(());
+            }
         }
-        let nanos = (needed - self.level).div_ceil(self.refill_per_minute);
         Err(Exhausted {
-            retry_in: Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)),
+            retry_in: self.time_to(sharer, priority),
         })
+    }
+
+    /// How long it takes until there is a call, counting on nothing that others may leave.
+    fn time_to(&self, sharer: Sharer, priority: Priority) -> Duration {
+        let own = self.own[sharer.0];
+        let common = self.common.needed(self.call, priority) - self.common.level;
+        let nanos = if own.capacity == 0 {
+            common.div_ceil(self.refill_per_minute * self.own.len() as u128)
+        } else {
+            let own = own.needed(self.call, priority) - own.level;
+            own.div_ceil(self.refill_per_minute)
+        };
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     fn refill(&mut self, now: Duration) {
         let elapsed = now.saturating_sub(self.updated);
-        let added = elapsed.as_nanos().saturating_mul(self.refill_per_minute);
-        self.level = self.level.saturating_add(added).min(self.capacity);
+        // Of the finer unit each sharer gets as much as one alone got of the coarser.
+        let each = elapsed.as_nanos().saturating_mul(self.refill_per_minute);
+        for bucket in &mut self.own {
+            let left = bucket.add(each);
+            self.common.add(left);
+        }
         self.updated = self.updated.max(now);
     }
 }
@@ -91,8 +164,14 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn budget(limit: u32) -> Budget {
-        Budget::per_minute(NonZeroU32::new(limit).unwrap())
+        shared(limit, 1)
     }
+
+    fn shared(limit: u32, sharers: usize) -> Budget {
+        Budget::per_minute(NonZeroU32::new(limit).unwrap(), sharers)
+    }
+
+    const ALONE: Sharer = Sharer(0);
 
     #[test]
     fn a_refusal_says_exactly_when_the_next_call_comes() {
@@ -100,17 +179,17 @@ mod tests {
         let start = Duration::from_secs(5);
         let mut taken = 0;
         let refusal = loop {
-            match budget.take(start, Priority::Normal) {
+            match budget.take(start, ALONE, Priority::Normal) {
                 Ok(()) => taken += 1,
                 Err(refusal) => break refusal,
             }
         };
         assert_eq!(taken, 7);
         let early = (start + refusal.retry_in).saturating_sub(Duration::from_nanos(1));
-        assert!(budget.take(early, Priority::Normal).is_err());
+        assert!(budget.take(early, ALONE, Priority::Normal).is_err());
         assert!(
             budget
-                .take(start + refusal.retry_in, Priority::Normal)
+                .take(start + refusal.retry_in, ALONE, Priority::Normal)
                 .is_ok()
         );
     }
@@ -118,49 +197,59 @@ mod tests {
     #[test]
     fn routine_calls_leave_the_reserve_to_urgent_ones() {
         let mut budget = budget(30);
-        while budget.take(Duration::ZERO, Priority::Normal).is_ok() {}
+        while budget.take(Duration::ZERO, ALONE, Priority::Normal).is_ok() {}
         for _ in 0..3 {
-            assert!(budget.take(Duration::ZERO, Priority::Urgent).is_ok());
+            assert!(budget.take(Duration::ZERO, ALONE, Priority::Urgent).is_ok());
         }
-        assert!(budget.take(Duration::ZERO, Priority::Urgent).is_err());
+        assert!(
+            budget
+                .take(Duration::ZERO, ALONE, Priority::Urgent)
+                .is_err()
+        );
     }
 
     #[test]
     fn the_smallest_budget_is_one_call_a_minute() {
         let mut budget = budget(1);
-        assert!(budget.take(Duration::ZERO, Priority::Normal).is_ok());
+        assert!(budget.take(Duration::ZERO, ALONE, Priority::Normal).is_ok());
         assert!(
             budget
                 .take(
                     MINUTE.saturating_sub(Duration::from_nanos(1)),
+                    ALONE,
                     Priority::Urgent
                 )
                 .is_err()
         );
-        assert!(budget.take(MINUTE, Priority::Normal).is_ok());
+        assert!(budget.take(MINUTE, ALONE, Priority::Normal).is_ok());
     }
 
     #[test]
     fn a_clock_that_steps_back_gives_nothing() {
         let mut budget = budget(1);
-        assert!(budget.take(MINUTE, Priority::Normal).is_ok());
-        assert!(budget.take(Duration::ZERO, Priority::Normal).is_err());
-        assert!(budget.take(MINUTE, Priority::Normal).is_err());
+        assert!(budget.take(MINUTE, ALONE, Priority::Normal).is_ok());
+        assert!(
+            budget
+                .take(Duration::ZERO, ALONE, Priority::Normal)
+                .is_err()
+        );
+        assert!(budget.take(MINUTE, ALONE, Priority::Normal).is_err());
     }
 
     proptest! {
         #[test]
         fn no_minute_holds_more_calls_than_the_limit(
             limit in 1u32..200,
-            pauses in proptest::collection::vec((0u64..4_000, any::<bool>()), 1..800),
+            sharers in 1usize..25,
+            pauses in proptest::collection::vec((0u64..4_000, any::<bool>(), any::<usize>()), 1..800),
         ) {
-            let mut budget = budget(limit);
+            let mut budget = shared(limit, sharers);
             let mut now = Duration::ZERO;
             let mut taken: Vec<Duration> = Vec::new();
-            for (pause, urgent) in pauses {
+            for (pause, urgent, sharer) in pauses {
                 now += Duration::from_millis(pause);
                 let priority = if urgent { Priority::Urgent } else { Priority::Normal };
-                if budget.take(now, priority).is_ok() {
+                if budget.take(now, Sharer(sharer % sharers), priority).is_ok() {
                     taken.push(now);
                 }
             }
@@ -173,17 +262,44 @@ mod tests {
         #[test]
         fn waiting_as_told_always_succeeds(
             limit in 1u32..100_000,
+            sharers in 1usize..25,
             takes in 0usize..300,
+            greedy: usize,
             urgent in any::<bool>(),
         ) {
-            let mut budget = budget(limit);
+            let mut budget = shared(limit, sharers);
             for _ in 0..takes {
-                let _ = budget.take(Duration::ZERO, Priority::Urgent);
+                let _ = budget.take(Duration::ZERO, Sharer(greedy % sharers), Priority::Urgent);
             }
             let priority = if urgent { Priority::Urgent } else { Priority::Normal };
-            if let Err(Exhausted { retry_in }) = budget.take(Duration::ZERO, priority) {
+            if let Err(Exhausted { retry_in }) = budget.take(Duration::ZERO, ALONE, priority) {
                 prop_assert!(retry_in <= MINUTE, "{retry_in:?}");
-                prop_assert!(budget.take(retry_in, priority).is_ok());
+                prop_assert!(budget.take(retry_in, ALONE, priority).is_ok());
+            }
+        }
+
+        /// Others may want as much as they like: who asks for no more than an equal part of half of
+        /// the limit always gets it.
+        #[test]
+        fn a_sharer_gets_its_part_whatever_the_others_take(
+            each in 12u32..60,
+            sharers in 2usize..25,
+            seconds in 1u64..300,
+        ) {
+            let limit = each * u32::try_from(sharers).unwrap();
+            let mut budget = shared(limit, sharers);
+            let every = MINUTE * 2 / each;
+            let mut next = Duration::ZERO;
+            let mut now = Duration::ZERO;
+            while now < Duration::from_secs(seconds) {
+                for other in 1..sharers {
+                    while budget.take(now, Sharer(other), Priority::Urgent).is_ok() {}
+                }
+                if now >= next {
+                    next = now + every;
+                    prop_assert!(budget.take(now, ALONE, Priority::Normal).is_ok(), "at {now:?}");
+                }
+                now += Duration::from_millis(100);
             }
         }
     }

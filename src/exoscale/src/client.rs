@@ -1,7 +1,7 @@
 //! The API's operations as methods. Which of them may be repeated, and when, is decided in
 //! `transport`; nothing here decides what a pool's size should be.
 
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -30,16 +30,27 @@ pub struct Client {
     pub(super) transport: Arc<Transport>,
     pub(super) priority: Priority,
     pub(super) repeats: Repeats,
+    has_private_addresses: bool,
 }
 
 impl Client {
     /// Makes a client; sends nothing.
     pub fn new(config: ClientConfig) -> Result<Self, ConfigError> {
-        Ok(Self {
-            transport: Arc::new(Transport::new(config)?),
+        Self::several(config, NonZeroUsize::MIN).map(|mut clients| clients.remove(0))
+    }
+
+    /// Makes so many clients of one API. They share connections, the call budget and pauses that
+    /// the API asked for. Each has its own counts, its own part of the budget, which the others
+    /// leave alone, and its own refusals: what one may not do says nothing about another.
+    pub fn several(config: ClientConfig, number: NonZeroUsize) -> Result<Vec<Self>, ConfigError> {
+        let transports = Transport::several(config, number.get())?.into_iter();
+        let client = |transport| Self {
+            transport: Arc::new(transport),
             priority: Priority::Normal,
             repeats: Repeats::default(),
-        })
+            has_private_addresses: false,
+        };
+        Ok(transports.map(client).collect())
     }
 
     /// The same client with access to the reserve of the call budget: for a scale-out and the
@@ -62,6 +73,16 @@ impl Client {
         }
     }
 
+    /// The same client whose lists of members come with their addresses in private networks: each
+    /// such list is one call more for each network.
+    #[must_use]
+    pub fn with_private_addresses(self) -> Self {
+        Self {
+            has_private_addresses: true,
+            ..self
+        }
+    }
+
     /// How often each operation was called, and how that ended. For metrics and tests.
     pub fn calls(&self) -> Vec<CallCount> {
         self.transport.counters.counts()
@@ -75,7 +96,7 @@ impl Client {
 
     /// `list-instances` with the pool as manager: all members with their addresses in one call,
     /// whatever the pool's size; and one more for each private network where
-    /// [`private_addresses`](ClientConfig::private_addresses) asks for it.
+    /// the client is [to have them](Self::with_private_addresses).
     pub async fn list_pool_members(&self, pool: PoolId) -> Result<Vec<Instance>, ClientError> {
         let query = [
             ("manager-id", pool.to_string()),
@@ -85,7 +106,7 @@ impl Client {
             .send_query(ApiCall::ListInstances, "/instance".to_owned(), query)
             .await?;
         let mut members = list.instances;
-        if self.transport.config.private_addresses {
+        if self.has_private_addresses {
             self.add_private_addresses(&mut members).await?;
         }
         Ok(members)

@@ -38,9 +38,6 @@ pub struct ClientConfig {
     /// The most requests in any 60 s; see [`Budget`](super::budget::Budget). `None`, the default,
     /// is unlimited: Exoscale publishes no limit.
     pub budget_per_minute: Option<NonZeroU32>,
-    /// Whether lists of members come with their addresses in private networks. `false`: each such
-    /// list is then one call more for each network.
-    pub private_addresses: bool,
     /// For so long after 401 or 403 nothing is sent that was refused so: calls then fail at once
     /// with the same refusal, until one of them is sent as a probe. Zero, the default, sends all.
     pub probe_refused_after: Duration,
@@ -73,7 +70,6 @@ impl ClientConfig {
                 cap: Duration::from_secs(4),
             },
             budget_per_minute: None,
-            private_addresses: false,
             probe_refused_after: Duration::ZERO,
             max_body: 8 << 20,
         }

@@ -259,7 +259,7 @@ pub struct Instance {
     )]
     pub private_networks: Vec<PrivateNetworkRef>,
     /// Its address in the first of them that leased it one. The API does not list it: the client
-    /// adds it where [`private_addresses`](super::ClientConfig::private_addresses) asks for it.
+    /// adds it where it [is to](super::Client::with_private_addresses).
     #[serde(skip)]
     pub private_ip: Option<Ipv4Addr>,
     #[serde(

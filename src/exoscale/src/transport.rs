@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    budget::{Budget, Priority},
+    budget::{Budget, Priority, Sharer},
     calls::{ApiCall, CallCounters, Outcome},
     config::{ClientConfig, ConfigError},
     error::{ClientError, ErrorKind, api_message},
@@ -32,14 +32,21 @@ use crate::plain_http;
 /// What clones of a client share.
 #[derive(Debug)]
 pub(super) struct Transport {
+    line: Arc<Line>,
+    sharer: Sharer,
+    rights: Mutex<Rights>,
+    pub(super) counters: CallCounters,
+}
+
+/// What all clients of one API share, also those that are no clones of each other.
+#[derive(Debug)]
+struct Line {
     http: reqwest::Client,
-    pub(super) config: ClientConfig,
+    config: ClientConfig,
     host: Arc<str>,
     started: Instant,
     budget: Option<Mutex<Budget>>,
     pause: Mutex<Pause>,
-    rights: Mutex<Rights>,
-    pub(super) counters: CallCounters,
 }
 
 /// A request before it is signed.
@@ -79,8 +86,8 @@ impl Failure {
     }
 }
 
-impl Transport {
-    pub(super) fn new(config: ClientConfig) -> Result<Self, ConfigError> {
+impl Line {
+    fn new(config: ClientConfig, sharers: usize) -> Result<Self, ConfigError> {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("autoscaler/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
@@ -105,12 +112,28 @@ impl Transport {
             started: Instant::now(),
             budget: config
                 .budget_per_minute
-                .map(|limit| Mutex::new(Budget::per_minute(limit))),
+                .map(|limit| Mutex::new(Budget::per_minute(limit, sharers))),
             pause: Mutex::default(),
-            rights: Mutex::default(),
-            counters: CallCounters::new(),
             config,
         })
+    }
+}
+
+impl Transport {
+    /// So many that share connections, call budget and pauses.
+    pub(super) fn several(config: ClientConfig, number: usize) -> Result<Vec<Self>, ConfigError> {
+        let line = Arc::new(Line::new(config, number)?);
+        let transports = (0..number).map(|sharer| Self {
+            line: line.clone(),
+            sharer: Sharer(sharer),
+            rights: Mutex::default(),
+            counters: CallCounters::new(),
+        });
+        Ok(transports.collect())
+    }
+
+    pub(super) fn config(&self) -> &ClientConfig {
+        &self.line.config
     }
 
     /// Makes a call, with its retries, within the call's deadline.
@@ -121,9 +144,9 @@ impl Transport {
         repeats: Repeats,
     ) -> Result<T, ClientError> {
         let call = request.call;
-        let deadline = Instant::now() + self.config.call_deadline;
+        let deadline = Instant::now() + self.line.config.call_deadline;
         let retries = match repeats {
-            Repeats::Some => self.config.retries,
+            Repeats::Some => self.line.config.retries,
             Repeats::Never => 0,
         };
         let mut retry = 0;
@@ -131,9 +154,9 @@ impl Transport {
             .map_err(|kind| self.error(call, Failure::certain(kind)))?;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let sent = self.started.elapsed();
+            let sent = self.line.started.elapsed();
             let tried = self
-                .attempt(request, left.min(self.config.request_timeout))
+                .attempt(request, left.min(self.line.config.request_timeout))
                 .await;
             let outcome = tried
                 .as_ref()
@@ -154,7 +177,7 @@ impl Transport {
             }
             // The jitter comes on top of what the API asks for, or all who were told the same
             // return together.
-            let jittered = self.config.backoff.pause(retry, fastrand::f64());
+            let jittered = self.line.config.backoff.pause(retry, fastrand::f64());
             let pause = self.pause_left().unwrap_or_default() + jittered;
             // Rather tell the caller than wait for a try that cannot be made.
             if Instant::now() + pause >= deadline {
@@ -182,17 +205,17 @@ impl Transport {
             self.counters.add(call, Outcome::Paused);
             return Err(ErrorKind::Paused { retry_in });
         }
-        let now = self.started.elapsed();
-        let probe = self.config.probe_refused_after;
+        let now = self.line.started.elapsed();
+        let probe = self.line.config.probe_refused_after;
         if let Some(refusal) = self.rights.lock().refuse(call, now, probe) {
             self.counters.add(call, Outcome::Paused);
             return Err(refusal);
         }
-        let Some(budget) = &self.budget else {
+        let Some(budget) = &self.line.budget else {
             return Ok(());
         };
         let mut budget = budget.lock();
-        budget.take(now, priority).map_err(|refusal| {
+        budget.take(now, self.sharer, priority).map_err(|refusal| {
             self.counters.add(call, Outcome::OverBudget);
             ErrorKind::BudgetExhausted {
                 retry_in: refusal.retry_in,
@@ -201,20 +224,26 @@ impl Transport {
     }
 
     fn pause_left(&self) -> Option<Duration> {
-        self.pause.lock().left(self.started.elapsed())
+        self.line.pause.lock().left(self.line.started.elapsed())
     }
 
     /// Keeps what an answer says of when to come back and of rights, for all calls.
     fn note(&self, call: ApiCall, sent: Duration, failure: Option<&ErrorKind>) {
-        let now = self.started.elapsed();
-        let probe = self.config.probe_refused_after;
+        let now = self.line.started.elapsed();
+        let probe = self.line.config.probe_refused_after;
         self.rights.lock().note(call, failure, now, probe);
-        let mut pause = self.pause.lock();
+        let mut pause = self.line.pause.lock();
         match failure {
             Some(ErrorKind::Unreachable { .. } | ErrorKind::TimedOut { .. }) => {}
             Some(kind) if kind.asks_for_pause() => {
                 let random = fastrand::f64();
-                pause.refused(sent, now, kind.retry_after(), self.config.backoff, random);
+                pause.refused(
+                    sent,
+                    now,
+                    kind.retry_after(),
+                    self.line.config.backoff,
+                    random,
+                );
             }
             _ => pause.answered(sent),
         }
@@ -227,7 +256,7 @@ impl Transport {
         limit: Duration,
     ) -> Result<T, Failure> {
         let write = request.call.is_write();
-        let url = self.config.endpoint.url(&request.path, &request.query);
+        let url = self.line.config.endpoint.url(&request.path, &request.query);
         let signed = SignedRequest {
             method: request.call.method(),
             path: url.path(),
@@ -236,9 +265,15 @@ impl Transport {
         };
         let now = Timestamp::now();
         let expires = u64::try_from(now.as_second()).unwrap_or(0) + VALIDITY.as_secs();
-        let authorization = sign(&self.config.key, &self.config.secret, signed, expires);
+        let authorization = sign(
+            &self.line.config.key,
+            &self.line.config.secret,
+            signed,
+            expires,
+        );
 
         let mut builder = self
+            .line
             .http
             .request(method(request.call), url)
             .timeout(limit)
@@ -290,8 +325,8 @@ impl Transport {
         let mut body = Vec::new();
         loop {
             match answer.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > self.config.max_body => {
-                    let detail = format!("longer than {} bytes", self.config.max_body);
+                Ok(Some(chunk)) if body.len() + chunk.len() > self.line.config.max_body => {
+                    let detail = format!("longer than {} bytes", self.line.config.max_body);
                     return Err(ErrorKind::Malformed { detail });
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
@@ -309,7 +344,7 @@ impl Transport {
     pub(super) fn error_of(&self, call: ApiCall, kind: ErrorKind, ambiguous: bool) -> ClientError {
         ClientError {
             call,
-            host: Arc::clone(&self.host),
+            host: Arc::clone(&self.line.host),
             kind,
             ambiguous,
         }

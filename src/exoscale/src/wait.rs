@@ -32,7 +32,7 @@ impl Client {
     }
 
     async fn poll_until_ended(&self, mut operation: Operation) -> Result<Operation, ClientError> {
-        let polling = self.transport.config.polling;
+        let polling = self.transport.config().polling;
         let mut asked_pause = Duration::ZERO;
         for poll in 0.. {
             match operation.state {

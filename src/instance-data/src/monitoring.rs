@@ -114,7 +114,7 @@ impl Monitoring {
     }
 
     pub(super) fn files(&self) -> Vec<File> {
-        let thresholds = &self.settings.agent.thresholds;
+        let thresholds = &self.settings.agent.first_pool().thresholds;
         let (up, down) = (thresholds.up.to_string(), thresholds.down.to_string());
         let token = self.alerts_token().unwrap_or_default().to_owned();
         let password = self.admin_password.clone().unwrap_or_default();

@@ -143,7 +143,7 @@ async fn watch(
     folder: &Path,
     document: &Monitoring,
 ) -> Result<(RuleEvaluator, Option<PrometheusServer>), LocalInstanceError> {
-    let thresholds = &document.settings().agent.thresholds;
+    let thresholds = &document.settings().agent.first_pool().thresholds;
     let divisor = options.speed.clamp(1.0, MAX_DIVISOR).round() as u32;
     let image = MonitoringImage::image()
         .at_thresholds(thresholds.up, thresholds.down)
@@ -210,12 +210,19 @@ mod tests {
             let (settings, _) =
                 settings::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
             let agent = settings.agent;
-            assert_eq!(agent.rules.cooldown, Duration::from_secs(7), "{key}");
-            assert_eq!(agent.discovery.confirm_after, Duration::from_millis(100));
-            assert_eq!(agent.drain.timeout, Duration::from_secs(30));
+            assert_eq!(
+                agent.pools[0].rules.cooldown,
+                Duration::from_secs(7),
+                "{key}"
+            );
+            assert_eq!(
+                agent.pools[0].discovery.confirm_after,
+                Duration::from_millis(100)
+            );
+            assert_eq!(agent.pools[0].drain.timeout, Duration::from_secs(30));
             let listen = SocketAddr::from((options.ip, ALERTS_PORT));
             assert_eq!(agent.alerts.listen, listen);
-            let endpoint = agent.target.client.endpoint.to_string();
+            let endpoint = agent.client.endpoint.to_string();
             assert_eq!(endpoint, "http://127.0.0.1:1/v2");
         }
     }

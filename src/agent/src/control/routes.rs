@@ -19,6 +19,9 @@ use super::{
     request::{Asked, Request, RequestError},
 };
 use crate::{
+    config::PoolName,
+    pool_actors::PoolActors,
+    pool_query::{self, WrongPool},
     throttled_log::{Peer, ThrottledLog},
     webhook_receiver::is_cross_site,
 };
@@ -51,8 +54,8 @@ async fn control(
     body: BodyStream,
 ) -> HttpResponse {
     match controller.take(&request, body).await {
-        Ok(order) => {
-            let control = controller.state.read_model.view().control;
+        Ok((order, pool)) => {
+            let control = pool.read_model.view().control;
             HttpResponse::Ok().json(json!({ "accepted": order, "control": control }))
         }
         Err(refusal) => controller.refuse(&refusal, &request),
@@ -83,6 +86,8 @@ enum Refusal {
     #[error("`limits.max`: {asked} is more than control.max_size, which is {most}")]
     TooLarge { asked: u32, most: u32 },
     #[error(transparent)]
+    Pool(#[from] WrongPool),
+    #[error(transparent)]
     Order(#[from] OrderError),
     #[error("the agent did not answer; look at /healthz")]
     NoAnswer,
@@ -97,6 +102,7 @@ impl Refusal {
             Self::Unread | Self::Request(_) | Self::Limits(_) | Self::TooLarge { .. } => {
                 StatusCode::BAD_REQUEST
             }
+            Self::Pool(wrong) => wrong.status(),
             Self::Order(_) => StatusCode::CONFLICT,
             Self::NoAnswer => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -108,9 +114,11 @@ impl Refusal {
             Self::ReadOnly => "control_read_only",
             Self::Unauthorised => "control_unauthorised",
             Self::Slow(_) => "control_slow",
-            Self::Unread | Self::Request(_) | Self::Limits(_) | Self::TooLarge { .. } => {
-                "control_malformed"
-            }
+            Self::Unread
+            | Self::Request(_)
+            | Self::Limits(_)
+            | Self::TooLarge { .. }
+            | Self::Pool(_) => "control_malformed",
             Self::Order(_) => "control_conflict",
             Self::NoAnswer => "control_no_answer",
         }
@@ -122,8 +130,12 @@ impl Controller {
         Self { state, log }
     }
 
-    /// Takes one order; gives it in words.
-    async fn take(&self, request: &HttpRequest, body: BodyStream) -> Result<String, Refusal> {
+    /// Takes one order; gives it in words, and the pool that it is for.
+    async fn take(
+        &self,
+        request: &HttpRequest,
+        body: BodyStream,
+    ) -> Result<(String, &PoolActors), Refusal> {
         if is_cross_site(request.headers(), request.uri()) {
             return Err(Refusal::CrossSite);
         }
@@ -134,31 +146,33 @@ impl Controller {
         if !settings.admits(request.headers()) {
             return Err(Refusal::Unauthorised);
         }
+        let pool = pool_query::one(&self.state.pools, request.query_string())?;
         let now = Timestamp::now();
         let within = self.state.body_timeout;
         let body = timeout(within, read(body)).await;
         let body = body.map_err(|_| Refusal::Slow(within))??;
         let Request { asked, who, why } = Request::parse(&body, now)?;
-        let order = self.order(&asked, settings.max_size)?;
+        let order = self.order(&asked, pool, settings.max_size)?;
         let text = asked.text();
         let at = now;
         let peer = Peer(request.peer_addr());
-        tracing::info!(%peer, order = text, who, why, "Order is received.");
+        let name = pool.name.as_ref().map(PoolName::as_str);
+        tracing::info!(%peer, pool = name, order = text, who, why, "Order is received.");
         let note = Note {
             order: text.clone(),
             who,
             why,
             at,
         };
-        let answer = self.state.scaler.send(Command { order, note });
+        let answer = pool.commands.send(Command { order, note });
         match timeout(ANSWERED_WITHIN, answer).await {
             Ok(Ok(followed)) => followed?,
             Ok(Err(_)) | Err(_) => return Err(Refusal::NoAnswer),
         }
-        Ok(text)
+        Ok((text, pool))
     }
 
-    fn order(&self, asked: &Asked, most: u32) -> Result<Order, Refusal> {
+    fn order(&self, asked: &Asked, pool: &PoolActors, most: u32) -> Result<Order, Refusal> {
         Ok(match *asked {
             Asked::Pause => Order::Pause,
             Asked::Resume => Order::Resume,
@@ -168,7 +182,7 @@ impl Controller {
             },
             Asked::OwnMode => Order::OwnMode,
             Asked::Limits { min, max } => {
-                let view = self.state.read_model.view();
+                let view = pool.read_model.view();
                 let min = min.unwrap_or(view.min_size);
                 let max = max.unwrap_or(view.max_size);
                 if max > most {
@@ -183,7 +197,7 @@ impl Controller {
 
     fn refuse(&self, refusal: &Refusal, request: &HttpRequest) -> HttpResponse {
         let (status, reason) = (refusal.status(), refusal.code());
-        self.state.read_model.counters().refused(reason);
+        self.state.counters.refused(reason);
         self.log.line(reason, |suppressed| {
             let peer = Peer(request.peer_addr());
             let why = with_causes(refusal);

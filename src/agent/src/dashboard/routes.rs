@@ -8,14 +8,18 @@ use actix_web::{
     web::{self, Bytes},
 };
 use futures_util::stream;
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::{connections::Connection, page, server::Front};
 use crate::{
     metrics::{self, Metrics},
+    pool_actors::PoolActors,
+    pool_query,
     read_model::ReadModel,
     throttled_log::Peer,
+    view::{HealthState, View},
 };
 
 /// A stream without news tells this often what only time changes, so that a page knows that the
@@ -27,8 +31,9 @@ const BEAT: Duration = Duration::from_secs(5);
 const EVENT_GAP: Duration = Duration::from_millis(100);
 
 /// Every path of the server but for the page's files, for whoever asks for another one.
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 13] = [
     "/",
+    "/pools",
     "/up",
     "/down",
     "/webhook",
@@ -49,6 +54,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         config.service(shown(file.path, answer));
     }
     config
+        .service(shown("/pools", overview))
         .service(shown("/events", events))
         .service(shown("/status", status))
         .service(shown("/decisions", decisions))
@@ -75,18 +81,46 @@ async fn unknown() -> HttpResponse {
     HttpResponse::NotFound().json(json!({ "message": message }))
 }
 
-async fn status(model: web::Data<ReadModel>) -> HttpResponse {
-    HttpResponse::Ok().json(model.view())
+/// The pools of the agent.
+type Pools = web::Data<[PoolActors]>;
+
+/// Answers with what a pool's read model shows.
+fn of_pool(
+    pools: &[PoolActors],
+    request: &HttpRequest,
+    show: impl FnOnce(&ReadModel) -> HttpResponse,
+) -> HttpResponse {
+    match pool_query::one(pools, request.query_string()) {
+        Ok(pool) => show(&pool.read_model),
+        Err(wrong) => wrong.answer(),
+    }
 }
 
-async fn decisions(model: web::Data<ReadModel>) -> HttpResponse {
-    HttpResponse::Ok().json(model.decisions())
+/// Every pool in short.
+async fn overview(pools: Pools) -> HttpResponse {
+    let pools = pools.iter().map(|pool| pool.read_model.view());
+    let pools: Vec<_> = pools.map(View::summary).collect();
+    HttpResponse::Ok().json(json!({ "now": Timestamp::now(), "pools": pools }))
+}
+
+async fn status(pools: Pools, request: HttpRequest) -> HttpResponse {
+    of_pool(&pools, &request, |model| {
+        HttpResponse::Ok().json(model.view())
+    })
+}
+
+async fn decisions(pools: Pools, request: HttpRequest) -> HttpResponse {
+    of_pool(&pools, &request, |model| {
+        HttpResponse::Ok().json(model.decisions())
+    })
 }
 
 /// The last hour and day, for the charts.
-async fn history(model: web::Data<ReadModel>) -> HttpResponse {
-    let (hour, day) = model.history().series();
-    HttpResponse::Ok().json(json!({ "hour": hour, "day": day, "marks": model.marks() }))
+async fn history(pools: Pools, request: HttpRequest) -> HttpResponse {
+    of_pool(&pools, &request, |model| {
+        let (hour, day) = model.history().series();
+        HttpResponse::Ok().json(json!({ "hour": hour, "day": day, "marks": model.marks() }))
+    })
 }
 
 async fn scrape(metrics: web::Data<Metrics>) -> HttpResponse {
@@ -98,26 +132,43 @@ async fn scrape(metrics: web::Data<Metrics>) -> HttpResponse {
     }
 }
 
-/// 200 when every check passes, else 503; either way with the checks.
-async fn health(model: web::Data<ReadModel>) -> HttpResponse {
-    let view = model.view();
-    let body = json!({
-        "healthy": view.is_healthy(),
-        "state": view.health_state,
-        "checks": view.health,
+/// 200 when every check of every pool passes, else 503; either way with the checks.
+async fn health(pools: Pools) -> HttpResponse {
+    let views: Vec<View> = pools.iter().map(|pool| pool.read_model.view()).collect();
+    let checks = views.iter().flat_map(|view| {
+        let pool = view.about.pool.as_deref();
+        view.health.iter().map(move |check| check.of_pool(pool))
     });
-    if view.is_healthy() {
+    let state = views.iter().map(|view| view.health_state).max();
+    let state = state.unwrap_or_default();
+    let is_healthy = state == HealthState::Healthy;
+    let body = json!({
+        "healthy": is_healthy,
+        "state": state,
+        "checks": checks.collect::<Vec<_>>(),
+    });
+    if is_healthy {
         HttpResponse::Ok().json(body)
     } else {
         HttpResponse::ServiceUnavailable().json(body)
     }
 }
 
-/// Prometheus's HTTP service discovery: <https://prometheus.io/docs/prometheus/latest/http_sd/>.
-/// Before the first successful read there is no list to give, and an empty one would be a lie.
-async fn targets(model: web::Data<ReadModel>) -> HttpResponse {
-    match model.targets() {
-        Some(groups) => HttpResponse::Ok().json(groups.as_ref()),
+/// Prometheus's HTTP service discovery: <https://prometheus.io/docs/prometheus/latest/http_sd/>. Of
+/// all pools, if none is named. Before the first successful read there is no list to give, and an
+/// empty one would be a lie.
+async fn targets(pools: Pools, request: HttpRequest) -> HttpResponse {
+    let wanted = match pool_query::named(&pools, request.query_string()) {
+        Ok(Some(at)) => &pools[at..=at],
+        Ok(None) => &pools[..],
+        Err(wrong) => return wrong.answer(),
+    };
+    let lists = wanted.iter().map(|pool| pool.read_model.targets());
+    match lists.collect::<Option<Vec<_>>>() {
+        Some(lists) => {
+            let groups = lists.iter().flat_map(|groups| groups.iter());
+            HttpResponse::Ok().json(groups.collect::<Vec<_>>())
+        }
         None => HttpResponse::ServiceUnavailable()
             .json(json!({ "message": "the pool's members were not listed yet" })),
     }
@@ -125,11 +176,11 @@ async fn targets(model: web::Data<ReadModel>) -> HttpResponse {
 
 /// Server-sent events: the status and the latest decisions, at once and after every change. Streams
 /// last, so there are only so many at once.
-async fn events(
-    request: HttpRequest,
-    model: web::Data<ReadModel>,
-    front: web::Data<Front>,
-) -> HttpResponse {
+async fn events(request: HttpRequest, pools: Pools, front: web::Data<Front>) -> HttpResponse {
+    let model = match pool_query::one(&pools, request.query_string()) {
+        Ok(pool) => pool.read_model.clone(),
+        Err(wrong) => return wrong.answer(),
+    };
     let Ok(place) = front.streams.clone().try_acquire_owned() else {
         front.refused("too_many_streams", |suppressed| {
             let peer = Peer(request.peer_addr());

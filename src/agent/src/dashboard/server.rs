@@ -28,8 +28,7 @@ use super::{
 use crate::{
     Agent,
     control::{self, Controller},
-    metrics::Metrics,
-    read_model::ReadModel,
+    metrics::{Counters, Metrics, Source},
     throttled_log::{Peer, ThrottledLog},
     webhook_receiver::{self, Receiver},
 };
@@ -68,7 +67,7 @@ pub(super) struct Front {
     pub(super) streams: Arc<Semaphore>,
     reads: Reads,
     connections: Arc<Connections>,
-    read_model: Arc<ReadModel>,
+    counters: Counters,
     log: Arc<ThrottledLog>,
 }
 
@@ -92,11 +91,17 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
             UNUSED.saturating_add(agent.receiver.body_timeout.saturating_mul(2)),
         ),
         reads: agent.reads.clone(),
-        read_model: agent.read_model.clone(),
+        counters: agent.counters.clone(),
         log: log.clone(),
     });
-    let metrics = Arc::new(Metrics::new(agent.read_model.clone(), agent.target.clone()));
-    let read_model = web::Data::from(agent.read_model.clone());
+    let sources = agent.pools.iter().map(|pool| Source {
+        name: pool.name.clone(),
+        read_model: pool.read_model.clone(),
+        target: pool.target.clone(),
+    });
+    let sources: Vec<_> = sources.collect();
+    let metrics = Arc::new(Metrics::new(&agent.counters, &sources));
+    let pools = web::Data::from(agent.pools.clone());
     let receiver = Arc::new(Receiver::new(agent.receiver.clone(), log.clone()));
     let controller = Arc::new(Controller::new(agent.control.clone(), log));
     let opened = front.clone();
@@ -105,7 +110,7 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
             .wrap(middleware::from_fn(observe))
             .wrap(middleware::NormalizePath::trim())
             .wrap(protection::headers())
-            .app_data(read_model.clone())
+            .app_data(pools.clone())
             .app_data(web::Data::from(metrics.clone()))
             .app_data(web::Data::from(front.clone()))
             .configure(webhook_receiver::configure(receiver.clone()))
@@ -166,7 +171,7 @@ impl Front {
 
     /// Counts what is not served, and writes a line unless there were too many.
     pub(super) fn refused(&self, reason: &'static str, line: impl FnOnce(Option<u64>)) {
-        self.read_model.counters().refused(reason);
+        self.counters.refused(reason);
         self.log.line(reason, line);
     }
 }

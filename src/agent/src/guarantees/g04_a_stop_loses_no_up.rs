@@ -21,6 +21,7 @@ use crate::{
     messages::{
         ActionReport, DrainMembers, Finish, GiveBack, ListNow, Perform, ReadPool, SaveMemo,
     },
+    metrics::Counters,
     read_model::ReadModel,
     scaler::{Partners, Scaler},
     settings,
@@ -151,7 +152,7 @@ fn default_rules() -> Rules {
     let text = "[exoscale]\nkey = 'EXO1'\nsecret = 's'\n\
                 instance_pool = '3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e'";
     let (settings, _) = settings::load_text("test", text).expect("the defaults are complete");
-    settings.agent.rules
+    settings.agent.first_pool().rules.clone()
 }
 
 /// A scaler whose cooldown has ended, with what it left behind.
@@ -197,6 +198,7 @@ impl Environment {
             "on".to_owned(),
             &Schedule::default(),
             3600 * S,
+            Counters::default(),
         ));
         let inbox = Arc::new(SignalInbox::default());
         let scaler =

@@ -116,7 +116,7 @@ impl Environment {
         let (settings, _) = settings::load_text("test", text).expect("the defaults are complete");
         let settings = crate::config::Discovery {
             file: folder.path().join("config.json"),
-            ..settings.agent.discovery
+            ..settings.agent.first_pool().discovery.clone()
         };
         assert_eq!(settings.interval, ROUND);
         let members: Members = Arc::new(Mutex::new(members.to_vec()));

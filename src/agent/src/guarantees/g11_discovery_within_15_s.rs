@@ -21,6 +21,7 @@ use crate::{
     file_sd,
     member_address::Reach,
     messages::ListMembers,
+    metrics::Counters,
     read_model::ReadModel,
     settings::{Sources, load},
     signal_inbox::SignalInbox,
@@ -134,7 +135,7 @@ fn settings(folder: &Path, addresses: AddressKind) -> Settings {
     Settings {
         file: folder.join("config.json"),
         addresses,
-        ..settings.agent.discovery
+        ..settings.agent.first_pool().discovery.clone()
     }
 }
 
@@ -146,6 +147,7 @@ fn start(settings: &Settings, pool: &Pool) {
         "on".to_owned(),
         &Schedule::default(),
         Duration::from_secs(60),
+        Counters::default(),
     );
     let cloud = Probe(Pool {
         kind: Some(settings.addresses),

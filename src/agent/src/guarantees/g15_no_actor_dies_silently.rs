@@ -9,7 +9,13 @@ use program::telemetry;
 use schedule::Schedule;
 use tokio::time::{sleep, timeout};
 
-use crate::{clock::Clock, messages::Ping, read_model::ReadModel, watchdog};
+use crate::{
+    clock::Clock,
+    messages::Ping,
+    metrics::Counters,
+    read_model::ReadModel,
+    watchdog::{self, Watched},
+};
 
 /// What an actor does when it is pinged.
 #[derive(Clone, Copy)]
@@ -54,6 +60,7 @@ fn model() -> Arc<ReadModel> {
         "on".to_owned(),
         &Schedule::default(),
         list_within,
+        Counters::default(),
     ))
 }
 
@@ -84,8 +91,12 @@ fn watch(habit: Habit, limit: Duration) -> (Option<String>, Option<String>) {
             ("second", probe(habit)),
             ("third", probe(Habit::Answers)),
         ];
-        let watched = watchdog::watch(actors, model.clone());
-        let died = timeout(limit, watched).await.ok();
+        let watched = Watched {
+            pool: None,
+            actors,
+            read_model: model.clone(),
+        };
+        let died = timeout(limit, watchdog::watch(vec![watched])).await.ok();
         (died.map(|died| died.to_string()), problem(&model))
     })
 }
@@ -105,6 +116,34 @@ fn actors_that_live_are_left_alone() {
         watch(Habit::Answers, Duration::from_secs(3600)),
         (None, None)
     );
+}
+
+#[test]
+fn an_actor_of_one_pool_that_dies_is_named_with_its_pool() {
+    virtually(|| async {
+        let watched = |name: &str, habit| Watched {
+            pool: Some(name.parse().unwrap()),
+            actors: vec![("scaler", Probe(habit, 0).start().recipient())],
+            read_model: model(),
+        };
+        let hangs = Habit::HangsFor(Duration::from_secs(3600));
+        let pools = vec![
+            watched("web", Habit::Answers),
+            watched("jobs", hangs),
+            watched("api", Habit::StopsAfter(2)),
+        ];
+        let models: Vec<_> = pools.iter().map(|pool| pool.read_model.clone()).collect();
+        let limit = Duration::from_secs(120);
+        let died = timeout(limit, watchdog::watch(pools)).await.unwrap();
+        assert_eq!(died.to_string(), "the scaler actor of pool api has died");
+        let problems: Vec<_> = models.iter().map(|model| problem(model)).collect();
+        assert_eq!(problems[0], None);
+        assert_eq!(
+            problems[1].as_deref(),
+            Some("the scaler actor does not answer")
+        );
+        assert_eq!(problems[2].as_deref(), Some("the scaler actor has died"));
+    });
 }
 
 #[test]

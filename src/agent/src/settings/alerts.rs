@@ -8,12 +8,11 @@ use std::{
 };
 
 use actix_web::http::header::HeaderName;
-use policy::Rules;
 
 use super::reader::Reader;
 use crate::{
     config::{Alerts, TlsFiles, Token},
-    webhook_receiver::{Authentication, Conventions, Hmac, HostNames, PasswordLogin},
+    webhook_receiver::{Authentication, Conventions, Hmac, HostNames, PasswordLogin, Pools},
 };
 
 /// What a sender may have to show.
@@ -40,7 +39,8 @@ impl FromStr for Token {
     }
 }
 
-pub(super) fn alerts(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Alerts> {
+/// `pools` are those that alerts may be meant for.
+pub(super) fn alerts(r: &mut Reader<'_>, pools: Option<Pools>) -> Option<Alerts> {
     let address = r.optional::<IpAddr>("alerts.address");
     let port = r.required::<u16>("alerts.port");
     let authentication = authentication(r);
@@ -70,7 +70,7 @@ pub(super) fn alerts(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Alerts
         conventions: Conventions {
             direction_label: direction_label?,
             value_name: value_name?,
-            severity: rules?.scale_out.severity.clone(),
+            pools: pools?,
         },
         body_timeout: body_timeout?,
         tls,

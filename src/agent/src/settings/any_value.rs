@@ -21,7 +21,7 @@ fn keys() -> Vec<(&'static str, &'static str)> {
 
 /// Whether it can be set in a file alone.
 fn has_rows(setting: &Setting) -> bool {
-    matches!(setting.kind, Kind::Schedule)
+    matches!(setting.kind, Kind::Schedule | Kind::Pools)
 }
 
 fn key_and_value(setting: &'static Setting) -> (&'static str, &'static str) {
@@ -58,14 +58,14 @@ fn sources(changes: &[(&str, String)]) -> Sources {
 /// Does with accepted values what the agent does, at moments that no agent lives to see.
 fn use_them(settings: &Settings) {
     let agent = &settings.agent;
-    let _ = agent.discovery.interval * 6;
-    let _ =
-        agent.target.client.call_deadline + agent.target.operation_timeout + agent.drain.timeout;
+    let pool = agent.first_pool();
+    let _ = pool.discovery.interval * 6;
+    let _ = agent.client.call_deadline + pool.target.operation_timeout + pool.drain.timeout;
     let century = Duration::from_secs(3_155_760_000);
     for start in [Duration::ZERO, century, Duration::MAX] {
         let now = Moment::at(start);
-        let (mut state, _) = State::restore(agent.rules.clone(), agent.mode, None, now);
-        let later = now + agent.rules.cooldown;
+        let (mut state, _) = State::restore(pool.rules.clone(), pool.mode, None, now);
+        let later = now + pool.rules.cooldown;
         for event in [
             Event::Signals(Signals {
                 up: 1,
@@ -82,10 +82,9 @@ fn use_them(settings: &Settings) {
             let _ = state.next_wake();
         }
     }
-    let long = tokio::time::Instant::now()
-        + agent.rules.cooldown
-        + agent.rules.scale_out.capacity_pause_max;
-    let _ = long + agent.target.client.call_deadline + agent.target.operation_timeout;
+    let long =
+        tokio::time::Instant::now() + pool.rules.cooldown + pool.rules.scale_out.capacity_pause_max;
+    let _ = long + agent.client.call_deadline + pool.target.operation_timeout;
 }
 
 /// What people, scripts and mistakes give.

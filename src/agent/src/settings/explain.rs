@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    reader::shown,
+    entry::shown,
     setting::{Kind, Setting},
     table::{TABLE, find, hint},
 };

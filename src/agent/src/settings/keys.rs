@@ -15,11 +15,16 @@ use schedule::{Entry, EntrySettings, Schedule};
 use super::{
     alerts::alerts,
     control::control,
+    merged::Merged,
+    pools::{calls_suffice, pools},
     reader::{Readable, Reader},
     setting::Kind,
 };
 use crate::{
-    config::{AddressKind, Config, Discovery, Drain, Links, PageUrl, Thresholds, Token},
+    config::{
+        AddressKind, Config, Discovery, Drain, Links, PageUrl, PoolConfig, PoolName, Thresholds,
+        Token,
+    },
     journal::journal_in,
     target::{ApiKey, ApiSecret, ClientConfig, Endpoint, LoadBalancerId, PoolId, TargetConfig},
     webhook_receiver::HostNames,
@@ -70,10 +75,49 @@ readable! {
 }
 
 /// Reads everything; `None` when something was wrong, which the reader knows.
-pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
+pub(super) fn read(r: &mut Reader<'_>, merged: &Merged) -> Option<Settings> {
     // Each part is read before any is given up, so that every mistake is found.
     let zone = r.required::<String>("exoscale.zone");
     let client = client(r, zone.as_deref());
+    let state_directory = r.required::<PathBuf>("journal.directory");
+    let read = pools(r, merged, state_directory.as_deref());
+    let (pools, receiver) = read.map(|read| (read.pools, read.receiver)).unzip();
+    let alerts = alerts(r, receiver);
+    let control = control(r, alerts.as_ref());
+    let links = Links {
+        grafana: r.optional("links.grafana"),
+        prometheus: r.optional("links.prometheus"),
+    };
+    let log_format = r.required("log.format");
+    if let (Some(client), Some(pools)) = (&client, &pools) {
+        calls_suffice(r, client, pools.len());
+    }
+    let pools = pools?;
+    let rounds = pools.iter().map(|pool| pool.discovery.interval);
+    Some(Settings {
+        agent: Config {
+            client: ClientConfig {
+                // A key that is refused is tried again in every third round.
+                probe_refused_after: rounds.max().unwrap_or_default() * 3,
+                ..client?
+            },
+            pools,
+            alerts: alerts?,
+            control: control?,
+            state_directory: state_directory?,
+            zone: zone?,
+            links,
+        },
+        log_format: log_format?,
+    })
+}
+
+/// Reads what one pool has for itself. `journal` is the folder of its journal.
+pub(super) fn pool(
+    r: &mut Reader<'_>,
+    name: Option<PoolName>,
+    journal: Option<PathBuf>,
+) -> Option<PoolConfig> {
     let pool = r.required("exoscale.instance_pool");
     let load_balancer = r.optional("exoscale.load_balancer");
     let operation_timeout = r.duration("exoscale.operation_timeout");
@@ -81,45 +125,24 @@ pub(super) fn read(r: &mut Reader<'_>) -> Option<Settings> {
     let mode = r.required::<Mode>("scaling.mode");
     let drain = drain(r);
     let discovery = discovery(r);
-    let alerts = alerts(r, rules.as_ref());
-    let control = control(r, alerts.as_ref());
     let schedule = schedule(r, rules.as_ref());
-    let state_directory = r.required::<PathBuf>("journal.directory");
-    two_files(r, discovery.as_ref(), state_directory.as_deref());
+    two_files(r, discovery.as_ref(), journal.as_deref());
     let thresholds = thresholds(r, rules.as_ref());
-    let links = Links {
-        grafana: r.optional("links.grafana"),
-        prometheus: r.optional("links.prometheus"),
-    };
-    let log_format = r.required("log.format");
     pinned_inside(r, mode, rules.as_ref());
-    let discovery = discovery?;
-    Some(Settings {
-        agent: Config {
-            target: TargetConfig {
-                client: ClientConfig {
-                    private_addresses: discovery.addresses == AddressKind::Private,
-                    // A key that is refused is tried again in every third round.
-                    probe_refused_after: discovery.interval * 3,
-                    ..client?
-                },
-                pool: pool?,
-                load_balancer,
-                operation_timeout: operation_timeout?,
-            },
-            rules: rules?,
-            mode: mode?,
-            drain: drain?,
-            discovery,
-            alerts: alerts?,
-            control: control?,
-            schedule: schedule?,
-            state_directory: state_directory?,
-            thresholds: thresholds?,
-            zone: zone?,
-            links,
+    Some(PoolConfig {
+        name,
+        target: TargetConfig {
+            pool: pool?,
+            load_balancer,
+            operation_timeout: operation_timeout?,
         },
-        log_format: log_format?,
+        rules: rules?,
+        mode: mode?,
+        drain: drain?,
+        discovery: discovery?,
+        schedule: schedule?,
+        thresholds: thresholds?,
+        journal: journal?,
     })
 }
 

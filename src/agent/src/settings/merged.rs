@@ -9,7 +9,7 @@ use figment::{
 };
 
 use super::{
-    reader::{Problem, Problems, shown},
+    entry::{Problem, Problems, shown},
     setting::Setting,
     speed::defaults,
     table::{self, TABLE},
@@ -40,23 +40,35 @@ impl Merged {
 
     /// Adds the text of a TOML file. An error does not quote it: a line of it may hold a secret.
     pub(super) fn add_file(&mut self, name: &str, text: &str) -> Result<(), Problems> {
-        let mut dict: Dict = toml::from_str(text).map_err(|error| not_toml(name, text, &error))?;
-        let source = format!("file {name}");
+        let dict: Dict = toml::from_str(text).map_err(|error| not_toml(name, text, &error))?;
+        self.add_dict(&format!("file {name}"), dict);
+        Ok(())
+    }
+
+    /// The same with these values over all others.
+    pub(super) fn with(&self, source: &str, dict: Dict) -> Self {
+        let mut layered = Self {
+            figment: self.figment.clone(),
+            given: BTreeMap::new(),
+        };
+        layered.add_dict(source, dict);
+        layered
+    }
+
+    fn add_dict(&mut self, source: &str, mut dict: Dict) {
         let renamed = TABLE.iter().filter(|setting| !setting.former.is_empty());
         let names = renamed.flat_map(Setting::names);
         let taken: Vec<_> = names
             .filter_map(|name| Some((name, take(&mut dict, name)?)))
             .collect();
-        let source_of_rest = source.clone();
         self.merge(Document {
-            source: source_of_rest,
+            source: source.to_owned(),
             dict,
         });
         for (key, value) in taken {
-            let (source, key) = (source.clone(), key.to_owned());
+            let (source, key) = (source.to_owned(), key.to_owned());
             self.add(Single { source, key, value });
         }
-        Ok(())
     }
 
     /// Adds one value, under the setting's present key.
@@ -108,6 +120,12 @@ impl Merged {
     pub(super) fn former_name_of(&self, key: &str) -> Option<&'static str> {
         let mut names = self.given.get(key)?.keys();
         names.find(|name| **name != key).copied()
+    }
+
+    /// Whether the value is from this source.
+    pub(super) fn is_from(&self, key: &str, source: &str) -> bool {
+        let metadata = self.figment.find_metadata(key);
+        metadata.is_some_and(|found| found.name == source)
     }
 
     /// Where a value came from.

@@ -7,11 +7,13 @@ mod alerts;
 #[cfg(test)]
 mod any_value;
 mod control;
+mod entry;
 mod explain;
 mod keys;
 mod merged;
 #[cfg(test)]
 mod page;
+mod pools;
 mod reader;
 mod restart;
 mod setting;
@@ -21,9 +23,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use entry::{Entry, Problem, Problems};
 pub use explain::{UnknownSetting, explain, explain_all, setting_variables};
 pub use keys::Settings;
-pub use reader::{Entry, Problem, Problems};
+
 pub use restart::needs_restart;
 pub use sources::Sources;
 pub use speed::{at_speed, default_duration, defaults, file_text};
@@ -43,7 +46,7 @@ pub fn load_text(name: &str, toml: &str) -> Result<(Settings, Vec<Entry>), Probl
 
 fn checked(merged: &merged::Merged) -> Result<(Settings, Vec<Entry>), Problems> {
     let mut reader = reader::Reader::new(merged);
-    let settings = keys::read(&mut reader);
+    let settings = keys::read(&mut reader, merged);
     let entries = reader.finish()?;
     settings
         .map(|settings| (settings, entries))

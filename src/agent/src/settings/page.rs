@@ -18,7 +18,7 @@ change that, then run `UPDATE_DOCS=1 cargo test -p agent settings_page`.
 Flags win over the environment, the environment over the file, the file over the defaults.
 `scaling.max_size` is `max_size` under `[scaling]` in the file, `AUTOSCALER_SCALING__MAX_SIZE` in the
 environment, and `--set scaling.max_size=5` as a flag. A [schedule](scaling.md#schedules) has its place in the file
-alone. Where a setting has further variables or a former key,
+alone, and so have the tables of [several pools](operating.md#several-pools). Where a setting has further variables or a former key,
 its row names them; to give one setting by two keys is an error.
 
 `autoscaler check-config` prints the effective settings, `autoscaler check-config --explain KEY` one row of this

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::{self, Display},
+    fmt::Display,
     num::NonZeroU32,
     str::FromStr,
     time::Duration,
@@ -13,81 +13,12 @@ use program::{error_chain::with_causes, time_text::time};
 use serde::de::DeserializeOwned;
 
 use super::{
+    entry::{Entry, Problem, Problems, REDACTED, shown},
     merged::Merged,
     setting::{Kind, Setting, Unset},
     table::{self, TABLE},
 };
 use crate::config::Token;
-
-/// One setting in force, as `check-config` prints it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The key.
-    pub key: String,
-    /// The value as text; secrets are redacted.
-    pub value: String,
-    /// Where it came from.
-    pub source: String,
-    given_as: &'static str,
-    /// The value of a secret, to compare with.
-    secret: Option<Token>,
-}
-
-/// What stands for the value of a secret.
-const REDACTED: &str = "(redacted)";
-
-impl Entry {
-    /// The name it was given by: its key, or one that it had before.
-    pub fn given_as(&self) -> &str {
-        self.given_as
-    }
-
-    /// Whether the other is the same setting with the same value.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        (&self.key, &self.value, &self.secret) == (&other.key, &other.value, &other.secret)
-    }
-
-    /// Whether it is a secret from a file.
-    pub fn is_secret_in_file(&self) -> bool {
-        self.value == REDACTED && self.source.starts_with("file ")
-    }
-
-    /// Whether it is a secret that `ps` shows to every user.
-    pub fn is_secret_on_command_line(&self) -> bool {
-        self.value == REDACTED && self.source.starts_with("flag ")
-    }
-}
-
-/// One mistake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The key.
-    pub key: String,
-    /// Where the value came from.
-    pub source: String,
-    /// What is wrong, and what would be right.
-    pub message: String,
-}
-
-/// All mistakes.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Problems(pub Vec<Problem>);
-
-impl Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.0.len() == 1 { "" } else { "s" };
-        write!(f, "{} problem{plural} in the settings:", self.0.len())?;
-        for Problem {
-            key,
-            source,
-            message,
-        } in &self.0
-        {
-            write!(f, "\n  {key}: {message} ({source})")?;
-        }
-        Ok(())
-    }
-}
 
 /// What a setting of some kinds becomes.
 pub(super) trait Readable: FromStr<Err: Display> {
@@ -100,19 +31,72 @@ pub(super) trait Readable: FromStr<Err: Display> {
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     merged: &'a Merged,
+    /// The pool that it reads for, of several.
+    pool: Option<OfPool<'a>>,
     asked: BTreeSet<&'static str>,
     entries: Vec<Entry>,
     problems: Vec<Problem>,
+}
+
+/// One of several pools, and the source of what is set for it alone.
+#[derive(Clone, Copy, Debug)]
+struct OfPool<'a> {
+    name: &'a str,
+    source: &'a str,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(merged: &'a Merged) -> Self {
         Self {
             merged,
+            pool: None,
             asked: BTreeSet::new(),
             entries: Vec::new(),
             problems: Vec::new(),
         }
+    }
+
+    /// A reader for one pool of several: what `source` sets is told of as that pool's.
+    pub(super) fn of_pool(merged: &'a Merged, name: &'a str, source: &'a str) -> Self {
+        Self {
+            pool: Some(OfPool { name, source }),
+            ..Self::new(merged)
+        }
+    }
+
+    /// Takes over what another reader found. What both found is told once.
+    pub(super) fn absorb(&mut self, other: Reader<'_>) {
+        self.asked.extend(other.asked);
+        for entry in other.entries {
+            if !self.entries.contains(&entry) {
+                self.entries.push(entry);
+            }
+        }
+        self.problems(other.problems);
+    }
+
+    /// Mistakes that were found elsewhere.
+    pub(super) fn problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        for problem in problems {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
+    }
+
+    /// The key as it is told to people: with the pool where it is set for that alone.
+    fn told(&self, key: &str) -> String {
+        match self.pool {
+            Some(pool) if self.merged.is_from(key, pool.source) => {
+                format!("pool.{}.{}", pool.name, shown(key))
+            }
+            _ => shown(key),
+        }
+    }
+
+    /// The text of a value, unchecked.
+    pub(super) fn raw(&self, key: &str) -> Option<String> {
+        scalar(&self.merged.figment.find_value(key).ok()?)
     }
 
     /// A value that must be there.
@@ -169,7 +153,8 @@ impl<'a> Reader<'a> {
     fn must(&mut self, setting: &'static Setting) -> Option<String> {
         let found = self.text(setting);
         let key = setting.key;
-        if found.is_none() && !self.problems.iter().any(|problem| problem.key == key) {
+        let told = self.told(key);
+        if found.is_none() && !self.problems.iter().any(|problem| problem.key == told) {
             self.problem(key, format!("is missing; set it to {}", setting.remedy()));
         }
         found
@@ -217,7 +202,7 @@ impl<'a> Reader<'a> {
 
     /// Rows, each of which is a table of its own.
     pub(super) fn rows<T: DeserializeOwned>(&mut self, key: &'static str) -> Vec<(String, T)> {
-        let setting = self.setting(key, |kind| matches!(kind, Kind::Schedule));
+        let setting = self.setting(key, |kind| matches!(kind, Kind::Schedule | Kind::Pools));
         let values = match self.merged.figment.find_value(key) {
             Ok(Value::Array(_, values)) => values,
             Ok(_) => {
@@ -234,7 +219,11 @@ impl<'a> Reader<'a> {
                 Err(error) => self.problem_of(name, key, shown(&error.to_string())),
             }
         }
-        self.entry(key, format!("{} rows", values.len()));
+        let rows_or_tables = match setting.kind {
+            Kind::Pools => "tables",
+            _ => "rows",
+        };
+        self.entry(key, format!("{} {rows_or_tables}", values.len()));
         rows
     }
 
@@ -250,7 +239,7 @@ impl<'a> Reader<'a> {
     /// A mistake that shows only when several values are seen together.
     pub(super) fn problem(&mut self, key: &str, message: String) {
         self.problems.push(Problem {
-            key: shown(key),
+            key: self.told(key),
             source: self.source(key),
             message,
         });
@@ -305,7 +294,7 @@ impl<'a> Reader<'a> {
 
     fn entry(&mut self, key: &'static str, value: String) {
         self.entries.push(Entry {
-            key: key.to_owned(),
+            key: self.told(key),
             value,
             source: self.source(key),
             given_as: self.merged.former_name_of(key).unwrap_or(key),
@@ -320,6 +309,17 @@ impl<'a> Reader<'a> {
             value,
             source: "default".to_owned(),
             given_as: key,
+            secret: None,
+        });
+    }
+
+    /// Shows a part of the value of `key` that is no setting of the table.
+    pub(super) fn also(&mut self, part: String, given_as: &'static str, value: String, key: &str) {
+        self.entries.push(Entry {
+            key: part,
+            value,
+            source: self.source(key),
+            given_as,
             secret: None,
         });
     }
@@ -346,22 +346,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A text as an error repeats it: on one line, and not longer than helps.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 60;
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
 /// The text of a single value.
-fn scalar(value: &Value) -> Option<String> {
+pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(_, text) => Some(text.trim().to_owned()),
         Value::Bool(_, flag) => Some(flag.to_string()),
@@ -375,7 +361,7 @@ fn scalar(value: &Value) -> Option<String> {
 }
 
 /// The keys of all values that are no settings.
-fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+pub(super) fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
     if TABLE.iter().any(|setting| setting.key == path) {
         return;
     }

@@ -1,6 +1,6 @@
 //! Which settings a running agent takes over, and which count from its next start.
 
-use super::reader::Entry;
+use super::entry::Entry;
 
 /// Sections that are taken over as a whole.
 const TAKEN_OVER: [&str; 5] = ["scaling", "scale_out", "scale_in", "schedule", "control"];
@@ -8,7 +8,12 @@ const TAKEN_OVER: [&str; 5] = ["scaling", "scale_out", "scale_in", "schedule", "
 /// The keys that differ between two readings of the settings and need a restart.
 pub fn needs_restart(started: &[Entry], read: &[Entry]) -> Vec<String> {
     let is_taken_over = |entry: &&Entry| {
-        let section = entry.key.split('.').next();
+        let mut parts = entry.key.split('.');
+        let section = match parts.next() {
+            // After it comes the pool's name.
+            Some("pool") => parts.nth(1),
+            first => first,
+        };
         section.is_some_and(|section| TAKEN_OVER.contains(&section))
     };
     let is_in = |entry: &Entry, entries: &[Entry]| entries.iter().any(|e| e.is_same(entry));

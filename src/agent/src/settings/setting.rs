@@ -53,6 +53,8 @@ pub(super) enum Kind {
     Severity,
     /// A list of rows.
     Schedule,
+    /// A list of tables of settings.
+    Pools,
     IpAddress,
     /// Names of hosts, with commas between them.
     Hosts,
@@ -137,7 +139,7 @@ impl Setting {
             _ => format!("AUTOSCALER_{own}"),
         };
         // Rows have no place in a variable.
-        let own = (!matches!(self.kind, Kind::Schedule)).then(|| own.into());
+        let own = (!matches!(self.kind, Kind::Schedule | Kind::Pools)).then(|| own.into());
         let others = self.variables.iter().rev().map(|name| (*name).into());
         own.into_iter().chain(others)
     }
@@ -188,6 +190,7 @@ impl Kind {
             }
             Self::Severity => "rows of a share and a step".into(),
             Self::Schedule => "rows in the file of settings".into(),
+            Self::Pools => "tables in the file of settings".into(),
             _ => {
                 let expected = self.expected();
                 let bare = ["a ", "an ", "the "]
@@ -214,6 +217,7 @@ impl Kind {
             }
             Self::Severity => "rows such as `0.95: 150%`, or `none`".into(),
             Self::Schedule => "rows, each under [[schedule]] in the file of settings".into(),
+            Self::Pools => "tables, each under [[pool]] in the file of settings".into(),
             Self::IpAddress => "an IP address".into(),
             Self::Hosts => "names of hosts without a port, with commas between them".into(),
             Self::Header => "the name of a header".into(),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use program::error_chain::with_causes;
 
 use super::{
+    entry::{Problem, Problems},
     merged::{Merged, Single},
-    reader::{Problem, Problems},
     setting::Setting,
     table::{self, TABLE},
 };

@@ -193,6 +193,9 @@ pub(super) const TABLE: &[Setting] = &[
     setting("thresholds.down", Kind::Share, Share(thresholds::DOWN),
         "The CPU use below which monitoring alerts \"down\"; the agent only shows it."),
 
+    setting("pool", Kind::Pools, Optional,
+        "Tables, one for each pool of several, with what is another for it than for the rest."),
+
     setting("schedule", Kind::Schedule, Optional,
         "Rows of days, times, a time zone and limits: sizes that the pool has meanwhile without an alert."),
 
@@ -232,6 +235,30 @@ pub(super) fn nearest(name: &str) -> Option<&'static Setting> {
     let (distance, setting) = near.min_by_key(|(distance, _)| *distance)?;
     // Something that is half different is not what was meant.
     (distance * 2 <= name.len()).then_some(setting)
+}
+
+/// Keys outside those sections that hold for one pool.
+const OF_POOL: [&str; 3] = [
+    "exoscale.instance_pool",
+    "exoscale.load_balancer",
+    "exoscale.operation_timeout",
+];
+
+/// Sections whose settings all hold for one pool.
+const SECTIONS_OF_POOL: [&str; 7] = [
+    "scaling",
+    "scale_out",
+    "scale_in",
+    "drain",
+    "discovery",
+    "thresholds",
+    "schedule",
+];
+
+/// Whether a setting may be another for each pool.
+pub(super) fn is_of_pool(key: &str) -> bool {
+    let section = key.split('.').next().unwrap_or_default();
+    OF_POOL.contains(&key) || SECTIONS_OF_POOL.contains(&section)
 }
 
 /// What an error says after "unknown setting".

@@ -2,6 +2,7 @@
 
 mod files;
 mod openness;
+mod pools;
 mod refusals;
 mod table;
 
@@ -11,6 +12,7 @@ use policy::{Mode, Size};
 use program::telemetry::LogFormat;
 
 use super::{Entry, Problems, Settings, Sources, load};
+use crate::config::PoolConfig;
 
 const POOL: &str = "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e";
 
@@ -59,6 +61,14 @@ impl Given {
             .0
     }
 
+    /// What is set for the only pool.
+    #[track_caller]
+    fn pool(&self) -> PoolConfig {
+        let mut pools = self.settings().agent.pools;
+        assert_eq!(pools.len(), 1);
+        pools.remove(0)
+    }
+
     fn entries(&self) -> Vec<Entry> {
         load(&self.sources).unwrap().1
     }
@@ -90,27 +100,28 @@ impl Given {
 fn the_defaults_are_those_of_the_course() {
     let settings = Given::new().settings();
     let agent = settings.agent;
-    assert_eq!(agent.target.pool.to_string(), POOL);
-    let endpoint = agent.target.client.endpoint.to_string();
+    let pool = &agent.pools[0];
+    assert_eq!(pool.target.pool.to_string(), POOL);
+    let endpoint = agent.client.endpoint.to_string();
     assert_eq!(endpoint, "https://api-at-vie-1.exoscale.com/v2");
-    assert_eq!(agent.rules.cooldown, Duration::from_secs(60));
+    assert_eq!(pool.rules.cooldown, Duration::from_secs(60));
     assert_eq!(
-        (agent.rules.bounds.min(), agent.rules.bounds.max()),
+        (pool.rules.bounds.min(), pool.rules.bounds.max()),
         (Size(1), Size(10))
     );
     assert_eq!(
-        agent.discovery.file,
+        pool.discovery.file,
         PathBuf::from("/srv/service-discovery/config.json")
     );
-    assert_eq!(agent.discovery.interval, Duration::from_secs(10));
-    assert_eq!(agent.discovery.target_port, 9100);
+    assert_eq!(pool.discovery.interval, Duration::from_secs(10));
+    assert_eq!(pool.discovery.target_port, 9100);
     assert_eq!(agent.alerts.listen.port(), 8090);
     assert_eq!(agent.alerts.conventions.direction_label, "scale");
     assert!(agent.alerts.authentication.is_open());
     assert!(agent.alerts.listen.ip().is_loopback(), "nobody is let in");
-    assert_eq!((agent.thresholds.up, agent.thresholds.down), (0.8, 0.2));
+    assert_eq!((pool.thresholds.up, pool.thresholds.down), (0.8, 0.2));
     assert_eq!(
-        (agent.mode, settings.log_format),
+        (pool.mode, settings.log_format),
         (Mode::On, LogFormat::Text)
     );
 }
@@ -120,7 +131,7 @@ fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
     let file = "[scaling]\nmax_size = 4\n";
     let max = |given: &Given| {
         let entry = given.entry("scaling.max_size");
-        (given.settings().agent.rules.bounds.max().0, entry.source)
+        (given.pool().rules.bounds.max().0, entry.source)
     };
     let given = Given::new();
     assert_eq!(max(&given), (10, "default".to_owned()));
@@ -148,13 +159,13 @@ fn the_names_of_the_course_and_of_exoscales_tools_are_known() {
         .variable("PATH", "/bin");
     let agent = given.settings().agent;
     assert_eq!(
-        agent.target.client.endpoint.to_string(),
+        agent.client.endpoint.to_string(),
         "https://api-at-vie-1.exoscale.com/v2"
     );
-    assert_eq!(agent.discovery.target_port, 31337);
+    assert_eq!(agent.pools[0].discovery.target_port, 31337);
     assert_eq!(agent.alerts.listen.port(), 4711);
     assert_eq!(
-        agent.target.client.key.as_str(),
+        agent.client.key.as_str(),
         "EXO123",
         "the course's name wins"
     );
@@ -164,12 +175,15 @@ fn the_names_of_the_course_and_of_exoscales_tools_are_known() {
         .variable("AUTOSCALER_ALERTS__PORT", "4712");
     let agent = given.settings().agent;
     assert_eq!(
-        (agent.alerts.listen.port(), agent.discovery.target_port),
+        (
+            agent.alerts.listen.port(),
+            agent.pools[0].discovery.target_port
+        ),
         (4712, 31337)
     );
     let endpoint = given.variable("EXOSCALE_API_ENDPOINT", "http://127.0.0.1:9/v2");
     assert_eq!(
-        endpoint.settings().agent.target.client.endpoint.to_string(),
+        endpoint.settings().agent.client.endpoint.to_string(),
         "http://127.0.0.1:9/v2"
     );
 }
@@ -186,7 +200,7 @@ fn an_empty_variable_is_one_that_is_not_set() {
         .file("[scaling]\nmax_size = 4\n")
         .variable("AUTOSCALER_SCALING__MAX_SIZE", "")
         .variable("AUTOSCALER_SCALING__COOLDOWN", " ");
-    let rules = given.settings().agent.rules;
+    let rules = given.pool().rules;
     assert_eq!(
         (rules.bounds.max().0, rules.cooldown),
         (4, Duration::from_secs(60))
@@ -214,7 +228,7 @@ fn secrets_may_be_made_of_digits_and_are_never_shown() {
         .variable("AUTOSCALER_ALERTS__TOKEN", "007")
         .file("[drain]\ntoken = \"0x10\"\n");
     let agent = given.settings().agent;
-    assert_eq!(agent.target.client.secret.expose(), b"0012345");
+    assert_eq!(agent.client.secret.expose(), b"0012345");
     assert_eq!(
         agent
             .alerts
@@ -225,7 +239,10 @@ fn secrets_may_be_made_of_digits_and_are_never_shown() {
             .expose(),
         "007"
     );
-    assert_eq!(agent.drain.token.as_ref().unwrap().expose(), "0x10");
+    assert_eq!(
+        agent.pools[0].drain.token.as_ref().unwrap().expose(),
+        "0x10"
+    );
     for key in ["exoscale.secret", "alerts.token", "drain.token"] {
         assert_eq!(given.entry(key).value, "(redacted)");
     }

@@ -25,7 +25,7 @@ use super::{CallCount, PoolReport, TargetError};
 use crate::{clock::Clock, config::AddressKind, messages::ActionReport, read_model::ReadModel};
 
 pub(crate) use exoscale::{
-    ClientConfig,
+    Client as Api, ClientConfig,
     config::{ConfigError, DEFAULT_ZONE, Endpoint},
     ids::{LoadBalancerId, PoolId},
     secret::{ApiKey, ApiSecret},
@@ -44,11 +44,9 @@ pub(crate) const OPERATIONS: [&str; 6] = [
 /// Those of them without which nothing is known of the pool.
 pub(crate) const POOL_READS: [&str; 2] = ["get-instance-pool", "list-instances"];
 
-/// Which pool, and how to reach it.
+/// Which pool.
 #[derive(Clone, Debug)]
 pub struct ExoscaleConfig {
-    /// How to reach the API.
-    pub client: ClientConfig,
     /// The pool to scale.
     pub pool: PoolId,
     /// The load balancer before it, which knows which members are healthy.
@@ -74,17 +72,22 @@ pub(crate) struct Exoscale {
 }
 
 impl Exoscale {
-    /// The pool of `config`, whose members have addresses of this kind. When `stopping` is
-    /// cancelled, no write is sent a second time.
+    /// The pool of `config`, whose members have addresses of this kind, reached by `api`. When
+    /// `stopping` is cancelled, no write is sent a second time.
     pub(crate) fn new(
+        api: Client,
         config: &ExoscaleConfig,
         addresses: AddressKind,
         clock: Clock,
         read_model: Arc<ReadModel>,
         stopping: CancellationToken,
-    ) -> Result<Self, ConfigError> {
-        Ok(Self {
-            api: Client::new(config.client.clone())?,
+    ) -> Self {
+        let api = match addresses {
+            AddressKind::Private => api.with_private_addresses(),
+            AddressKind::Public | AddressKind::Ipv6 => api,
+        };
+        Self {
+            api,
             pool: config.pool,
             load_balancer: config.load_balancer,
             operation_timeout: config.operation_timeout,
@@ -93,7 +96,7 @@ impl Exoscale {
             read_model,
             stopping,
             by_public_ip: Arc::default(),
-        })
+        }
     }
 
     /// Reads the pool, its members and their health. An urgent read may use the reserve of the call

@@ -9,7 +9,7 @@ mod exoscale;
 use policy::{Pool, ReadFailure};
 
 pub(crate) use self::exoscale::{
-    ApiKey, ApiSecret, ClientConfig, ConfigError, DEFAULT_ZONE, Endpoint, Exoscale as Target,
+    Api, ApiKey, ApiSecret, ClientConfig, ConfigError, DEFAULT_ZONE, Endpoint, Exoscale as Target,
     ExoscaleConfig as TargetConfig, LoadBalancerId, OPERATIONS, POOL_READS, PoolId,
 };
 

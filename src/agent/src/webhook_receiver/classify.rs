@@ -3,8 +3,9 @@
 use policy::{AskedSteps, Direction, SeverityTable, Size, StepCause, StepSize};
 
 use super::{
-    PayloadError, decode,
+    PayloadError, Pools, decode,
     payload::{self, Alerts, Document, Label, Number, Statement, Status},
+    pools::MeantFor,
 };
 
 /// What an alert can ask for.
@@ -52,8 +53,8 @@ pub struct Conventions {
     pub direction_label: String,
     /// The name, in Grafana's list of an alert's values, of the one that its rule looked at.
     pub value_name: String,
-    /// The step that a value asks for.
-    pub severity: SeverityTable,
+    /// The pools that alerts may be meant for, each with the steps that a value asks for.
+    pub pools: Pools,
 }
 
 /// Why an alert asks for nothing.
@@ -89,6 +90,12 @@ pub enum Ignored {
     BadValue,
     /// Its label `step` names no step.
     BadStep,
+    /// It does not say which of several pools it is meant for.
+    NoPool,
+    /// Its labels are no pool's, or not those of one alone.
+    UnknownPool,
+    /// Its labels are those of another pool than its sender asked for.
+    OtherPool,
 }
 
 impl Ignored {
@@ -109,13 +116,18 @@ impl Ignored {
             Self::NoValue => "no_value",
             Self::BadValue => "bad_value",
             Self::BadStep => "bad_step",
+            Self::NoPool => "no_pool",
+            Self::UnknownPool => "unknown_pool",
+            Self::OtherPool => "other_pool",
         }
     }
 }
 
-/// All alerts of one body, and what those that fire ask for together.
+/// The alerts of one body that are meant for one pool, and what those that fire ask for together.
 #[derive(Clone, Debug, Default)]
 pub struct Classified {
+    /// The pool's place among the agent's; `None` where nobody knows which one is meant.
+    pub pool: Option<usize>,
     /// Each alert.
     pub alerts: Vec<Alert>,
     /// The steps that those ask for which ask for more members.
@@ -129,91 +141,146 @@ pub struct Classified {
 /// The most members that an alert may ask for; the settings know no larger pool.
 const MOST_MEMBERS: f64 = 10_000.0;
 
-/// Says what a body asks for. `path` is the direction of `/up` and `/down`, and `None` for
-/// `/webhook`, where only the direction label tells it.
+/// How a body came in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Way {
+    /// The direction of `/up` and `/down`; `None` for `/webhook`, where only the direction label
+    /// tells it.
+    pub path: Option<Direction>,
+    /// The place of the pool that the sender asked for, beside what labels say.
+    pub pool: Option<usize>,
+}
+
+impl From<Option<Direction>> for Way {
+    fn from(path: Option<Direction>) -> Self {
+        Self { path, pool: None }
+    }
+}
+
+/// Says what a body asks for, pool by pool.
 ///
 /// On `/up` and `/down` an empty body is an alarm, for senders that send none. Any other body must
 /// say that it fires: one that says otherwise, or says nothing, or cannot be read, is no alarm
 /// (guarantee G3).
 pub fn classify_body(
-    path: Option<Direction>,
+    way: impl Into<Way>,
     body: &[u8],
     conventions: &Conventions,
-) -> Result<Classified, PayloadError> {
-    let Some(path) = path else {
-        let document = payload::parse(&decode::text(body)?, conventions)?;
-        return webhook(&document, conventions);
+) -> Result<Vec<Classified>, PayloadError> {
+    let way = way.into();
+    let mut found = Found {
+        way,
+        conventions,
+        pools: Vec::new(),
     };
-    if body.is_empty() {
-        return Ok(Classified {
-            alerts: vec![Alert::Firing(Ask::Change(path))],
-            ..Classified::default()
-        });
+    if let (Some(path), true) = (way.path, body.is_empty()) {
+        let empty = Statement {
+            status: Status::Firing,
+            ..Statement::default()
+        };
+        found.add(Some(empty), empty, |_| Alert::Firing(Ask::Change(path)));
+        return Ok(found.pools);
     }
     let document = payload::parse(&decode::text(body)?, conventions)?;
-    Ok(bare(&document, path, conventions))
+    match way.path {
+        None => found.webhook(&document)?,
+        Some(path) => found.bare(&document, path),
+    }
+    Ok(found.pools)
 }
 
-fn webhook(document: &Document, conventions: &Conventions) -> Result<Classified, PayloadError> {
-    let whole = document.whole;
-    let ask = |label| match label {
-        Label::Is(ask) => Alert::Firing(ask),
-        Label::Absent | Label::Odd => Alert::Ignored(Ignored::NoDirection),
-    };
-    match &document.alerts {
-        Alerts::List(list) => Ok(each(list, whole, conventions, ask)),
-        Alerts::Odd => Err(PayloadError::NoList),
-        Alerts::Missing if document.has_rule_name && document.has_state => {
-            Ok(each(&[Some(whole)], whole, conventions, ask))
+/// What was found of a body.
+struct Found<'a> {
+    way: Way,
+    conventions: &'a Conventions,
+    pools: Vec<Classified>,
+}
+
+impl Found<'_> {
+    fn webhook(&mut self, document: &Document) -> Result<(), PayloadError> {
+        let whole = document.whole;
+        let ask = |label| match label {
+            Label::Is(ask) => Alert::Firing(ask),
+            Label::Absent | Label::Odd => Alert::Ignored(Ignored::NoDirection),
+        };
+        match &document.alerts {
+            Alerts::List(list) => self.each(list, whole, ask),
+            Alerts::Odd => return Err(PayloadError::NoList),
+            Alerts::Missing if document.has_rule_name && document.has_state => {
+                self.each(&[Some(whole)], whole, ask);
+            }
+            Alerts::Missing => return Err(PayloadError::Unknown),
         }
-        Alerts::Missing => Err(PayloadError::Unknown),
+        Ok(())
     }
-}
 
-fn bare(document: &Document, path: Direction, conventions: &Conventions) -> Classified {
-    let whole = document.whole;
-    let path = Ask::Change(path);
-    let ask = |label| match label {
-        Label::Is(other) if other != path => Alert::Ignored(Ignored::OtherDirection),
-        _ => Alert::Firing(path),
-    };
-    match &document.alerts {
-        Alerts::List(list) if !list.is_empty() => each(list, whole, conventions, ask),
-        // A template of the sender's may keep nothing but a status.
-        _ => each(&[Some(whole)], whole, conventions, ask),
+    fn bare(&mut self, document: &Document, path: Direction) {
+        let whole = document.whole;
+        let path = Ask::Change(path);
+        let ask = |label| match label {
+            Label::Is(other) if other != path => Alert::Ignored(Ignored::OtherDirection),
+            _ => Alert::Firing(path),
+        };
+        match &document.alerts {
+            Alerts::List(list) if !list.is_empty() => self.each(list, whole, ask),
+            // A template of the sender's may keep nothing but a status.
+            _ => self.each(&[Some(whole)], whole, ask),
+        }
     }
-}
 
-fn each(
-    list: &[Option<Statement>],
-    whole: Statement,
-    conventions: &Conventions,
-    ask: impl Fn(Label<Ask>) -> Alert,
-) -> Classified {
-    let mut found = Classified::default();
-    for statement in list {
+    fn each(
+        &mut self,
+        list: &[Option<Statement>],
+        whole: Statement,
+        ask: impl Fn(Label<Ask>) -> Alert,
+    ) {
+        for statement in list {
+            self.add(*statement, whole, &ask);
+        }
+    }
+
+    fn add(
+        &mut self,
+        statement: Option<Statement>,
+        whole: Statement,
+        ask: impl Fn(Label<Ask>) -> Alert,
+    ) {
+        let pools = &self.conventions.pools;
+        let pool = match statement {
+            Some(statement) => pools.meant(statement.meant_for, self.way.pool),
+            None => pools.meant(MeantFor::default(), self.way.pool),
+        };
+        let at = pool.ok();
+        let known = self.pools.iter().position(|found| found.pool == at);
+        let known = known.unwrap_or_else(|| {
+            self.pools.push(Classified {
+                pool: at,
+                ..Classified::default()
+            });
+            self.pools.len() - 1
+        });
+        let found = &mut self.pools[known];
         let alert = match statement {
             None => Alert::Ignored(Ignored::Malformed),
-            Some(statement) => match (why_not(*statement, whole), ask(statement.ask)) {
+            Some(said) => match (why_not(said, whole), ask(said.ask)) {
                 (Some(Ignored::Resolved), Alert::Firing(Ask::Change(Direction::Down))) => {
                     Alert::Ignored(Ignored::DownResolved)
                 }
                 (Some(why), _) => Alert::Ignored(why),
-                (None, Alert::Firing(ask)) => match found.add(ask, *statement, conventions) {
-                    Ok(()) => Alert::Firing(ask),
-                    Err(why) => Alert::Ignored(why),
-                },
+                (None, Alert::Firing(ask)) => {
+                    let added = pool.and_then(|at| found.add(ask, said, pools.severity(at)));
+                    added.map_or_else(Alert::Ignored, |()| Alert::Firing(ask))
+                }
                 (None, ignored @ Alert::Ignored(_)) => ignored,
             },
         };
         found.alerts.push(alert);
     }
-    found
 }
 
 impl Classified {
     /// Takes in what a firing alert asks for.
-    fn add(&mut self, ask: Ask, said: Statement, conventions: &Conventions) -> Result<(), Ignored> {
+    fn add(&mut self, ask: Ask, said: Statement, severity: &SeverityTable) -> Result<(), Ignored> {
         // What the rule's author wrote down on purpose counts more than what Grafana lists.
         let value = said.noted_value.or(said.listed_value);
         if let (Ask::Change(_), Label::Is(Number(value))) = (ask, value)
@@ -223,7 +290,7 @@ impl Classified {
         }
         match ask {
             Ask::Change(Direction::Up) => {
-                let steps = asked_steps(said.step, value, conventions)?;
+                let steps = asked_steps(said.step, value, severity)?;
                 self.steps = self.steps.and(steps);
             }
             Ask::Change(Direction::Down) => {}
@@ -240,12 +307,12 @@ impl Classified {
 fn asked_steps(
     step: Label<StepSize>,
     value: Label<Number>,
-    conventions: &Conventions,
+    severity: &SeverityTable,
 ) -> Result<AskedSteps, Ignored> {
     match (step, value) {
         (Label::Is(size), _) => Ok(AskedSteps::new(size, StepCause::Label)),
         (Label::Odd, _) => Err(Ignored::BadStep),
-        (Label::Absent, Label::Is(Number(value))) => Ok(conventions.severity.asked_by(value)),
+        (Label::Absent, Label::Is(Number(value))) => Ok(severity.asked_by(value)),
         // Without a value it is an alert all the same.
         (Label::Absent, Label::Absent | Label::Odd) => Ok(AskedSteps::default()),
     }

@@ -9,14 +9,17 @@ mod body;
 mod browser;
 mod classify;
 mod decode;
+mod json_walk;
 mod payload;
+mod pools;
 mod routes;
 
 pub use authentication::{Authentication, Hmac, PasswordLogin};
 pub(crate) use browser::is_cross_site;
 pub use browser::{HostNames, InvalidHost};
-pub use classify::{Alert, Ask, Classified, Conventions, Ignored, classify_body};
+pub use classify::{Alert, Ask, Classified, Conventions, Ignored, Way, classify_body};
 pub use payload::PayloadError;
+pub use pools::{Pools, TooManyLabels};
 pub(crate) use routes::{Receiver, ReceiverState, configure};
 
 /// The largest body taken, in bytes. Alertmanager puts all alerts of a group into one, with all

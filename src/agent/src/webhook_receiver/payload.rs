@@ -10,16 +10,16 @@
 //! however odd or deep, it cannot hide that there is no alarm. Of a member that occurs twice, the
 //! more careful reading counts.
 
-use std::{fmt, io};
+use std::io;
 
 use policy::StepSize;
-use serde::{
-    Deserializer as _,
-    de::{MapAccess, SeqAccess, Visitor},
-};
 use serde_json::{error::Category, value::RawValue};
 
-use super::{Ask, Conventions, Ignored, MAX_BODY};
+use super::{
+    Ask, Conventions, Ignored, MAX_BODY,
+    json_walk::{each_member, elements, members},
+    pools::MeantFor,
+};
 
 /// Grafana's annotation for the reason of a state that no value led to
 /// (<https://grafana.com/docs/grafana/latest/alerting/fundamentals/alert-rule-evaluation/nodata-and-error-states/>).
@@ -98,6 +98,8 @@ pub(super) struct Statement {
     pub listed_value: Label<Number>,
     /// That number as the rule's author wrote it into an annotation.
     pub noted_value: Label<Number>,
+    /// Which pool it is meant for, by its labels.
+    pub meant_for: MeantFor,
 }
 
 /// Whether an alert fires.
@@ -195,6 +197,9 @@ impl Statement {
             if key == conventions.direction_label {
                 self.ask = self.ask.and(Label::ask(value));
             }
+            conventions
+                .pools
+                .note(&mut self.meant_for, key, || string(value));
         });
         if read.is_err() {
             self.name = self.name.or(mentioned(labels.get()));
@@ -263,7 +268,7 @@ impl<T: Copy + PartialEq> Label<T> {
         read.map_or(Self::Odd, Self::Is)
     }
 
-    fn and(self, other: Self) -> Self {
+    pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (one, Self::Absent) | (Self::Absent, one) => one,
             (one, other) if one == other => one,
@@ -339,59 +344,4 @@ fn string(value: &RawValue) -> Option<String> {
 
 fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
-}
-
-/// Calls `each` for every member of an object, the key in small letters, repeated ones too. Depth
-/// costs no stack.
-fn members<'a>(
-    json: &'a str,
-    mut each: impl FnMut(&str, &'a RawValue),
-) -> Result<(), serde_json::Error> {
-    each_member(json, |key, value| each(&key.to_ascii_lowercase(), value))
-}
-
-fn each_member<'a>(
-    json: &'a str,
-    each: impl FnMut(&str, &'a RawValue),
-) -> Result<(), serde_json::Error> {
-    struct Members<F>(F);
-    impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Members<F> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-            while let Some(key) = map.next_key::<String>()? {
-                (self.0)(&key, map.next_value()?);
-            }
-            Ok(())
-        }
-    }
-    let mut reader = serde_json::Deserializer::from_str(json);
-    reader.deserialize_map(Members(each))?;
-    reader.end()
-}
-
-/// Calls `each` for every element of a list.
-fn elements<'a>(json: &'a str, each: impl FnMut(&'a RawValue)) -> Result<(), serde_json::Error> {
-    struct Elements<F>(F);
-    impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for Elements<F> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
-            while let Some(element) = list.next_element()? {
-                (self.0)(element);
-            }
-            Ok(())
-        }
-    }
-    let mut reader = serde_json::Deserializer::from_str(json);
-    reader.deserialize_seq(Elements(each))?;
-    reader.end()
 }

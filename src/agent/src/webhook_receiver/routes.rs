@@ -17,15 +17,15 @@ use program::error_chain::with_causes;
 use serde_json::json;
 
 use super::{
-    Alert, Ask, Authentication, Classified, Conventions, Ignored, PayloadError,
+    Alert, Ask, Authentication, Classified, Conventions, Ignored, PayloadError, Way,
     body::{Bodies, Body, Unread},
     browser::{self, HostNames},
     classify_body,
 };
 use crate::{
-    metrics::AlertLabels,
-    read_model::ReadModel,
-    signal_inbox::SignalInbox,
+    metrics::{AlertLabels, Counters},
+    pool_actors::PoolActors,
+    pool_query::{self, WrongPool},
     throttled_log::{Peer, ThrottledLog},
 };
 
@@ -36,9 +36,9 @@ const LISTED: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct ReceiverState {
     /// Where accepted alerts go.
-    pub(crate) inbox: Arc<SignalInbox>,
-    /// Where they are counted.
-    pub(crate) read_model: Arc<ReadModel>,
+    pub(crate) pools: Arc<[PoolActors]>,
+    /// Where those are counted that are meant for no pool.
+    pub(crate) counters: Counters,
     /// Who may send.
     pub(crate) authentication: Arc<Authentication>,
     /// By which names this machine may be asked.
@@ -89,11 +89,7 @@ async fn webhook(
 ) -> HttpResponse {
     let began = Instant::now();
     let answer = receiver.take(None, &request, body).await;
-    receiver
-        .state
-        .read_model
-        .counters()
-        .webhook_answered(began.elapsed());
+    receiver.state.counters.webhook_answered(began.elapsed());
     answer
 }
 
@@ -118,7 +114,7 @@ impl Receiver {
         let found = match self.read_admitted(request, body).await {
             // Who asks for the head alone looks whether somebody is there.
             Ok(_) if request.method() == Method::HEAD => return HttpResponse::Ok().finish(),
-            Ok(body) => self.classify(path, body).await,
+            Ok(body) => self.classify(path, request.query_string(), body).await,
             Err(refusal) => Err(refusal),
         };
         let refusal = match found {
@@ -131,9 +127,10 @@ impl Receiver {
             Some(why) if path.is_some() && is_known => {
                 let found = Classified {
                     alerts: vec![Alert::Ignored(why)],
+                    pool: (self.state.pools.len() == 1).then_some(0),
                     ..Classified::default()
                 };
-                self.accept(&found, peer, Some(&refusal))
+                self.accept(&[found], peer, Some(&refusal))
             }
             _ => self.refuse(&refusal, peer),
         }
@@ -179,10 +176,17 @@ impl Receiver {
         authentication.admits(request.headers(), body, Timestamp::now())
     }
 
-    async fn classify(&self, path: Option<Direction>, body: Body) -> Result<Classified, Refusal> {
+    async fn classify(
+        &self,
+        path: Option<Direction>,
+        query: &str,
+        body: Body,
+    ) -> Result<Vec<Classified>, Refusal> {
+        let pool = pool_query::named(&self.state.pools, query)?;
+        let way = Way { path, pool };
         let conventions = self.state.conventions.read().clone();
         let is_large = body.is_large();
-        let classify = move || classify_body(path, body.bytes(), &conventions);
+        let classify = move || classify_body(way, body.bytes(), &conventions);
         if !is_large {
             return Ok(classify()?);
         }
@@ -193,50 +197,67 @@ impl Receiver {
         }
     }
 
-    fn accept(&self, found: &Classified, peer: Peer, detail: Option<&Refusal>) -> HttpResponse {
-        let alerts = &found.alerts;
-        let mut counts: Vec<(Alert, u32)> = Vec::new();
-        for alert in alerts {
-            match counts.iter_mut().find(|(known, _)| known == alert) {
-                Some((_, count)) => *count = count.saturating_add(1),
-                None => counts.push((*alert, 1)),
-            }
-        }
-        for &(alert, count) in &counts {
-            match alert {
-                Alert::Firing(Ask::Change(direction)) => {
-                    self.state.inbox.put_many(direction, count, found.steps);
-                }
-                Alert::Firing(Ask::AtLeast) => {
-                    if let Some(members) = found.at_least {
-                        self.state.inbox.put_at_least(members);
-                    }
-                }
-                Alert::Ignored(_) => {}
-            }
-            let heard = self.state.read_model.alerts();
-            heard.note(alert, found.cpu, Timestamp::now());
-            self.count(&labels(alert), count);
-        }
-        let is_among = |alert| counts.iter().any(|(known, _)| *known == alert);
-        let fires_down = is_among(Alert::Firing(Ask::Change(Direction::Down)));
-        if is_among(Alert::Ignored(Ignored::DownResolved)) && !fires_down {
-            self.state.inbox.withdraw_down();
+    fn accept(&self, found: &[Classified], peer: Peer, detail: Option<&Refusal>) -> HttpResponse {
+        let mut counts = Vec::new();
+        for found in found {
+            counts.extend(self.take_in(found));
         }
         self.log_ignored(&counts, peer, detail);
 
+        let alerts = || found.iter().flat_map(|found| &found.alerts);
         let (mut accepted, mut ignored) = (Vec::new(), Vec::new());
-        for alert in alerts.iter().take(LISTED) {
+        for alert in alerts().take(LISTED) {
             match alert {
                 Alert::Firing(ask) => accepted.push(ask.as_str()),
                 Alert::Ignored(why) => ignored.push(why.code()),
             }
         }
         let mut answer = json!({ "accepted": accepted, "ignored": ignored });
-        if alerts.len() > LISTED {
-            answer["more"] = json!(alerts.len() - LISTED);
+        let all = alerts().count();
+        if all > LISTED {
+            answer["more"] = json!(all - LISTED);
         }
         HttpResponse::Ok().json(answer)
+    }
+
+    /// Gives the alerts for one pool to it; returns how many of each kind there were.
+    fn take_in(&self, found: &Classified) -> Vec<(Alert, u32)> {
+        let mut counts: Vec<(Alert, u32)> = Vec::new();
+        for alert in &found.alerts {
+            match counts.iter_mut().find(|(known, _)| known == alert) {
+                Some((_, count)) => *count = count.saturating_add(1),
+                None => counts.push((*alert, 1)),
+            }
+        }
+        let Some(pool) = found.pool.map(|at| &self.state.pools[at]) else {
+            for &(alert, count) in &counts {
+                self.state.counters.alerts(&labels(alert), count.into());
+            }
+            return counts;
+        };
+        for &(alert, count) in &counts {
+            match alert {
+                Alert::Firing(Ask::Change(direction)) => {
+                    pool.inbox.put_many(direction, count, found.steps);
+                }
+                Alert::Firing(Ask::AtLeast) => {
+                    if let Some(members) = found.at_least {
+                        pool.inbox.put_at_least(members);
+                    }
+                }
+                Alert::Ignored(_) => {}
+            }
+            let heard = pool.read_model.alerts();
+            heard.note(alert, found.cpu, Timestamp::now());
+            let counters = pool.read_model.counters();
+            counters.alerts(&labels(alert), count.into());
+        }
+        let is_among = |alert| counts.iter().any(|(known, _)| *known == alert);
+        let fires_down = is_among(Alert::Firing(Ask::Change(Direction::Down)));
+        if is_among(Alert::Ignored(Ignored::DownResolved)) && !fires_down {
+            pool.inbox.withdraw_down();
+        }
+        counts
     }
 
     fn refuse(&self, refusal: &Refusal, peer: Peer) -> HttpResponse {
@@ -246,7 +267,7 @@ impl Receiver {
             outcome: "refused",
             reason,
         };
-        self.count(&labels, 1);
+        self.state.counters.alerts(&labels, 1);
         self.log.line(reason, |suppressed| {
             tracing::warn!(
                 %peer,
@@ -270,13 +291,6 @@ impl Receiver {
         answer
             .force_close()
             .json(json!({ "message": with_causes(refusal) }))
-    }
-
-    fn count(&self, labels: &AlertLabels, count: u32) {
-        self.state
-            .read_model
-            .counters()
-            .alerts(labels, count.into());
     }
 
     fn log_ignored(&self, counts: &[(Alert, u32)], peer: Peer, detail: Option<&Refusal>) {
@@ -326,6 +340,8 @@ enum Refusal {
     Unread(#[from] Unread),
     #[error(transparent)]
     Malformed(#[from] PayloadError),
+    #[error(transparent)]
+    Pool(#[from] WrongPool),
 }
 
 impl Refusal {
@@ -333,6 +349,7 @@ impl Refusal {
         match self {
             Self::Unauthorised => StatusCode::UNAUTHORIZED,
             Self::CrossSite | Self::ForeignHost => StatusCode::FORBIDDEN,
+            Self::Pool(wrong) => wrong.status(),
             Self::Unread(Unread::Slow(_)) => StatusCode::REQUEST_TIMEOUT,
             Self::Unread(Unread::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => {
@@ -347,6 +364,7 @@ impl Refusal {
             Self::Unauthorised => "unauthorised",
             Self::CrossSite => "cross_site",
             Self::ForeignHost => "foreign_host",
+            Self::Pool(_) => "wrong_pool",
             Self::Unread(Unread::Slow(_)) => "slow",
             Self::Unread(Unread::NoRoom) => "no_room",
             Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => "too_large",
@@ -360,6 +378,7 @@ impl Refusal {
             Self::Unauthorised
             | Self::CrossSite
             | Self::ForeignHost
+            | Self::Pool(_)
             | Self::Unread(Unread::Slow(_) | Unread::Broken(_)) => None,
             Self::Unread(Unread::NoRoom) => Some(Ignored::NoRoom),
             Self::Unread(Unread::TooLarge) | Self::Malformed(PayloadError::TooLarge) => {

@@ -3,7 +3,7 @@
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use agent::{
-    Agent, Config, dashboard,
+    Agent, Config, PoolName, dashboard,
     settings::{Entry, needs_restart},
 };
 use anyhow::{Context as _, anyhow};
@@ -85,22 +85,29 @@ async fn read_settings_again(agent: &Agent, args: &ConfigArgs, started: &[Entry]
         Err(problems) => {
             let problems = problems.to_string();
             tracing::error!(problems, "Settings stay as they were.");
-            agent.keep_settings(problems);
+            agent.keep_settings(&problems);
         }
     }
 }
 
 fn announce(config: &Config, server: &dashboard::Server) {
-    let rules = &config.rules;
+    for pool in &config.pools {
+        let rules = &pool.rules;
+        tracing::info!(
+            name = pool.name.as_ref().map(PoolName::as_str),
+            pool = %pool.target.pool,
+            min = rules.bounds.min().0,
+            max = rules.bounds.max().0,
+            mode = %pool.mode,
+            cooldown = ?rules.cooldown,
+            file = %pool.discovery.file.display(),
+            "Pool is scaled by these settings."
+        );
+    }
     tracing::info!(
         address = %server.address,
-        pool = %config.target.pool,
-        api = %config.target.client.endpoint,
-        min = rules.bounds.min().0,
-        max = rules.bounds.max().0,
-        mode = %config.mode,
-        cooldown = ?rules.cooldown,
-        file = %config.discovery.file.display(),
+        api = %config.client.endpoint,
+        pools = config.pools.len(),
         "Agent is ready."
     );
     if config.alerts.authentication.is_open() {

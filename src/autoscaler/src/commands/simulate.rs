@@ -68,6 +68,9 @@ pub(crate) struct Options {
     /// may be missing.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
+    /// Which of several pools in --settings.
+    #[arg(long, value_name = "NAME", requires = "settings")]
+    pool: Option<String>,
     /// Grafana's alert rules [default: those of the monitoring image].
     #[arg(long, value_name = "FILE")]
     alert_rules: Option<PathBuf>,

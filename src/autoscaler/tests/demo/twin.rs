@@ -54,13 +54,14 @@ fn agent_of_the_demo(report: &Value) -> OurSettings {
     let faster = settings::at_speed(settings::defaults(), 10.0);
     let text = settings::file_text(&faster.into_iter().chain(own).collect());
     let agent = settings::load_text("the demo's settings", &text);
-    let agent = agent.expect("they are settings").0.agent;
+    let mut agent = agent.expect("they are settings").0.agent;
+    let pool = agent.pools.remove(0);
     OurSettings {
         monitoring: Monitoring::image().divided_by(10),
-        rules: agent.rules,
-        mode: agent.mode,
-        drain_timeout: agent.drain.enabled.then_some(agent.drain.timeout),
-        drain_poll: agent.drain.poll,
+        rules: pool.rules,
+        mode: pool.mode,
+        drain_timeout: pool.drain.enabled.then_some(pool.drain.timeout),
+        drain_poll: pool.drain.poll,
     }
 }
 

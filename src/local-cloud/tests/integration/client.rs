@@ -277,11 +277,8 @@ async fn private_addresses_are_one_call_for_each_network() {
         "private-networks": networks.map(|id| json!({ "id": id })),
     });
     let stack = stack_with(&api, 5, further).await;
-    let asking = Client::new(ClientConfig {
-        private_addresses: true,
-        ..config(&api)
-    });
-    let members = asking.unwrap().list_pool_members(stack.pool).await.unwrap();
+    let asking = client(&api).with_private_addresses();
+    let members = asking.list_pool_members(stack.pool).await.unwrap();
     let status = api.cloud.status();
     for member in &members {
         let mut known = status.pools[0].members.iter();
@@ -300,11 +297,8 @@ async fn private_addresses_are_one_call_for_each_network() {
     // Half an answer would be a lie: what the leases cannot tell is no list.
     let gone = Fault::fail("get-private-network", 1, 404, "not found");
     api.cloud.faults().add(gone);
-    let asking = Client::new(ClientConfig {
-        private_addresses: true,
-        ..config(&api)
-    });
-    let error = asking.unwrap().list_pool_members(stack.pool).await;
+    let asking = client(&api).with_private_addresses();
+    let error = asking.list_pool_members(stack.pool).await;
     assert!(error.is_err(), "{error:?}");
     api.cloud.stop().await;
 }

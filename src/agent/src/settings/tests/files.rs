@@ -36,7 +36,7 @@ fn a_file_is_read_the_same_as_text_alone() {
         "[exoscale]\nkey = \"EXO1\"\nsecret = \"abc\"\ninstance_pool = \"{POOL}\"\n[scaling]\nmax_size = 4\n"
     );
     let (settings, entries) = load_text("agent", &text).unwrap();
-    assert_eq!(settings.agent.rules.bounds.max(), Size(4));
+    assert_eq!(settings.agent.pools[0].rules.bounds.max(), Size(4));
     let entry = entries.iter().find(|entry| entry.key == "scaling.max_size");
     assert_eq!(entry.unwrap().source, "file agent");
     let problems = load_text("agent", "[scaling]\ncooldown = \"0s\"").unwrap_err();
@@ -92,7 +92,7 @@ const OFFICE: &str = "[[schedule]]\ndays = \"mon-fri\"\nfrom = \"08:00\"\nto = \
 fn a_schedule_has_rows() {
     let night = OFFICE.replace("08:00", "20:00").replace("18:00", "06:00");
     let given = Given::new().file(&format!("{OFFICE}{night}max_size = 6\n"));
-    let rows = given.settings().agent.schedule;
+    let rows = given.pool().schedule;
     let texts: Vec<String> = rows.entries().iter().map(ToString::to_string).collect();
     assert_eq!(
         texts,

@@ -87,7 +87,7 @@ fn unknown_keys_are_refused_with_what_was_meant() {
     }
     // Labels are free.
     let labelled = Given::new().file("[discovery.labels]\nteam = \"web\"\nstage = 1\n");
-    let labels = labelled.settings().agent.discovery.labels;
+    let labels = labelled.pool().discovery.labels;
     assert_eq!(labels["team"], "web");
     assert_eq!(labels["stage"], "1");
 }
@@ -114,7 +114,7 @@ fn settings_that_contradict_each_other_are_refused() {
         assert_eq!(given.problem().0, key);
     }
     let pinned = Given::new().flag("scaling.mode", "pinned=3").settings();
-    assert_eq!(pinned.agent.mode, Mode::Pinned(Size(3)));
+    assert_eq!(pinned.agent.pools[0].mode, Mode::Pinned(Size(3)));
 }
 
 #[test]

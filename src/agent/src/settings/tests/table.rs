@@ -17,7 +17,7 @@ use crate::settings::{
 fn every_setting_of_the_table_is_read_and_no_other() {
     let merged = Given::new().sources.merged().unwrap();
     let mut reader = Reader::new(&merged);
-    keys::read(&mut reader);
+    keys::read(&mut reader, &merged);
     let table: BTreeSet<&str> = TABLE.iter().map(|setting| setting.key).collect();
     assert_eq!(*reader.asked(), table);
 }
@@ -111,7 +111,7 @@ fn what_is_faster_stays_within_its_bounds() {
 
 #[test]
 fn a_setting_is_taken_by_its_former_key_from_everywhere() {
-    let cooldown = |given: &Given| given.settings().agent.rules.cooldown;
+    let cooldown = |given: &Given| given.pool().rules.cooldown;
     let from_file = Given::new().file("[scaling]\nwindow = \"70s\"\n");
     let dotted = Given::new().file("scaling.window = \"70s\"\n");
     let variable = Given::new().variable("AUTOSCALER_SCALING__WINDOW", "70s");
@@ -172,7 +172,10 @@ fn a_wrong_value_does_not_make_another_key_unknown() {
 #[test]
 fn the_rules_that_the_policy_is_tested_with_are_the_tables() {
     let settings = Given::new().settings();
-    assert_eq!(settings.agent.rules, default_rules::default_rules());
+    assert_eq!(
+        settings.agent.pools[0].rules,
+        default_rules::default_rules()
+    );
 }
 
 #[test]

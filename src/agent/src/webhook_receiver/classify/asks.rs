@@ -4,13 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    tests::{conventions, grafana},
+    tests::{conventions, grafana, together},
     *,
 };
 
 fn classified(document: &Value) -> Classified {
     let body = document.to_string();
-    classify_body(None, body.as_bytes(), &conventions("scale")).expect("a known document")
+    together(classify_body(None, body.as_bytes(), &conventions("scale")).expect("a known document"))
 }
 
 /// A firing alert with these labels, values and annotations.
@@ -106,7 +106,7 @@ fn a_value_that_comes_twice_must_be_the_same() {
     };
     let found = |second| {
         let body = body(second);
-        classify_body(None, body.as_bytes(), &conventions("scale")).unwrap()
+        together(classify_body(None, body.as_bytes(), &conventions("scale")).unwrap())
     };
     assert_eq!(found("3").at_least, Some(Size(3)));
     assert_eq!(found("300").alerts, [Alert::Ignored(Ignored::BadValue)]);
@@ -118,7 +118,8 @@ fn at_least_asks_for_nothing_when_it_resolves_or_comes_by_the_path_of_a_directio
     let mut document = firing(&labels, &json!({ "A": 3 }), &json!({}));
     let body = document.to_string();
     for path in [Direction::Up, Direction::Down] {
-        let found = classify_body(Some(path), body.as_bytes(), &conventions("scale")).unwrap();
+        let found =
+            together(classify_body(Some(path), body.as_bytes(), &conventions("scale")).unwrap());
         assert_eq!(found.alerts, [Alert::Ignored(Ignored::OtherDirection)]);
     }
     document["alerts"][0]["status"] = "resolved".into();

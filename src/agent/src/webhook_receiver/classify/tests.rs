@@ -9,12 +9,19 @@ pub(super) fn conventions(direction_label: &str) -> Conventions {
     Conventions {
         direction_label: direction_label.to_owned(),
         value_name: "A".to_owned(),
-        severity: "0.95: 150%".parse().expect("a table"),
+        pools: Pools::only("0.95: 150%".parse().expect("a table")),
     }
 }
 
 pub(super) fn classify(path: Option<Direction>, body: &[u8]) -> Result<Vec<Alert>, PayloadError> {
-    classify_body(path, body, &conventions("scale")).map(|found| found.alerts)
+    classify_body(path, body, &conventions("scale")).map(|found| together(found).alerts)
+}
+
+/// What the only pool is told.
+pub(super) fn together(mut found: Vec<Classified>) -> Classified {
+    assert!(found.len() <= 1, "{found:?}");
+    assert!(found.iter().all(|found| found.pool == Some(0)), "{found:?}");
+    found.pop().unwrap_or_default()
 }
 
 pub(super) fn alerts(document: &Value) -> Vec<Alert> {
@@ -165,6 +172,7 @@ fn the_direction_label_can_be_chosen() {
         &json!({ "go": "down", "scale": "up" }),
         &json!({}),
     );
-    let found = classify_body(None, document.to_string().as_bytes(), &conventions("go")).unwrap();
+    let found =
+        together(classify_body(None, document.to_string().as_bytes(), &conventions("go")).unwrap());
     assert_eq!(found.alerts, [DOWN]);
 }
