@@ -209,7 +209,7 @@ async fn on_a_thread(
     shared: Shared,
 ) -> Result<PoolActors, StartError> {
     let arbiter = Arbiter::new();
-    let span = tracing::info_span!("pool", name = name.as_str());
+    let span = tracing::info_span!("of", pool = name.as_str());
     let (sender, receiver) = oneshot::channel();
     arbiter.spawn(async move {
         // For as long as the thread is there.

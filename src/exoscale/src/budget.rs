@@ -69,12 +69,23 @@ impl Bucket {
         }
     }
 
-    /// What must be there for a call.
-    fn needed(&self, call: u128, priority: Priority) -> u128 {
-        call + match priority {
+    /// What a call of this priority leaves alone.
+    fn kept(&self, priority: Priority) -> u128 {
+        match priority {
             Priority::Normal => self.reserve,
             Priority::Urgent => 0,
         }
+    }
+
+    fn usable(&self, priority: Priority) -> u128 {
+        self.level.saturating_sub(self.kept(priority))
+    }
+
+    /// Takes what is usable of `amount`; gives the rest.
+    fn take(&mut self, amount: u128, priority: Priority) -> u128 {
+        let taken = amount.min(self.usable(priority));
+        self.level -= taken;
+        amount - taken
     }
 
     /// Adds to it; gives what it cannot hold.
@@ -87,14 +98,14 @@ impl Bucket {
 
 impl Budget {
     /// Full buckets that let at most `limit` calls through in any half-open 60 s, for so many
-    /// sharers (at least one). With fewer than twelve calls a minute for each, all is common.
+    /// sharers (at least one). With fewer than thirty calls a minute for each, all is common.
     pub(crate) fn per_minute(limit: NonZeroU32, sharers: usize) -> Self {
         let sharers = sharers.max(1);
         let parts = sharers as u128;
         let call = CALL * parts;
         let limit = u128::from(limit.get());
         let burst = limit.div_ceil(3);
-        let own = if sharers > 1 && burst >= 4 * parts {
+        let own = if sharers > 1 && burst >= 10 * parts {
             burst * CALL / 2
         } else {
             0
@@ -117,29 +128,59 @@ impl Budget {
         sharer: Sharer,
         priority: Priority,
     ) -> Result<(), Exhausted> {
-        self.refill(now);
-        let call = self.call;
-        for bucket in [&mut self.own[sharer.0], &mut self.common] {
-            if bucket.level >= bucket.needed(call, priority) {
-                bucket.level -= call;
-                return Ok(());
-            }
-        }
-        Err(Exhausted {
-            retry_in: self.time_to(sharer, priority),
-        })
+        self.take_together(now, sharer, priority, 1).map(|_| ())
     }
 
-    /// How long it takes until there is a call, counting on nothing that others may leave.
-    fn time_to(&self, sharer: Sharer, priority: Priority) -> Duration {
-        let own = self.own[sharer.0];
-        let common = self.common.needed(self.call, priority) - self.common.level;
-        let nanos = if own.capacity == 0 {
-            common.div_ceil(self.refill_per_minute * self.own.len() as u128)
+    /// Takes `calls` at once or none. Where that is more than ever fits, takes what does. Returns
+    /// how many.
+    pub(crate) fn take_together(
+        &mut self,
+        now: Duration,
+        sharer: Sharer,
+        priority: Priority,
+        calls: u32,
+    ) -> Result<u32, Exhausted> {
+        self.refill(now);
+        let buckets = [self.own[sharer.0], self.common];
+        let fit = buckets.map(|bucket| bucket.capacity - bucket.kept(priority));
+        let fit = (fit.iter().sum::<u128>() / self.call).max(1);
+        let taken = u128::from(calls).min(fit);
+        let needed = taken * self.call;
+        let usable: u128 = buckets.iter().map(|bucket| bucket.usable(priority)).sum();
+        if usable < needed {
+            return Err(Exhausted {
+                retry_in: self.time_to(needed, buckets, priority),
+            });
+        }
+        let rest = self.own[sharer.0].take(needed, priority);
+        self.common.take(rest, priority);
+        Ok(u32::try_from(taken).unwrap_or(u32::MAX))
+    }
+
+    /// Takes back calls that were not made.
+    pub(crate) fn give_back(&mut self, sharer: Sharer, calls: u32) {
+        let left = self.own[sharer.0].add(u128::from(calls) * self.call);
+        self.common.add(left);
+    }
+
+    /// How long it takes until so much is usable, counting on nothing that others may leave: what
+    /// comes fills the sharer's own bucket first.
+    fn time_to(&self, needed: u128, [own, common]: [Bucket; 2], priority: Priority) -> Duration {
+        let room = own.capacity - own.level;
+        let of_own = (needed + own.kept(priority))
+            .saturating_sub(common.usable(priority))
+            .saturating_sub(own.level);
+        let missing = if of_own <= room {
+            of_own
         } else {
-            let own = own.needed(self.call, priority) - own.level;
-            own.div_ceil(self.refill_per_minute)
+            let of_common = needed - (own.capacity - own.kept(priority));
+            room + (of_common + common.kept(priority)).saturating_sub(common.level)
         };
+        let parts = match own.capacity {
+            0 => self.own.len() as u128,
+            _ => 1,
+        };
+        let nanos = missing.div_ceil(self.refill_per_minute * parts);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
@@ -278,11 +319,47 @@ mod tests {
             }
         }
 
+        #[test]
+        fn calls_are_taken_together_or_not_at_all(
+            limit in 1u32..1_000,
+            sharers in 1usize..25,
+            before in 0usize..300,
+            calls in 1u32..6,
+        ) {
+            let mut budget = shared(limit, sharers);
+            for _ in 0..before {
+                let _ = budget.take(Duration::ZERO, ALONE, Priority::Urgent);
+            }
+            let untouched = budget.clone();
+            let take = |budget: &mut Budget, now| {
+                budget.take_together(now, ALONE, Priority::Normal, calls)
+            };
+            let taken = match take(&mut budget, Duration::ZERO) {
+                Ok(taken) => taken,
+                Err(Exhausted { retry_in }) => {
+                    let level = |budget: &Budget| (budget.own[0].level, budget.common.level);
+                    prop_assert_eq!(level(&budget), level(&untouched));
+                    let taken = take(&mut budget, retry_in);
+                    prop_assert!(taken.is_ok(), "{taken:?} after {retry_in:?}");
+                    taken.unwrap()
+                }
+            };
+            prop_assert!((1..=calls).contains(&taken));
+            let levels = |budget: &Budget| {
+                budget.own.iter().map(|own| own.level).sum::<u128>() + budget.common.level
+            };
+            let after = levels(&budget);
+            budget.give_back(ALONE, taken);
+            prop_assert_eq!(levels(&budget), after + u128::from(taken) * budget.call);
+            // The smallest budgets hold fewer than were asked for.
+            prop_assert!(taken == calls || limit < 30, "{taken} of {calls}");
+        }
+
         /// Others may want as much as they like: who asks for no more than an equal part of half of
         /// the limit always gets it.
         #[test]
         fn a_sharer_gets_its_part_whatever_the_others_take(
-            each in 12u32..60,
+            each in 30u32..90,
             sharers in 2usize..25,
             seconds in 1u64..300,
         ) {

@@ -12,7 +12,7 @@ use super::{
     error::ClientError,
     ids::{InstanceId, LoadBalancerId, OperationId, PoolId},
     models::{Instance, InstanceList, InstancePool, LoadBalancer, Operation},
-    transport::{Repeats, Request, Transport},
+    transport::{Prepaid, Repeats, Request, Transport},
 };
 
 /// A client of the API. Clones are cheap and share connections, call budget, pauses that the API
@@ -31,6 +31,7 @@ pub struct Client {
     pub(super) priority: Priority,
     pub(super) repeats: Repeats,
     has_private_addresses: bool,
+    prepaid: Option<Arc<Prepaid>>,
 }
 
 impl Client {
@@ -49,6 +50,7 @@ impl Client {
             priority: Priority::Normal,
             repeats: Repeats::default(),
             has_private_addresses: false,
+            prepaid: None,
         };
         Ok(transports.map(client).collect())
     }
@@ -81,6 +83,17 @@ impl Client {
             has_private_addresses: true,
             ..self
         }
+    }
+
+    /// The same client with calls taken from the budget beforehand: all of them, or none. So reads
+    /// that are only of use together do not each take a call and then wait for the last. What is
+    /// not used goes back when the last clone is dropped. `call` is the first, for the error.
+    pub fn together(&self, call: ApiCall, calls: u32) -> Result<Self, ClientError> {
+        let prepaid = self.transport.prepay(call, self.priority, calls)?;
+        Ok(Self {
+            prepaid: prepaid.map(Arc::new),
+            ..self.clone()
+        })
     }
 
     /// How often each operation was called, and how that ended. For metrics and tests.
@@ -209,6 +222,9 @@ impl Client {
         let Self {
             priority, repeats, ..
         } = *self;
-        self.transport.call(&request, priority, repeats).await
+        let prepaid = self.prepaid.as_deref();
+        self.transport
+            .call(&request, priority, repeats, prepaid)
+            .await
     }
 }

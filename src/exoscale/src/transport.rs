@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    budget::{Budget, Priority, Sharer},
+    budget::{Budget, Exhausted, Priority, Sharer},
     calls::{ApiCall, CallCounters, Outcome},
     config::{ClientConfig, ConfigError},
     error::{ClientError, ErrorKind, api_message},
@@ -47,6 +47,33 @@ struct Line {
     started: Instant,
     budget: Option<Mutex<Budget>>,
     pause: Mutex<Pause>,
+}
+
+/// Calls that were taken from the budget before they are made. What is left goes back when this is
+/// dropped.
+#[derive(Debug)]
+pub(super) struct Prepaid {
+    line: Arc<Line>,
+    sharer: Sharer,
+    left: Mutex<u32>,
+}
+
+impl Prepaid {
+    /// Takes one of them, if there is one.
+    fn take(&self) -> bool {
+        let mut left = self.left.lock();
+        let is_there = *left > 0;
+        *left = left.saturating_sub(1);
+        is_there
+    }
+}
+
+impl Drop for Prepaid {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.line.budget {
+            budget.lock().give_back(self.sharer, *self.left.get_mut());
+        }
+    }
 }
 
 /// A request before it is signed.
@@ -142,6 +169,7 @@ impl Transport {
         request: &Request,
         priority: Priority,
         repeats: Repeats,
+        prepaid: Option<&Prepaid>,
     ) -> Result<T, ClientError> {
         let call = request.call;
         let deadline = Instant::now() + self.line.config.call_deadline;
@@ -150,7 +178,7 @@ impl Transport {
             Repeats::Never => 0,
         };
         let mut retry = 0;
-        self.take(call, priority)
+        self.take(call, priority, prepaid)
             .map_err(|kind| self.error(call, Failure::certain(kind)))?;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -188,7 +216,7 @@ impl Transport {
             if Instant::now() >= deadline {
                 return Err(self.error(call, failure));
             }
-            match self.take(call, priority) {
+            match self.take(call, priority, None) {
                 Ok(()) => retry += 1,
                 // A pause says when to come back; a spent budget is not what is wrong.
                 Err(kind @ ErrorKind::Paused { .. }) => {
@@ -200,7 +228,12 @@ impl Transport {
     }
 
     /// Takes one request out of the budget, unless the API asked to be left alone or refuses it.
-    fn take(&self, call: ApiCall, priority: Priority) -> Result<(), ErrorKind> {
+    fn take(
+        &self,
+        call: ApiCall,
+        priority: Priority,
+        prepaid: Option<&Prepaid>,
+    ) -> Result<(), ErrorKind> {
         if let Some(retry_in) = self.pause_left() {
             self.counters.add(call, Outcome::Paused);
             return Err(ErrorKind::Paused { retry_in });
@@ -214,13 +247,43 @@ impl Transport {
         let Some(budget) = &self.line.budget else {
             return Ok(());
         };
-        let mut budget = budget.lock();
-        budget.take(now, self.sharer, priority).map_err(|refusal| {
-            self.counters.add(call, Outcome::OverBudget);
-            ErrorKind::BudgetExhausted {
-                retry_in: refusal.retry_in,
-            }
-        })
+        if prepaid.is_some_and(Prepaid::take) {
+            return Ok(());
+        }
+        let taken = budget.lock().take(now, self.sharer, priority);
+        taken.map_err(|refusal| self.over_budget(call, refusal))
+    }
+
+    /// Takes so many calls at once, the first of which is `call`.
+    pub(super) fn prepay(
+        &self,
+        call: ApiCall,
+        priority: Priority,
+        calls: u32,
+    ) -> Result<Option<Prepaid>, ClientError> {
+        let Some(budget) = &self.line.budget else {
+            return Ok(None);
+        };
+        let now = self.line.started.elapsed();
+        let taken = budget
+            .lock()
+            .take_together(now, self.sharer, priority, calls);
+        let left = taken.map_err(|refusal| {
+            let kind = self.over_budget(call, refusal);
+            self.error(call, Failure::certain(kind))
+        })?;
+        Ok(Some(Prepaid {
+            line: self.line.clone(),
+            sharer: self.sharer,
+            left: Mutex::new(left),
+        }))
+    }
+
+    fn over_budget(&self, call: ApiCall, refusal: Exhausted) -> ErrorKind {
+        self.counters.add(call, Outcome::OverBudget);
+        ErrorKind::BudgetExhausted {
+            retry_in: refusal.retry_in,
+        }
     }
 
     fn pause_left(&self) -> Option<Duration> {

@@ -1,11 +1,16 @@
 // Keeps the page as the agent is: by the live stream, and by the clock where only time passes.
 
 import { draw } from "./charts.js";
+import { overview } from "./overview.js";
 import * as words from "./words.js";
 
 /** The agent says something each five seconds; a longer silence is a lost connection. */
 const SILENCE = 13_000;
 const HISTORY_EVERY = 10_000;
+
+/** Which of several pools this page is of. */
+const wanted = new URLSearchParams(location.search).get("pool");
+const at = path => wanted == null ? path : `${path}?pool=${encodeURIComponent(wanted)}`;
 
 const el = id => document.getElementById(id);
 const text = (id, value) => {
@@ -200,7 +205,7 @@ function redraw() {
 async function fetchHistory() {
   askedAt = Date.now();
   try {
-    const answer = await fetch("history");
+    const answer = await fetch(at("history"));
     if (!answer.ok) return;
     history = await answer.json();
     if (status) redraw();
@@ -238,7 +243,7 @@ function lose() {
 /** What the stream would tell, asked for: an agent that has no place for a stream is not down. */
 async function poll() {
   try {
-    const answers = await Promise.all([fetch("status"), fetch("decisions")]);
+    const answers = await Promise.all([fetch(at("status")), fetch(at("decisions"))]);
     if (!answers.every(answer => answer.ok)) return false;
     [status, decisions] = await Promise.all(answers.map(answer => answer.json()));
     decisions = decisions.reverse().slice(0, 25);
@@ -252,7 +257,7 @@ async function poll() {
 }
 
 function listen() {
-  const source = new EventSource("events");
+  const source = new EventSource(at("events"));
   source.onmessage = message => {
     ({ status, decisions } = JSON.parse(message.data));
     alive();
@@ -276,13 +281,33 @@ function listen() {
   };
 }
 
-for (const id of ["hour", "day"]) {
-  el(id).addEventListener("click", () => {
-    shown = id;
-    for (const other of ["hour", "day"]) el(other).setAttribute("aria-pressed", `${other === id}`);
-    if (history && status) redraw();
-  });
+
+function onePool() {
+  for (const id of ["hour", "day"]) {
+    el(id).addEventListener("click", () => {
+      shown = id;
+      for (const other of ["hour", "day"]) el(other).setAttribute("aria-pressed", `${other === id}`);
+      if (history && status) redraw();
+    });
+  }
+  for (const link of document.querySelectorAll("[data-of-pool] a, footer a[href=sd]")) link.href = at(link.getAttribute("href"));
+  show("up", wanted != null);
+  addEventListener("resize", () => { if (history && status) redraw(); });
+  setInterval(tick, 1_000);
+  listen();
 }
-addEventListener("resize", () => { if (history && status) redraw(); });
-setInterval(tick, 1_000);
-listen();
+
+/** One pool, the only one or the one that the address names; else all of them. */
+async function start() {
+  if (wanted != null) return onePool();
+  try {
+    const answer = await fetch("pools");
+    const { pools } = await answer.json();
+    if (pools.length > 1) return overview(pools);
+  } catch {
+    // The stream says that the connection is lost.
+  }
+  onePool();
+}
+
+start();

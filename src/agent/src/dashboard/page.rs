@@ -23,7 +23,7 @@ const fn file(path: &'static str, kind: &'static str, text: &'static str) -> Fil
 }
 
 /// Every file of the page.
-pub(super) const FILES: [File; 7] = [
+pub(super) const FILES: [File; 8] = [
     file("/", HTML, include_str!("page.html")),
     file(
         "/page.css",
@@ -31,6 +31,7 @@ pub(super) const FILES: [File; 7] = [
         include_str!("page.css"),
     ),
     file("/page.js", SCRIPT, include_str!("page.js")),
+    file("/overview.js", SCRIPT, include_str!("overview.js")),
     file("/words.js", SCRIPT, include_str!("words.js")),
     file("/charts.js", SCRIPT, include_str!("charts.js")),
     file("/svg.js", SCRIPT, include_str!("svg.js")),

@@ -222,8 +222,9 @@ fn of(name: &PoolName, problem: Problem) -> Problem {
     }
 }
 
-/// Calls a minute that a pool needs: six are its discovery rounds by default.
-const CALLS_PER_POOL: u32 = 12;
+/// Calls a minute that a pool needs to have a part of its own, see [`exoscale::ClientConfig`]: five
+/// at once, which are a read of it, its load balancer and its members, a change, and one more.
+const CALLS_PER_POOL: u32 = 30;
 
 /// With fewer calls no pool has a part of its own.
 pub(super) fn calls_suffice(r: &mut Reader<'_>, client: &ClientConfig, pools: usize) {

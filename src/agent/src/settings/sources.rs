@@ -14,11 +14,12 @@ use super::{
 /// Our own variables: `AUTOSCALER_SCALING__MAX_SIZE` is `scaling.max_size`.
 const PREFIX: &str = "AUTOSCALER_";
 /// Variables with our prefix that are no settings by it: the file's name, the log filter, two of
-/// the tests, and those of `ctl`, one of which the table names.
-const NOT_SETTINGS: [&str; 6] = [
+/// the tests, and those of `ctl`, some of which the table names.
+const NOT_SETTINGS: [&str; 7] = [
     "CONFIG",
     "CONTROL_TOKEN",
     "LOG",
+    "POOL",
     "REQUIRE_PROGRAMS",
     "TRACES",
     "URL",

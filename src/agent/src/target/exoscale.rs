@@ -66,6 +66,8 @@ pub(crate) struct Exoscale {
     clock: Clock,
     read_model: Arc<ReadModel>,
     stopping: CancellationToken,
+    /// The client of the latest urgent read, which has a call left for the order that follows.
+    for_order: Arc<Mutex<Option<Client>>>,
     /// The members by their public addresses, by which the load balancer knows them, as last
     /// listed.
     by_public_ip: Arc<Mutex<HashMap<Ipv4Addr, MemberId>>>,
@@ -95,6 +97,7 @@ impl Exoscale {
             clock,
             read_model,
             stopping,
+            for_order: Arc::default(),
             by_public_ip: Arc::default(),
         }
     }
@@ -102,11 +105,10 @@ impl Exoscale {
     /// Reads the pool, its members and their health. An urgent read may use the reserve of the call
     /// budget.
     pub(crate) async fn read_pool(&self, urgent: bool) -> Result<PoolReport, ReadFailure> {
-        let api = if urgent {
-            self.api.urgent()
-        } else {
-            self.api.clone()
-        };
+        let api = self.api_to_read(urgent).map_err(|error| {
+            self.note::<()>(error.call, &Err(error.clone()));
+            read_failure(&error)
+        })?;
         let read_at = self.clock.now();
         let (pool, listed, balancer) = tokio::join!(
             api.get_instance_pool(self.pool),
@@ -138,9 +140,25 @@ impl Exoscale {
         })
     }
 
+    /// A client that has all calls of a read: one without the others is of no use. An urgent read
+    /// is for a scale-out, whose order is among them.
+    fn api_to_read(&self, urgent: bool) -> Result<Client, ClientError> {
+        let reads = 2 + u32::from(self.load_balancer.is_some());
+        let first = ApiCall::GetInstancePool;
+        *self.for_order.lock() = None;
+        if !urgent {
+            return self.api.together(first, reads);
+        }
+        let api = self.api.urgent().together(first, reads + 1)?;
+        *self.for_order.lock() = Some(api.clone());
+        Ok(api)
+    }
+
     /// Lists the members that are not on their way out: those neither serve nor can be removed.
     /// Their health is not asked for.
     pub(crate) async fn list_members(&self) -> Result<Vec<Member>, TargetError> {
+        // A decision that did not act by now needs no call any more.
+        *self.for_order.lock() = None;
         let listed = self.take_list(self.api.list_pool_members(self.pool).await)?;
         let now = Timestamp::now();
         let staying = listed.iter().filter(|i| !i.state.is_leaving());

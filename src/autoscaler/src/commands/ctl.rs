@@ -28,6 +28,7 @@ Examples:
   autoscaler ctl limits --max 20                 a larger maximum
   autoscaler ctl limits --reset                  the settings' limits again
   autoscaler ctl size 6                          one change, when the cooldown ends
+  autoscaler ctl --pool web status               one of several pools; AUTOSCALER_POOL names it, too
   autoscaler ctl watch                           decisions as they are made, until Ctrl-C
 
 Orders need the token of the agent's setting control.token: in AUTOSCALER_CONTROL_TOKEN or in --token-file.
@@ -52,6 +53,10 @@ pub(crate) struct Options {
         default_value = "http://127.0.0.1:8090"
     )]
     url: String,
+
+    /// Which of several pools.
+    #[arg(long, global = true, value_name = "NAME", env = "AUTOSCALER_POOL")]
+    pool: Option<String>,
 
     /// A file that holds the token for orders, instead of the environment.
     #[arg(long, global = true, value_name = "FILE")]
@@ -125,7 +130,11 @@ struct Note {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     actix_rt::System::new().block_on(async {
-        let client = Client::new(&options.url, options.ca_file.as_deref())?;
+        let client = Client::new(
+            &options.url,
+            options.pool.as_deref(),
+            options.ca_file.as_deref(),
+        )?;
         let Some(order) = order(&options.command) else {
             return look(&client, options).await;
         };

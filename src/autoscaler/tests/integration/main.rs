@@ -25,6 +25,7 @@ mod packaging;
 mod programs;
 mod restart_keeps_the_window;
 mod scale_in_drains_its_victim;
+mod several_pools;
 mod simulate;
 mod steps_and_floors;
 mod template_command;

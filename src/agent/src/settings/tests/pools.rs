@@ -154,10 +154,10 @@ fn a_pool_needs_a_name_and_a_pool() {
 #[test]
 fn calls_must_suffice_for_each_pool_and_labels_be_few() {
     let few = |calls: &str| two(&format!("exoscale.calls_per_minute = {calls}\n"), "", "");
-    few("24").settings();
-    let (key, _, message) = few("23").problem();
+    few("60").settings();
+    let (key, _, message) = few("59").problem();
     assert_eq!(key, "exoscale.calls_per_minute");
-    assert!(message.contains("24 at least"), "{message}");
+    assert!(message.contains("60 at least"), "{message}");
     let labels = "alert_labels = { a = \"1\", b = \"1\", c = \"1\", d = \"1\" }";
     two("", labels, labels.replace('1', "2").as_str()).settings();
     let more = "alert_labels = { e = \"1\" }";

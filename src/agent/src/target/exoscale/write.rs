@@ -40,7 +40,8 @@ impl Write {
     pub(super) async fn perform(mut self, action: Action) -> ActionReport {
         let result = match action {
             Action::ScaleOut(resize) => {
-                let api = self.target.api.urgent();
+                let read_by = self.target.for_order.lock().take();
+                let api = read_by.unwrap_or_else(|| self.target.api.urgent());
                 self.set_size(&api, resize).await
             }
             Action::GiveUpMissing(resize) => {

@@ -5,7 +5,8 @@ use std::{fs, path::Path, time::Duration};
 use anyhow::{Context as _, anyhow, bail};
 use exoscale::plain_http;
 use reqwest::{
-    Certificate, RequestBuilder, Response, StatusCode, Url, header::CONTENT_TYPE, redirect::Policy,
+    Certificate, Method, RequestBuilder, Response, StatusCode, Url, header::CONTENT_TYPE,
+    redirect::Policy,
 };
 use serde_json::Value;
 
@@ -45,11 +46,16 @@ pub(super) fn token(file: Option<&Path>) -> anyhow::Result<String> {
 #[derive(Debug)]
 pub(super) struct Client {
     url: Url,
+    pool: Option<String>,
     http: reqwest::Client,
 }
 
 impl Client {
-    pub(super) fn new(url: &str, ca_file: Option<&Path>) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        url: &str,
+        pool: Option<&str>,
+        ca_file: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let wrong = || {
             Usage(format!(
                 "--url: `{url}` is not a URL such as http://127.0.0.1:8090"
@@ -75,17 +81,23 @@ impl Client {
         };
         Ok(Self {
             url: parsed,
+            pool: pool.map(str::to_owned),
             http: builder.build().context("cannot make an HTTP client")?,
         })
     }
 
-    fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.url.as_str().trim_end_matches('/'))
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.url.as_str().trim_end_matches('/'));
+        let request = self.http.request(method, url);
+        match &self.pool {
+            Some(pool) => request.query(&[("pool", pool)]),
+            None => request,
+        }
     }
 
     /// Gives an order; the answer is the agent's.
     pub(super) async fn order(&self, token: &str, order: &Value) -> anyhow::Result<Value> {
-        let request = self.http.put(self.at("/control")).bearer_auth(token);
+        let request = self.request(Method::PUT, "/control").bearer_auth(token);
         let request = request.json(order).timeout(ANSWERED_WITHIN);
         json(self.send(request).await?).await
     }
@@ -102,7 +114,7 @@ impl Client {
     }
 
     fn get(&self, path: &str, token: Option<&str>) -> RequestBuilder {
-        let request = self.http.get(self.at(path));
+        let request = self.request(Method::GET, path);
         match token {
             Some(token) => request.bearer_auth(token),
             None => request,

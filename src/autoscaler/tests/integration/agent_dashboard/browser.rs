@@ -12,7 +12,10 @@ use tokio::{
 };
 
 use super::freshness::{NEVER, until_shown};
-use crate::agent_support::{Environment, PATIENCE, Settings};
+use crate::{
+    agent_support::{Environment, PATIENCE, Settings},
+    several_pools::Pools,
+};
 
 /// A headless Chromium, asked by its debugging protocol over pipes. It is killed when dropped.
 struct Browser {
@@ -146,6 +149,49 @@ impl Browser {
         let script = format!("document.getElementById({id:?}).innerText");
         self.until(&script, json!(expected)).await;
     }
+}
+
+#[tokio::test]
+async fn the_page_shows_every_pool_and_leads_to_each() {
+    let Some(mut browser) = Browser::start().await else {
+        return;
+    };
+    let mut pools = Pools::new(&["web", "api"]).await;
+    pools.add_missing("gone");
+    let settings = pools.settings("").set("control.token", "hush");
+    let mut agent = pools.start(settings).await;
+    let order = agent.http.put(agent.url("/control?pool=api"));
+    let order = order.bearer_auth("hush").json(&json!({ "pause": true }));
+    assert_eq!(order.send().await.unwrap().status(), 200);
+    let page = json!({ "url": agent.url("/") });
+    browser.call("Page.navigate", page).await;
+    browser
+        .until_text("health", "1 of 3 pools with problems")
+        .await;
+    let rows = "[...document.querySelectorAll('#pools tr')].map(row => row.innerText.replace(/\\s+/g, ' ').trim()).join('; ')";
+    let expected = "web slow-app healthy 1 limits 1–10 1 / 1 running on; \
+                    api slow-app healthy 1 limits 1–10 1 / 1 running on paused by order; \
+                    gone 1 problem ? limits 1–10 ? not known now on";
+    browser.until(rows, json!(expected)).await;
+    let visible = "[...document.querySelectorAll('h2')].filter(h => h.offsetParent).map(h => h.innerText).join()";
+    browser.until(visible, json!("Pools")).await;
+    browser
+        .value("document.querySelectorAll('#pools a')[1].click()")
+        .await;
+    browser
+        .until_text("control", "By order: paused. Latest order: pause")
+        .await;
+    let up = "document.querySelector('#up a').offsetParent !== null";
+    browser.until(up, json!(true)).await;
+    let status = "document.querySelector('a[href^=status]').getAttribute('href')";
+    browser.until(status, json!("status?pool=api")).await;
+    assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+    browser
+        .value("document.querySelector('#up a').click()")
+        .await;
+    browser.until_text("name", "Instance pools").await;
+    agent.end(rustix::process::Signal::KILL).await;
+    browser.until_text("link", "disconnected").await;
 }
 
 #[tokio::test]

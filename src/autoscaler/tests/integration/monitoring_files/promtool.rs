@@ -63,7 +63,7 @@ fn members_are_the_job_of_the_rules_and_found_in_the_agents_file() {
     let members = members.expect("the job of the rules is there");
     assert_eq!(
         members["file_sd_configs"][0]["files"],
-        json!(["/srv/service-discovery/config.json"])
+        json!(["/srv/service-discovery/*.json"])
     );
     assert_eq!(
         members["relabel_configs"],
