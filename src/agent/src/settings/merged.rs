@@ -56,6 +56,8 @@ impl Merged {
     }
 
     fn add_dict(&mut self, source: &str, mut dict: Dict) {
+        // A section all of whose lines are comments sets nothing.
+        dict.retain(|name, value| !(is_section(name) && is_empty(value)));
         let renamed = TABLE.iter().filter(|setting| !setting.former.is_empty());
         let names = renamed.flat_map(Setting::names);
         let taken: Vec<_> = names
@@ -138,6 +140,17 @@ impl Merged {
             None => metadata.name.to_string(),
         }
     }
+}
+
+fn is_section(name: &str) -> bool {
+    let mut sections = TABLE
+        .iter()
+        .filter_map(|setting| setting.key.split_once('.'));
+    sections.any(|(section, _)| section == name)
+}
+
+fn is_empty(value: &Value) -> bool {
+    matches!(value, Value::Dict(_, inner) if inner.is_empty())
 }
 
 fn not_toml(name: &str, text: &str, error: &toml::de::Error) -> Problems {

@@ -1,9 +1,11 @@
 //! Files of settings, and keys that are none.
 
+use std::collections::BTreeSet;
+
 use policy::Size;
 
 use super::{Given, POOL};
-use crate::settings::load_text;
+use crate::settings::{load_text, table::TABLE};
 
 #[test]
 fn a_file_that_is_no_toml_is_one_mistake_and_is_not_quoted() {
@@ -28,6 +30,27 @@ fn a_file_that_is_no_toml_is_one_mistake_and_is_not_quoted() {
         assert_eq!(key, "--config");
         assert!(message.contains(said), "{message}");
     }
+}
+
+#[test]
+fn an_empty_section_sets_nothing_and_is_no_mistake() {
+    let needed =
+        format!("[exoscale]\nkey = \"EXO1\"\nsecret = \"abc\"\ninstance_pool = \"{POOL}\"\n");
+    let sections: BTreeSet<_> = TABLE
+        .iter()
+        .filter_map(|setting| Some(setting.key.split_once('.')?.0))
+        .filter(|section| *section != "exoscale")
+        .collect();
+    let empty: Vec<_> = sections.iter().map(|name| format!("[{name}]\n")).collect();
+    let text = needed.clone() + &empty.concat();
+    let entries = |text: &str| load_text("agent", text).unwrap().1;
+    assert_eq!(entries(&text), entries(&needed));
+    assert!(sections.contains("tls") && sections.contains("links"));
+    let unknown = load_text("agent", &format!("{needed}[scalling]\n")).unwrap_err();
+    assert!(
+        unknown.to_string().contains("scalling: unknown setting"),
+        "{unknown}"
+    );
 }
 
 #[test]
