@@ -3,10 +3,11 @@
 use std::{error::Error, process::ExitCode};
 
 use agent::settings::{Problems, UnknownSetting};
-use demo::ScenarioError;
 use exoscale::{config::ConfigError, secret::CredentialError};
 use instance_data::DocumentError;
-use local_instance::LocalInstanceError;
+
+#[cfg(feature = "laboratory")]
+use crate::commands::laboratory::is_mistake as is_mistake_of_the_laboratory;
 
 /// A mistake of the command line that its parser does not see.
 #[derive(Debug, thiserror::Error)]
@@ -25,33 +26,26 @@ fn is_mistake(error: &(dyn Error + 'static)) -> bool {
     error.is::<Problems>()
         || error.is::<UnknownSetting>()
         || error.is::<Usage>()
-        || error.is::<ScenarioError>()
         || error.is::<CredentialError>()
         || matches!(
             error.downcast_ref(),
             Some(ConfigError::Zone(_) | ConfigError::Endpoint(_))
         )
-        || matches!(error.downcast_ref(), Some(slow_app::Error::Settings { .. }))
-        || matches!(
-            error.downcast_ref(),
-            Some(
-                local_cloud::Error::Config { .. }
-                    | local_cloud::Error::Seed { .. }
-                    | local_cloud::Error::Command(_)
-            )
-        )
-        || matches!(
-            error.downcast_ref(),
-            Some(LocalInstanceError::NoProgram | LocalInstanceError::Settings(_))
-        )
+        || is_mistake_of_the_laboratory(error)
 }
 
-#[cfg(test)]
+#[cfg(not(feature = "laboratory"))]
+fn is_mistake_of_the_laboratory(_: &(dyn Error + 'static)) -> bool {
+    false
+}
+
+#[cfg(all(test, feature = "laboratory"))]
 mod tests {
     use std::io;
 
     use super::*;
     use instance_data::Document;
+    use local_instance::LocalInstanceError;
 
     #[test]
     fn mistakes_have_a_code_of_their_own() {

@@ -3,26 +3,36 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong command line or setting; the demo has more.
 
 mod commands;
-#[cfg(test)]
+#[cfg(all(test, feature = "laboratory"))]
 mod error_tests;
 mod failure;
 
-use std::process::ExitCode;
+use std::{env, ffi::OsString, process::ExitCode};
 
 use ::program::packaging::Packaging;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use commands::{
-    agent, check_config, config_args, ctl, instance_data, local_cloud, local_instance, simulate,
-    slow_app, template,
-};
+#[cfg(feature = "laboratory")]
+use commands::laboratory::Laboratory;
+use commands::{agent, check_config, config_args, ctl, instance_data, template};
 use failure::failure;
 
-/// Scales an Exoscale instance pool on alerts, and shows that it does on one machine.
-///
-/// Try it: `autoscaler demo` runs the whole loop here, with no account and nothing to install.
+/// What names the pool in the environment of a container. No other program knows this variable.
+const POOL: &str = "EXOSCALE_INSTANCEPOOL_ID";
+
+/// Scales an Exoscale instance pool on alerts.
+#[cfg_attr(feature = "laboratory", doc = "")]
+#[cfg_attr(
+    feature = "laboratory",
+    doc = "Try it: `autoscaler demo` runs the whole loop here, with no account and nothing to install."
+)]
 #[derive(Debug, Parser)]
-#[command(name = "autoscaler", version, propagate_version = true)]
+#[command(
+    name = "autoscaler",
+    version,
+    propagate_version = true,
+    after_help = "Without a command it runs the agent if EXOSCALE_INSTANCEPOOL_ID is set, as in a container."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -30,8 +40,6 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the whole loop on this machine: load rises, the pool grows; load falls, it shrinks.
-    Demo(::demo::Options),
     /// Run the agent: take alerts in, scale the pool, keep the service discovery file.
     #[command(after_help = config_args::help())]
     Agent(config_args::ConfigArgs),
@@ -41,12 +49,9 @@ enum Command {
     CheckConfig(check_config::CheckConfigArgs),
     /// Look at a running agent, and give it orders: pause, resume, mode, limits, size.
     Ctl(ctl::Options),
-    /// Simulate a pool in virtual time: this autoscaler beside models of others, on loads of yours.
-    Simulate(simulate::Options),
-    /// Run the deliberately slow web application that the pool's members serve.
-    SlowApp(::slow_app::Options),
-    // Its own text has examples, which another one here would hide.
-    LocalCloud(::local_cloud::Options),
+    #[cfg(feature = "laboratory")]
+    #[command(flatten)]
+    Laboratory(Laboratory),
     /// Read this instance's settings from its user-data, check them, and write one file for each
     /// program that needs a part. An image does this once at boot.
     InstanceData(::instance_data::Options),
@@ -54,38 +59,26 @@ enum Command {
     Template(template::Options),
     #[command(flatten)]
     Packaging(Packaging),
-    /// Be an instance of the local cloud, set up by its user-data (used by `local-cloud`).
-    #[command(hide = true)]
-    LocalInstance(::local_instance::Options),
-    /// Become another program that ends when process PARENT does (used by `demo`).
-    #[command(hide = true)]
-    DieWithParent {
-        /// The process to die with.
-        parent: u32,
-        /// The program and its arguments.
-        #[arg(last = true, required = true)]
-        program: Vec<std::ffi::OsString>,
-    },
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Demo(options) => return commands::demo::run(options),
+    let result = match Cli::parse_from(arguments()).command {
         Command::Agent(args) => agent::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Ctl(options) => ctl::run(&options),
-        Command::Simulate(options) => simulate::run(&options),
-        Command::SlowApp(options) => slow_app::run(options),
-        Command::LocalCloud(options) => local_cloud::run(options),
+        #[cfg(feature = "laboratory")]
+        Command::Laboratory(command) => return command.run(),
         Command::InstanceData(options) => instance_data::run(&options),
         Command::Template(options) => template::run(options),
         Command::Packaging(packaging) => packaging.run(Cli::command()).map_err(Into::into),
-        Command::LocalInstance(options) => local_instance::run(options),
-        Command::DieWithParent { parent, program } => {
-            ::program::die_with_parent::run(parent, &program)
-                .map(|never| match never {})
-                .map_err(Into::into)
-        }
     };
     result.map_or_else(|error| failure(&error), |()| ExitCode::SUCCESS)
+}
+
+/// The command line, with `agent` where it is empty and the environment names a pool.
+fn arguments() -> impl Iterator<Item = OsString> {
+    let names_a_pool = env::var_os(POOL).is_some_and(|id| !id.to_string_lossy().trim().is_empty());
+    let is_bare = env::args_os().len() <= 1;
+    let agent = (is_bare && names_a_pool).then(|| OsString::from("agent"));
+    env::args_os().chain(agent)
 }

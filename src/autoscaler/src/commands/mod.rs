@@ -4,10 +4,17 @@ pub(crate) mod agent;
 pub(crate) mod check_config;
 pub(crate) mod config_args;
 pub(crate) mod ctl;
-pub(crate) mod demo;
+#[cfg(feature = "laboratory")]
+mod demo;
 pub(crate) mod instance_data;
-pub(crate) mod local_cloud;
-pub(crate) mod local_instance;
-pub(crate) mod simulate;
-pub(crate) mod slow_app;
+#[cfg(feature = "laboratory")]
+pub(crate) mod laboratory;
+#[cfg(feature = "laboratory")]
+mod local_cloud;
+#[cfg(feature = "laboratory")]
+mod local_instance;
+#[cfg(feature = "laboratory")]
+mod simulate;
+#[cfg(feature = "laboratory")]
+mod slow_app;
 pub(crate) mod template;

@@ -1,5 +1,6 @@
 //! How the programs start and end.
 
+mod containers;
 mod files;
 mod https;
 mod refusals;
