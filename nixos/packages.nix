@@ -52,16 +52,22 @@ let
     nativeBuildInputs = prometheus ++ [ pkgs.openssl ];
     src = sources [
       ../ARCHITECTURE.md
+      ../docs/compose
+      ../docs/course
       ../docs/local-cloud.md
       ../docs/scaling.md
       ../docs/settings.md
       ../fuzz/corpus
+      ../packaging/debian
       ../terraform/iam.tf
       ./grafana
       ./https
+      ./monitoring.nix
+      ./oci.nix
       ./prometheus-alerts.yml
       ./tests/alerts_test.yml
       ./tests/operator_alerts_test.yml
+      ./units
     ];
   };
 
@@ -162,6 +168,10 @@ let
     agent = program "autoscaler" "Scales an Exoscale instance pool on alerts";
     slow-app = program "slow-app" "A deliberately slow web application";
     loadtest = program "loadtest" "Generates HTTP load and says what became of it";
+  }
+  // import ./oci.nix {
+    inherit lib pkgs packages;
+    inherit (workspace) version;
   }
   // lib.optionalAttrs hasImages {
     slow-app-image = configurations.slow-app.config.system.build.images.exoscale;

@@ -6,6 +6,7 @@ mod agent_in_trouble;
 mod agent_rights;
 mod agent_support;
 mod architecture;
+mod compose;
 mod g03_bad_input_never_scales;
 mod g07_ambiguous_writes_are_read_back;
 mod g08_one_call_a_round;
