@@ -10,7 +10,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 pins=$root/$1/go.mod
 module=$(awk '$1 == "tool" { print $2 }' "$pins")
-version=$(awk -v module="$module" '$1 == module { print $2 }' "$pins")
+# The module that the program is a part of.
+version=$(awk -v module="$module" 'index(module "/", $1 "/") == 1 { print $2 }' "$pins")
 program=$root/target/go-tools/$(basename "$module")_$version
 
 if [[ ! -x $program ]]; then
