@@ -22,7 +22,7 @@ test *NAME:
 # Clippy as in continuous integration, and shellcheck.
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    shellcheck .ci/run scripts/*.sh scripts/boot-units/*.sh scripts/boot-images/*.sh scripts/boot-images/cases/*.sh
+    shellcheck .ci/run scripts/*.sh scripts/boot-units/*.sh scripts/package/*.sh scripts/boot-images/*.sh scripts/boot-images/cases/*.sh
     shellcheck nixos/grafana/install.sh nixos/https/certificate.sh nixos/tests/imds.sh
     shellcheck --shell bash nixos/publish-images.sh
 
@@ -42,6 +42,10 @@ demo *ARGUMENTS:
 # A whole deployment with Terraform against the local cloud; needs terraform and Go.
 rehearse:
     scripts/rehearse.sh
+
+# Static programs, Debian packages, bills of materials; scripts/package.sh --help says what it needs.
+package *STEPS:
+    scripts/package.sh {{ STEPS }}
 
 # The services in a small booted machine; needs root, QEMU and debootstrap.
 boot-units *CASES:

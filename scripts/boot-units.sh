@@ -4,7 +4,9 @@
 # and machines whose user-data is wrong or missing. It is Debian's systemd and kernel, not the image's:
 # the machine tests in nixos/tests are for that.
 #
-#   sudo scripts/boot-units.sh [CASE…]       cases: slow-app monitoring mistaken forgotten
+#   sudo scripts/boot-units.sh [CASE…]       cases: slow-app monitoring mistaken forgotten; and package, if it is named
+#
+# The case `package` takes the Debian package of target/packages (scripts/package.sh --arch x86_64 programs deb).
 #
 # Needs root (debootstrap), qemu-system-x86_64, debootstrap and mke2fs, and no KVM; BOOT_UNITS_ACCEL=kvm
 # uses one.
@@ -29,10 +31,15 @@ done
 accel=${BOOT_UNITS_ACCEL:-tcg}
 folder=${BOOT_UNITS_FOLDER:-$PWD/target/boot-units}
 base=$folder/base
-packages=systemd-sysv,dbus,linux-image-cloud-amd64,initramfs-tools,iproute2,curl,busybox,jq
+packages=systemd-sysv,dbus,linux-image-cloud-amd64,initramfs-tools,iproute2,curl,busybox,jq,ca-certificates
 # shellcheck source=scripts/boot-units/debian.sh
 . scripts/boot-units/debian.sh
 make_debian "$base" "$packages" || { echo "boot-units: debootstrap failed" >&2; exit 75; }
+
+deb=$(find target/packages -name 'autoscaler_*_amd64.deb' 2>/dev/null | sort --version-sort | tail -n 1)
+if [[ " ${cases[*]} " = *" package "* && -z $deb ]]; then
+  fail "there is no Debian package; run: scripts/package.sh --arch x86_64 programs deb"
+fi
 
 say "our programs"
 profile=${BOOT_UNITS_PROFILE:-release}
@@ -64,6 +71,7 @@ make_root() {
   install -d "$root/opt/case"
   install scripts/boot-units/*.sh "$root/opt/case/"
   ln -s "$case.sh" "$root/opt/case/case.sh"
+  [[ $case != package ]] || cp "$deb" "$root/opt/case/autoscaler.deb"
   chroot "$root" groupadd --system service-discovery
   echo 'd /srv/service-discovery 2775 root service-discovery' >"$root/etc/tmpfiles.d/autoscaler.conf"
   # As on the images: the log is not kept.
