@@ -17,8 +17,11 @@ use commands::laboratory::Laboratory;
 use commands::{agent, check_config, config_args, ctl, instance_data, template};
 use failure::failure;
 
-/// What names the pool in the environment of a container. No other program knows this variable.
-const POOL: &str = "EXOSCALE_INSTANCEPOOL_ID";
+/// What names the pool in the environment of a container. No other program knows these variables.
+const POOL: [&str; 2] = [
+    "EXOSCALE_INSTANCEPOOL_ID",
+    "AUTOSCALER_EXOSCALE__INSTANCE_POOL",
+];
 
 /// Scales an Exoscale instance pool on alerts.
 #[cfg_attr(feature = "laboratory", doc = "")]
@@ -77,8 +80,9 @@ fn main() -> ExitCode {
 
 /// The command line, with `agent` where it is empty and the environment names a pool.
 fn arguments() -> impl Iterator<Item = OsString> {
-    let names_a_pool = env::var_os(POOL).is_some_and(|id| !id.to_string_lossy().trim().is_empty());
+    let is_set = |id: OsString| !id.to_string_lossy().trim().is_empty();
+    let names_a_pool = || POOL.into_iter().filter_map(env::var_os).any(is_set);
     let is_bare = env::args_os().len() <= 1;
-    let agent = (is_bare && names_a_pool).then(|| OsString::from("agent"));
+    let agent = (is_bare && names_a_pool()).then(|| OsString::from("agent"));
     env::args_os().chain(agent)
 }

@@ -187,20 +187,18 @@ fn each_variable_is_in_the_example_and_the_other_way_round() {
 #[test]
 fn the_ports_are_those_that_the_files_name() {
     let services = services();
-    let published: BTreeSet<_> = texts(&services["autoscaler"]["ports"])
-        .into_iter()
-        .collect();
+    let published: BTreeSet<_> = texts(&services["pod"]["ports"]).into_iter().collect();
     let agent = agent::settings::ALERTS_PORT;
     let expected = [agent, 9090, 3000].map(|port| format!("127.0.0.1:{port}:{port}"));
     assert_eq!(published, expected.into_iter().collect());
     // Every target that Prometheus finds at 127.0.0.1 is in that network.
     let prometheus = repository_file("nixos/prometheus.yml");
-    let mut names = services.iter().filter(|(name, service)| {
-        *name == "autoscaler" || service["network_mode"] == "service:autoscaler"
-    });
+    let members = services
+        .values()
+        .filter(|service| service["network_mode"] == "service:pod");
     assert_eq!(
         prometheus.matches("- targets: [\"127.0.0.1:").count(),
-        names.by_ref().count()
+        members.count()
     );
     for port in ["8090", "9090", "3000", "9100"] {
         assert!(

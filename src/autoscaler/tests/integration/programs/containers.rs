@@ -88,12 +88,15 @@ async fn without_a_command_a_pool_makes_it_the_agent() {
 #[tokio::test]
 async fn without_a_command_what_is_missing_is_named() {
     let pool = "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e";
-    let mut command = program();
-    command
-        .env("EXOSCALE_INSTANCEPOOL_ID", pool)
-        .env("EXOSCALE_KEY", "EXO1");
-    let text = said("no secret", &end_of(command).await, 2);
-    assert!(text.contains("exoscale.secret: is missing"), "{text}");
+    for variable in [
+        "EXOSCALE_INSTANCEPOOL_ID",
+        "AUTOSCALER_EXOSCALE__INSTANCE_POOL",
+    ] {
+        let mut command = program();
+        command.env(variable, pool).env("EXOSCALE_KEY", "EXO1");
+        let text = said(variable, &end_of(command).await, 2);
+        assert!(text.contains("exoscale.secret: is missing"), "{text}");
+    }
     // A command is taken as it is.
     let mut command = program();
     command
