@@ -23,7 +23,7 @@ test *NAME:
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
     shellcheck .ci/run scripts/*.sh scripts/boot-units/*.sh scripts/package/*.sh scripts/boot-images/*.sh scripts/boot-images/cases/*.sh
-    shellcheck nixos/grafana/install.sh nixos/https/certificate.sh nixos/tests/imds.sh
+    shellcheck nixos/grafana/install.sh nixos/https/certificate.sh nixos/instance-data/take-over.sh nixos/tests/imds.sh
     shellcheck --shell bash nixos/publish-images.sh
 
 # Format the Rust files, and wrap comments.

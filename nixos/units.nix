@@ -17,5 +17,6 @@ in
   slow-app = plain (text "slow-app" "slow-app");
   autoscaler = plain (text "monitoring" "autoscaler");
   instance-data = plain (text "monitoring" "instance-data");
+  instance-data-again = plain (text "monitoring" "instance-data-again");
   https-certificate = plain (text "monitoring" "https-certificate");
 }

@@ -65,6 +65,7 @@ make_root() {
   for program in autoscaler slow-app; do
     install -D "$programs/$program" "$root/nix/store/$program-0.1.0/bin/$program"
   done
+  install nixos/instance-data/take-over.sh "$root/nix/store/take-over"
   for unit in nixos/units/*.service; do
     install -m 644 "$unit" "$root/etc/systemd/system/"
   done

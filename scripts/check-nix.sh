@@ -89,7 +89,7 @@ evaluate --raw report
 
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
-for unit in slow-app autoscaler instance-data https-certificate; do
+for unit in slow-app autoscaler instance-data instance-data-again https-certificate; do
   evaluate --raw "units.$unit" >"$folder/$unit.service"
 done
 if [ -n "$update_units" ]; then

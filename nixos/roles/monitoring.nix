@@ -15,7 +15,24 @@ in
   ];
 
   system.name = "monitoring";
-  services.instance-data.role = "monitoring";
+  services.instance-data = {
+    role = "monitoring";
+    restarts = {
+      autoscaler = [ "agent.toml" ];
+      grafana = [
+        "alerts-token"
+        "grafana-admin-password"
+        "grafana.env"
+        "operator-contact-point.yml"
+        "smtp-password"
+      ];
+      https-certificate = [
+        "tls-certificate.pem"
+        "tls-key.pem"
+      ];
+      sshd = [ "authorized_keys" ];
+    };
+  };
 
   services.autoscaler = {
     settingsFile = "${instance.folder}/agent.toml";

@@ -78,14 +78,19 @@ main() {
 # starts ROOT UNIT: the unit starts at boot.
 starts() { ln -s "../$2.service" "$1/etc/systemd/system/multi-user.target.wants/"; }
 
-# For the cases of a pool's member: the unit in nixos/units is the monitoring host's.
+# For the cases of a pool's member: the units in nixos/units are the monitoring host's.
 member_role() {
-  local dropin=$1/etc/systemd/system/instance-data.service.d
-  mkdir -p "$dropin"
-  cat >"$dropin/role.conf" <<TEXT
+  local unit dropin
+  for unit in instance-data instance-data-again; do
+    dropin=$1/etc/systemd/system/$unit.service.d
+    mkdir -p "$dropin"
+    cat >"$dropin/role.conf" <<TEXT
 [Service]
 ExecStart=
 ExecStart=/nix/store/autoscaler-0.1.0/bin/autoscaler instance-data --role slow-app --output /run/instance --wait 20s
+ExecStartPost=
+ExecStartPost=+/nix/store/take-over /run/instance-records /run/instance slow-app.service=slow-app.env
 TEXT
+  done
   starts "$1" slow-app
 }

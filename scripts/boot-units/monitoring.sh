@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The agent runs within its rights: it starts from user-data, scales, writes for Prometheus, keeps its
-# journal, and systemd brings it back when it ends or hangs. The API is a local cloud's, without processes.
+# journal, takes over new user-data, and systemd brings it back when it ends or hangs. The API is a local
+# cloud's, without processes.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -15,17 +16,22 @@ stand_in() {
   await 30 eval 'autoscaler local-cloud env >/run/cloud.env 2>/dev/null'
   # shellcheck disable=SC1091
   . /run/cloud.env
-  jq --null-input --arg token "$token" '{
+  document 3 | serve_metadata
+}
+
+# document MAXIMUM
+document() {
+  jq --null-input --arg token "$token" --argjson maximum "$1" '{
     version: 1, role: "monitoring",
     agent: {
       exoscale: {
         zone: env.EXOSCALE_ZONE, key: env.EXOSCALE_API_KEY, secret: env.EXOSCALE_API_SECRET,
         endpoint: env.EXOSCALE_API_ENDPOINT, instance_pool: env.EXOSCALE_INSTANCEPOOL_ID
       },
-      scaling: { min_size: 1, max_size: 3 },
+      scaling: { min_size: 1, max_size: $maximum },
       alerts: { token: $token }
     }
-  }' | serve_metadata
+  }'
 }
 
 pool_size() { get http://127.0.0.1:7290/_local/status | jq '.pools[0].size'; }
@@ -33,6 +39,7 @@ has_size() { [[ $(pool_size) = "$1" ]]; }
 targets() { jq '[.[].targets[]] | length' /srv/service-discovery/config.json; }
 has_targets() { [[ $(targets) = "$1" ]]; }
 up() { get --request POST --header "Authorization: Bearer $token" $agent/up; }
+has_maximum() { [[ $(get $agent/status | jq .max_size) = "$1" ]]; }
 healthy() { get $agent/healthz; }
 
 checks() {
@@ -76,6 +83,16 @@ checks() {
   holds "and is healthy when there is room again" await 60 healthy
 
   holds "it uses less than a tenth of the 256 MiB it may" test "$(systemctl show --property MemoryCurrent --value autoscaler)" -lt $((26 << 20))
+  pid=$(main_pid autoscaler)
+  holds "settings that are as they were are read" systemctl start instance-data-again.service
+  holds "and restart nobody" is "$(main_pid autoscaler)" "$pid"
+  # shellcheck disable=SC1091
+  (. /run/cloud.env && document 5) >/srv/metadata/latest/user-data
+  holds "a larger maximum in the user-data is read" systemctl start instance-data-again.service
+  holds "and the agent starts again" await 30 another_pid autoscaler "$pid"
+  holds "with it" await 30 has_maximum 5
+  holds "and it is healthy" await 30 healthy
+
   holds "a stop is clean" timeout 15 systemctl stop autoscaler.service
   holds "and ends well" is "$(systemctl show --property Result,ExecMainStatus --value autoscaler | sort | tr '\n' ' ')" "0 success "
   holds "the discovery file stays" has_targets 3

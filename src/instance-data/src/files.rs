@@ -9,8 +9,8 @@ use std::{
 
 use super::{InstanceDataError, document::File};
 
-/// Writes all files into `folder`.
-pub(super) fn write(folder: &Path, files: &[File]) -> Result<(), InstanceDataError> {
+/// Writes all files into `folder`, and returns the names of those that were not there as they are.
+pub(super) fn write(folder: &Path, files: &[File]) -> Result<Vec<&'static str>, InstanceDataError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         |source| InstanceDataError::Write { path, source }
@@ -22,16 +22,21 @@ pub(super) fn write(folder: &Path, files: &[File]) -> Result<(), InstanceDataErr
             .create(folder);
         made.map_err(failed(folder))?;
     }
+    let mut changed = Vec::new();
     for file in files {
         let path = folder.join(file.name);
+        if fs::read(&path).is_ok_and(|content| content == file.content.as_bytes()) {
+            continue;
+        }
         replace(
             &path,
             &folder.join(format!(".{}.new", file.name)),
             &file.content,
         )
         .map_err(failed(&path))?;
+        changed.push(file.name);
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// A reader finds the old content or the new one.

@@ -1,5 +1,6 @@
-//! What one instance is told: a JSON document in its user-data, read once at boot, checked, and
-//! written as one file for each program that needs a part. See `docs/instance-data.md`.
+//! What one instance is told: a JSON document in its user-data, read at boot and whenever it may
+//! have changed, checked, and written as one file for each program that needs a part. See
+//! `docs/instance-data.md`.
 //!
 //! It never starts those programs, and it talks to nothing but the metadata service.
 
@@ -99,14 +100,24 @@ pub async fn read(
     Ok(Some(document))
 }
 
-/// Reads the document, checks it, and writes its files.
+/// A document whose files are in place.
+#[derive(Debug)]
+pub struct Installed {
+    /// What was read.
+    pub document: Document,
+    /// The files that an earlier read had not left with the same content.
+    pub changed: Vec<&'static str>,
+}
+
+/// Reads the document, checks it, and writes its files. One that is there with the same content is
+/// left alone.
 ///
 /// # Errors
 /// Nothing was read, or the document is wrong, in which case nothing is written; or a file cannot
 /// be written.
-pub async fn install(options: &Options) -> Result<Document, InstanceDataError> {
+pub async fn install(options: &Options) -> Result<Installed, InstanceDataError> {
     let document = read(&options.source, options.role).await?;
     let document = document.ok_or(InstanceDataError::Absent)?;
-    files::write(&options.output, &document.files())?;
-    Ok(document)
+    let changed = files::write(&options.output, &document.files())?;
+    Ok(Installed { document, changed })
 }

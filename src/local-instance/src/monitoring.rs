@@ -2,6 +2,7 @@
 //! for it: a real Prometheus where one is installed, with the rule evaluator in Grafana's place.
 
 use std::{
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -10,14 +11,17 @@ use std::{
 
 use agent::settings::{self, ALERTS_PORT, Sources};
 use alert_rules::Monitoring as MonitoringImage;
-use instance_data::{Document, InstanceDataError, Monitoring, Role};
-use program::{children, die_with_parent, scratch_folder::ScratchFolder};
+use instance_data::{Document, Installed, InstanceDataError, Monitoring, Role};
+use program::{children, die_with_parent, error_chain::with_causes, scratch_folder::ScratchFolder};
 use rule_evaluator::{
     PrometheusProgram, RuleEvaluator, RuleSettings,
     prometheus::{PrometheusServer, find_on_path},
     webhook::{BearerToken, WebhookSettings},
 };
-use tokio::process::{Child, Command};
+use tokio::{
+    process::{Child, Command},
+    time::sleep,
+};
 
 use super::{LocalInstanceError, Options, end::End};
 
@@ -30,8 +34,20 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// The longest division of times: below a hundredth they are shorter than a process needs to start.
 const MAX_DIVISOR: f64 = 100.0;
 
+impl Options {
+    fn divisor(&self) -> f64 {
+        self.speed.clamp(1.0, MAX_DIVISOR)
+    }
+}
+
+/// Between two looks at the user-data, as on the image.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// The files that the agent reads, and those that Grafana takes its rules and its token from.
+const AGENTS_FILE: &str = "agent.toml";
+const RULES_FILES: [&str; 2] = ["alerts-token", "grafana.env"];
+
 pub(super) async fn run(options: Options) -> Result<(), LocalInstanceError> {
-    let system = |action| move |source| LocalInstanceError::System { action, source };
     let mut end = End::watch()?;
     // For secrets and state.
     let folder = ScratchFolder::make("monitoring");
@@ -41,25 +57,79 @@ pub(super) async fn run(options: Options) -> Result<(), LocalInstanceError> {
         output: folder.path().to_owned(),
         source: options.source.clone(),
     };
-    let document = tokio::select! {
-        document = instance_data::install(&data) => document?,
+    let installed = tokio::select! {
+        installed = instance_data::install(&data) => installed?,
         () = end.is_asked_for() => return Ok(()),
     };
-    let Document::Monitoring(document) = document else {
+    let Document::Monitoring(mut document) = installed.document else {
         return Err(InstanceDataError::Absent.into());
     };
     let mut agent = start_agent(&options, folder.path())?;
-    // Only held: they end when they are dropped.
-    let _watching = watch(&options, folder.path(), &document).await?;
-    let died = tokio::select! {
-        () = end.is_asked_for() => None,
-        ended = agent.wait() => Some(ended.map_err(system("wait for the agent"))?),
-    };
-    if let Some(status) = died {
-        return Err(LocalInstanceError::AgentEnded(status));
+    let mut watching = watch(&options, folder.path(), &document).await?;
+    loop {
+        let changed = tokio::select! {
+            () = end.is_asked_for() => break,
+            ended = agent.wait() => {
+                let status = ended.map_err(system("wait for the agent"))?;
+                return Err(LocalInstanceError::AgentEnded(status));
+            }
+            (new, changed) = changed(&data, options.divisor()) => {
+                document = new;
+                changed
+            }
+        };
+        tracing::info!(
+            files = changed.join(", "),
+            "The instance data have changed."
+        );
+        // As on the image: who reads a file that has changed starts again.
+        if changed.contains(&AGENTS_FILE) {
+            stop(&mut agent).await?;
+            agent = start_agent(&options, folder.path())?;
+        }
+        if changed.iter().any(|file| RULES_FILES.contains(file)) {
+            if let Some(server) = watching.1.take() {
+                server.stop().await.map_err(system("stop Prometheus"))?;
+            }
+            watching = watch(&options, folder.path(), &document).await?;
+        }
     }
-    let ended = children::end(&mut agent, STOP_WITHIN).await;
+    stop(&mut agent).await
+}
+
+fn system(action: &'static str) -> impl Fn(io::Error) -> LocalInstanceError {
+    move |source| LocalInstanceError::System { action, source }
+}
+
+async fn stop(agent: &mut Child) -> Result<(), LocalInstanceError> {
+    let ended = children::end(agent, STOP_WITHIN).await;
     ended.map(drop).map_err(system("stop the agent"))
+}
+
+/// Waits until the user-data is another document, and returns which files it changed. What cannot
+/// be used changes nothing.
+async fn changed(
+    data: &instance_data::Options,
+    divisor: f64,
+) -> (Box<Monitoring>, Vec<&'static str>) {
+    let mut once = data.clone();
+    once.source.wait = Duration::ZERO;
+    let mut said = String::new();
+    loop {
+        sleep(LOOK_AGAIN.div_f64(divisor)).await;
+        let problem = match instance_data::install(&once).await {
+            Ok(Installed {
+                document: Document::Monitoring(document),
+                changed,
+            }) if !changed.is_empty() => return (document, changed),
+            Ok(_) => String::new(),
+            Err(error) => with_causes(&error),
+        };
+        if !problem.is_empty() && problem != said {
+            tracing::warn!(%problem, "the instance data stay as they are");
+        }
+        said = problem;
+    }
 }
 
 /// Call it on the main thread (see [`die_with_parent`]).
@@ -121,7 +191,7 @@ fn overrides(
     let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
     // By the names that the document uses: a setting cannot be given by two.
     let values = entries.iter().map(|entry| (entry.given_as(), &entry.value));
-    let faster = settings::at_speed(values, options.speed.clamp(1.0, MAX_DIVISOR));
+    let faster = settings::at_speed(values, options.divisor());
     Ok(own.chain(faster).collect())
 }
 
@@ -144,7 +214,7 @@ async fn watch(
     document: &Monitoring,
 ) -> Result<(RuleEvaluator, Option<PrometheusServer>), LocalInstanceError> {
     let thresholds = &document.settings().agent.first_pool().thresholds;
-    let divisor = options.speed.clamp(1.0, MAX_DIVISOR).round() as u32;
+    let divisor = options.divisor().round() as u32;
     let image = MonitoringImage::image()
         .at_thresholds(thresholds.up, thresholds.down)
         .divided_by(divisor);

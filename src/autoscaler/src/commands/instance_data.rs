@@ -5,7 +5,12 @@ use program::telemetry::{self, LogFormat};
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     telemetry::start(LogFormat::Text);
-    let document = actix_rt::System::new().block_on(instance_data::install(options))?;
+    let installed = actix_rt::System::new().block_on(instance_data::install(options))?;
+    if installed.changed.is_empty() {
+        tracing::debug!("The instance data are as they were.");
+        return Ok(());
+    }
+    let document = installed.document;
     tracing::info!(role = %document.role(), folder = %options.output.display(), "Instance data is in place.");
     if let Document::Monitoring(data) = &document {
         match data.operator_is_told_by().as_slice() {
