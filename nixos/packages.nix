@@ -59,7 +59,7 @@ let
       ../docs/settings.md
       ../fuzz/corpus
       ../packaging/debian
-      ../terraform/iam.tf
+      ../terraform/modules/monitoring
       ./grafana
       ./https
       ./monitoring.nix

@@ -1,4 +1,4 @@
-# What can be set. Only the two credentials have no default.
+# What can be set. Only the two credentials have no default. What a module takes as it is, the module checks.
 
 # The stack as a whole.
 
@@ -56,20 +56,6 @@ variable "admin_cidr" {
   type        = string
   default     = ""
   nullable    = false
-
-  validation {
-    condition     = var.admin_cidr == "" || can(cidrhost(var.admin_cidr, 0))
-    error_message = "Write a network such as 203.0.113.7/32."
-  }
-
-  # A half or a quarter of the internet is no less open than all of it.
-  validation {
-    condition = (
-      var.admin_cidr == "" || var.admin_cidr_may_be_everyone || !can(cidrhost(var.admin_cidr, 0)) ? true :
-      tonumber(split("/", var.admin_cidr)[1]) >= (strcontains(var.admin_cidr, ":") ? 20 : 8)
-    )
-    error_message = "Prometheus and the agent's page have no login, and this network is (nearly) everyone: write your own, or set admin_cidr_may_be_everyone = true."
-  }
 }
 
 variable "admin_cidr_may_be_everyone" {
@@ -105,11 +91,6 @@ variable "pool_instance_type" {
   type        = string
   default     = "standard.micro"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z0-9]+\\.[a-z0-9-]+$", var.pool_instance_type))
-    error_message = "Write family.size, such as standard.micro."
-  }
 }
 
 variable "min_size" {
@@ -117,11 +98,6 @@ variable "min_size" {
   type        = number
   default     = 1
   nullable    = false
-
-  validation {
-    condition     = var.min_size >= 1 && floor(var.min_size) == var.min_size
-    error_message = "A pool has at least one instance: the smallest size is a whole number from 1 up."
-  }
 }
 
 variable "max_size" {
@@ -129,16 +105,6 @@ variable "max_size" {
   type        = number
   default     = 5
   nullable    = false
-
-  validation {
-    condition     = var.max_size <= 1000 && floor(var.max_size) == var.max_size
-    error_message = "The largest size is a whole number up to 1000."
-  }
-
-  validation {
-    condition     = var.max_size >= var.min_size
-    error_message = "max_size must be at least min_size."
-  }
 }
 
 variable "initial_size" {
@@ -181,21 +147,6 @@ variable "health_check" {
   })
   default  = {}
   nullable = false
-
-  validation {
-    condition     = var.health_check.interval >= 5 && var.health_check.interval <= 300
-    error_message = "health_check.interval must be from 5 to 300 s."
-  }
-
-  validation {
-    condition     = var.health_check.timeout >= 2 && var.health_check.timeout <= min(60, var.health_check.interval)
-    error_message = "health_check.timeout must be from 2 to 60 s, and not longer than the interval."
-  }
-
-  validation {
-    condition     = var.health_check.retries >= 1 && var.health_check.retries <= 20
-    error_message = "health_check.retries must be from 1 to 20."
-  }
 }
 
 # Monitoring and the agent.
@@ -212,11 +163,6 @@ variable "monitoring_instance_type" {
   type        = string
   default     = "standard.small"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z0-9]+\\.[a-z0-9-]+$", var.monitoring_instance_type))
-    error_message = "Write family.size, such as standard.small."
-  }
 }
 
 variable "monitoring_disk_size" {
@@ -224,11 +170,6 @@ variable "monitoring_disk_size" {
   type        = number
   default     = 10
   nullable    = false
-
-  validation {
-    condition     = var.monitoring_disk_size >= 10 && var.monitoring_disk_size <= 51200
-    error_message = "A disk has 10 to 51200 GiB."
-  }
 }
 
 variable "thresholds" {
@@ -239,19 +180,6 @@ variable "thresholds" {
   })
   default  = {}
   nullable = false
-
-  validation {
-    condition     = 0 < var.thresholds.down && var.thresholds.down < var.thresholds.up && var.thresholds.up < 1
-    error_message = "Thresholds need 0 < down < up < 1."
-  }
-
-  validation {
-    condition = (
-      var.max_size == var.min_size ||
-      var.thresholds.down * (var.min_size + 1) / var.min_size < var.thresholds.up
-    )
-    error_message = "These thresholds would flap: a pool that shrinks to min_size is at once above thresholds.up. Lower thresholds.down."
-  }
 }
 
 variable "webhook_token" {
@@ -260,11 +188,6 @@ variable "webhook_token" {
   default     = ""
   sensitive   = true
   nullable    = false
-
-  validation {
-    condition     = var.webhook_token == "" || can(regex("^[!-~]{16,}$", var.webhook_token))
-    error_message = "A token is at least 16 visible ASCII characters, without spaces."
-  }
 }
 
 variable "control_token" {
@@ -273,16 +196,6 @@ variable "control_token" {
   default     = ""
   sensitive   = true
   nullable    = false
-
-  validation {
-    condition     = var.control_token == "" || can(regex("^[!-~]{16,}$", var.control_token))
-    error_message = "A token is at least 16 visible ASCII characters, without spaces."
-  }
-
-  validation {
-    condition     = var.control_token == "" || var.control_token != var.webhook_token
-    error_message = "control_token must differ from webhook_token: who sends alerts gives no orders."
-  }
 }
 
 variable "grafana_admin_password" {
@@ -291,16 +204,6 @@ variable "grafana_admin_password" {
   default     = ""
   sensitive   = true
   nullable    = false
-
-  validation {
-    condition     = var.grafana_admin_password == "" || length(var.grafana_admin_password) >= 8
-    error_message = "The password needs at least 8 characters."
-  }
-
-  validation {
-    condition     = var.grafana_admin_password == "" ? true : can(regex("^[^[:cntrl:][:space:]]([^[:cntrl:]]*[^[:cntrl:][:space:]])?$", replace(var.grafana_admin_password, "%(", "\n")))
-    error_message = "The password is one line that neither begins nor ends with a space nor has %( in it."
-  }
 }
 
 variable "monitoring_tls" {
@@ -311,16 +214,6 @@ variable "monitoring_tls" {
   })
   default   = null
   sensitive = true
-
-  validation {
-    condition     = var.monitoring_tls == null ? true : strcontains(var.monitoring_tls.certificate, "-----BEGIN CERTIFICATE-----")
-    error_message = "monitoring_tls.certificate is the text of a certificate in PEM, such as that of fullchain.pem."
-  }
-
-  validation {
-    condition     = var.monitoring_tls == null ? true : can(regex("-----BEGIN ([A-Z]+ )?PRIVATE KEY-----", replace(var.monitoring_tls.key, "ENCRYPTED", "encrypted")))
-    error_message = "monitoring_tls.key is the text of a private key in PEM that asks for no password, such as that of privkey.pem."
-  }
 }
 
 variable "operator_emails" {
@@ -328,11 +221,6 @@ variable "operator_emails" {
   type        = list(string)
   default     = []
   nullable    = false
-
-  validation {
-    condition     = alltrue([for address in var.operator_emails : can(regex("^[A-Za-z0-9.!#&'*+/=?^_~-]+@[A-Za-z0-9.-]+$", address))])
-    error_message = "Write each address such as ops@example.com, without a name."
-  }
 }
 
 variable "operator_smtp" {
@@ -345,36 +233,6 @@ variable "operator_smtp" {
   })
   default   = null
   sensitive = true
-
-  validation {
-    condition     = var.operator_smtp == null ? true : can(regex("^[][A-Za-z0-9.:-]+:[1-9][0-9]{0,4}$", var.operator_smtp.host))
-    error_message = "operator_smtp.host is HOST:PORT, such as mail.example.com:587."
-  }
-
-  validation {
-    condition     = var.operator_smtp == null ? true : can(regex("^[A-Za-z0-9.!#&'*+/=?^_~-]+@[A-Za-z0-9.-]+$", var.operator_smtp.from))
-    error_message = "operator_smtp.from is an address such as autoscaler@example.com, without a name."
-  }
-
-  validation {
-    condition     = var.operator_smtp == null ? true : (var.operator_smtp.user == null) == (var.operator_smtp.password == null)
-    error_message = "operator_smtp needs user and password, or neither."
-  }
-
-  validation {
-    condition     = try(var.operator_smtp.user, null) == null ? true : can(regex("^[!#&-\\[\\]-_a-~]+$", var.operator_smtp.user))
-    error_message = "operator_smtp.user is visible ASCII without quotes, backslash, $ and %."
-  }
-
-  validation {
-    condition     = try(var.operator_smtp.password, null) == null ? true : can(regex("^[^[:cntrl:][:space:]]([^[:cntrl:]]*[^[:cntrl:][:space:]])?$", replace(var.operator_smtp.password, "%(", "\n")))
-    error_message = "operator_smtp.password is one line that neither begins nor ends with a space nor has %( in it."
-  }
-
-  validation {
-    condition     = (var.operator_smtp == null) == (length(var.operator_emails) == 0)
-    error_message = "E-mail needs somebody to tell and a server that takes it: set both operator_emails and operator_smtp, or neither."
-  }
 }
 
 variable "operator_webhook" {
@@ -385,16 +243,6 @@ variable "operator_webhook" {
   })
   default   = null
   sensitive = true
-
-  validation {
-    condition     = var.operator_webhook == null ? true : can(regex("^https?://[^/?#{}\"\\\\ ]+[^{}\"\\\\ ]*$", var.operator_webhook.url))
-    error_message = "operator_webhook.url begins with https:// or http://."
-  }
-
-  validation {
-    condition     = try(var.operator_webhook.token, null) == null ? true : can(regex("^[!-~]+$", var.operator_webhook.token))
-    error_message = "operator_webhook.token is visible ASCII, without spaces."
-  }
 }
 
 variable "restrict_agent_to_pool" {
@@ -409,9 +257,4 @@ variable "agent_settings" {
   type        = map(map(string))
   default     = {}
   nullable    = false
-
-  validation {
-    condition     = alltrue([for section in keys(var.agent_settings) : contains(["scaling", "scale_out", "scale_in", "drain", "discovery", "exoscale", "log"], section)])
-    error_message = "Sections are scaling, scale_out, scale_in, drain, discovery, exoscale and log."
-  }
 }

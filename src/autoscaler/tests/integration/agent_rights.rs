@@ -12,9 +12,12 @@ use wiremock::{Mock, ResponseTemplate, matchers::path};
 
 use crate::agent_support::{Environment, Settings, until};
 
-/// The operations in a list of `terraform/iam.tf`.
+/// The operations in a list of `terraform/modules/monitoring/iam.tf`.
 fn operations(list: &str) -> BTreeSet<String> {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../terraform/iam.tf");
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../terraform/modules/monitoring/iam.tf"
+    );
     let text = std::fs::read_to_string(file).unwrap();
     let begin = format!("  {list} = [");
     let (_, rest) = text.split_once(&begin).expect("the list is there");
@@ -23,7 +26,7 @@ fn operations(list: &str) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// The role's rules, as `terraform/iam.tf` writes them.
+/// The role's rules, as `terraform/modules/monitoring/iam.tf` writes them.
 fn rules(reads: &BTreeSet<String>, pool: &str) -> Value {
     let list = |names: &BTreeSet<String>| {
         let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();

@@ -81,6 +81,13 @@ impl Cloud {
         answer.json().await.expect("a status")
     }
 
+    /// What the instance reads as its user-data.
+    pub(crate) async fn user_data(&self, instance: &str) -> Vec<u8> {
+        let url = self.local(&format!("metadata/{instance}/latest/user-data"));
+        let answer = self.http.get(url).send().await.expect("it answers");
+        answer.bytes().await.expect("user-data").to_vec()
+    }
+
     /// Deletes something by the API, behind Terraform's back, as somebody in the portal would.
     pub(crate) async fn delete(&self, path: &str) {
         let key = self.variable("EXOSCALE_API_KEY").parse().unwrap();

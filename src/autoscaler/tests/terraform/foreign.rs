@@ -59,6 +59,7 @@ stacks! {
     named_things
     pool_behind_load_balancer
     private_network
+    scaled_by_others
     two_pools
 }
 

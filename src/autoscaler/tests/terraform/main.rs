@@ -7,7 +7,9 @@
 
 mod bad_input;
 mod cloud;
+mod debian;
 mod foreign;
+mod modules;
 mod stack;
 mod trouble;
 mod whole_life;

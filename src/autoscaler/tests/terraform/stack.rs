@@ -5,19 +5,21 @@ use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
+use exoscale::plain_http;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::{Child, ChildStdout, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
-use super::cloud::Cloud;
+use super::cloud::{Cloud, PATIENCE};
 
 /// The longest that any command may take.
 const COMMAND_WITHIN: Duration = Duration::from_secs(300);
@@ -26,7 +28,9 @@ const PUBLIC_KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKD9Hp8hcRZ3N4BHkXxJCVfLhH3H4OhCm3qjeVwIeOCN me";
 
 pub(crate) struct Stack {
-    folder: TempDir,
+    /// What the stacks of one cloud share: the provider, and a place for each.
+    home: Arc<TempDir>,
+    place: PathBuf,
     environment: Vec<(String, String)>,
 }
 
@@ -60,20 +64,26 @@ impl Ended {
     }
 }
 
-/// The programs, or a line that says which is missing.
-fn programs() -> Option<PathBuf> {
-    let skip = |why: &str| {
-        assert!(
-            env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_none(),
-            "{why}"
-        );
-        eprintln!("skipped: {why}");
-        None
-    };
+fn skip(why: &str) -> Option<PathBuf> {
+    assert!(
+        env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_none(),
+        "{why}"
+    );
+    eprintln!("skipped: {why}");
+    None
+}
+
+/// A program on PATH, or a line that says that it is missing.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    if !env::split_paths(&path).any(|folder| folder.join("terraform").is_file()) {
-        return skip("there is no `terraform` on PATH");
-    }
+    let mut places = env::split_paths(&path).map(|folder| folder.join(program));
+    let found = places.find(|place| place.is_file());
+    found.or_else(|| skip(&format!("there is no `{program}` on PATH")))
+}
+
+/// The provider's program, where Terraform is there, too.
+fn programs() -> Option<PathBuf> {
+    find("terraform")?;
     let named = env::var_os("AUTOSCALER_TERRAFORM_PROVIDER").map(PathBuf::from);
     match named {
         Some(program) if program.is_file() => Some(program),
@@ -84,20 +94,30 @@ fn programs() -> Option<PathBuf> {
 
 /// A cloud and the project's stack for it, initialised; nothing where the programs are missing.
 pub(crate) async fn start() -> Option<(Cloud, Stack)> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../terraform");
-    start_with(|to| copy(&own, to)).await
+    start_with(|to| copy(&own(), to)).await
+}
+
+fn own() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../terraform")
+}
+
+/// The same with the stack as it was before there were modules.
+pub(crate) async fn start_before_modules() -> Option<(Cloud, Stack)> {
+    let older = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terraform/before_modules");
+    start_with(|to| copy(&older, to)).await
 }
 
 /// The same with a stack of `stacks/`, as others write theirs.
 pub(crate) async fn start_named(name: &str) -> Option<(Cloud, Stack)> {
+    start_with(|to| copy_named(name, to)).await
+}
+
+fn copy_named(name: &str, to: &Path) {
     let stacks = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/terraform/stacks");
-    let copy = |to: &Path| {
-        fs::create_dir(to).unwrap();
-        for (from, file) in [(name, "main.tf"), ("common/common", "common.tf")] {
-            fs::copy(stacks.join(from).with_extension("tf"), to.join(file)).unwrap();
-        }
-    };
-    start_with(copy).await
+    fs::create_dir_all(to).unwrap();
+    for (from, file) in [(name, "main.tf"), ("common/common", "common.tf")] {
+        fs::copy(stacks.join(from).with_extension("tf"), to.join(file)).unwrap();
+    }
 }
 
 async fn start_with(copy: impl FnOnce(&Path)) -> Option<(Cloud, Stack)> {
@@ -118,7 +138,8 @@ async fn start_with(copy: impl FnOnce(&Path)) -> Option<(Cloud, Stack)> {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value));
     let stack = Stack {
-        folder,
+        place: folder.path().join("stack"),
+        home: Arc::new(folder),
         environment: cloud.environment.iter().cloned().chain(own).collect(),
     };
     stack.install(&provider).await;
@@ -137,25 +158,58 @@ fn configure(folder: &Path) -> PathBuf {
     config
 }
 
-/// The configuration without what an earlier use of it left, and without a place for a real state.
+/// The configuration with its modules and examples, without what an earlier use of it left, and
+/// without a place for a real state.
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to.join("tests")).unwrap();
-    for folder in ["", "tests"] {
-        for entry in fs::read_dir(from.join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            let kind = path.extension().and_then(|kind| kind.to_str());
-            let is_source = matches!(kind, Some("tf" | "hcl")) && !name.starts_with('.');
-            if is_source && name != "backend.tf" {
-                fs::copy(&path, to.join(folder).join(name)).unwrap();
-            }
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.starts_with('.') || name == "backend.tf" {
+            continue;
+        }
+        let kind = path.extension().and_then(|kind| kind.to_str());
+        if path.is_dir() {
+            copy(&path, &to.join(name));
+        } else if !matches!(kind, Some("tfstate" | "backup" | "tfvars")) {
+            fs::copy(&path, to.join(name)).unwrap();
         }
     }
 }
 
 impl Stack {
+    /// A folder below this one's, such as a module, initialised.
+    pub(crate) async fn part(&self, folder: &str) -> Self {
+        let part = Self {
+            home: Arc::clone(&self.home),
+            place: self.place.join(folder),
+            environment: self.environment.clone(),
+        };
+        part.run(&["init", "-no-color"]).await.well();
+        part
+    }
+
+    /// A stack of `stacks/` on the same cloud, with a state of its own, initialised.
+    pub(crate) async fn beside(&self, name: &str) -> Self {
+        copy_named(name, &self.home.path().join(name));
+        self.part(&format!("../{name}")).await
+    }
+
+    /// Replaces the configuration by that of `terraform/`, and keeps the state.
+    pub(crate) async fn becomes_the_present_one(&self) {
+        for entry in fs::read_dir(&self.place).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|kind| kind == "tf") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        copy(&own(), &self.place);
+        self.run(&["init", "-no-color"]).await.well();
+    }
+
     /// Puts the provider where Terraform looks for it, which Terraform says itself.
     async fn install(&self, provider: &Path) {
+        self.run(&["get", "-no-color"]).await.well();
         let text = self.run(&["providers", "-no-color"]).await.well();
         let names = text.split_once("provider[").into_iter();
         let mut names = names.flat_map(|(_, rest)| rest.split("provider["));
@@ -178,7 +232,7 @@ impl Stack {
         };
         let machine = format!("{}_{machine}", env::consts::OS);
         let place = self
-            .folder
+            .home
             .path()
             .join("mirror")
             .join(name)
@@ -193,10 +247,10 @@ impl Stack {
         let mut command = Command::new("terraform");
         command
             .args(arguments)
-            .current_dir(self.folder.path().join("stack"))
+            .current_dir(&self.place)
             .env_clear()
             .env("PATH", env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.folder.path())
+            .env("HOME", self.home.path())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -241,6 +295,23 @@ impl Stack {
         let text = self.run(&["output", "-json", name]).await.well();
         let value: Value = serde_json::from_str(&text).expect("a JSON value");
         value.as_str().expect("a text").to_owned()
+    }
+
+    /// Waits until `/status` of the stack's agent is as wanted.
+    pub(crate) async fn until_agent(&self, what: &str, wanted: impl Fn(&Value) -> bool) {
+        let url = format!("{}status", self.output("agent_url").await);
+        let client = plain_http::client().unwrap();
+        let mut last = Value::Null;
+        let wait = async {
+            while !wanted(&last) {
+                sleep(Duration::from_millis(100)).await;
+                if let Ok(answer) = client.get(&url).send().await {
+                    last = answer.json().await.unwrap_or_default();
+                }
+            }
+        };
+        let came = timeout(PATIENCE, wait).await;
+        assert!(came.is_ok(), "{what} did not come: {last}");
     }
 
     pub(crate) fn set_variable(&mut self, name: &str, value: &str) {

@@ -137,9 +137,12 @@ async fn what_the_state_has_lost_can_be_imported() {
     let status = cloud.status().await;
     let id = |kind: &str| status[kind][0]["id"].as_str().unwrap().to_owned();
     for (address, id) in [
-        ("exoscale_instance_pool.pool", id("pools")),
-        ("exoscale_nlb.front", id("balancers")),
-        ("exoscale_compute_instance.monitoring", id("instances")),
+        ("module.pool.exoscale_instance_pool.pool", id("pools")),
+        ("module.pool.exoscale_nlb.front", id("balancers")),
+        (
+            "module.monitoring.exoscale_compute_instance.monitoring[0]",
+            id("instances"),
+        ),
     ] {
         stack.run(&["state", "rm", address]).await.well();
         let id = format!("{id}@at-vie-1");

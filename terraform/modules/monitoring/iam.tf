@@ -29,7 +29,7 @@ locals {
     "operation in [${join(", ", formatlist("'%s'", local.allowed_reads))}]",
     join(" && ", concat(
       ["operation in [${join(", ", formatlist("'%s'", local.agent_writes))}]"],
-      var.restrict_agent_to_pool ? ["resources.instance_pool.id == '${exoscale_instance_pool.pool.id}'"] : [],
+      var.restrict_agent_to_pool ? ["resources.instance_pool.id == '${var.instance_pool_id}'"] : [],
     )),
   ]
 }
