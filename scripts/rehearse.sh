@@ -56,7 +56,7 @@ provider_installation {
 TEXT
 ln -s "$(realpath "$provider")" "$work/provider/terraform-provider-exoscale"
 mkdir "$work/stack"
-cp "$root"/terraform/*.tf "$work/stack/"
+cp -R "$root"/terraform/*.tf "$root/terraform/modules" "$work/stack/"
 # Where somebody keeps the state of a real deployment, and what else their shell says of it.
 rm -f "$work/stack/backend.tf"
 for variable in "${!TF_@}"; do unset "$variable"; done

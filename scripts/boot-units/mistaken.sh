@@ -19,7 +19,7 @@ checks() {
   holds "a second read refuses it, too" fails systemctl start instance-data-again.service
   echo '{ "version": 1, "role": "slow-app", "slow_app": { "work_ms": 20 } }' >/srv/metadata/latest/user-data
   holds "the mended settings are taken" systemctl start instance-data-again.service
-  holds "and the application starts" await 30 active slow-app.service
+  holds "and the application starts" await 120 active slow-app.service
 }
 
 main "$@"

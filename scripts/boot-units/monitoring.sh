@@ -89,8 +89,8 @@ checks() {
   # shellcheck disable=SC1091
   (. /run/cloud.env && document 5) >/srv/metadata/latest/user-data
   holds "a larger maximum in the user-data is read" systemctl start instance-data-again.service
-  holds "and the agent starts again" await 30 another_pid autoscaler "$pid"
-  holds "with it" await 30 has_maximum 5
+  holds "and the agent starts again" await 120 another_pid autoscaler "$pid"
+  holds "with it" await 120 has_maximum 5
   holds "and it is healthy" await 30 healthy
 
   holds "a stop is clean" timeout 15 systemctl stop autoscaler.service

@@ -12,8 +12,8 @@ locals {
   alertmanager = yamlencode({
     route = {
       receiver = "nobody"
-      routes = concat(
-        [{
+      routes = [
+        {
           # At once, and each 60 s while it lasts.
           matchers        = ["scale =~ \"up|down\""]
           receiver        = "autoscaler"
@@ -21,16 +21,16 @@ locals {
           group_wait      = "0s"
           group_interval  = "30s"
           repeat_interval = "45s"
-        }],
-        [for receiver in ["operator"] : {
+        },
+        {
           matchers        = ["audience = \"operator\""]
-          receiver        = receiver
+          receiver        = "operator"
           group_by        = ["alertname"]
           group_wait      = "30s"
           group_interval  = "5m"
           repeat_interval = "4h"
-        }],
-      )
+        },
+      ]
     }
     receivers = [
       { name = "nobody" },

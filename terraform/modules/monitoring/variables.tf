@@ -37,7 +37,7 @@ variable "pool_security_group_ids" {
 }
 
 variable "drain_token" {
-  description = "Token with which the agent proves that it may drain a member. Nothing: the members ask for none, or drain = false in agent_settings."
+  description = "Token with which the agent proves that it may drain a member. Nothing: the members ask for none."
   type        = string
   default     = null
   sensitive   = true
@@ -319,7 +319,7 @@ variable "operator_smtp" {
 }
 
 variable "operator_webhook" {
-  description = "A URL that Grafana posts to when the autoscaler needs a person, in Grafana's own form, and a bearer token if it wants one. None by default: then nobody is told."
+  description = "A URL that Grafana posts to when the autoscaler needs a person, in Grafana's own form or with `package` in Alertmanager's, and a bearer token if it wants one. None by default: then nobody is told."
   type = object({
     url   = string
     token = optional(string)

@@ -162,6 +162,37 @@ run "a_package_makes_a_host_of_debian" {
   }
 }
 
+run "on_debian_alertmanager_tells_the_operator" {
+  variables {
+    package          = { url = "https://example.com/autoscaler_1.2.3_amd64.deb", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+    thresholds       = { up = 0.7, down = 0.3 }
+    operator_emails  = ["ops@example.com", "boss@example.com"]
+    operator_smtp    = { host = "mail.example.com:587", from = "autoscaler@example.com", user = "me", password = "hush" }
+    operator_webhook = { url = "https://ops.example.com/hook", token = "secret" }
+  }
+
+  assert {
+    condition = alltrue([
+      yamldecode(local.alertmanager).receivers[2].email_configs[0].to == "ops@example.com, boss@example.com",
+      yamldecode(local.alertmanager).receivers[2].email_configs[0].smarthost == "mail.example.com:587",
+      yamldecode(local.alertmanager).receivers[2].email_configs[0].auth_password == "hush",
+      yamldecode(local.alertmanager).receivers[2].webhook_configs[0].url == "https://ops.example.com/hook",
+      yamldecode(local.alertmanager).receivers[2].webhook_configs[0].http_config.authorization.credentials == "secret",
+    ])
+    error_message = "Alertmanager writes e-mail and calls the webhook."
+  }
+
+  assert {
+    condition = (
+      strcontains(local.debian_files["/etc/prometheus/rules/scaling.yml"].content, "> 0.7\n")
+      && strcontains(local.debian_files["/etc/prometheus/rules/scaling.yml"].content, "< 0.3\n")
+      && !strcontains(local.debian_files["/etc/prometheus/rules/scaling.yml"].content, "> UP\n")
+      && strcontains(local.debian_files["/etc/prometheus/rules/operator.yml"].content, "> 0.7\n")
+    )
+    error_message = "The rules have the thresholds."
+  }
+}
+
 run "a_package_comes_over_https" {
   command = plan
   variables {
