@@ -1,8 +1,9 @@
 //! The modules of `terraform/modules`: alone, in the place of what the stack was before them, and
 //! with a pool of somebody else's.
 
+use exoscale::plain_http;
 use loadtest::{Load, Plan, Run};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     cloud::Cloud,
@@ -13,9 +14,16 @@ fn size(status: &Value) -> u64 {
     status["pools"][0]["size"].as_u64().unwrap_or_default()
 }
 
-/// The instance of no pool.
-fn host(status: &Value) -> &str {
-    status["instances"][0]["id"].as_str().unwrap_or_default()
+async fn pause(stack: &Stack) {
+    let client = plain_http::client().unwrap();
+    let answer = client
+        .put(format!("{}control", stack.output("agent_url").await))
+        .bearer_auth(stack.output("control_token").await)
+        .json(&json!({ "pause": true }))
+        .send()
+        .await
+        .expect("it answers");
+    assert!(answer.status().is_success(), "{answer:?}");
 }
 
 async fn ends_empty(cloud: Cloud, stack: &Stack) {
@@ -77,15 +85,33 @@ async fn a_larger_maximum_reaches_the_agent_of_the_host_that_is_there() {
         .until_agent("a maximum of 4", |agent| agent["max_size"] == 4)
         .await;
     let before = cloud.status().await;
+    pause(&stack).await;
 
     let text = stack.apply(&["-var=max_size=6"]).await.well();
     assert!(text.contains("0 added, 1 changed, 0 destroyed"), "{text}");
     stack
         .until_agent("a maximum of 6", |agent| agent["max_size"] == 6)
         .await;
+
+    // What the host refuses changes nothing; it goes on asking.
+    let wrong = [
+        "-var=max_size=7",
+        r#"-var=agent_settings={scale_in={stabilisation="soon"}}"#,
+    ];
+    stack.apply(&wrong).await.well();
+    stack.apply(&["-var=max_size=5"]).await.well();
+    stack
+        .until_agent("a maximum of 5", |agent| agent["max_size"] == 5)
+        .await;
+    // Orders outlive it.
+    stack
+        .until_agent("the pause", |agent| agent["control"]["paused"] == true)
+        .await;
     let after = cloud.status().await;
-    assert_ne!(host(&before), "");
-    assert_eq!(host(&before), host(&after));
+    for same in ["/instances/0/id", "/instances/0/pid"] {
+        assert!(before.pointer(same).is_some(), "{same}: {before}");
+        assert_eq!(before.pointer(same), after.pointer(same), "{same}");
+    }
     ends_empty(cloud, &stack).await;
 }
 
