@@ -91,6 +91,7 @@ shrunk() { (($(size) == 1)); }
 
 say "apply"
 started=$SECONDS
+tf get >"$work/get.log" 2>&1 || { cat "$work/get.log"; fail "the modules are not found"; }
 tf apply -auto-approve -compact-warnings >"$work/apply.log" 2>&1 || { cat "$work/apply.log"; fail "apply failed"; }
 echo "made in $((SECONDS - started)) s"
 tf plan -detailed-exitcode -compact-warnings >"$work/plan.log" 2>&1 || { cat "$work/plan.log"; fail "the second plan is not empty"; }
