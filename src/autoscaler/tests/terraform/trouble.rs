@@ -123,6 +123,11 @@ async fn what_was_deleted_by_hand_is_made_again() {
     let status = cloud.status().await;
     assert_eq!(made(&status), whole());
     assert_ne!(status["pools"][0]["id"], pool.as_str());
+    // The agent of the host that was there scales the new pool.
+    let new = id(&status["pools"][0]);
+    let sees_it =
+        |agent: &Value| agent["about"]["pool_id"] == *new && agent["pool"]["current"] == true;
+    stack.until_agent("the new pool", sees_it).await;
     stack.destroy().await.well();
     cloud.assert_empty().await;
     cloud.stop().await;
