@@ -70,6 +70,11 @@ async fn the_stack_is_made_scales_itself_changes_and_goes() {
     let status = cloud.status().await;
     assert_eq!(status["instances"].as_array().unwrap().len(), 1, "{status}");
     assert_eq!(status["instances"][0]["id"], old);
+    let told = cloud.user_data(old.as_str().unwrap()).await;
+    let told: Value = serde_json::from_slice(&told).expect("a document");
+    assert_eq!(told["operator"]["emails"], json!(["ops@example.com"]));
+    assert_eq!(told["operator"]["smtp"]["password"], "a$b 'c");
+    assert_eq!(told["operator"]["webhook"]["token"], "hush");
     stack
         .until_agent("a maximum of 4", |agent| agent["max_size"] == 4)
         .await;
