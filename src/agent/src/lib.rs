@@ -37,8 +37,11 @@ mod view;
 mod watchdog;
 pub mod webhook_receiver;
 
-pub use config::{Config, PoolConfig, PoolName, TlsFiles, Token};
+pub use config::{
+    AddressKind, Config, Discovery, Drain, PageUrl, PoolConfig, PoolName, TlsFiles, Token,
+};
 pub use control::ControlSettings;
 pub use journal::{FolderError, JournalError};
+pub use member_address::{Reach, Unfit};
 pub use start::{Agent, StartError};
-pub use tls::TlsError;
+pub use tls::{TlsError, check_certificate};

@@ -10,7 +10,7 @@ use crate::{config::AddressKind, target::Endpoint};
 
 /// Why an address cannot be a member's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub(crate) enum Unfit {
+pub enum Unfit {
     #[error("it is of this machine itself")]
     Loopback,
     #[error("it is link-local, as that of the metadata service is")]
@@ -41,14 +41,14 @@ impl Unfit {
 
 /// Where members are.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reach {
+pub struct Reach {
     private: bool,
     loopback: bool,
 }
 
 impl Reach {
     /// Members of the local cloud are on this machine, as its API is.
-    pub(crate) fn of(kind: AddressKind, api: &Endpoint) -> Self {
+    pub fn of(kind: AddressKind, api: &Endpoint) -> Self {
         Self {
             private: kind == AddressKind::Private,
             loopback: api.is_loopback(),
@@ -56,7 +56,7 @@ impl Reach {
     }
 
     /// Whether a member can have this address.
-    pub(crate) fn check(self, address: IpAddr) -> Result<(), Unfit> {
+    pub fn check(self, address: IpAddr) -> Result<(), Unfit> {
         match address.to_canonical() {
             IpAddr::V4(address) => self.check_v4(address),
             IpAddr::V6(address) => self.check_v6(address),

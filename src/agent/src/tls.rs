@@ -5,6 +5,7 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,9 +15,10 @@ use std::{
 use parking_lot::RwLock;
 use program::error_chain::with_causes;
 use rustls::{
-    ServerConfig,
+    CertificateError, RootCertStore, ServerConfig,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier as _},
     crypto::{CryptoProvider, aws_lc_rs},
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
@@ -62,6 +64,39 @@ pub enum TlsError {
         "tls.certificate and tls.key cannot be used together; the key must be that of the first certificate in the file"
     )]
     Pair(#[source] rustls::Error),
+    /// The certificate does not hold yet, or no more.
+    #[error("tls.certificate does not hold at that time")]
+    Time(#[source] rustls::Error),
+}
+
+/// Whether the files can be used, and the certificate holds at this time.
+pub fn check_certificate(files: &TlsFiles, at: SystemTime) -> Result<(), TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let pair = read(files, &provider)?;
+    let mut roots = RootCertStore::empty();
+    let (Some(first), Some(last)) = (pair.cert.first(), pair.cert.last()) else {
+        return Ok(());
+    };
+    // Whose certificate it is, is not asked here: only when it holds.
+    roots.add(last.clone()).map_err(TlsError::Pair)?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    let Ok(verifier) = verifier else {
+        return Ok(());
+    };
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    let at = UnixTime::since_unix_epoch(since.unwrap_or_default());
+    let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
+    match verifier.verify_server_cert(first, &pair.cert[1..], &name, &[], at) {
+        Err(
+            error @ rustls::Error::InvalidCertificate(
+                CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. },
+            ),
+        ) => Err(TlsError::Time(error)),
+        _ => Ok(()),
+    }
 }
 
 /// A certificate that is kept current.

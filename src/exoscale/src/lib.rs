@@ -18,6 +18,7 @@ pub mod models;
 mod pause;
 pub mod plain_http;
 pub mod private_networks;
+pub mod probe;
 mod retry;
 mod rights;
 pub mod secret;

@@ -163,6 +163,10 @@ impl Transport {
         &self.line.config
     }
 
+    pub(super) fn http(&self) -> &reqwest::Client {
+        &self.line.http
+    }
+
     /// Makes a call, with its retries, within the call's deadline.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
@@ -380,7 +384,7 @@ impl Transport {
     }
 
     /// Reads the answer's body, up to the limit.
-    async fn read_body(
+    pub(super) async fn read_body(
         &self,
         mut answer: reqwest::Response,
         limit: Duration,
@@ -434,6 +438,11 @@ fn unanswered(error: reqwest::Error, limit: Duration, write: bool) -> Failure {
         kind,
         maybe_applied: write && !unsent,
     }
+}
+
+/// The same of a request that changes nothing.
+pub(super) fn silence(error: reqwest::Error, limit: Duration) -> ErrorKind {
+    unanswered(error, limit, false).kind
 }
 
 /// Whether a refused write may have been made all the same: a gateway gave up on the API, or

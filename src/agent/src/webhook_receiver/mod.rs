@@ -12,6 +12,7 @@ mod decode;
 mod json_walk;
 mod payload;
 mod pools;
+mod proof;
 mod routes;
 
 pub use authentication::{Authentication, Hmac, PasswordLogin};

@@ -6,6 +6,7 @@ pub(crate) mod config_args;
 pub(crate) mod ctl;
 #[cfg(feature = "laboratory")]
 mod demo;
+pub(crate) mod doctor;
 pub(crate) mod instance_data;
 #[cfg(feature = "laboratory")]
 pub(crate) mod laboratory;

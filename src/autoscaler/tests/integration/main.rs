@@ -7,6 +7,7 @@ mod agent_rights;
 mod agent_support;
 mod architecture;
 mod compose;
+mod doctor;
 mod g03_bad_input_never_scales;
 mod g07_ambiguous_writes_are_read_back;
 mod g08_one_call_a_round;

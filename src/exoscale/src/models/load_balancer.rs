@@ -8,6 +8,7 @@ use super::super::{
     ids::{LoadBalancerId, ServiceId},
     lenient,
 };
+use super::PoolRef;
 
 state!(
     /// The verdict of a load balancer's health check on one server.
@@ -49,6 +50,19 @@ pub struct LoadBalancerService {
     pub port: u16,
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub target_port: u16,
+    /// The pool whose members it forwards to.
+    #[serde(
+        default,
+        deserialize_with = "lenient::or_default",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub instance_pool: Option<PoolRef>,
+    #[serde(
+        default,
+        deserialize_with = "lenient::or_default",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub healthcheck: Option<HealthCheck>,
     /// The health check's verdict per server.
     #[serde(default, deserialize_with = "lenient::null_as_default")]
     pub healthcheck_status: Vec<ServerStatus>,
