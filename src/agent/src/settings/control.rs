@@ -25,9 +25,12 @@ pub(super) fn control(r: &mut Reader<'_>, alerts: Option<&Alerts>) -> Option<Con
         ];
         let same = others.into_iter().find(|(_, other)| *other == Some(token));
         if let Some((other, _)) = same {
-            r.problem(KEY, format!(
-                "is the same as {other}, so whoever sends alerts could give orders; make another, such as with `openssl rand -hex 32`"
-            ));
+            let same_as = |key: &str| {
+                format!(
+                    "is the same as {key}, so whoever sends alerts could give orders; make another, such as with `openssl rand -hex 32`"
+                )
+            };
+            r.contradiction([(KEY, same_as(other)), (other, same_as(KEY))]);
         }
     }
     Some(ControlSettings {

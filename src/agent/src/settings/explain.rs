@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    entry::shown,
+    entry::{Entry, shown},
     setting::{Kind, Setting},
     table::{TABLE, find, hint},
 };
@@ -39,6 +39,28 @@ pub fn explain(name: &str) -> Result<String, UnknownSetting> {
 /// Each setting with its sentence.
 pub fn explain_all() -> String {
     in_short(TABLE.iter())
+}
+
+/// Every setting in the order of the table with its value, or what holds without one, and where
+/// that comes from; then the entries of no setting of the table.
+pub fn listed(entries: &[Entry]) -> Vec<[String; 3]> {
+    let line = |entry: &Entry| [&entry.key, &entry.value, &entry.source].map(String::clone);
+    let of_table = TABLE.iter().flat_map(|setting| {
+        let given: Vec<_> = entries
+            .iter()
+            .filter(|e| e.key == setting.key)
+            .map(line)
+            .collect();
+        if given.is_empty() {
+            let unset = format!("({})", setting.unset_text());
+            return vec![[setting.key.to_owned(), unset, "unset".to_owned()]];
+        }
+        given
+    });
+    let is_other = |entry: &&Entry| TABLE.iter().all(|setting| setting.key != entry.key);
+    of_table
+        .chain(entries.iter().filter(is_other).map(line))
+        .collect()
 }
 
 /// Variables that set something and are not made of its key.

@@ -177,10 +177,20 @@ fn rules(r: &mut Reader<'_>) -> Option<Rules> {
     let retry = r.duration("scaling.retry");
     let scale_out = scale_out(r);
     let scale_in = scale_in(r);
-    let bounds = Bounds::new(min?.get(), max?.get());
-    let bounds = bounds
-        .map_err(|error| r.problem("scaling.min_size", error.to_string()))
-        .ok();
+    let (min, max) = (min?.get(), max?.get());
+    let bounds = Bounds::new(min, max).ok();
+    if bounds.is_none() {
+        r.contradiction([
+            (
+                "scaling.min_size",
+                format!("is {min}, larger than scaling.max_size, {max}"),
+            ),
+            (
+                "scaling.max_size",
+                format!("is {max}, smaller than scaling.min_size, {min}"),
+            ),
+        ]);
+    }
     Some(Rules {
         bounds: bounds?,
         cooldown: window?,
@@ -203,10 +213,16 @@ fn scale_out(r: &mut Reader<'_>) -> Option<ScaleOut> {
     if let (Some(first), Some(longest)) = (capacity_pause, capacity_pause_max)
         && first > longest
     {
-        r.problem(
-            "scale_out.capacity_pause",
-            format!("is {first:?}, longer than scale_out.capacity_pause_max, {longest:?}"),
-        );
+        r.contradiction([
+            (
+                "scale_out.capacity_pause",
+                format!("is {first:?}, longer than scale_out.capacity_pause_max, {longest:?}"),
+            ),
+            (
+                "scale_out.capacity_pause_max",
+                format!("is {longest:?}, shorter than scale_out.capacity_pause, {first:?}"),
+            ),
+        ]);
     }
     Some(ScaleOut {
         step: step?,
@@ -279,11 +295,17 @@ fn schedule(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Schedule> {
     for (name, row) in rows {
         let max = rules.map(|rules| rules.bounds.max().0);
         match Entry::try_from(row) {
-            Ok(entry) if max.is_some_and(|max| entry.settings().min_size > max) => r.problem_of(
-                name,
-                KEY,
-                "min_size: is larger than scaling.max_size".to_owned(),
-            ),
+            Ok(entry) if max.is_some_and(|max| entry.settings().min_size > max) => {
+                let min = entry.settings().min_size;
+                let max = max.unwrap_or_default();
+                if r.blamed(&[KEY, "scaling.max_size"]) == KEY {
+                    let what = format!("min_size: is {min}, larger than scaling.max_size, {max}");
+                    r.problem_of(name, KEY, what);
+                } else {
+                    let what = format!("is {max}, smaller than min_size of {name}, {min}");
+                    r.problem("scaling.max_size", what);
+                }
+            }
             Ok(entry) => entries.push(entry),
             Err(error) => r.problem_of(name, KEY, error.to_string()),
         }
@@ -297,22 +319,29 @@ fn schedule(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Schedule> {
 }
 
 fn thresholds(r: &mut Reader<'_>, rules: Option<&Rules>) -> Option<Thresholds> {
-    let up = r.required::<f64>("thresholds.up");
-    let down = r.required::<f64>("thresholds.down");
+    let up = r.share("thresholds.up");
+    let down = r.share("thresholds.down");
     let (up, down) = (up?, down?);
-    if !(0.0..=1.0).contains(&up) || !(0.0..=1.0).contains(&down) || down >= up {
-        r.problem(
-            "thresholds.down",
-            format!("needs 0 <= down < up <= 1, but down is {down} and up is {up}"),
-        );
+    if down >= up {
+        r.contradiction([
+            (
+                "thresholds.down",
+                format!("is {down}, and must be below thresholds.up, {up}"),
+            ),
+            (
+                "thresholds.up",
+                format!("is {up}, and must be above thresholds.down, {down}"),
+            ),
+        ]);
         return None;
     }
     if let Some(rules) = rules
         && let Some((from, to)) = flap(rules, up, down)
     {
         let step = rules.scale_in.step;
-        r.problem("thresholds.down", format!(
-            "would flap: at {down}, a pool shrunk by {step} from {from} to {to} can be above thresholds.up = {up} at once; lower thresholds.down or scale_in.step"
+        let key = r.blamed(&["thresholds.down", "thresholds.up", "scale_in.step"]);
+        r.problem(key, format!(
+            "would flap: at thresholds.down = {down}, a pool shrunk by scale_in.step = {step} from {from} to {to} can be above thresholds.up = {up} at once; lower thresholds.down or scale_in.step"
         ));
     }
     Some(Thresholds { up, down })
@@ -335,10 +364,9 @@ fn two_files(r: &mut Reader<'_>, discovery: Option<&Discovery>, state_directory:
     if let (Some(discovery), Some(folder)) = (discovery, state_directory)
         && discovery.file == journal_in(folder)
     {
-        r.problem(
-            "discovery.file",
-            "is the journal's file; choose another name or folder".to_owned(),
-        );
+        let key = r.blamed(&["discovery.file", "journal.directory"]);
+        let what = "the journal would be the service discovery file; choose another name or folder";
+        r.problem(key, what.to_owned());
     }
 }
 
@@ -347,9 +375,15 @@ fn pinned_inside(r: &mut Reader<'_>, mode: Option<Mode>, rules: Option<&Rules>) 
         && rules.bounds.clamp(size) != size
     {
         let (min, max) = (rules.bounds.min(), rules.bounds.max());
-        r.problem(
-            "scaling.mode",
-            format!("pins a size outside scaling.min_size and scaling.max_size, {min} to {max}"),
-        );
+        let pins = "pins a size outside scaling.min_size and scaling.max_size";
+        let outside = ("scaling.mode", format!("{pins}, {min} to {max}"));
+        let limit = if size > max {
+            let what = format!("is {max}, smaller than the size that scaling.mode pins, {size}");
+            ("scaling.max_size", what)
+        } else {
+            let what = format!("is {min}, larger than the size that scaling.mode pins, {size}");
+            ("scaling.min_size", what)
+        };
+        r.contradiction([outside, limit]);
     }
 }

@@ -6,6 +6,7 @@
 mod alerts;
 #[cfg(test)]
 mod any_value;
+mod blame;
 mod control;
 mod entry;
 mod explain;
@@ -24,7 +25,7 @@ mod table;
 mod tests;
 
 pub use entry::{Entry, Problem, Problems};
-pub use explain::{UnknownSetting, explain, explain_all, setting_variables};
+pub use explain::{UnknownSetting, explain, explain_all, listed, setting_variables};
 pub use keys::Settings;
 
 pub use restart::needs_restart;

@@ -11,7 +11,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use policy::{Mode, Size};
 use program::telemetry::LogFormat;
 
-use super::{Entry, Problems, Settings, Sources, load};
+use super::{Entry, Problems, Settings, Sources, listed, load};
 use crate::config::PoolConfig;
 
 const POOL: &str = "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e";

@@ -1,8 +1,8 @@
 //! `autoscaler check-config`.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
-use agent::settings::{Entry, explain, explain_all};
+use agent::settings::{Settings, explain, explain_all, listed};
 use anyhow::Context as _;
 use clap::Args;
 
@@ -11,6 +11,9 @@ use program::output;
 
 /// What `--explain` without a key, or with this one, asks for.
 const ALL: &str = "all";
+
+/// Longer values push only their own source aside.
+const LONGEST: usize = 60;
 
 /// Flags of `check-config`.
 #[derive(Debug, Args)]
@@ -34,27 +37,42 @@ fn print(text: &str) -> anyhow::Result<()> {
     output::print(text).context("cannot print the settings")
 }
 
+/// A cooldown that is shorter is for trials: a new member has not booted by its end.
+const USUAL_COOLDOWN: Duration = Duration::from_secs(60);
+
 fn print_effective(args: &ConfigArgs) -> anyhow::Result<()> {
     let (settings, entries) = args.load()?;
-    let width = |text: fn(&Entry) -> &str| {
-        let widths = entries.iter().map(|entry| text(entry).len());
+    let lines = listed(&entries);
+    let width = |column: usize| {
+        let widths = lines.iter().map(|line| line[column].chars().count());
         widths.max().unwrap_or(0)
     };
-    let (keys, values) = (width(|e| &e.key), width(|e| &e.value));
+    let (keys, values) = (width(0), width(1).min(LONGEST));
     let mut text = String::new();
-    for Entry {
-        key, value, source, ..
-    } in &entries
-    {
+    for [key, value, source] in &lines {
         writeln!(text, "{key:keys$}  {value:values$}  {source}")?;
     }
-    let alerts = &settings.agent.alerts;
-    if alerts.authentication.is_open() {
-        writeln!(
-            text,
-            "\nAnyone who reaches {} can send alerts; set alerts.token to prevent it.",
-            alerts.listen
-        )?;
+    for warning in warnings(&settings) {
+        writeln!(text, "\n{warning}")?;
     }
     print(&text)
+}
+
+fn warnings(settings: &Settings) -> Vec<String> {
+    let (alerts, rules) = (&settings.agent.alerts, &settings.agent.rules);
+    let mut warnings = Vec::new();
+    if alerts.authentication.is_open() {
+        warnings.push(format!(
+            "Anyone who reaches {} can send alerts; set alerts.token to prevent it.",
+            alerts.listen
+        ));
+    }
+    if rules.cooldown < USUAL_COOLDOWN {
+        warnings.push(format!(
+            "Warning: scaling.cooldown is {:?}: the next change can come before a new member has \
+             booted. Set 60s or more, unless this is a trial.",
+            rules.cooldown
+        ));
+    }
+    warnings
 }

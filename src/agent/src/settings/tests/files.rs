@@ -166,3 +166,12 @@ fn a_schedule_that_makes_no_sense_is_refused_with_its_row() {
     assert_eq!(key, "schedule");
     assert!(message.contains("file of settings"), "{message}");
 }
+
+#[test]
+fn a_section_in_which_everything_is_commented_out_is_none() {
+    Given::new()
+        .file("[links]\n# grafana = \"x\"\n[drain]\n")
+        .settings();
+    let (key, ..) = Given::new().file("[link]\n").problem();
+    assert_eq!(key, "link");
+}
