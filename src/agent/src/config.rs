@@ -6,6 +6,10 @@ use std::{
 };
 
 use policy::{Mode, Rules};
+use program::{
+    error_chain::with_causes,
+    time_text::{self, HOUR},
+};
 use schedule::Schedule;
 
 use super::{
@@ -98,8 +102,8 @@ impl fmt::Display for PoolName {
 /// How members are emptied of requests before they are removed.
 #[derive(Clone, Debug)]
 pub struct Drain {
-    /// Whether members are asked to drain at all.
-    pub enabled: bool,
+    /// What is done before a member is removed.
+    pub mode: DrainMode,
     /// The port of the application.
     pub port: u16,
     /// The token that `POST /drain` wants.
@@ -108,6 +112,52 @@ pub struct Drain {
     pub timeout: Duration,
     /// Pause between two questions whether it is empty.
     pub poll: Duration,
+}
+
+/// What is done before a member is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainMode {
+    /// Nothing.
+    None,
+    /// It is asked at `/drain`, until it is empty.
+    Http,
+    /// The agent waits for so long, and takes the removal back if anything changes meanwhile.
+    Wait(Duration),
+}
+
+impl DrainMode {
+    /// The longest wait.
+    const LONGEST: Duration = HOUR;
+}
+
+impl Drain {
+    /// The longest time from the choice of a member to its removal; `None` where it leaves at once.
+    pub fn longest(&self) -> Option<Duration> {
+        match self.mode {
+            DrainMode::None => None,
+            DrainMode::Http => Some(self.timeout),
+            DrainMode::Wait(time) => Some(time),
+        }
+    }
+}
+
+impl FromStr for DrainMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            // `drain.enabled` was a truth.
+            None if ["http", "true"].contains(&text) => Ok(Self::Http),
+            None if ["none", "false"].contains(&text) => Ok(Self::None),
+            Some(("wait", time)) => {
+                let range = Duration::from_millis(1)..=Self::LONGEST;
+                let time = time_text::time(time.trim(), &range);
+                time.map(Self::Wait)
+                    .map_err(|error| format!("the time of `wait=` is {}", with_causes(&error)))
+            }
+            _ => Err(format!("`{text}` is not `none`, `http` or `wait=30s`")),
+        }
+    }
 }
 
 /// How the service discovery file is kept.
@@ -272,6 +322,26 @@ mod tests {
         let longer = "a".repeat(64);
         for name in ["", ".", "..", "a/b", "a b", "\u{fc}", "a\n", &longer] {
             assert!(name.parse::<PoolName>().is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_drain_is_none_over_http_or_a_wait_and_the_old_spelling_counts() {
+        let wait = |seconds| DrainMode::Wait(Duration::from_secs(seconds));
+        for (text, mode) in [
+            ("none", DrainMode::None),
+            ("false", DrainMode::None),
+            ("http", DrainMode::Http),
+            ("true", DrainMode::Http),
+            ("wait=30s", wait(30)),
+            ("wait=1h", wait(3600)),
+        ] {
+            assert_eq!(text.parse(), Ok(mode), "{text}");
+        }
+        for wrong in [
+            "", "wait", "wait=", "wait=0s", "wait=2h", "wait=30", "http=1", "HTTP",
+        ] {
+            assert!(wrong.parse::<DrainMode>().is_err(), "{wrong}");
         }
     }
 

@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    config::Drain,
+    config::{Drain, DrainMode},
     member_address::{Reach, Unfit},
     read_model::ReadModel,
     target::Target,
@@ -102,8 +102,14 @@ impl Drainer {
     /// Drains all of `members`; returns when every one is empty or time is up. After `given_up` it
     /// returns as soon as no question is on its way, so that a later "serve on" is the last word.
     pub(crate) async fn drain(&self, members: &[Member], given_up: &CancellationToken) {
+        let mode = self.settings.mode;
+        if let DrainMode::Wait(time) = mode {
+            // Whether they are empty then, nobody knows.
+            let _ = given_up.run_until_cancelled(sleep(time)).await;
+            return;
+        }
         let members = addresses(members);
-        if !self.settings.enabled || members.is_empty() {
+        if mode != DrainMode::Http || members.is_empty() {
             return;
         }
         drop(self.leftovers_taken_back.lock().await);
@@ -163,7 +169,7 @@ impl Drainer {
 
     /// Tells members to serve on.
     pub(crate) async fn give_back(&self, members: &[Member]) {
-        if self.settings.enabled {
+        if self.settings.mode == DrainMode::Http {
             let members = addresses(members);
             for (member, error) in self.tell_to_serve_on(members, GIVE_BACK_ATTEMPTS).await {
                 let error = with_causes(&error);
@@ -175,7 +181,7 @@ impl Drainer {
     /// Takes back what an earlier run of the agent left drained, once and in the background: a run
     /// that was killed could not. Members that know no drain, or do not answer, have none.
     pub(crate) fn give_back_leftovers(&self, members: &[Member]) {
-        if !self.settings.enabled {
+        if self.settings.mode != DrainMode::Http {
             return;
         }
         // A drain of this run waits for the lock, so it cannot be taken back by mistake.

@@ -38,7 +38,8 @@ mod watchdog;
 pub mod webhook_receiver;
 
 pub use config::{
-    AddressKind, Config, Discovery, Drain, PageUrl, PoolConfig, PoolName, TlsFiles, Token,
+    AddressKind, Config, Discovery, Drain, DrainMode, PageUrl, PoolConfig, PoolName, TlsFiles,
+    Token,
 };
 pub use control::ControlSettings;
 pub use journal::{FolderError, JournalError};

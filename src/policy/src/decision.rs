@@ -61,8 +61,8 @@ macro_rules! reasons {
 }
 
 reasons! {
-    HighLoad "high_load" "CPU is high and the pool can grow",
-    LowLoad "low_load" "CPU is low and the pool can shrink",
+    HighLoad "high_load" "an alert asks for more members, and the pool can grow",
+    LowLoad "low_load" "an alert asks for fewer members, and the pool can shrink",
     Pinned "pinned" "the mode pins the size",
     NoSignal "no_signal" "no alert came",
     Scheduled "scheduled" "the schedule asks for more members",
@@ -73,7 +73,7 @@ reasons! {
     AtMax "at_max" "already at maximum",
     AtMin "at_min" "already at minimum",
     ScaleInDisabled "scale_in_disabled" "the mode allows no scale-in",
-    Cooldown "window" "the last action is less than one cooldown ago",
+    Cooldown "window" "less than one cooldown has passed since the last action, or since the agent's start",
     Stabilising "stabilising" "an up alert or a scale-out is too recent to shrink",
     WarmingUp "warming_up" "a member is too young to shrink",
     PoolBusy "pool_busy" "the pool is not in state running",

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     config::{
-        AddressKind, Config, Discovery, Drain, Links, PageUrl, PoolConfig, PoolName, Thresholds,
-        Token,
+        AddressKind, Config, Discovery, Drain, DrainMode, Links, PageUrl, PoolConfig, PoolName,
+        Thresholds, Token,
     },
     journal::journal_in,
     target::{ApiKey, ApiSecret, ClientConfig, Endpoint, LoadBalancerId, PoolId, TargetConfig},
@@ -60,6 +60,7 @@ readable! {
     PathBuf: Kind::Path(_),
     Mode: Kind::Choice(_),
     AddressKind: Kind::Choice(_),
+    DrainMode: Kind::Choice(_),
     LogFormat: Kind::Choice(_),
     MaxUnready: Kind::Members,
     StepSize: Kind::Step,
@@ -256,13 +257,13 @@ fn scale_in(r: &mut Reader<'_>) -> Option<ScaleIn> {
 }
 
 fn drain(r: &mut Reader<'_>) -> Option<Drain> {
-    let enabled = r.required::<bool>("drain.enabled");
+    let mode = r.required::<DrainMode>("drain.mode");
     let port = r.required::<NonZeroU16>("drain.port");
     let token = r.optional("drain.token");
     let timeout = r.duration("drain.timeout");
     let poll = r.duration("drain.poll");
     Some(Drain {
-        enabled: enabled?,
+        mode: mode?,
         port: port?.get(),
         token,
         timeout: timeout?,

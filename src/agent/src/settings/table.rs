@@ -122,8 +122,9 @@ pub(super) const TABLE: &[Setting] = &[
     setting("scale_in.warm_up", divided(NONE, DAY), Text("2m"),
         "No scale-in while a member is younger than this."),
 
-    setting("drain.enabled", Kind::Flag, Text("true"),
-        "Whether members finish their requests before they are removed."),
+    setting("drain.mode", Kind::Choice(&["none", "http", "wait=30s"]), Text("http"),
+        "What happens before a member is removed: nothing, `POST /drain`, or a wait; `drain.enabled` is the old spelling of `http` or `none`.")
+        .formerly(&["drain.enabled"]),
     setting("drain.port", Kind::Port { least: 1 }, Port(8080),
         "The port where members take `POST /drain`."),
     setting("drain.token", Kind::Secret("a token"), Optional,

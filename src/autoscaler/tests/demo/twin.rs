@@ -60,7 +60,7 @@ fn agent_of_the_demo(report: &Value) -> OurSettings {
         monitoring: Monitoring::image().divided_by(10),
         rules: pool.rules,
         mode: pool.mode,
-        drain_timeout: pool.drain.enabled.then_some(pool.drain.timeout),
+        drain_timeout: pool.drain.longest(),
         drain_poll: pool.drain.poll,
     }
 }

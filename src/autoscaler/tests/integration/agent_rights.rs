@@ -101,7 +101,7 @@ async fn live(environment: &Environment, settings: Settings) -> BTreeSet<String>
     }
     let settings = settings
         .set("scaling.cooldown", "1s")
-        .set("drain.enabled", "true")
+        .set("drain.mode", "http")
         .set("drain.timeout", "1s")
         .set("drain.port", port);
     let agent = environment.start(settings).await;

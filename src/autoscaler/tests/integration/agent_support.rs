@@ -135,7 +135,7 @@ impl Environment {
              request_timeout = \"2s\"\ncalls_per_minute = 6000\n\
              [scaling]\ncooldown = \"60s\"\nretry = \"100ms\"\n\
              [scale_in]\nstep = 1\nstabilisation = \"0s\"\nwarm_up = \"0s\"\n\
-             [drain]\nenabled = false\npoll = \"50ms\"\n\
+             [drain]\nmode = \"none\"\npoll = \"50ms\"\n\
              [discovery]\nfile = {}\ninterval = \"100ms\"\nconfirm_after = \"20ms\"\n\
              [alerts]\naddress = \"127.0.0.1\"\nport = 0\n\
              [journal]\ndirectory = {}\n[log]\nformat = \"json\"\n",

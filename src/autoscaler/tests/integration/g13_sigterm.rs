@@ -197,7 +197,7 @@ async fn a_drain_is_undone() {
             .await;
     }
     let settings = Settings::default()
-        .set("drain.enabled", "true")
+        .set("drain.mode", "http")
         .set("drain.port", port)
         .set("exoscale.request_timeout", "20s");
     let mut agent = environment.start(settings).await;

@@ -58,7 +58,7 @@ async fn not_in_the_log_nor_on_a_page() {
     }
     let settings = secrets()
         .variable("AUTOSCALER_LOG", "trace")
-        .set("drain.enabled", "true")
+        .set("drain.mode", "http")
         .set("drain.timeout", "1s")
         .set("drain.port", port);
     let mut agent = environment.start(settings).await;

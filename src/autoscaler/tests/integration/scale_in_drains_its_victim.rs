@@ -73,7 +73,7 @@ impl Members {
 
     fn settings(&self) -> Settings {
         Settings::default()
-            .set("drain.enabled", "true")
+            .set("drain.mode", "http")
             .set("drain.port", self.port)
             .set("drain.token", TOKEN)
     }

@@ -22,7 +22,7 @@ fn every_mistake_is_told_at_once_with_its_source() {
         ),
         ("alerts.port", "agent.toml", "`99999` is not a port"),
         (
-            "drain.enabled",
+            "drain.mode",
             "variable AUTOSCALER_DRAIN__ENABLED",
             "`perhaps`",
         ),

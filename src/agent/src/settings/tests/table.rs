@@ -6,6 +6,7 @@ mod default_rules;
 use std::{collections::BTreeSet, time::Duration};
 
 use super::Given;
+use crate::config::DrainMode;
 use crate::settings::{
     at_speed, default_duration, defaults, explain, explain_all, keys, load_text,
     reader::Reader,
@@ -58,11 +59,23 @@ fn the_words_of_a_choice_are_those_that_it_takes() {
             let value = word.replace("=N", "=3");
             Given::new().flag(setting.key, &value).settings();
         }
-        let (_, _, message) = Given::new().flag(setting.key, "none").problem();
+        let (_, _, message) = Given::new().flag(setting.key, "neither").problem();
         for word in words {
             assert!(message.contains(&format!("`{word}`")), "{message}");
         }
     }
+}
+
+#[test]
+fn a_drain_is_also_given_by_its_old_spelling_but_not_by_both() {
+    let mode = |text: &str| Given::new().file(text).settings().agent.drain.mode;
+    assert_eq!(mode(""), DrainMode::Http);
+    assert_eq!(mode("[drain]\nenabled = true\n"), DrainMode::Http);
+    assert_eq!(mode("[drain]\nenabled = false\n"), DrainMode::None);
+    let wait = DrainMode::Wait(Duration::from_secs(45));
+    assert_eq!(mode("[drain]\nmode = \"wait=45s\"\n"), wait);
+    let both = Given::new().file("[drain]\nenabled = true\nmode = \"none\"\n");
+    assert_eq!(both.problem().0, "drain.mode");
 }
 
 #[test]

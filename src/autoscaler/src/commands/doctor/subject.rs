@@ -7,7 +7,8 @@ use std::{
 };
 
 use agent::{
-    Config, Discovery, Drain, Reach, TlsFiles, settings::Entry, webhook_receiver::Authentication,
+    Config, Discovery, Drain, DrainMode, Reach, TlsFiles, settings::Entry,
+    webhook_receiver::Authentication,
 };
 use anyhow::bail;
 use exoscale::{
@@ -134,12 +135,15 @@ impl Subject {
 
     /// Whether members are asked at `/drain`.
     pub(super) fn drains_over_http(&self) -> bool {
-        self.drain.enabled
+        self.drain.mode == DrainMode::Http
     }
 
     /// How members leave.
     pub(super) fn drain_in_words(&self) -> String {
-        "drain.enabled is false: members are removed at once".to_owned()
+        match self.drain.mode {
+            DrainMode::Wait(time) => format!("drain.mode waits for {time:?}, and asks no member"),
+            _ => "drain.mode is none: members are removed at once".to_owned(),
+        }
     }
 
     /// Whether the agent is to change the pool.

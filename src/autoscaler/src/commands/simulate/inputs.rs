@@ -46,7 +46,7 @@ pub(super) fn ours(options: &Options) -> anyhow::Result<OurSettings> {
         monitoring,
         rules,
         mode: settings.mode,
-        drain_timeout: drain.enabled.then_some(drain.timeout),
+        drain_timeout: drain.longest(),
         drain_poll: drain.poll,
     })
 }

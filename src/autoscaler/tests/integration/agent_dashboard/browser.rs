@@ -228,7 +228,8 @@ async fn the_page_shows_the_status_and_when_it_cannot_know_it() {
     browser.until(rows, json!(3)).await;
     let said = "document.getElementById('decisions').innerText.includes('scaled out')";
     browser.until(said, json!(true)).await;
-    let waits = "document.getElementById('next').innerText.includes('the last action is less than one cooldown ago')";
+    let waits =
+        "document.getElementById('next').innerText.includes('less than one cooldown has passed')";
     browser.until(waits, json!(true)).await;
     let link = "document.querySelector('#links a').href";
     browser

@@ -91,7 +91,7 @@ async fn a_load_balancer_before_another_pool_or_with_blind_checks_is_found() {
     world
         .edited(balancer, mode.clone(), &["health-check-sees-drains"], &[])
         .await;
-    let without = |s: Settings| s.set("drain.enabled", false);
+    let without = |s: Settings| s.set("drain.mode", "none");
     let faults = world.environment.cloud.faults();
     faults.add(Fault::edit(balancer, ALL, vec![Edit::set(mode.0, mode.1)]));
     world.case("no drain", without, &[], &[], &[]).await;

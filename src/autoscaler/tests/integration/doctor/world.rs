@@ -118,7 +118,7 @@ impl World {
         let open = Settings::default()
             .variable("EXOSCALE_KEY", &id)
             .variable("EXOSCALE_SECRET", &secret)
-            .set("drain.enabled", true)
+            .set("drain.mode", "http")
             .set("drain.port", port)
             .set("discovery.target_port", port);
         let settings = open.clone().variable("AUTOSCALER_ALERTS__TOKEN", TOKEN);

@@ -1,6 +1,7 @@
 //! Members that the agent reaches, or that answer, otherwise than usual.
 
 use local_cloud::{Edit, Fault};
+use rustix::process::Signal;
 use serde_json::json;
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -8,7 +9,7 @@ use wiremock::{
 };
 
 use super::{Members, TOKEN, start};
-use crate::agent_support::{Environment, Settings, until};
+use crate::agent_support::{Environment, Settings, long_ago, until};
 
 /// A member under foreign control can lose its drain, and lead the agent nowhere.
 #[tokio::test]
@@ -118,7 +119,7 @@ async fn the_token_is_sent_to_no_address_that_no_member_can_have() {
         let settings = Settings::default()
             // It knows members by the addresses that are changed here.
             .set("exoscale.load_balancer", "")
-            .set("drain.enabled", "true")
+            .set("drain.mode", "http")
             .set("drain.port", stranger.address().port())
             .set("drain.token", TOKEN);
         let agent = environment.start(settings).await;
@@ -133,5 +134,34 @@ async fn the_token_is_sent_to_no_address_that_no_member_can_have() {
         let metrics = agent.get("/metrics").await.text().await.unwrap();
         let counted = format!(r#"purpose="drain",reason="{reason}""#);
         assert!(metrics.contains(&counted), "{metrics}");
+    }
+}
+
+/// Members that know nothing of drains are not asked; the wait alone is one, and ends as one.
+#[tokio::test]
+async fn a_wait_asks_no_member_ends_by_itself_and_is_given_up_for_an_up() {
+    let environment = Environment::with_pool(3).await;
+    let members = Members::of(&environment).await;
+    let waits = |time: &str| {
+        members
+            .settings()
+            .set("drain.mode", format!("wait={time}"))
+            .set("exoscale.load_balancer", "")
+    };
+    let mut agent = environment.start(waits("1h")).await;
+    agent.alert("down").await;
+    agent.until_decided("draining", "low_load").await;
+    agent.alert("up").await;
+    agent.until_decided("given_back", "up_wins").await;
+    environment.until_size(4).await;
+    assert_eq!(environment.calls("evict-instance-pool-members"), 0);
+    agent.end(Signal::TERM).await;
+
+    environment.write_journal(&long_ago());
+    let agent = environment.restart(waits("1ms")).await;
+    agent.alert("down").await;
+    environment.until_size(3).await;
+    for server in members.servers.values() {
+        assert!(server.received_requests().await.unwrap().is_empty());
     }
 }
