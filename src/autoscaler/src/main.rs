@@ -14,7 +14,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 #[cfg(feature = "laboratory")]
 use commands::laboratory::Laboratory;
-use commands::{agent, check_config, config_args, ctl, doctor, instance_data, template};
+use commands::{agent, check_config, config_args, ctl, doctor, init, instance_data, template};
 use failure::failure;
 
 /// What names the pool in the environment of a container. No other program knows these variables.
@@ -50,7 +50,8 @@ enum Command {
     /// them.
     #[command(after_help = config_args::help())]
     CheckConfig(check_config::CheckConfigArgs),
-    // Its own text has examples, which another one here would hide.
+    // Their own texts have examples, which others here would hide.
+    Init(init::Options),
     Doctor(doctor::Options),
     /// Look at a running agent, and give it orders: pause, resume, mode, limits, size.
     Ctl(ctl::Options),
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse_from(arguments()).command {
         Command::Agent(args) => agent::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Init(options) => init::run(&options),
         Command::Doctor(options) => {
             return doctor::run(&options).unwrap_or_else(|error| failure(&error));
         }

@@ -16,15 +16,15 @@ impl Authentication {
         let header = |name: &str, value: String| (name.to_owned(), value);
         if let Some(token) = &self.bearer {
             let value = format!("Bearer {}", token.expose());
-            return ("token", vec![header(AUTHORIZATION, value)]);
+            return ("the token", vec![header(AUTHORIZATION, value)]);
         }
         if let Some(login) = &self.basic {
             let pair = format!("{}:{}", login.user, login.password.expose());
             let value = format!("Basic {}", BASE64_STANDARD.encode(pair));
-            return ("password", vec![header(AUTHORIZATION, value)]);
+            return ("the password", vec![header(AUTHORIZATION, value)]);
         }
         let Some(hmac) = &self.hmac else {
-            return ("no proof", Vec::new());
+            return ("nothing to prove it", Vec::new());
         };
         let mut headers = Vec::new();
         // A key of any length will do.
@@ -39,7 +39,7 @@ impl Authentication {
             let signature = HEXLOWER.encode(&mac.finalize().into_bytes());
             headers.push(header(&hmac.header, signature));
         }
-        ("signature", headers)
+        ("the signature", headers)
     }
 }
 

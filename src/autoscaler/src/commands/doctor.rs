@@ -103,8 +103,11 @@ async fn examine(subject: &Subject, http: &Http, report: &mut Report) -> anyhow:
     report.group_ends()?;
     receiver::examine(subject, http, report).await;
     report.group_ends()?;
-    let has_rules = grafana::examine(subject, http, report).await;
+    prometheus::examine(subject, http, listed.as_deref(), report).await;
     report.group_ends()?;
-    prometheus::examine(subject, http, listed.as_deref(), has_rules, report).await;
+    if !grafana::examine(subject, http, report).await {
+        report.group_ends()?;
+        prometheus::rules(subject, http, report).await;
+    }
     report.group_ends()
 }

@@ -7,6 +7,7 @@ pub(crate) mod ctl;
 #[cfg(feature = "laboratory")]
 mod demo;
 pub(crate) mod doctor;
+pub(crate) mod init;
 pub(crate) mod instance_data;
 #[cfg(feature = "laboratory")]
 pub(crate) mod laboratory;

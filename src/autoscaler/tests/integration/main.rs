@@ -23,6 +23,7 @@ mod local_cloud_processes;
 mod local_cloud_program;
 mod local_cloud_tools;
 mod monitoring_files;
+mod own_pool;
 mod packaging;
 mod programs;
 mod restart_keeps_the_window;

@@ -133,8 +133,8 @@ async fn zone(subject: &Subject, client: &Client, report: &mut Report) {
     let zones = Question::Read("/zone".to_owned(), Vec::new());
     let listed = match client.ask(&zones).await {
         Ok(answered) if answered.refusal.is_none() => answered.body,
-        Ok(answered) => {
-            let why = format!("the key may not list zones: {}", refusal(&answered));
+        Ok(_) => {
+            let why = "the key may not list zones; the pool below is looked for in this one";
             return report.skipped(id, title, why);
         }
         Err(silence) => return report.skipped(id, title, silence.to_string()),

@@ -15,14 +15,14 @@ use super::{
 const TOKEN_FIX: &str = "make a service account with the role Viewer and the right to read \
     provisioning (or Admin) under Administration, add a token, and give it in GRAFANA_TOKEN";
 
-/// Whether there are rules; `None` where Grafana was not asked.
-pub(super) async fn examine(subject: &Subject, http: &Http, report: &mut Report) -> Option<bool> {
+/// Says whether its rules were read.
+pub(super) async fn examine(subject: &Subject, http: &Http, report: &mut Report) -> bool {
     report.group("grafana");
     let (id, title) = ("grafana-answers", "Grafana answers");
     let Some(base) = &subject.grafana else {
         let why = "no URL: give --grafana URL, or set links.grafana";
         report.skipped(id, title, why);
-        return None;
+        return false;
     };
     let title = format!("Grafana answers at {base}");
     let answered = match http.get(&below(base, "/api/health")) {
@@ -32,7 +32,7 @@ pub(super) async fn examine(subject: &Subject, http: &Http, report: &mut Report)
     if let Err(why) = answered.and_then(|answer| answer.json()) {
         let fix = "start Grafana, or correct --grafana or links.grafana";
         report.failed(id, title, why, fix);
-        return None;
+        return false;
     }
     report.passed(id, title);
     let token = match subject.grafana_token.as_deref() {
@@ -40,25 +40,25 @@ pub(super) async fn examine(subject: &Subject, http: &Http, report: &mut Report)
         None => {
             let why = format!("{GRAFANA_TOKEN} is not set; {TOKEN_FIX}");
             report.skipped("grafana-rules", "its rules can be read", why);
-            return None;
+            return false;
         }
     };
     let rules = match read(http, base, "alert-rules", token).await {
         Ok(rules) => rules,
         Err(why) => {
             report.failed("grafana-rules", "its rules can be read", why, TOKEN_FIX);
-            return None;
+            return false;
         }
     };
     report.passed("grafana-rules", "its rules can be read");
-    let has_rules = scaling_rules(subject, &rules, report);
+    scaling_rules(subject, &rules, report);
     let points = read(http, base, "contact-points", token).await;
     let policies = read(http, base, "policies", token).await;
     match (points, policies) {
         (Ok(points), Ok(policies)) => delivery(subject, &rules, &points, &policies, report),
         (Err(why), _) | (_, Err(why)) => report.skipped("contact-point", "it tells the agent", why),
     }
-    Some(has_rules)
+    true
 }
 
 async fn read(http: &Http, base: &Url, what: &str, token: &str) -> Result<Value, String> {
@@ -66,7 +66,7 @@ async fn read(http: &Http, base: &Url, what: &str, token: &str) -> Result<Value,
     http.send(http.get(&url)?.bearer_auth(token)).await?.json()
 }
 
-fn scaling_rules(subject: &Subject, rules: &Value, report: &mut Report) -> bool {
+fn scaling_rules(subject: &Subject, rules: &Value, report: &mut Report) {
     let (id, title) = (
         "alert-rules",
         "its rules ask for more members and for fewer",
@@ -86,7 +86,7 @@ fn scaling_rules(subject: &Subject, rules: &Value, report: &mut Report) -> bool 
                 "provision the rules that `autoscaler init` writes (grafana/provisioning), or add \
                  the label to a rule of your own",
             );
-            return false;
+            return;
         }
     }
     report.passed(id, title);
@@ -94,7 +94,6 @@ fn scaling_rules(subject: &Subject, rules: &Value, report: &mut Report) -> bool 
     paused(both().copied(), report);
     no_data(&down, report);
     thresholds(subject, &up, &down, report);
-    true
 }
 
 fn title_of(rule: &Value) -> &str {

@@ -17,12 +17,10 @@ use super::{
 const JOB: &str = "exoscale";
 const RECORDED: &str = "instance:node_cpu_utilisation:rate1m";
 
-/// `has_rules` is whether rules of Grafana were found; `None` where it was not asked.
 pub(super) async fn examine(
     subject: &Subject,
     http: &Http,
     members: Option<&[Found]>,
-    has_rules: Option<bool>,
     report: &mut Report,
 ) {
     report.group("prometheus");
@@ -55,9 +53,6 @@ pub(super) async fn examine(
     } else {
         let why = "the members are not known, see above";
         report.skipped("prometheus-targets", "its job has the members", why);
-    }
-    if has_rules.is_none() {
-        rules(http, base, report).await;
     }
 }
 
@@ -173,7 +168,12 @@ async fn recorded(http: &Http, base: &Url, members: usize, report: &mut Report) 
     }
 }
 
-async fn rules(http: &Http, base: &Url, report: &mut Report) {
+/// Whether its own rules ask for another size, where no Grafana was asked.
+pub(super) async fn rules(subject: &Subject, http: &Http, report: &mut Report) {
+    report.group("alerts");
+    let Some(base) = &subject.prometheus else {
+        return;
+    };
     let (id, title) = (
         "alert-rules",
         "alert rules ask for more members and for fewer",

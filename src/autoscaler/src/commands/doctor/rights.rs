@@ -150,7 +150,7 @@ async fn excess(client: &Client, report: &mut Report) {
         report.passed(
             id,
             format!(
-                "key may not {}; the API has no list of the rest",
+                "key may not {}, which is all that was asked",
                 asked.join(", ")
             ),
         );
