@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::{messages::Ping, read_model::ReadModel, target::Target};
+use super::{decision_file::DecisionFile, messages::Ping, read_model::ReadModel, target::Target};
 
 /// Time between two samples.
 const STEP: Duration = Duration::from_secs(10);
@@ -158,15 +158,17 @@ pub(crate) struct Historian {
     read_model: Arc<ReadModel>,
     target: Target,
     sampled: Timestamp,
+    decisions: DecisionFile,
 }
 
 impl Historian {
-    /// A historian of this model and of the calls of this target.
-    pub(crate) fn new(read_model: Arc<ReadModel>, target: Target) -> Self {
+    /// A historian of this model and of the calls of this target, which keeps decisions in a file.
+    pub(crate) fn new(read_model: Arc<ReadModel>, target: Target, decisions: DecisionFile) -> Self {
         Self {
             read_model,
             target,
             sampled: Timestamp::now(),
+            decisions,
         }
     }
 
@@ -182,6 +184,7 @@ impl Historian {
             }
         }
         self.read_model.history().add(figures, calls, now);
+        self.decisions.keep(&self.read_model, now);
         ctx.run_later(STEP, Self::sample);
     }
 }

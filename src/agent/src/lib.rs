@@ -10,6 +10,7 @@ mod cloud;
 mod config;
 mod control;
 pub mod dashboard;
+mod decision_file;
 mod decision_log;
 mod discovery;
 mod drain;
@@ -42,6 +43,7 @@ pub use config::{
     Token,
 };
 pub use control::ControlSettings;
+pub use decision_file::{DecisionLine, Kept, decision_lines};
 pub use journal::{FolderError, JournalError};
 pub use member_address::{Reach, Unfit};
 pub use start::{Agent, StartError};

@@ -13,6 +13,7 @@ use super::{
     cloud::Cloud,
     config::{Config, PageUrl, PoolConfig, PoolName},
     control::Command,
+    decision_file::DecisionFile,
     discovery::Discovery,
     drain::Drainer,
     file_sd,
@@ -116,7 +117,8 @@ impl PoolActors {
         inbox.connect(scaler.clone().recipient());
         let told = scaler.clone().recipient();
         let timetable = Timetable::new(config.schedule, Timestamp::now, told, limits).start();
-        let historian = Historian::new(read_model.clone(), target.clone()).start();
+        let decisions = DecisionFile::new(config.journal);
+        let historian = Historian::new(read_model.clone(), target.clone(), decisions).start();
         let watched = vec![
             ("scaler", scaler.clone().recipient()),
             ("cloud", cloud.recipient()),

@@ -14,7 +14,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 #[cfg(feature = "laboratory")]
 use commands::laboratory::Laboratory;
-use commands::{agent, check_config, config_args, ctl, doctor, init, instance_data, template};
+use commands::{agent, check_config, config_args, ctl, doctor, init, instance_data, report, template};
 use failure::failure;
 
 /// What names the pool in the environment of a container. No other program knows these variables.
@@ -55,6 +55,8 @@ enum Command {
     Doctor(doctor::Options),
     /// Look at a running agent, and give it orders: pause, resume, mode, limits, size.
     Ctl(ctl::Options),
+    // Its own text says what the figures mean.
+    Report(report::Options),
     #[cfg(feature = "laboratory")]
     #[command(flatten)]
     Laboratory(Laboratory),
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
             return doctor::run(&options).unwrap_or_else(|error| failure(&error));
         }
         Command::Ctl(options) => ctl::run(&options),
+        Command::Report(options) => report::run(&options),
         #[cfg(feature = "laboratory")]
         Command::Laboratory(command) => return command.run(),
         Command::InstanceData(options) => instance_data::run(&options),

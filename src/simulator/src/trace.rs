@@ -29,6 +29,16 @@ impl Trace {
         file::read(path, peak)
     }
 
+    /// A load that was measured: of each minute, in servers.
+    pub fn of_minutes(name: &str, load: Vec<f64>) -> Self {
+        Self {
+            name: name.to_owned(),
+            segment: MINUTE,
+            load,
+            step_at: None,
+        }
+    }
+
     /// How long it lasts.
     pub fn duration(&self) -> Micros {
         times(self.load.len(), self.segment)

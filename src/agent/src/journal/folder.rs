@@ -10,6 +10,8 @@ use std::{
 use tokio::{sync::oneshot, time::timeout};
 use whole_file::{self, FileError};
 
+use crate::decision_file::is_decision_file;
+
 /// How long an agent that was told to end, or was killed, may hold the folder on.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -97,7 +99,7 @@ fn is_journal_alone(folder: &Path) -> bool {
     entries.all(|entry| {
         entry.is_ok_and(|entry| {
             let name = entry.file_name();
-            name == "journal.json" || name == ".journal.json.tmp"
+            name == "journal.json" || name == ".journal.json.tmp" || is_decision_file(&name)
         })
     })
 }
@@ -216,6 +218,7 @@ mod tests {
             let path = parent.path().join(format!("{folder_mode:o}"));
             fs::create_dir(&path).unwrap();
             fs::write(journal_in(&path), "{}").unwrap();
+            fs::write(path.join("decisions.jsonl"), "").unwrap();
             open_to_everyone(&journal_in(&path), file_mode);
             open_to_everyone(&path, folder_mode);
             JournalFolder::lock(&path).await.unwrap();

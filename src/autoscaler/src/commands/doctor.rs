@@ -5,7 +5,6 @@ mod api;
 mod balancer;
 mod files;
 mod grafana;
-mod http;
 mod members;
 mod pool;
 mod prometheus;
@@ -20,8 +19,8 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::Args;
 use program::time_text::{MINUTE, time_within};
 
-use self::{http::Http, report::Report, subject::Subject};
-use super::config_args::ConfigArgs;
+use self::{report::Report, subject::Subject};
+use super::{config_args::ConfigArgs, http::Http};
 
 /// A check takes no longer than the shortest of these, for a user who waits.
 const LEAST: Duration = Duration::from_millis(100);

@@ -7,6 +7,7 @@ pub(crate) mod ctl;
 #[cfg(feature = "laboratory")]
 mod demo;
 pub(crate) mod doctor;
+pub(crate) mod http;
 pub(crate) mod init;
 pub(crate) mod instance_data;
 #[cfg(feature = "laboratory")]
@@ -15,6 +16,8 @@ pub(crate) mod laboratory;
 mod local_cloud;
 #[cfg(feature = "laboratory")]
 mod local_instance;
+pub(crate) mod prometheus_api;
+pub(crate) mod report;
 #[cfg(feature = "laboratory")]
 mod simulate;
 #[cfg(feature = "laboratory")]

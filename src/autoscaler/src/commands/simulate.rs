@@ -1,6 +1,7 @@
 //! `autoscaler simulate`: how well a pool would be scaled, in virtual time.
 
 mod inputs;
+mod measured;
 mod outputs;
 
 use std::{path::PathBuf, time::Duration};
@@ -10,10 +11,13 @@ use clap::Args;
 use program::time_text::{HOUR, SECOND, time_within};
 use simulator::{BUILT_IN, Competition, Contender};
 
+use self::measured::Measured;
 use crate::failure::Usage;
 
 /// The largest pool: beyond it a run takes minutes.
 const MOST_MEMBERS: i64 = 1000;
+/// More minutes than these take minutes themselves.
+const MOST_PAST: Duration = Duration::from_secs(69 * 86_400);
 /// Seeds beyond these only take time.
 const MOST_SEEDS: usize = 20;
 
@@ -33,7 +37,9 @@ docs/scaling.md describes the world, the models and the measures.
   autoscaler simulate                                      built-in traces, all policies
   autoscaler simulate --traces step --policies ours,hpa-60 some of them
   autoscaler simulate --trace monday.csv --figures out     a load of yours, with figures
-  autoscaler simulate --settings agent.toml --json -       your settings, as JSON";
+  autoscaler simulate --settings agent.toml --json -       your settings, as JSON
+  autoscaler simulate --from http://127.0.0.1:9090 --settings agent.toml --policies ours
+                                                           your own last month, as measured";
 
 /// Simulate a pool in virtual time: this autoscaler beside models of others.
 ///
@@ -46,7 +52,17 @@ pub(crate) struct Options {
     /// pool; may be repeated.
     #[arg(long, value_name = "FILE")]
     trace: Vec<PathBuf>,
-    /// Built-in traces [default: all of them, unless --trace is given].
+    /// The load as Prometheus measured it: its URL, or a CSV file of times and values that Grafana
+    /// or Prometheus exported. The values are busy members, such as 1.6 of 4: see --query.
+    #[arg(long, value_name = "URL|FILE")]
+    from: Option<String>,
+    /// How far back --from looks.
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = time_within(HOUR..=MOST_PAST))]
+    last: Duration,
+    /// What --from asks Prometheus for.
+    #[arg(long, value_name = "PROMQL", default_value = measured::QUERY)]
+    query: String,
+    /// Built-in traces [default: all of them, unless --trace or --from is given].
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = built_in_name)]
     traces: Vec<&'static str>,
     /// The policies, in the order of the table [default: all that are named below].
@@ -97,15 +113,16 @@ fn built_in_name(text: &str) -> Result<&'static str, String> {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let competition = competition(options)?;
+    let measured = measured::read(options)?;
+    let competition = competition(options, measured.as_ref())?;
     let outputs = outputs::Outputs::new(options, &competition)?;
     let outcome = competition.run(outputs::progress());
-    outputs.write(&competition, &outcome)
+    outputs.write(&competition, &outcome, measured.as_ref())
 }
 
-fn competition(options: &Options) -> anyhow::Result<Competition> {
+fn competition(options: &Options, measured: Option<&Measured>) -> anyhow::Result<Competition> {
     let ours = inputs::ours(options)?;
-    let traces = inputs::traces(options, ours.rules.bounds.max().0)?;
+    let traces = inputs::traces(options, measured, ours.rules.bounds.max().0)?;
     let contenders = contenders(options, &ours.monitoring)?;
     let seeds = once("--seed", &options.seed)?;
     if seeds.len() > MOST_SEEDS {

@@ -1,6 +1,7 @@
 //! A pool whose owner has an application, a Prometheus and a Grafana of their own: from nothing to
 //! an agent that scales it, by `init` and `doctor` alone. `docs/own-pool.md` has this very run.
 
+mod after_a_day;
 mod page;
 
 use std::{
@@ -322,7 +323,20 @@ async fn from_nothing_to_recommend_to_on_by_init_and_doctor_alone() {
     alert(&agent).await;
     until("the pool has grown", || (own.size() == 3).then_some(())).await;
 
-    if prometheus.is_some() {
+    if let Some((_, url)) = &prometheus {
+        let mut simulate = own.owner();
+        simulate.args([
+            "simulate",
+            "--from",
+            url,
+            "--last",
+            "1h",
+            "--policies",
+            "ours",
+        ]);
+        let simulated = run(&mut simulate).await;
+        assert_eq!(simulated.code, Some(0), "{}", simulated.errors);
+        assert!(simulated.text.contains("what ran"), "{}", simulated.text);
         page::holds(
             &own,
             &[

@@ -7,10 +7,10 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::{
-    http::{Http, below},
     report::Report,
     subject::{GRAFANA_TOKEN, Subject},
 };
+use crate::commands::http::{Http, below};
 
 const TOKEN_FIX: &str = "make a service account with the role Viewer and the right to read \
     provisioning (or Admin) under Administration, add a token, and give it in GRAFANA_TOKEN";

@@ -12,11 +12,8 @@ use futures_util::{StreamExt as _, stream};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{
-    http::{Answer, Http},
-    report::Report,
-    subject::Subject,
-};
+use super::{report::Report, subject::Subject};
+use crate::commands::http::{Answer, Http};
 
 /// So many are asked; a larger pool has members alike.
 const MOST_ASKED: usize = 64;

@@ -7,11 +7,11 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::{
-    http::{Http, below},
     members::{Found, some},
     report::Report,
     subject::Subject,
 };
+use crate::commands::{http::Http, prometheus_api::ask};
 
 /// As the recording rules name it.
 const JOB: &str = "exoscale";
@@ -32,7 +32,7 @@ pub(super) async fn examine(
         );
     };
     let title = format!("Prometheus answers at {base}");
-    let document = match ask(http, base, "/api/v1/targets?state=active").await {
+    let document = match ask(http, base, "targets", &[("state", "active")]).await {
         Ok(document) => document,
         Err(why) => {
             let fix = "start Prometheus, or correct --prometheus or links.prometheus";
@@ -53,18 +53,6 @@ pub(super) async fn examine(
     } else {
         let why = "the members are not known, see above";
         report.skipped("prometheus-targets", "its job has the members", why);
-    }
-}
-
-async fn ask(http: &Http, base: &Url, path: &str) -> Result<Value, String> {
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let mut url = below(base, path);
-    url.set_query((!query.is_empty()).then_some(query));
-    let document = http.send(http.get(&url)?).await?.json()?;
-    if document["status"] == "success" {
-        Ok(document["data"].clone())
-    } else {
-        Err("what answers there is not Prometheus".to_owned())
     }
 }
 
@@ -144,7 +132,7 @@ fn scraped<'a>(
 /// A rate needs two scrapes, and a member of a minute has none.
 async fn recorded(http: &Http, base: &Url, members: usize, report: &mut Report) {
     let (id, title) = ("prometheus-records", "it records the CPU use of each");
-    let found = match ask(http, base, &format!("/api/v1/query?query={RECORDED}")).await {
+    let found = match ask(http, base, "query", &[("query", RECORDED)]).await {
         Ok(data) => data["result"].as_array().map_or(0, Vec::len),
         Err(why) => return report.skipped(id, title, why),
     };
@@ -180,7 +168,7 @@ pub(super) async fn rules(subject: &Subject, http: &Http, report: &mut Report) {
     );
     let fix = "let Grafana or Prometheus alert with the label scale: up and scale: down; give \
                --grafana URL and GRAFANA_TOKEN where Grafana does";
-    let data = match ask(http, base, "/api/v1/rules?type=alert").await {
+    let data = match ask(http, base, "rules", &[("type", "alert")]).await {
         Ok(data) => data,
         Err(why) => return report.skipped(id, title, why),
     };
@@ -218,7 +206,7 @@ pub(super) async fn rules(subject: &Subject, http: &Http, report: &mut Report) {
 
 async fn alertmanagers(http: &Http, base: &Url, report: &mut Report) {
     let (id, title) = ("alertmanager", "Prometheus sends alerts to an Alertmanager");
-    match ask(http, base, "/api/v1/alertmanagers").await {
+    match ask(http, base, "alertmanagers", &[]).await {
         Err(why) => report.skipped(id, title, why),
         Ok(data) => match data["activeAlertmanagers"].as_array().map(Vec::as_slice) {
             Some([_, ..]) => report.passed(id, title),

@@ -5,11 +5,8 @@ use jiff::Timestamp;
 use reqwest::{RequestBuilder, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use super::{
-    http::{Http, below},
-    report::Report,
-    subject::Subject,
-};
+use super::{report::Report, subject::Subject};
+use crate::commands::http::{Http, below};
 
 pub(super) async fn examine(subject: &Subject, http: &Http, report: &mut Report) {
     report.group("agent");

@@ -11,7 +11,7 @@ use policy::Bounds;
 use program::error_chain::with_causes;
 use simulator::{BUILT_IN, OurSettings, Trace, built_in};
 
-use super::{MOST_MEMBERS, Options, once};
+use super::{MOST_MEMBERS, Options, measured::Measured, once};
 use crate::failure::Usage;
 
 /// The pool for which the built-in traces are made.
@@ -134,9 +134,13 @@ fn text(flag: &str, path: &Path) -> Result<String, Usage> {
 }
 
 /// The loads for a pool of at most `max` members.
-pub(super) fn traces(options: &Options, max: u32) -> Result<Vec<Trace>, Usage> {
+pub(super) fn traces(
+    options: &Options,
+    measured: Option<&Measured>,
+    max: u32,
+) -> Result<Vec<Trace>, Usage> {
     let mut names = once("--traces", &options.traces)?;
-    if names.is_empty() && options.trace.is_empty() {
+    if names.is_empty() && options.trace.is_empty() && measured.is_none() {
         names = BUILT_IN.to_vec();
     }
     let scale = f64::from(max) / POOL_OF_BUILT_IN;
@@ -144,6 +148,7 @@ pub(super) fn traces(options: &Options, max: u32) -> Result<Vec<Trace>, Usage> {
         .iter()
         .filter_map(|name| built_in(name, scale))
         .collect();
+    traces.extend(measured.map(|measured| measured.trace.clone()));
     for path in &options.trace {
         let trace = Trace::read(path, PEAK * f64::from(max))
             .map_err(|error| Usage(format!("--trace: {}", with_causes(&error))))?;

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use program::{error_chain::with_causes, output};
 use simulator::{Competition, Contender, Outcome, Progress, figure, json, table};
 
-use super::Options;
+use super::{Options, measured::Measured};
 use crate::failure::Usage;
 
 /// Seconds between two lines about the progress of runs that take long.
@@ -50,7 +50,12 @@ impl Outputs {
         Ok(Self { json, figures })
     }
 
-    pub(super) fn write(&self, competition: &Competition, outcome: &Outcome) -> anyhow::Result<()> {
+    pub(super) fn write(
+        &self,
+        competition: &Competition,
+        outcome: &Outcome,
+        measured: Option<&Measured>,
+    ) -> anyhow::Result<()> {
         let mut is_printed = false;
         if let Some(path) = &self.json {
             let document = json(outcome, &competition.seeds).context("cannot write JSON")?;
@@ -71,7 +76,9 @@ impl Outputs {
             }
         }
         if !is_printed {
-            output::print(&table(outcome)).context("cannot print the table")?;
+            let hours = measured.map(|measured| measured.hours(outcome));
+            let text = table(outcome) + &hours.unwrap_or_default();
+            output::print(&text).context("cannot print the table")?;
         }
         Ok(())
     }

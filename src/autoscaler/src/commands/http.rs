@@ -1,5 +1,5 @@
-//! Questions over HTTP to what is neither the API nor secret: each is short, and so is what is
-//! read of its answer.
+//! Questions over HTTP to members, monitoring and agent: each is short, and so is what is read of
+//! its answer.
 
 use std::{path::Path, time::Duration};
 
@@ -18,7 +18,7 @@ const SHOWN: usize = 160;
 
 /// Two clients: one that needs no certificates, one for HTTPS.
 #[derive(Debug)]
-pub(super) struct Http {
+pub(crate) struct Http {
     plain: reqwest::Client,
     secure: Result<reqwest::Client, String>,
     limit: Duration,
@@ -26,14 +26,14 @@ pub(super) struct Http {
 
 /// An answer in full.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: reqwest::header::HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Http {
-    pub(super) fn new(limit: Duration, ca_file: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn new(limit: Duration, ca_file: Option<&Path>) -> anyhow::Result<Self> {
         let builder = || {
             reqwest::Client::builder()
                 // A redirect could lead a token elsewhere.
@@ -58,12 +58,12 @@ impl Http {
         })
     }
 
-    pub(super) fn limit(&self) -> Duration {
+    pub(crate) fn limit(&self) -> Duration {
         self.limit
     }
 
     /// The client for this page.
-    pub(super) fn client(&self, url: &Url) -> Result<&reqwest::Client, String> {
+    pub(crate) fn client(&self, url: &Url) -> Result<&reqwest::Client, String> {
         if url.scheme() == "http" {
             Ok(&self.plain)
         } else {
@@ -71,12 +71,12 @@ impl Http {
         }
     }
 
-    pub(super) fn get(&self, url: &Url) -> Result<RequestBuilder, String> {
+    pub(crate) fn get(&self, url: &Url) -> Result<RequestBuilder, String> {
         Ok(self.client(url)?.get(url.clone()))
     }
 
     /// The answer, whatever its status; or why there is none.
-    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, String> {
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Answer, String> {
         let answer = request.send().await;
         let mut answer = answer.map_err(|error| self.silence(error))?;
         let mut body = Vec::new();
@@ -107,12 +107,12 @@ impl Http {
 }
 
 impl Answer {
-    pub(super) fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
     /// The document of a success; otherwise what the answer says, for people.
-    pub(super) fn json(&self) -> Result<Value, String> {
+    pub(crate) fn json(&self) -> Result<Value, String> {
         let document = serde_json::from_slice::<Value>(&self.body).ok();
         match document {
             Some(document) if self.is_success() => Ok(document),
@@ -135,7 +135,7 @@ impl Answer {
 }
 
 /// A page below another.
-pub(super) fn below(base: &Url, path: &str) -> Url {
+pub(crate) fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
     url
