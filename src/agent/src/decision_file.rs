@@ -222,7 +222,7 @@ mod tests {
         let path = folder.path().join(FILE);
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() - 9]).unwrap();
-        append(folder.path(), &[decision.clone()]).unwrap();
+        append(folder.path(), std::slice::from_ref(&decision)).unwrap();
         let lines = decision_lines(folder.path()).unwrap();
         assert_eq!(lines, [size(1, 2), decision]);
     }

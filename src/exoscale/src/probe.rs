@@ -18,12 +18,15 @@ use super::{
 pub enum Question {
     /// A read of what this path, with a query perhaps, leads to.
     Read(String, Vec<(String, String)>),
-    /// An order without its contents, which the API cannot carry out. It refuses one that is not
-    /// allowed for that reason, and any other for what it lacks.
-    EmptyOrder(OrderMethod, String),
+    /// An order whose contents nobody can carry out: what it needs is missing, or of a wrong type.
+    /// The API refuses one that is not allowed for that reason, and any other for what it says.
+    NoOrder(OrderMethod, String),
 }
 
-/// The methods of orders that have contents, and so can lack them.
+/// What such an order says. A member or a size is no text.
+const CONTENTS: &str = r#"{"size":"none","instances":"none"}"#;
+
+/// The methods of orders that have contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderMethod {
     /// `POST`
@@ -53,8 +56,8 @@ impl Client {
         let config = self.transport.config();
         let (method, path, query, body) = match question {
             Question::Read(path, query) => (Method::GET, path, query.as_slice(), ""),
-            Question::EmptyOrder(OrderMethod::Post, path) => (Method::POST, path, &[][..], "{}"),
-            Question::EmptyOrder(OrderMethod::Put, path) => (Method::PUT, path, &[][..], "{}"),
+            Question::NoOrder(OrderMethod::Post, path) => (Method::POST, path, &[][..], CONTENTS),
+            Question::NoOrder(OrderMethod::Put, path) => (Method::PUT, path, &[][..], CONTENTS),
         };
         let url = config.endpoint.url(path, query);
         let signed = SignedRequest {

@@ -59,7 +59,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
     /// Grafana [default: the origin of `links.grafana`]. Its rules are read with the token of a
-    /// service account (role Viewer with "Read via Provisioning API", or Admin) in GRAFANA_TOKEN.
+    /// service account (role Viewer with "Read via Provisioning API", or Admin) in `GRAFANA_TOKEN`.
     #[arg(long, value_name = "URL")]
     grafana: Option<String>,
     #[command(flatten)]

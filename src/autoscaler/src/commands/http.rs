@@ -116,13 +116,17 @@ impl Answer {
         let document = serde_json::from_slice::<Value>(&self.body).ok();
         match document {
             Some(document) if self.is_success() => Ok(document),
-            document => Err(format!("HTTP {}: {}", self.status, self.said(document))),
+            document => Err(format!(
+                "HTTP {}: {}",
+                self.status,
+                self.said(document.as_ref())
+            )),
         }
     }
 
-    fn said(&self, document: Option<Value>) -> String {
+    fn said(&self, document: Option<&Value>) -> String {
         let fields = ["message", "error", "detail"];
-        let said = document.as_ref().and_then(|document| {
+        let said = document.and_then(|document| {
             let mut texts = fields.iter().filter_map(|field| document[field].as_str());
             texts.next().map(str::to_owned)
         });

@@ -7,6 +7,7 @@ mod role;
 mod write;
 
 use std::{
+    fmt::Write as _,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
 };
@@ -139,18 +140,19 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     let files = files(options, &found, &token);
     write::all(&options.output, &files, options.force)?;
+    // Writing to a text cannot fail.
     let mut text = String::new();
     for note in &found.notes {
-        text += &format!("note: {note}\n");
+        let _ = writeln!(text, "note: {note}");
     }
     let path = |file: &File| options.output.join(file.name).display().to_string();
     let width = files.iter().map(|file| path(file).chars().count()).max();
     let width = width.unwrap_or_default();
     for file in &files {
-        text += &format!("{:width$}  {}\n", path(file), file.purpose);
+        let _ = writeln!(text, "{:width$}  {}", path(file), file.purpose);
     }
     let readme = options.output.join("README.md");
-    text += &format!("Next: {}\n", readme.display());
+    let _ = writeln!(text, "Next: {}", readme.display());
     output::print(&text).context("cannot print what was written")
 }
 

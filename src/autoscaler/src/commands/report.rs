@@ -19,7 +19,7 @@ use program::{
 };
 use serde::Serialize;
 
-use self::hours::{Hours, hours};
+use self::hours::{PoolTime, hours};
 use super::config_args::ConfigArgs;
 
 const HELP: &str = "\
@@ -59,9 +59,9 @@ struct Report {
     until: Timestamp,
     modes: Vec<String>,
     /// What the pool had.
-    ran: Hours,
+    ran: PoolTime,
     /// What it would have had.
-    recommended: Hours,
+    recommended: PoolTime,
     /// By verdict and then by reason, how often.
     decisions: BTreeMap<String, BTreeMap<String, u32>>,
     /// By verdict and then by change, such as `2 -> 3`, how often.
@@ -167,10 +167,10 @@ fn shown(report: &Report, folder: &Path) -> String {
             "{name:30}  {members:>8}  {:>14.1}",
             hours.instance_hours
         );
-        text += &match name {
-            "what ran" => "\n".to_owned(),
-            _ => format!("  {share:.0} %\n"),
-        };
+        if name != "what ran" {
+            let _ = write!(text, "  {share:.0} %");
+        }
+        text.push('\n');
     }
     text.push('\n');
     for (verdict, words, counts) in [

@@ -24,7 +24,7 @@ use wiremock::{
     matchers::{bearer_token, path},
 };
 
-use crate::agent_support::{Agent, program, until};
+use crate::agent_support::{Agent, PATIENCE, program, until};
 
 const GRAFANA_TOKEN: &str = "glsa_hush";
 
@@ -62,18 +62,23 @@ async fn run(command: &mut Command) -> Ended {
 }
 
 impl Own {
-    /// A pool of two; `None` where Python is not installed.
+    /// A pool of two that knows no drain; `None` where Python is not installed.
     async fn start() -> Option<Self> {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/integration/own_pool/shop.py"
+        );
+        Self::start_with(file).await
+    }
+
+    /// A pool of two that run this file.
+    async fn start_with(file: &str) -> Option<Self> {
         let Some(python) = find_on_path("python3") else {
             let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
             assert!(!required, "python3 is not on PATH");
             println!("skipped: python3 is not on PATH");
             return None;
         };
-        let file = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/integration/own_pool/shop.py"
-        );
         let command = InstanceCommand {
             program: python,
             arguments: vec![file.to_owned(), "{ip}".to_owned()],
@@ -82,8 +87,6 @@ impl Own {
         let config = LocalCloudConfig {
             operation_time: Duration::from_millis(100),
             boot_time: Duration::from_millis(100),
-            // Of the health checks' five seconds.
-            speed: 5.0,
             ..LocalCloudConfig::with_processes(command)
         };
         let api = Api::start(config).await;
@@ -184,7 +187,7 @@ impl Own {
 
     /// A Prometheus that its owner has, with the files that were written; `None` where it is not
     /// installed.
-    async fn prometheus(&self) -> Option<(Child, String)> {
+    fn prometheus(&self) -> Option<(Child, String)> {
         let program = find_on_path("prometheus")?;
         let config = format!(
             "global:\n  scrape_interval: 1s\nrule_files: [autoscaler/prometheus-rules.yml]\n{}",
@@ -292,7 +295,7 @@ async fn from_nothing_to_recommend_to_on_by_init_and_doctor_alone() {
     let grafana = own.grafana().await;
     let grafana_url = grafana.uri();
     let mut arguments = vec!["--grafana", grafana_url.as_str()];
-    let prometheus = own.prometheus().await;
+    let prometheus = own.prometheus();
     if let Some((_, url)) = &prometheus {
         until_recorded(url).await;
         arguments.extend(["--prometheus", url.as_str()]);
@@ -346,6 +349,77 @@ async fn from_nothing_to_recommend_to_on_by_init_and_doctor_alone() {
             ],
         );
     }
+    drop(agent);
+    own.api.cloud.stop().await;
+}
+
+/// What the page tells others to copy works: the health check sees it, and the agent waits for it.
+#[tokio::test]
+async fn the_pages_drain_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shop, file) = (
+        include_str!("own_pool/shop.py"),
+        folder.path().join("shop.py"),
+    );
+    let drain = page::code("python");
+    let serves = "class Shop(http.server.BaseHTTPRequestHandler):";
+    assert!(
+        shop.contains(serves),
+        "the page's class takes this one's place"
+    );
+    let shop = shop.replace("class Shop(", "class Plain(");
+    let shop = shop.replace("class NodeExporter(Shop)", "class NodeExporter(Plain)");
+    let shop = shop.replace(
+        "\nfor port, handler",
+        &format!("\n{drain}\n\nfor port, handler"),
+    );
+    fs::write(&file, shop).unwrap();
+    let Some(own) = Own::start_with(file.to_str().unwrap()).await else {
+        return;
+    };
+    let init = run(&mut own.init(&[])).await;
+    assert_eq!(init.code, Some(0), "{}", init.errors);
+    let key = own.own_key().await;
+    let settings = own.written("agent.toml");
+    let settings = settings.replace("mode = \"none\"", "mode = \"http\"");
+    let settings = settings.replace("\"recommend\"", "\"on\"");
+    fs::write(own.path("autoscaler/agent.toml"), &settings).unwrap();
+    let pre = own.doctor(&key, &["--pre"]).await;
+    assert_eq!(pre.code, Some(0), "{}{}", pre.text, pre.errors);
+    assert!(
+        pre.text.contains("[ok]   each member serves /drain"),
+        "{}",
+        pre.text
+    );
+
+    let mut command = own.agent(&key);
+    for quick in [
+        "scaling.cooldown=1s",
+        "scale_in.stabilisation=0s",
+        "scale_in.warm_up=0s",
+        "drain.poll=100ms",
+    ] {
+        command.args(["--set", quick]);
+    }
+    let agent = Agent::spawn(command).await;
+    agent.until_healthy().await;
+    let token = settings
+        .lines()
+        .find_map(|line| line.strip_prefix("token = "));
+    let token = token.unwrap().trim_matches('"');
+    // As monitoring does: on a busy machine a health check may fail, which refuses the first ones.
+    let deadline = tokio::time::Instant::now() + 4 * PATIENCE;
+    while own.size() > 1 {
+        assert!(tokio::time::Instant::now() < deadline, "{}", agent.log());
+        let request = agent.http.post(agent.url("/down")).bearer_auth(token);
+        assert_eq!(request.send().await.unwrap().status(), 200);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(
+        agent.line("Members are drained.").is_some(),
+        "{}",
+        agent.log()
+    );
     drop(agent);
     own.api.cloud.stop().await;
 }

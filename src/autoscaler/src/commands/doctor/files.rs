@@ -181,11 +181,11 @@ fn fresh(subject: &Subject, held: &BTreeSet<String>, members: &[Found], report: 
     if missing.is_empty() && gone.is_empty() {
         return report.passed(id, format!("{title}, {} targets", held.len()));
     }
-    let part = |what: &str, list: &[String]| match list {
+    let named = |what: &str, list: &[String]| match list {
         [] => None,
         list => Some(format!("{what} {}", some(list))),
     };
-    let parts = [part("it lacks", &missing), part("it still has", &gone)];
+    let parts = [named("it lacks", &missing), named("it still has", &gone)];
     report.failed(
         id,
         title,

@@ -35,13 +35,10 @@ pub(super) async fn examine(subject: &Subject, http: &Http, report: &mut Report)
         return false;
     }
     report.passed(id, title);
-    let token = match subject.grafana_token.as_deref() {
-        Some(token) => token,
-        None => {
-            let why = format!("{GRAFANA_TOKEN} is not set; {TOKEN_FIX}");
-            report.skipped("grafana-rules", "its rules can be read", why);
-            return false;
-        }
+    let Some(token) = subject.grafana_token.as_deref() else {
+        let why = format!("{GRAFANA_TOKEN} is not set; {TOKEN_FIX}");
+        report.skipped("grafana-rules", "its rules can be read", why);
+        return false;
     };
     let rules = match read(http, base, "alert-rules", token).await {
         Ok(rules) => rules,

@@ -218,15 +218,13 @@ async fn drain(http: &Http, member: SocketAddr) -> Result<(), String> {
     let asked = http
         .send(http.client(&url)?.request(Method::OPTIONS, url.clone()))
         .await?;
-    match says_of_drains(&asked) {
-        Some(verdict) => verdict,
-        // Many servers know no OPTIONS.
-        None => {
-            let asked = http.send(http.get(&url)?).await?;
-            let said = says_of_drains(&asked);
-            said.unwrap_or_else(|| Err(format!("GET /drain is answered {}", asked.status)))
-        }
+    if let Some(verdict) = says_of_drains(&asked) {
+        return verdict;
     }
+    // Many servers know no OPTIONS.
+    let asked = http.send(http.get(&url)?).await?;
+    let said = says_of_drains(&asked);
+    said.unwrap_or_else(|| Err(format!("GET /drain is answered {}", asked.status)))
 }
 
 /// What an answer that is no drain's tells of the path; `None` where it tells nothing.

@@ -117,7 +117,7 @@ impl Report {
     pub(super) fn group_ends(&mut self) -> anyhow::Result<()> {
         let new = &self.checks[self.shown..];
         if !self.is_json && !new.is_empty() {
-            let text = show::group(new, &show::Style::of_stdout());
+            let text = show::group(new, show::Style::of_stdout());
             output::print(&text).context("cannot print the checks")?;
         }
         self.shown = self.checks.len();
@@ -129,7 +129,7 @@ impl Report {
         let text = if self.is_json {
             show::json(&self.checks)?
         } else {
-            show::summary(&self.checks, &show::Style::of_stdout())
+            show::summary(&self.checks, show::Style::of_stdout())
         };
         output::print(&text).context("cannot print the result")
     }

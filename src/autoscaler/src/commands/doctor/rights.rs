@@ -1,9 +1,9 @@
-//! What the key may do, and what it should not: asked in ways that change nothing. Orders are sent
-//! without their contents, so that the API cannot carry them out whatever the key may do.
+//! What the key may do, and what it should not: asked in ways that change nothing. Orders have
+//! contents that the API cannot carry out, whatever the key may do.
 
 use exoscale::{
     Client, ErrorKind,
-    probe::{Answered, OrderMethod, Question},
+    probe::{OrderMethod, Question},
 };
 use uuid::Uuid;
 
@@ -26,16 +26,19 @@ enum Right {
     Unknown(String),
 }
 
-fn right(answer: &Result<Answered, ErrorKind>) -> Right {
-    let answered = match answer {
+async fn right(client: &Client, question: &Question) -> Right {
+    let answered = match client.ask(question).await {
         Ok(answered) => answered,
         Err(silence) => return Right::Unknown(silence.to_string()),
     };
     match &answered.refusal {
         Some(ErrorKind::Unauthorized { message, .. }) => Right::Refused(message.clone()),
         Some(ErrorKind::Conflict { message }) => Right::Locked(message.clone()),
-        Some(ErrorKind::RateLimited { .. }) => Right::Unknown(refusal(answered)),
-        _ if answered.status >= 500 => Right::Unknown(refusal(answered)),
+        Some(ErrorKind::RateLimited { .. }) => Right::Unknown(refusal(&answered)),
+        _ if answered.status >= 500 => Right::Unknown(refusal(&answered)),
+        None if matches!(question, Question::NoOrder(..)) => {
+            Right::Unknown("the API took an order that says nothing".to_owned())
+        }
         _ => Right::Allowed,
     }
 }
@@ -46,7 +49,7 @@ fn needed(subject: &Subject) -> Vec<(&'static str, Question, bool)> {
     let read = |path: String| Question::Read(path, Vec::new());
     let order = |what: &str| {
         let path = format!("/instance-pool/{}:{what}", subject.pool);
-        Question::EmptyOrder(OrderMethod::Put, path)
+        Question::NoOrder(OrderMethod::Put, path)
     };
     let members = vec![
         ("manager-id".to_owned(), subject.pool.to_string()),
@@ -76,7 +79,7 @@ fn needed(subject: &Subject) -> Vec<(&'static str, Question, bool)> {
 /// What no agent calls, and what a thief of the key could do with it.
 fn excessive() -> [(&'static str, Question); 4] {
     let read = |path: &str| Question::Read(path.to_owned(), Vec::new());
-    let post = |path: &str| Question::EmptyOrder(OrderMethod::Post, path.to_owned());
+    let post = |path: &str| Question::NoOrder(OrderMethod::Post, path.to_owned());
     [
         ("list-iam-roles", read("/iam-role")),
         ("create-iam-role", post("/iam-role")),
@@ -91,7 +94,7 @@ pub(super) async fn examine(subject: &Subject, client: &Client, report: &mut Rep
     let mut found = Found::default();
     for (operation, question, is_change) in needed(subject) {
         let (id, title) = (id_of(operation), format!("key may {operation}"));
-        match right(&client.ask(&question).await) {
+        match right(client, &question).await {
             Right::Allowed => report.passed(id, title),
             Right::Locked(message) => {
                 found.locked = Some(message);
@@ -131,7 +134,7 @@ async fn excess(client: &Client, report: &mut Report) {
     );
     let (mut allowed, mut asked) = (Vec::new(), Vec::new());
     for (operation, question) in excessive() {
-        match right(&client.ask(&question).await) {
+        match right(client, &question).await {
             Right::Allowed | Right::Locked(_) => allowed.push(operation),
             Right::Refused(_) => asked.push(operation),
             Right::Unknown(_) => {}
@@ -161,8 +164,8 @@ async fn excess(client: &Client, report: &mut Report) {
 async fn other_pools(client: &Client, report: &mut Report) {
     let (id, title) = ("rights-other-pools", "key may change no other pool");
     let path = format!("/instance-pool/{}:scale", Uuid::nil());
-    let question = Question::EmptyOrder(OrderMethod::Put, path);
-    match right(&client.ask(&question).await) {
+    let question = Question::NoOrder(OrderMethod::Put, path);
+    match right(client, &question).await {
         Right::Refused(_) => report.passed(id, title),
         Right::Allowed | Right::Locked(_) => report.warned(
             id,

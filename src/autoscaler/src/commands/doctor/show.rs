@@ -21,7 +21,7 @@ pub(super) struct Style {
 }
 
 impl Style {
-    /// A terminal is shown signs and colours, unless NO_COLOR says otherwise (no-color.org).
+    /// A terminal is shown signs and colours, unless `NO_COLOR` says otherwise (no-color.org).
     pub(super) fn of_stdout() -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
@@ -56,7 +56,7 @@ impl Style {
 }
 
 /// A heading and a line for each check.
-pub(super) fn group(checks: &[Check], style: &Style) -> String {
+pub(super) fn group(checks: &[Check], style: Style) -> String {
     let Some(first) = checks.first() else {
         return String::new();
     };
@@ -76,7 +76,7 @@ pub(super) fn group(checks: &[Check], style: &Style) -> String {
 }
 
 /// The last line, as `linkerd check` has it, and how many checks ended how.
-pub(super) fn summary(checks: &[Check], style: &Style) -> String {
+pub(super) fn summary(checks: &[Check], style: Style) -> String {
     let count = |status| checks.iter().filter(|c| c.status == status).count();
     let worst = if count(Status::Failed) > 0 {
         Status::Failed
@@ -107,7 +107,7 @@ fn wrapped(text: &str) -> String {
     for word in text.split(' ') {
         let is_full = line.chars().count() + word.chars().count() >= WIDTH - INDENT.len();
         if is_full && !line.is_empty() {
-            lines += &format!("{INDENT}{line}\n");
+            lines = lines + INDENT + &line + "\n";
             line.clear();
         }
         if !line.is_empty() {
@@ -140,7 +140,7 @@ mod tests {
             check(Status::Failed, Some("it says \u{1b}[31m“no”…\nreally")),
         ];
         let plain = Style { is_rich: false };
-        let text = group(&checks, &plain) + &summary(&checks, &plain);
+        let text = group(&checks, plain) + &summary(&checks, plain);
         assert!(text.is_ascii(), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
         assert!(text.starts_with("members\n-------\n[ok]   each is ? reached\n[FAIL] each"));
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_terminal_is_shown_signs_and_no_others_colours() {
         let style = Style { is_rich: true };
-        let text = group(&[check(Status::Warning, Some("\u{1b}[2J"))], &style);
+        let text = group(&[check(Status::Warning, Some("\u{1b}[2J"))], style);
         assert!(text.contains("‼"), "{text}");
         assert!(!text.contains("\u{1b}[2J"), "{text}");
     }

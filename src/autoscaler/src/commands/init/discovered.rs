@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    fn member(fields: serde_json::Value) -> Instance {
+    fn member(fields: &serde_json::Value) -> Instance {
         let mut document = json!({ "id": uuid::Uuid::nil() });
         document
             .as_object_mut()
@@ -162,10 +162,10 @@ mod tests {
 
     #[test]
     fn members_are_asked_where_all_of_them_are() {
-        let public = || member(json!({ "public-ip": "192.0.2.1", "ipv6-address": "2001:db8::1" }));
-        let six = || member(json!({ "ipv6-address": "2001:db8::2" }));
+        let public = || member(&json!({ "public-ip": "192.0.2.1", "ipv6-address": "2001:db8::1" }));
+        let six = || member(&json!({ "ipv6-address": "2001:db8::2" }));
         let network = json!([{ "id": uuid::Uuid::nil() }]);
-        let private = member(json!({ "private-networks": network }));
+        let private = member(&json!({ "private-networks": network }));
         assert_eq!(addresses(&[public()]), AddressKind::Public);
         assert_eq!(addresses(&[public(), six()]), AddressKind::Ipv6);
         assert_eq!(addresses(&[private]), AddressKind::Private);

@@ -54,7 +54,7 @@ fn job(name: &str) -> String {
     let found = paragraphs.find(|text| text.lines().any(|line| line.trim() == head));
     let lines = found.unwrap_or_default().lines();
     let lines = lines.filter(|line| *line != "scrape_configs:");
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The rules with these thresholds, each with its way to the agent.
@@ -62,7 +62,7 @@ pub(super) fn alert_rules(options: &Options) -> String {
     let mut text = String::new();
     for line in MonitoringFiles::IMAGE.rules.lines() {
         if line.trim_start().starts_with("execErrState:") {
-            text += &format!("{line}\n{ROUTE}");
+            text = text + line + "\n" + ROUTE;
             continue;
         }
         let line = line
@@ -72,7 +72,7 @@ pub(super) fn alert_rules(options: &Options) -> String {
                 "datasourceUid: prometheus",
                 &format!("datasourceUid: {}", options.datasource),
             );
-        text += &format!("{line}\n");
+        text = text + &line + "\n";
     }
     text
 }
@@ -85,10 +85,10 @@ pub(super) fn contact_point(options: &Options, token: &str) -> String {
             .split_once("authorization_credentials:")
             .unwrap_or_default();
         if name.is_empty() {
-            text += &format!("{}\n", line.replace(AGENT, &options.agent_url()));
+            text = text + &line.replace(AGENT, &options.agent_url()) + "\n";
         } else {
             // Quoted: of some texts without quotes Grafana makes numbers.
-            text += &format!("{name}authorization_credentials: '{token}'\n");
+            text = text + name + "authorization_credentials: '" + token + "'\n";
         }
     }
     text

@@ -8,7 +8,7 @@ const SILENCE_S: f64 = 660.0;
 
 /// Members over time, added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Hours {
+pub(super) struct PoolTime {
     /// The time that is known.
     pub(super) hours: f64,
     pub(super) instance_hours: f64,
@@ -17,7 +17,7 @@ pub(super) struct Hours {
     pub(super) max: u32,
 }
 
-impl Hours {
+impl PoolTime {
     fn add(&mut self, hours: f64, members: u32) {
         self.min = if self.hours == 0.0 {
             members
@@ -32,8 +32,8 @@ impl Hours {
 
 /// What ran, and what would have run if each recommendation had been followed and held until the
 /// next one, or until somebody changed the pool.
-pub(super) fn hours(lines: &[&DecisionLine]) -> (Hours, Hours) {
-    let (mut ran, mut would) = (Hours::default(), Hours::default());
+pub(super) fn hours(lines: &[&DecisionLine]) -> (PoolTime, PoolTime) {
+    let (mut ran, mut would) = (PoolTime::default(), PoolTime::default());
     // The size, and the one recommended.
     let mut now: Option<(u32, u32)> = None;
     for (place, line) in lines.iter().enumerate() {
@@ -99,7 +99,7 @@ mod tests {
         }
     }
 
-    fn of(lines: &[DecisionLine]) -> (Hours, Hours) {
+    fn of(lines: &[DecisionLine]) -> (PoolTime, PoolTime) {
         hours(&lines.iter().collect::<Vec<_>>())
     }
 
@@ -135,11 +135,11 @@ mod tests {
         ]);
         assert!((ran.hours - 10.0 / 60.0).abs() < 1e-9, "{ran:?}");
         assert_eq!(ran, would);
-        assert_eq!(of(&[]), (Hours::default(), Hours::default()));
+        assert_eq!(of(&[]), (PoolTime::default(), PoolTime::default()));
         // Before the first size nobody knows what ran.
         assert_eq!(
             of(&[at(0, recommended(3)), at(5, recommended(3))]).0,
-            Hours::default()
+            PoolTime::default()
         );
     }
 }

@@ -6,6 +6,13 @@ use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 use super::world::World;
 use crate::agent_support::Settings;
 
+/// Changes Prometheus' answers.
+type Targets = fn(&mut Value);
+/// Changes rules, contact points and policies.
+type Provisioned = fn(&mut Value, &mut Value, &mut Value);
+/// Changes the settings.
+type Way<'a> = &'a dyn Fn(Settings) -> Settings;
+
 fn same(settings: Settings) -> Settings {
     settings
 }
@@ -80,7 +87,7 @@ async fn a_signed_test_alert_is_taken_and_an_open_agent_is_a_warning() {
             .set("alerts.hmac_timestamp_header", "X-Time")
     };
     let open = |s: Settings| s;
-    let ways: [(&str, &dyn Fn(Settings) -> Settings, &[&str]); 2] = [
+    let ways: [(&str, Way<'_>, &[&str]); 2] = [
         ("signed", &signed, &[]),
         ("open", &open, &["alerts-authenticated"]),
     ];
@@ -103,8 +110,7 @@ async fn prometheus_that_does_not_see_the_members_is_told_what_to_add() {
     world
         .case("nowhere", same, &nowhere, &["prometheus-answers"], &[])
         .await;
-    type Change = fn(&mut Value);
-    let cases: [(&str, Change, &[&str], &[&str]); 6] = [
+    let cases: [(&str, Targets, &[&str], &[&str]); 6] = [
         (
             "job",
             |answers| {
@@ -212,8 +218,7 @@ async fn grafana_that_does_not_ask_or_does_not_tell_the_agent_is_told_why() {
     let ended = world.doctor_with(settings, &["--json"]).await;
     World::expect(&ended, "token", &["grafana-rules"], &[]);
 
-    type Change = fn(&mut Value, &mut Value, &mut Value);
-    let cases: [(&str, Change, &[&str], &[&str]); 12] = [
+    let cases: [(&str, Provisioned, &[&str], &[&str]); 12] = [
         (
             "no down",
             |rules, _, _| {

@@ -25,6 +25,16 @@ pub(super) fn holds(own: &Own, outputs: &[(&str, &str)]) {
     );
 }
 
+/// The page's code in this language.
+pub(super) fn code(language: &str) -> String {
+    let page = fs::read_to_string(PAGE).expect("the page is there");
+    let (_, rest) = page
+        .split_once(&format!("```{language}\n"))
+        .expect("there is code");
+    let (code, _) = rest.split_once("```\n").expect("it ends");
+    code.to_owned()
+}
+
 /// What differs from run to run is as at Exoscale.
 fn everyones(own: &Own, output: &str) -> String {
     let folder = own.folder.path().display().to_string();
