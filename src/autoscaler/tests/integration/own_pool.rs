@@ -397,7 +397,7 @@ async fn the_pages_drain_keeps_the_contract() {
         "scaling.cooldown=1s",
         "scale_in.stabilisation=0s",
         "scale_in.warm_up=0s",
-        "drain.poll=100ms",
+        "exoscale.calls_per_minute=6000",
     ] {
         command.args(["--set", quick]);
     }
