@@ -18,6 +18,7 @@ mod pools;
 mod reader;
 mod restart;
 mod setting;
+mod share;
 mod sources;
 mod speed;
 mod table;

@@ -142,31 +142,11 @@ impl<'a> Reader<'a> {
         number.and_then(NonZeroU32::new)
     }
 
-    /// A share from 0 to 1. Who writes percent is told what the share is.
-    pub(super) fn share(&mut self, key: &'static str) -> Option<f64> {
-        let setting = self.setting(key, f64::fits);
-        let text = self.must(setting)?;
-        let bare = text.trim_end_matches('%').trim_end();
-        let number = bare.parse::<f64>().ok().filter(|number| number.is_finite());
-        let is_percent = bare.len() < text.len();
-        match number {
-            Some(share) if !is_percent && (0.0..=1.0).contains(&share) => Some(share),
-            _ => {
-                // Just above one is a slip of another kind.
-                let is_meant = |n: &f64| (0.0..=100.0).contains(n) && (is_percent || *n >= 2.0);
-                let meant = number.filter(is_meant);
-                let meant = meant.map_or_else(String::new, |percent| {
-                    let share = percent / 100.0;
-                    format!("; {percent} % is written {share}")
-                });
-                let expected = setting.kind.expected();
-                self.problem(key, format!("`{}` is not {expected}{meant}", shown(&text)));
-                None
-            }
-        }
-    }
-
-    fn setting(&mut self, key: &'static str, fits: impl Fn(&Kind) -> bool) -> &'static Setting {
+    pub(super) fn setting(
+        &mut self,
+        key: &'static str,
+        fits: impl Fn(&Kind) -> bool,
+    ) -> &'static Setting {
         let setting = TABLE.iter().find(|setting| setting.key == key);
         let setting = setting.unwrap_or_else(|| panic!("{key} is not in the table of settings"));
         assert!(fits(&setting.kind), "{key} is of another kind");
@@ -174,7 +154,7 @@ impl<'a> Reader<'a> {
         setting
     }
 
-    fn must(&mut self, setting: &'static Setting) -> Option<String> {
+    pub(super) fn must(&mut self, setting: &'static Setting) -> Option<String> {
         let found = self.text(setting);
         let key = setting.key;
         let told = self.told(key);

@@ -6,6 +6,7 @@ mod balancer;
 mod files;
 mod grafana;
 mod members;
+mod notifications;
 mod pool;
 mod prometheus;
 mod receiver;

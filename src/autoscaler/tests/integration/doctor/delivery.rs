@@ -104,6 +104,48 @@ async fn a_signed_test_alert_is_taken_and_an_open_agent_is_a_warning() {
 }
 
 #[tokio::test]
+async fn an_agent_over_https_is_asked_by_the_name_in_its_certificate() {
+    let world = World::start().await;
+    let other = tempfile::tempdir().unwrap();
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certificate = world.file("agent.pem", &own.cert.pem(), 0o644);
+    let key = world.file("agent-key.pem", &own.signing_key.serialize_pem(), 0o600);
+    let secure = |s: Settings| {
+        s.set("tls.certificate", certificate.display())
+            .set("tls.key", key.display())
+    };
+    let own_files = |s: Settings| {
+        s.set("journal.directory", other.path().join("journal").display())
+            .set("discovery.file", other.path().join("sd.json").display())
+    };
+    let settings = secure(own_files(world.settings.clone()));
+    let agent = world.environment.restart(settings).await;
+    let port = agent.address.port();
+    let url = format!("https://localhost:{port}");
+    let trusted = [
+        "--json",
+        "--agent",
+        &url,
+        "--ca-file",
+        certificate.to_str().unwrap(),
+    ];
+    let ended = world.doctor(secure(world.settings.clone()), &trusted).await;
+    let passed = ended.ids("ok");
+    for id in ["agent-answers", "test-alert", "certificate"] {
+        assert!(passed.contains(id), "{id}: {}", ended.text);
+    }
+    let stranger = ["--json", "--agent", &url];
+    let ended = world
+        .doctor(secure(world.settings.clone()), &stranger)
+        .await;
+    assert!(
+        ended.ids("failed").contains("agent-answers"),
+        "{}",
+        ended.text
+    );
+}
+
+#[tokio::test]
 async fn prometheus_that_does_not_see_the_members_is_told_what_to_add() {
     let world = World::start().await;
     let nowhere = ["--prometheus", "http://127.0.0.1:1"];
