@@ -38,6 +38,8 @@ let
           (lib.fileset.fileFilter (file: !file.hasExt "md") ../loadtest)
           ./prometheus.yml
           ./prometheus-rules.yml
+          ../terraform/modules/monitoring/iam.tf
+          ./grafana/dashboards
           ./grafana/optional
           ./grafana/provisioning/alerting
         ]

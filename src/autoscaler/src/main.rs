@@ -14,7 +14,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 #[cfg(feature = "laboratory")]
 use commands::laboratory::Laboratory;
-use commands::{agent, check_config, config_args, ctl, doctor, init, instance_data, report, template};
+use commands::{
+    agent, check_config, config_args, ctl, doctor, init, instance_data, report, template,
+};
 use failure::failure;
 
 /// What names the pool in the environment of a container. No other program knows these variables.

@@ -1,6 +1,9 @@
 //! Shares, which people also write in percent.
 
-use super::reader::{Readable as _, Reader, shown};
+use super::{
+    entry::shown,
+    reader::{Readable as _, Reader},
+};
 
 impl Reader<'_> {
     /// A share from 0 to 1. Who writes percent is told what the share is.

@@ -59,7 +59,7 @@ fn print_effective(args: &ConfigArgs) -> anyhow::Result<()> {
 }
 
 fn warnings(settings: &Settings) -> Vec<String> {
-    let (alerts, rules) = (&settings.agent.alerts, &settings.agent.rules);
+    let alerts = &settings.agent.alerts;
     let mut warnings = Vec::new();
     if alerts.authentication.is_open() {
         warnings.push(format!(
@@ -67,12 +67,16 @@ fn warnings(settings: &Settings) -> Vec<String> {
             alerts.listen
         ));
     }
-    if rules.cooldown < USUAL_COOLDOWN {
-        warnings.push(format!(
-            "Warning: scaling.cooldown is {:?}: the next change can come before a new member has \
-             booted. Set 60s or more, unless this is a trial.",
-            rules.cooldown
-        ));
+    for pool in &settings.agent.pools {
+        let cooldown = pool.rules.cooldown;
+        if cooldown < USUAL_COOLDOWN {
+            let of = pool.name.as_ref().map(|name| format!(" of pool {name}"));
+            warnings.push(format!(
+                "Warning: scaling.cooldown{} is {cooldown:?}: the next change can come before a \
+                 new member has booted. Set 60s or more, unless this is a trial.",
+                of.unwrap_or_default()
+            ));
+        }
     }
     warnings
 }

@@ -21,7 +21,7 @@ use clap::Args;
 use program::time_text::{MINUTE, time_within};
 
 use self::{report::Report, subject::Subject};
-use super::{config_args::ConfigArgs, http::Http};
+use super::{config_args::ConfigArgs, http::Http, pool_choice::pool_of};
 
 /// A check takes no longer than the shortest of these, for a user who waits.
 const LEAST: Duration = Duration::from_millis(100);
@@ -44,6 +44,9 @@ pub(crate) struct Options {
     /// Leave out what needs a running agent.
     #[arg(long)]
     pre: bool,
+    /// Which of several pools.
+    #[arg(long, value_name = "NAME")]
+    pool: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -68,8 +71,9 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let (settings, entries) = options.config.load()?;
-    let subject = Subject::new(options, settings.agent, &entries)?;
+    let (mut settings, entries) = options.config.load()?;
+    let pool = pool_of(&mut settings.agent, options.pool.as_deref())?;
+    let subject = Subject::new(options, settings.agent, pool, &entries)?;
     let http = Http::new(options.timeout, options.ca_file.as_deref())?;
     let mut report = Report::new(options.json);
     actix_rt::System::new().block_on(examine(&subject, &http, &mut report))?;

@@ -16,6 +16,7 @@ pub(crate) mod laboratory;
 mod local_cloud;
 #[cfg(feature = "laboratory")]
 mod local_instance;
+pub(crate) mod pool_choice;
 pub(crate) mod prometheus_api;
 pub(crate) mod report;
 #[cfg(feature = "laboratory")]

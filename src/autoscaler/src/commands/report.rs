@@ -20,7 +20,7 @@ use program::{
 use serde::Serialize;
 
 use self::hours::{PoolTime, hours};
-use super::config_args::ConfigArgs;
+use super::{config_args::ConfigArgs, pool_choice::pool_of};
 
 const HELP: &str = "\
 \"Each recommendation followed\" takes each one to hold until the next, or until the pool is changed
@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// The folder of the journal [default: `journal.directory`].
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
+    /// Which of several pools.
+    #[arg(long, value_name = "NAME", conflicts_with = "journal")]
+    pool: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -69,9 +72,11 @@ struct Report {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let folder = match &options.journal {
-        Some(folder) => folder.clone(),
-        None => options.config.load()?.0.agent.state_directory,
+    let folder = if let Some(folder) = &options.journal {
+        folder.clone()
+    } else {
+        let mut settings = options.config.load()?.0;
+        pool_of(&mut settings.agent, options.pool.as_deref())?.journal
     };
     let lines = decision_lines(&folder).context("cannot read the decisions (--journal)")?;
     let Some(report) = report(&lines, options.last) else {

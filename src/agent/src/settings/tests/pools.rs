@@ -5,7 +5,10 @@ use std::time::Duration;
 use policy::Mode;
 
 use super::Given;
-use crate::{config::PoolConfig, settings::needs_restart};
+use crate::{
+    config::{DrainMode, PoolConfig},
+    settings::needs_restart,
+};
 
 const OTHER: &str = "9a1f0f5e-6d1c-4a5e-8a9e-2f3b1c4d5e6f";
 
@@ -45,7 +48,7 @@ fn keys(given: &Given) -> Vec<String> {
 fn each_pool_has_what_its_table_says_over_what_all_have() {
     let given = two(
         "[scaling]\nmax_size = 4\ncooldown = \"90s\"\n[discovery.labels]\nteam = \"shop\"\n",
-        "scaling.max_size = 20\nscaling.mode = \"recommend\"\ndrain.enabled = false\n",
+        "scaling.max_size = 20\nscaling.mode = \"recommend\"\ndrain.mode = \"none\"\n",
         "exoscale.load_balancer = \"11111111-1111-4111-8111-111111111111\"\n\
          discovery.file = \"/run/api.json\"\n\
          [[pool.schedule]]\nfrom = \"08:00\"\nto = \"18:00\"\ntime_zone = \"UTC\"\nmin_size = 2\n",
@@ -54,7 +57,8 @@ fn each_pool_has_what_its_table_says_over_what_all_have() {
     let bounds = |pool: &PoolConfig| (pool.rules.bounds.min().0, pool.rules.bounds.max().0);
     assert_eq!((bounds(&web), bounds(&api)), ((2, 20), (2, 4)));
     assert_eq!((web.mode, api.mode), (Mode::Recommend, Mode::On));
-    assert_eq!((web.drain.enabled, api.drain.enabled), (false, true));
+    let drains = (web.drain.mode, api.drain.mode);
+    assert_eq!(drains, (DrainMode::None, DrainMode::Http));
     let ninety = Duration::from_secs(90);
     assert_eq!((web.rules.cooldown, api.rules.cooldown), (ninety, ninety));
     let balancers = [&web, &api].map(|pool| pool.target.load_balancer.is_some());

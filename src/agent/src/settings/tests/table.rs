@@ -68,7 +68,7 @@ fn the_words_of_a_choice_are_those_that_it_takes() {
 
 #[test]
 fn a_drain_is_also_given_by_its_old_spelling_but_not_by_both() {
-    let mode = |text: &str| Given::new().file(text).settings().agent.drain.mode;
+    let mode = |text: &str| Given::new().file(text).pool().drain.mode;
     assert_eq!(mode(""), DrainMode::Http);
     assert_eq!(mode("[drain]\nenabled = true\n"), DrainMode::Http);
     assert_eq!(mode("[drain]\nenabled = false\n"), DrainMode::None);

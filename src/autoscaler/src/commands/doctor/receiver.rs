@@ -33,7 +33,11 @@ fn with_proof(subject: &Subject, request: RequestBuilder, body: &[u8]) -> Reques
 async fn status(subject: &Subject, http: &Http, report: &mut Report) -> Option<Value> {
     let title = format!("agent answers at {}", subject.agent);
     let asked = async {
-        let request = http.get(&below(&subject.agent, "/status"))?;
+        let mut url = below(&subject.agent, "/status");
+        if let Some(name) = &subject.name {
+            url.query_pairs_mut().append_pair("pool", name);
+        }
+        let request = http.get(&url)?;
         let answer = http.send(with_proof(subject, request, b"")).await?;
         let status = answer.json()?;
         if status["about"].is_object() {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use agent::{
-    Config, Discovery, Drain, DrainMode, Reach, TlsFiles, settings::Entry,
+    Config, Discovery, Drain, DrainMode, PoolConfig, Reach, TlsFiles, settings::Entry,
     webhook_receiver::Authentication,
 };
 use anyhow::bail;
@@ -35,6 +35,8 @@ pub(super) struct Subject {
     pub(super) is_pre: bool,
     api: ClientConfig,
     pub(super) zone: String,
+    /// The pool's name among several.
+    pub(super) name: Option<String>,
     pub(super) pool: PoolId,
     pub(super) balancer: Option<LoadBalancerId>,
     pub(super) rules: Rules,
@@ -59,10 +61,11 @@ impl Subject {
     pub(super) fn new(
         options: &Options,
         config: Config,
+        pool: PoolConfig,
         entries: &[Entry],
     ) -> anyhow::Result<Self> {
-        let api = config.target.client;
-        let reach = Reach::of(config.discovery.addresses, &api.endpoint);
+        let api = config.client;
+        let reach = Reach::of(pool.discovery.addresses, &api.endpoint);
         let given = |flag, url: &Option<String>| url.as_deref().map(|u| page(flag, u)).transpose();
         let agent = given("--agent", &options.agent)?;
         let links = config.links;
@@ -83,14 +86,15 @@ impl Subject {
                 .map(Into::into),
             is_pre: options.pre,
             zone: config.zone,
-            pool: config.target.pool,
-            balancer: config.target.load_balancer,
-            rules: config.rules,
-            mode: config.mode,
-            drain: config.drain,
-            discovery: config.discovery,
+            name: pool.name.map(|name| name.to_string()),
+            pool: pool.target.pool,
+            balancer: pool.target.load_balancer,
+            rules: pool.rules,
+            mode: pool.mode,
+            drain: pool.drain,
+            discovery: pool.discovery,
             reach,
-            journal: config.state_directory,
+            journal: pool.journal,
             is_agent_given: agent.is_some(),
             agent: match agent {
                 Some(agent) => agent,
@@ -98,7 +102,7 @@ impl Subject {
             },
             tls: config.alerts.tls,
             authentication: config.alerts.authentication,
-            thresholds: (config.thresholds.up, config.thresholds.down),
+            thresholds: (pool.thresholds.up, pool.thresholds.down),
             prometheus: given("--prometheus", &options.prometheus)?
                 .or_else(|| link(links.prometheus.as_ref())),
             grafana: grafana.or_else(|| link(links.grafana.as_ref()).map(origin)),

@@ -1,9 +1,9 @@
-//! The agent's role: what `terraform/iam.tf` allows, for a pool that Terraform did not make.
+//! The agent's role: what `terraform/modules/monitoring/iam.tf` allows, for a pool that Terraform did not make.
 
 use exoscale::ids::PoolId;
 use serde_json::json;
 
-const TERRAFORM: &str = include_str!("../../../../../terraform/iam.tf");
+const TERRAFORM: &str = include_str!("../../../../../terraform/modules/monitoring/iam.tf");
 
 /// The operations in a list of that file.
 fn operations(list: &str) -> Vec<&'static str> {

@@ -2,17 +2,14 @@
 
 use std::path::Path;
 
-use agent::{
-    PoolConfig,
-    settings::{Settings, Sources, load},
-};
+use agent::settings::{Settings, Sources, load};
 use alert_rules::{Monitoring, MonitoringFiles};
 use policy::Bounds;
 use program::error_chain::with_causes;
 use simulator::{BUILT_IN, OurSettings, Trace, built_in};
 
 use super::{MOST_MEMBERS, Options, measured::Measured, once};
-use crate::failure::Usage;
+use crate::{commands::pool_choice::pool_of, failure::Usage};
 
 /// The pool for which the built-in traces are made.
 const POOL_OF_BUILT_IN: f64 = 10.0;
@@ -21,7 +18,7 @@ const PEAK: f64 = 0.65;
 
 /// This repository's autoscaler, as the options set it up.
 pub(super) fn ours(options: &Options) -> anyhow::Result<OurSettings> {
-    let settings = pool(options, settings(options)?)?;
+    let settings = pool_of(&mut settings(options)?.agent, options.pool.as_deref())?;
     let thresholds = settings.thresholds;
     let monitoring = monitoring(options)?.with_thresholds(thresholds.up, thresholds.down);
     let mut rules = settings.rules;
@@ -49,26 +46,6 @@ pub(super) fn ours(options: &Options) -> anyhow::Result<OurSettings> {
         drain_timeout: drain.longest(),
         drain_poll: drain.poll,
     })
-}
-
-fn pool(options: &Options, settings: Settings) -> Result<PoolConfig, Usage> {
-    let mut pools = settings.agent.pools;
-    let name = |pool: &PoolConfig| pool.name.as_ref().map(ToString::to_string);
-    let names: Vec<String> = pools.iter().filter_map(name).collect();
-    let at = match &options.pool {
-        None if pools.len() == 1 => Some(0),
-        wanted => names.iter().position(|name| wanted.as_ref() == Some(name)),
-    };
-    match at {
-        Some(at) => Ok(pools.swap_remove(at)),
-        None if names.is_empty() => Err(Usage(
-            "--pool: the settings know one pool, which has no name".to_owned(),
-        )),
-        None => Err(Usage(format!(
-            "--pool: give one of the pools in --settings: {}",
-            names.join(", ")
-        ))),
-    }
 }
 
 /// The settings of the file alone: what this machine's environment sets is no part of a comparison.
