@@ -11,12 +11,15 @@ runs() {
   if [[ $arch = "$(uname -m)" ]]; then "$@"; else "qemu-$arch-static" "$@"; fi
 }
 
-# build ARCH PACKAGE FOLDER [ARGUMENTS…]: and keeps its program in the folder, since two builds have one of the same name.
+# build ARCH FOLDER PACKAGES [ARGUMENTS…]: and keeps the programs in the folder, since two builds have one of the same name.
 build() {
-  local arch=$1 package=$2 folder=$stage/$1/$3 triple=$1-unknown-linux-musl
+  local folder=$stage/$1/$2 triple=$1-unknown-linux-musl packages package
+  IFS=, read -ra packages <<<"$3"
   shift 3
-  cargo zigbuild --profile dist --locked --quiet --target "$triple" --package "$package" "$@"
-  install -D "$target/$triple/dist/$package" "$folder/$package"
+  cargo zigbuild --profile dist --locked --quiet --target "$triple" "${packages[@]/#/--package=}" "$@"
+  for package in "${packages[@]}"; do
+    install -D "$target/$triple/dist/$package" "$folder/$package"
+  done
 }
 
 # try ARCH PROGRAM: it is static, for this CPU, and says the version.
@@ -59,9 +62,9 @@ make_programs() {
   needs cargo-zigbuild readelf
   [[ $arch = "$(uname -m)" ]] || needs "qemu-$arch-static"
   say "static programs for $arch"
-  build "$arch" autoscaler agent --no-default-features
-  build "$arch" autoscaler all
-  build "$arch" loadtest all
+  build "$arch" agent autoscaler --no-default-features
+  # Together, so that what they share is compiled once.
+  build "$arch" all autoscaler,loadtest
   try "$arch" "$programs/agent/autoscaler"
   try_agent "$arch" "$programs/agent/autoscaler"
   try "$arch" "$programs/all/autoscaler"
