@@ -222,8 +222,8 @@ fn of(name: &PoolName, problem: Problem) -> Problem {
     }
 }
 
-/// Calls a minute that a pool needs to have a part of its own, see [`exoscale::ClientConfig`]: five
-/// at once, which are a read of it, its load balancer and its members, a change, and one more.
+/// Calls a minute that a pool needs to have a part of the budget that suffices: five at once, which
+/// are a read of it, its load balancer and its members, a change, and one more.
 const CALLS_PER_POOL: u32 = 30;
 
 /// With fewer calls no pool has a part of its own.

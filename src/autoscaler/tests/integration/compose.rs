@@ -233,7 +233,12 @@ fn files_are_where_the_monitoring_host_has_them() {
     let (folder, _) = discovery.rsplit_once('/').unwrap();
     has("prometheus", &format!("discovery:{folder}:ro"));
     let defaults: BTreeMap<_, _> = agent::settings::defaults().collect();
-    assert_eq!(defaults["discovery.file"], discovery);
+    assert_eq!(discovery, format!("{folder}/*.json"));
+    let file = Path::new(&*defaults["discovery.file"]);
+    assert_eq!(
+        (file.parent(), file.extension()),
+        (Some(Path::new(folder)), Some("json".as_ref()))
+    );
     has("autoscaler", &format!("discovery:{folder}"));
     let journal = &defaults["journal.directory"];
     has("autoscaler", &format!("journal:{journal}"));

@@ -1,4 +1,5 @@
-//! The agent's role: what `terraform/modules/monitoring/iam.tf` allows, for a pool that Terraform did not make.
+//! The agent's role: what the monitoring module of Terraform allows, for a pool that the module did
+//! not make.
 
 use exoscale::ids::PoolId;
 use serde_json::json;

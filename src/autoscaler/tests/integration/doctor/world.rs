@@ -16,7 +16,7 @@ use crate::agent_support::{Agent, Environment, Settings, until};
 pub(super) const TOKEN: &str = "hush-alerts";
 pub(super) const GRAFANA_TOKEN: &str = "glsa_hush";
 
-/// What the agent may do, as `terraform/iam.tf` has it.
+/// What the agent may do, as `terraform/modules/monitoring/iam.tf` has it.
 pub(super) const OPERATIONS: [&str; 6] = [
     "get-instance-pool",
     "list-instances",
