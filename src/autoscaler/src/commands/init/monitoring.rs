@@ -11,7 +11,7 @@ const CONTACT_POINTS: &str =
 const DASHBOARD: &str = include_str!("../../../../../nixos/grafana/dashboards/autoscaling.json");
 
 /// What the image's files say of these.
-const DISCOVERY_FILE: &str = "/srv/service-discovery/config.json";
+const DISCOVERY_FILE: &str = "/srv/service-discovery/*.json";
 const AGENT: &str = "http://127.0.0.1:8090";
 
 /// A rule's own way to the contact point. The policies of a Grafana are one document: a file of
