@@ -38,6 +38,7 @@ use super::{
     requests::RequestLog,
     security_groups::{self, SecurityGroup},
     snapshots::Snapshot,
+    sos,
     ssh_keys::SshKey,
     templates::Templates,
 };
@@ -84,6 +85,9 @@ pub(crate) struct Cloud {
     pub(crate) secret: ApiSecret,
     /// `http://127.0.0.1:PORT`, without the `/v2`.
     pub(crate) origin: String,
+    /// Where SOS is served, `http://127.0.0.1:PORT`.
+    pub(crate) sos_origin: String,
+    pub(crate) sos: Mutex<sos::Store>,
     /// What answers as `api-<zone>.exoscale.com`, when it was asked for.
     pub(crate) intercept: Option<Intercept>,
     pub(crate) faults: Faults,

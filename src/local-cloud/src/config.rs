@@ -38,6 +38,8 @@ pub fn speed(text: &str) -> Result<f64, String> {
 pub struct LocalCloudConfig {
     /// Where the API is served: a loopback address; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where SOS is served: a loopback address; port 0 takes a free one.
+    pub sos_listen: SocketAddr,
     /// Where it stands in for `https://api-<zone>.exoscale.com` as a proxy; a loopback address.
     pub intercept: Option<SocketAddr>,
     /// The zone that its instances, pools, load balancers and templates are in, one of [`ZONES`].
@@ -82,6 +84,7 @@ impl LocalCloudConfig {
     pub fn with(runner: Arc<dyn InstanceRunner>, forwarder: Arc<dyn TrafficForwarder>) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            sos_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             intercept: None,
             zone: DEFAULT_ZONE.to_owned(),
             speed: 1.0,
@@ -99,7 +102,8 @@ impl LocalCloudConfig {
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         let proxy = self.intercept.map(|address| ("proxy-listen", address));
-        for (setting, address) in [("listen", self.listen)].into_iter().chain(proxy) {
+        let own = [("listen", self.listen), ("sos-listen", self.sos_listen)];
+        for (setting, address) in own.into_iter().chain(proxy) {
             if !address.ip().is_loopback() {
                 let ip = address.ip();
                 let problem = format!("{ip} is not a loopback address such as 127.0.0.1");

@@ -19,6 +19,7 @@ pub(super) fn environment(cloud: &Cloud) -> String {
         ("EXOSCALE_KEY", key),
         ("EXOSCALE_SECRET", &secret),
         ("EXOSCALE_ZONE", &cloud.config.zone),
+        ("EXOSCALE_SOS_ENDPOINT", &cloud.sos_origin),
     ];
     let proxy = cloud
         .intercept

@@ -39,6 +39,9 @@ pub(crate) struct AddFault {
     /// How many calls misbehave.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
+    /// The API key whose calls misbehave; those of all keys when absent.
+    #[arg(long)]
+    key: Option<String>,
     /// In which way.
     #[arg(long, value_enum, default_value = "fail")]
     kind: FaultKind,
@@ -80,6 +83,7 @@ impl AddFault {
     fn fault(&self) -> Fault {
         let delay = self.delay.map(|delay| delay.as_millis());
         Fault {
+            key: self.key.clone(),
             status: self.status,
             retry_after_s: self.retry_after,
             delay_ms: delay.and_then(|delay| u64::try_from(delay).ok()),

@@ -6,7 +6,10 @@ use clap::ValueEnum;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::edits::Edit;
+use super::{clients::plain, edits::Edit};
+
+/// How long a slowed call takes when its fault does not say.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// How a call misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -38,6 +41,9 @@ pub struct Fault {
     pub operation: String,
     /// How many calls misbehave.
     pub count: u32,
+    /// The API key whose calls misbehave; those of all keys when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// In which way.
     #[serde(rename = "fault")]
     pub kind: FaultKind,
@@ -67,6 +73,7 @@ impl Fault {
         Self {
             operation: operation.into(),
             count,
+            key: None,
             kind,
             status: None,
             retry_after_s: None,
@@ -109,6 +116,11 @@ impl Fault {
     pub(crate) fn delay(&self) -> Option<Duration> {
         self.delay_ms.map(Duration::from_millis)
     }
+
+    /// How long a slowed call takes.
+    pub(crate) fn delay_when_slow(&self) -> Duration {
+        self.delay().unwrap_or(SLOW)
+    }
 }
 
 impl fmt::Display for Fault {
@@ -124,6 +136,9 @@ impl fmt::Display for Fault {
             FaultKind::FailOperation => f.write_str("begin an operation that fails"),
             FaultKind::EditAnswer => f.write_str("have the answer changed"),
         }?;
+        if let Some(key) = &self.key {
+            write!(f, ", of key {}", plain(key, 80))?;
+        }
         if let Some(seconds) = self.retry_after_s {
             write!(f, ", to be tried again after {seconds} s")?;
         }
@@ -163,11 +178,13 @@ impl Faults {
     }
 
     /// Uses up one count of the first fault that fits.
-    pub(crate) fn take(&self, operation: &str) -> Option<Fault> {
+    pub(crate) fn take(&self, operation: &str, key: Option<&str>) -> Option<Fault> {
         let mut left = self.left.lock();
-        let position = left
-            .iter()
-            .position(|fault| fault.operation == operation || fault.operation == "*")?;
+        let fits = |fault: &Fault| {
+            (fault.operation == operation || fault.operation == "*")
+                && (fault.key.is_none() || fault.key.as_deref() == key)
+        };
+        let position = left.iter().position(fits)?;
         let fault = left.get_mut(position)?;
         fault.count -= 1;
         let taken = fault.clone();
@@ -189,13 +206,25 @@ mod tests {
             Fault::new("scale-instance-pool", 2, FaultKind::Fail),
             Fault::new("*", 1, FaultKind::Hang),
         ]);
-        let kinds = |operation| faults.take(operation).map(|fault| fault.kind);
+        let kinds = |operation| faults.take(operation, None).map(|fault| fault.kind);
         assert_eq!(kinds("scale-instance-pool"), Some(FaultKind::Fail));
         assert_eq!(faults.left()[0].count, 1);
         assert_eq!(kinds("list-instances"), Some(FaultKind::Hang));
         assert_eq!(kinds("list-instances"), None);
         assert_eq!(kinds("scale-instance-pool"), Some(FaultKind::Fail));
         assert_eq!(kinds("scale-instance-pool"), None);
+    }
+
+    #[test]
+    fn a_fault_can_be_of_one_key() {
+        let faults = Faults::default();
+        faults.add(Fault {
+            key: Some("EXOa".to_owned()),
+            ..Fault::new("*", 1, FaultKind::Hang)
+        });
+        assert_eq!(faults.take("get-object", None), None);
+        assert_eq!(faults.take("get-object", Some("EXOb")), None);
+        assert!(faults.take("get-object", Some("EXOa")).is_some());
     }
 
     #[test]

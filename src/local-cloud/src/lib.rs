@@ -41,6 +41,7 @@ mod security_groups;
 mod seed;
 mod shortage;
 mod snapshots;
+mod sos;
 mod ssh_keys;
 mod stack;
 mod standalone;
@@ -50,7 +51,10 @@ mod templates;
 mod traffic;
 mod user_data;
 
-use std::{net::TcpListener, sync::Arc};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
 
 use actix_web::dev::ServerHandle;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -78,6 +82,7 @@ pub use status::{MemberStatus, PoolStatus, ServerHealth, Status};
 pub struct LocalCloud {
     cloud: Arc<Cloud>,
     server: ServerHandle,
+    sos_server: ServerHandle,
 }
 
 impl LocalCloud {
@@ -91,21 +96,16 @@ impl LocalCloud {
     )]
     pub async fn start(config: LocalCloudConfig) -> Result<Self, Error> {
         config.check()?;
-        let address = config.listen;
-        let flag = "--listen";
-        let listen = |source| Error::Listen {
-            address,
-            source,
-            flag,
-        };
-        let listener = TcpListener::bind(address).map_err(listen)?;
-        let api = listener.local_addr().map_err(listen)?;
+        let (listener, api) = bind(config.listen, "--listen")?;
+        let (sos_listener, sos) = bind(config.sos_listen, "--sos-listen")?;
         let prepared = config.intercept.map(Intercept::prepare).transpose()?;
         let (intercept, proxy) = prepared.unzip();
         let cloud = Arc::new(Cloud {
             key: config.key.clone().unwrap_or_else(random_key),
             secret: config.secret.clone().unwrap_or_else(random_secret),
             origin: format!("http://{api}"),
+            sos_origin: format!("http://{sos}"),
+            sos: Mutex::default(),
             intercept,
             faults: Faults::default(),
             addresses: Mutex::new(addresses::AddressRange::reserve().map_err(Error::Addresses)?),
@@ -121,16 +121,26 @@ impl LocalCloud {
             config,
         });
         let server = api::serve(&cloud, listener).map_err(Error::Serve)?;
+        let sos_server = sos::serve(&cloud, sos_listener).map_err(Error::Serve)?;
         if let Some(proxy) = proxy {
             intercept::serve(&cloud, proxy, api).map_err(Error::Serve)?;
         }
         tracing::info!(endpoint = %format!("{}/v2", cloud.origin), zone = %cloud.config.zone, "local cloud serves");
-        Ok(Self { cloud, server })
+        Ok(Self {
+            cloud,
+            server,
+            sos_server,
+        })
     }
 
     /// The API's address, `http://127.0.0.1:PORT/v2`: what `EXOSCALE_API_ENDPOINT` takes.
     pub fn endpoint(&self) -> String {
         format!("{}/v2", self.cloud.origin)
+    }
+
+    /// Where SOS is, `http://127.0.0.1:PORT`.
+    pub fn sos_endpoint(&self) -> &str {
+        &self.cloud.sos_origin
     }
 
     /// The API key.
@@ -157,6 +167,7 @@ impl LocalCloud {
     pub async fn stop(self) {
         self.cloud.stopping.cancel();
         self.server.stop(true).await;
+        self.sos_server.stop(true).await;
         let services: Vec<_> = {
             let mut state = self.cloud.state();
             let services = state
@@ -183,7 +194,19 @@ impl Drop for LocalCloud {
         self.cloud.stopping.cancel();
         // The command is sent when the future is made; its answer need not be awaited.
         drop(self.server.stop(false));
+        drop(self.sos_server.stop(false));
     }
+}
+
+fn bind(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketAddr), Error> {
+    let listen = |source| Error::Listen {
+        address,
+        source,
+        flag,
+    };
+    let listener = TcpListener::bind(address).map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
+    Ok((listener, bound))
 }
 
 /// A key in Exoscale's form.

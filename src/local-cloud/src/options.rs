@@ -64,6 +64,11 @@ pub struct Options {
     )]
     proxy_listen: SocketAddr,
 
+    /// Where SOS, the object storage, is served: a loopback address, 127.0.0.1:7292 by default;
+    /// port 0 takes a free one, as does `--listen` with port 0.
+    #[arg(long, value_name = "ADDRESS", env = "LOCAL_CLOUD_SOS_LISTEN")]
+    sos_listen: Option<SocketAddr>,
+
     /// The zone in which its instances, pools, load balancers and templates are.
     #[arg(long, default_value = DEFAULT_ZONE, env = "EXOSCALE_ZONE")]
     zone: String,
@@ -148,6 +153,13 @@ impl Options {
         self.listen.or_else(named).unwrap_or(USUAL)
     }
 
+    /// Beside the API: two local clouds on free ports do not meet.
+    fn usual_sos(&self) -> SocketAddr {
+        let is_free = self.listen.is_some_and(|listen| listen.port() == 0);
+        let port = if is_free { 0 } else { USUAL.port() + 2 };
+        SocketAddr::new(USUAL.ip(), port)
+    }
+
     fn config(&self) -> Result<LocalCloudConfig, Error> {
         if let Some(size) = self.with_pool.filter(|size| *size > self.instance_quota) {
             let quota = self.instance_quota;
@@ -182,6 +194,7 @@ impl Options {
         Ok(LocalCloudConfig {
             listen: self.listen.unwrap_or(USUAL),
             is_ready: self.seed.is_none() && self.with_pool.is_none(),
+            sos_listen: self.sos_listen.unwrap_or_else(|| self.usual_sos()),
             intercept: Some(self.proxy_listen),
             zone: self.zone.clone(),
             speed: self.speed,
@@ -300,7 +313,7 @@ mod tests {
         #[test]
         fn no_value_of_any_flag_panics(
             flag in prop::sample::select(vec![
-                "listen", "proxy-listen", "zone", "speed", "cpu-quota", "instance-quota", "with-pool",
+                "listen", "proxy-listen", "sos-listen", "zone", "speed", "cpu-quota", "instance-quota", "with-pool",
             ]),
             value in prop_oneof![
                 any::<String>(),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, env, fs, path::Path};
 
-use super::routes;
+use super::{super::sos, routes};
 
 const BEGIN: &str =
     "<!-- made of the routes: UPDATE_DOCS=1 cargo test -p local-cloud local_cloud_page -->\n";
@@ -19,7 +19,13 @@ fn table() -> String {
         let operations: Vec<_> = operations.iter().map(|id| format!("`{id}`")).collect();
         format!("| `/{kind}` | {} |\n", operations.join(", "))
     });
-    let rows: String = rows.collect();
+    let mut of_sos: Vec<_> = sos::OPERATIONS.map(|(id, _)| format!("`{id}`")).into();
+    of_sos.sort_unstable();
+    let of_sos = format!(
+        "| SOS, at an address of its own | {} |\n",
+        of_sos.join(", ")
+    );
+    let rows: String = rows.chain([of_sos]).collect();
     format!("| path | operations |\n| --- | --- |\n{rows}")
 }
 

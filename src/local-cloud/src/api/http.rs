@@ -142,7 +142,7 @@ async fn call(
     if let Some(answer) = zone::elsewhere(&call, route) {
         return Some(respond(answer));
     }
-    let Some(fault) = cloud.faults.take(route.operation) else {
+    let Some(fault) = cloud.faults.take(route.operation, key) else {
         return Some(respond(perform(&call, route, client)));
     };
     noted.fault(fault.kind);
@@ -169,7 +169,7 @@ fn check_signature<'h>(
 }
 
 /// Closes the connection: the body fails before the head was sent.
-fn no_answer() -> HttpResponse {
+pub(in super::super) fn no_answer() -> HttpResponse {
     let broken = stream::once(future::ready(Err::<web::Bytes, _>(io::Error::from(
         io::ErrorKind::ConnectionAborted,
     ))));

@@ -92,7 +92,7 @@ fn call(
         }
         ("GET", "requests") => Ok(HttpResponse::Ok().json(cloud.requests.all())),
         ("GET", "operations") => {
-            let served: Vec<_> = super::operations_served().collect();
+            let served: Vec<_> = super::operations_with_sos().collect();
             Ok(HttpResponse::Ok().json(served))
         }
         ("POST", "time") => advance(cloud, query),

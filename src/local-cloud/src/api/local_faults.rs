@@ -9,6 +9,7 @@ use super::{
         cloud::Cloud,
         faults::{Fault, FaultKind},
         refusal::Refusal,
+        sos,
     },
     local::unknown,
 };
@@ -48,7 +49,9 @@ fn read(body: &[u8]) -> Result<Vec<Fault>, Refusal> {
 
 fn check(fault: &Fault) -> Result<(), Refusal> {
     let route = super::routes().find(|route| route.operation == fault.operation);
-    if route.is_none() && fault.operation != "*" {
+    let mut of_sos = sos::OPERATIONS.iter().map(|(operation, _)| *operation);
+    let is_of_sos = of_sos.any(|operation| operation == fault.operation);
+    if route.is_none() && !is_of_sos && fault.operation != "*" {
         let problem = unserved(&fault.operation);
         return Err(Refusal::invalid("operation", problem));
     }
@@ -59,6 +62,10 @@ fn check(fault: &Fault) -> Result<(), Refusal> {
     let changes = route.is_some_and(|route| route.method != "GET");
     if fault.kind == FaultKind::FailOperation && !changes {
         let problem = "must be one that changes something, for fail-operation";
+        return Err(Refusal::invalid("operation", problem));
+    }
+    if fault.kind == FaultKind::EditAnswer && is_of_sos {
+        let problem = "must be one of the API, whose answers are JSON, for edit-answer";
         return Err(Refusal::invalid("operation", problem));
     }
     if let Some(edit) = fault.edits.iter().find(|edit| !edit.is_well_formed()) {
@@ -101,7 +108,7 @@ fn near(name: &str) -> Vec<&'static str> {
         let is_near = has_all || distance * 2 <= name.len();
         is_near.then_some((!has_all, distance, operation))
     };
-    let mut near: Vec<_> = super::operations_served().filter_map(rank).collect();
+    let mut near: Vec<_> = super::operations_with_sos().filter_map(rank).collect();
     near.sort_unstable();
     // Where some have all the words, none else was meant.
     let best = near.first().map(|(has_not_all, _, _)| *has_not_all);

@@ -1,6 +1,6 @@
 //! Calls that go wrong as a fault says.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use actix_web::{
     HttpResponse,
@@ -26,9 +26,6 @@ use super::{
 /// What a fault says unless it is told what to say.
 const AS_ASKED: &str = "the local cloud fails this call as asked";
 
-/// How long a slowed call takes when its fault does not say.
-const SLOW: Duration = Duration::from_secs(5);
-
 /// Answers as the fault says; `None` closes the connection without an answer.
 pub(super) async fn misbehave(
     call: &Call<'_>,
@@ -52,21 +49,18 @@ pub(super) async fn misbehave(
             Some(fault.retry_after_s.unwrap_or(1)),
         ),
         FaultKind::Hang => {
-            match fault.delay() {
-                Some(delay) => wait(cloud, sleep(delay)).await,
-                None => wait(cloud, future::pending()).await,
-            }
+            wait_while_serving(cloud, fault.delay()).await;
             return None;
         }
         FaultKind::ApplyWithoutAnswer => {
             if let Err(refusal) = apply() {
                 tracing::warn!(%refusal, "the call that is applied without an answer was refused");
             }
-            wait(cloud, sleep(fault.delay().unwrap_or_default())).await;
+            wait_while_serving(cloud, Some(fault.delay().unwrap_or_default())).await;
             return None;
         }
         FaultKind::Slow => {
-            wait(cloud, sleep(fault.delay().unwrap_or(SLOW))).await;
+            wait_while_serving(cloud, Some(fault.delay_when_slow())).await;
             respond(apply())
         }
         FaultKind::FailOperation => respond(Ok(json!(failing_operation(call, route, fault)))),
@@ -97,8 +91,14 @@ fn failing_operation(call: &Call<'_>, route: &Route, fault: &Fault) -> Operation
     operation
 }
 
-/// Waits, but not longer than the cloud runs.
-async fn wait(cloud: &Cloud, time: impl Future<Output = ()>) {
+/// Waits, but not longer than the cloud runs; without a time, as long as that.
+pub(in super::super) async fn wait_while_serving(cloud: &Cloud, time: Option<Duration>) {
+    let time = async {
+        match time {
+            Some(time) => sleep(time).await,
+            None => future::pending().await,
+        }
+    };
     let _ = cloud.stopping.run_until_cancelled(time).await;
 }
 

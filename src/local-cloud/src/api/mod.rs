@@ -40,13 +40,14 @@ mod ssh_key;
 mod template;
 mod zone;
 
-pub(super) use http::serve;
+pub(super) use http::{no_answer, serve};
+pub(super) use misbehaviour::wait_while_serving;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{cloud::Cloud, refusal::Refusal};
+use super::{cloud::Cloud, refusal::Refusal, sos};
 use route::{Call, Route};
 
 /// All operations that are served.
@@ -88,6 +89,12 @@ pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
 /// The ids of all operations that are served, as the API's description names them.
 pub fn operations_served() -> impl Iterator<Item = &'static str> {
     routes().map(|route| route.operation)
+}
+
+/// Those of the API, and those of SOS.
+fn operations_with_sos() -> impl Iterator<Item = &'static str> {
+    let of_sos = sos::OPERATIONS.iter().map(|(operation, _)| *operation);
+    operations_served().chain(of_sos)
 }
 
 /// Carries out a call that `client` makes without HTTP, as if it were let in.

@@ -52,10 +52,16 @@ fn list(call: &Call<'_>) -> Value {
         } else {
             format!("{}/{name}/v2", cloud.origin)
         };
+        // No name leads to SOS through the proxy, so that its address is told to everyone.
+        let sos = if name == cloud.config.zone {
+            cloud.sos_origin.clone()
+        } else {
+            format!("https://sos-{name}.exo.io")
+        };
         json!({
             "name": name,
             "api-endpoint": endpoint,
-            "sos-endpoint": format!("https://sos-{name}.exo.io"),
+            "sos-endpoint": sos,
         })
     };
     json!({ "zones": ZONES.map(zone) })

@@ -79,7 +79,12 @@ impl Policy {
 
     /// Whether it allows an operation of the API; expressions look at `bindings`.
     pub(crate) fn allows(&self, operation: &str, bindings: &Value) -> bool {
-        let Some(service) = self.services.get(class_of(operation)) else {
+        self.allows_of(class_of(operation), bindings)
+    }
+
+    /// Whether it allows an operation of this class of services.
+    pub(crate) fn allows_of(&self, class: &str, bindings: &Value) -> bool {
+        let Some(service) = self.services.get(class) else {
             return self.default_service_strategy == Effect::Allow;
         };
         match service.kind {

@@ -19,4 +19,5 @@ mod pools;
 mod refusals;
 mod rights;
 mod schema;
+mod sos;
 mod tools;
