@@ -67,7 +67,8 @@ impl Reading {
     }
 }
 
-fn since_boot() -> Duration {
+/// Time since the machine booted, suspension included.
+pub(crate) fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::new(
         u64::try_from(time.tv_sec).unwrap_or_default(),

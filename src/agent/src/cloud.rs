@@ -7,6 +7,7 @@ use policy::{Member, Pool, ReadFailure};
 
 use super::{
     drain::Drainer,
+    lease_fence::Fence,
     messages::{ActionReport, DrainMembers, GiveBack, ListMembers, Perform, Ping, ReadPool},
     read_model::ReadModel,
     target::{Target, TargetError},
@@ -16,29 +17,43 @@ use super::{
 pub(crate) struct Cloud {
     target: Target,
     drainer: Drainer,
+    fence: Fence,
     read_model: Arc<ReadModel>,
 }
 
 impl Cloud {
-    pub(crate) fn new(target: Target, drainer: Drainer, read_model: Arc<ReadModel>) -> Self {
+    pub(crate) fn new(
+        target: Target,
+        drainer: Drainer,
+        fence: Fence,
+        read_model: Arc<ReadModel>,
+    ) -> Self {
         Self {
             target,
             drainer,
+            fence,
             read_model,
         }
     }
 
     async fn read_pool(self, urgent: bool) -> Result<Pool, ReadFailure> {
         let report = self.target.read_pool(urgent).await?;
-        self.drainer.give_back_leftovers(&report.pool.members);
+        self.give_back_leftovers(&report.pool.members);
         self.read_model.pool_read(&report);
         Ok(report.pool)
     }
 
     async fn list_members(self) -> Result<Vec<Member>, TargetError> {
         let members = self.target.list_members().await?;
-        self.drainer.give_back_leftovers(&members);
+        self.give_back_leftovers(&members);
         Ok(members)
+    }
+
+    /// Members that drain while another agent leads are that agent's.
+    fn give_back_leftovers(&self, members: &[Member]) {
+        if self.fence.is_open() {
+            self.drainer.give_back_leftovers(members);
+        }
     }
 }
 

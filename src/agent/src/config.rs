@@ -14,6 +14,7 @@ use schedule::Schedule;
 
 use super::{
     control::ControlSettings,
+    lease_store::LeaseSettings,
     target::{ClientConfig, TargetConfig},
     webhook_receiver::{Authentication, Conventions, HostNames},
 };
@@ -59,6 +60,8 @@ pub struct PoolConfig {
     pub drain: Drain,
     /// Where Prometheus learns of the members.
     pub discovery: Discovery,
+    /// The lease that lets one of several agents act; without it, this one always does.
+    pub lease: Option<LeaseSettings>,
     /// Limits by the hour of the week.
     pub schedule: Schedule,
     /// CPU shares (0 to 1) that alert; shown, not evaluated, by the agent.

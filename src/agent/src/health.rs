@@ -52,10 +52,14 @@ pub(super) enum Part {
     Pool,
     /// Growth brings members that serve.
     Members,
+    /// The lease's store answers.
+    Lease,
+    /// No other autoscaler changes the pool.
+    Others,
 }
 
 impl Part {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Discovery,
         Self::Addresses,
         Self::File,
@@ -63,6 +67,8 @@ impl Part {
         Self::Actors,
         Self::Pool,
         Self::Members,
+        Self::Lease,
+        Self::Others,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -74,6 +80,8 @@ impl Part {
             Self::Actors => "actors",
             Self::Pool => "pool",
             Self::Members => "members",
+            Self::Lease => "lease",
+            Self::Others => "others",
         }
     }
 }

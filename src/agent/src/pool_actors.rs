@@ -1,10 +1,11 @@
 //! The actors of one pool: started together, watched, and stopped in order.
 
-use std::{error::Error, path::Path, sync::Arc};
+use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
 use actix::{Actor as _, Addr, Recipient};
 use jiff::Timestamp;
-use policy::{Control, Effect, Event, State};
+use policy::{Control, Effect, Event, Leadership, State};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use whole_file::{self, FileError};
 
@@ -19,6 +20,8 @@ use super::{
     file_sd,
     history::Historian,
     journal::{Close, Journal, JournalFolder, Remembered},
+    lease_fence::Fence,
+    lease_keeper::{LeaseKeeper, Resign},
     member_address::Reach,
     messages::{AdoptRules, AdoptSchedule, Finish, Ping},
     metrics::Counters,
@@ -33,6 +36,9 @@ use super::{
 
 /// Discovery rounds that may fail in a row before `/healthz` says so.
 const FAILED_ROUNDS: u32 = 6;
+
+/// How much of the time for a stop the lease's store may take.
+const RESIGN_WITHIN: Duration = Duration::from_secs(2);
 
 /// What all pools have in common.
 #[derive(Clone, Debug)]
@@ -60,6 +66,7 @@ pub(crate) struct PoolActors {
     scaler: Addr<Scaler>,
     journal: Addr<Journal>,
     timetable: Addr<Timetable>,
+    keeper: Option<Addr<LeaseKeeper>>,
 }
 
 impl PoolActors {
@@ -76,6 +83,7 @@ impl PoolActors {
         let folder = JournalFolder::lock(&config.journal).await?;
         prepare_discovery(&config.discovery.file).map_err(StartError::Discovery)?;
         let read_model = Arc::new(read_model(&config, &shared));
+        let fence = Fence::of(config.lease.as_ref());
         let target = Target::new(
             api,
             &config.target,
@@ -83,7 +91,8 @@ impl PoolActors {
             clock,
             read_model.clone(),
             stopping,
-        );
+        )
+        .behind(fence.clone());
         let reach = Reach::of(config.discovery.addresses, &shared.config.client.endpoint);
         let drain = config.drain.clone();
         let drainer = Drainer::new(drain, target.clone(), reach, read_model.clone())?;
@@ -93,9 +102,11 @@ impl PoolActors {
         let limits = limits_at(&config.schedule, Timestamp::now());
         let (mut state, mut effects) = restore(&config, remembered, clock);
         effects.extend(state.step(Event::Scheduled(limits), clock.now()));
+        let lease_number = state.lease_number();
 
         let inbox = Arc::new(SignalInbox::default());
-        let cloud = Cloud::new(target.clone(), drainer, read_model.clone()).start();
+        let cloud = Cloud::new(target.clone(), drainer, fence.clone(), read_model.clone());
+        let cloud = cloud.start();
         let journal = journal.start();
         let discovery = Discovery::new(
             config.discovery,
@@ -115,11 +126,20 @@ impl PoolActors {
         );
         let scaler = scaler.start();
         inbox.connect(scaler.clone().recipient());
+        let keeper = LeaseKeeper::start_for(
+            config.lease,
+            lease_number,
+            clock,
+            &fence,
+            scaler.clone().recipient(),
+            read_model.clone(),
+        );
         let told = scaler.clone().recipient();
         let timetable = Timetable::new(config.schedule, Timestamp::now, told, limits).start();
         let decisions = DecisionFile::new(config.journal);
         let historian = Historian::new(read_model.clone(), target.clone(), decisions).start();
-        let watched = vec![
+        let pinged = keeper.clone().map(Addr::recipient);
+        let mut watched = vec![
             ("scaler", scaler.clone().recipient()),
             ("cloud", cloud.recipient()),
             ("discovery", discovery.recipient()),
@@ -127,6 +147,7 @@ impl PoolActors {
             ("timetable", timetable.clone().recipient()),
             ("historian", historian.recipient()),
         ];
+        watched.extend(pinged.map(|keeper| ("lease keeper", keeper)));
         Ok(Self {
             name: config.name,
             read_model,
@@ -137,6 +158,7 @@ impl PoolActors {
             scaler,
             journal,
             timetable,
+            keeper,
         })
     }
 
@@ -155,6 +177,11 @@ impl PoolActors {
     pub(crate) async fn finish(&self) -> Result<(), Box<dyn Error>> {
         self.scaler.send(Finish).await?;
         self.journal.send(Close).await??;
+        // Now nothing is under way, so that another agent may act at once.
+        if let Some(keeper) = &self.keeper {
+            // A lease that cannot be given up expires.
+            let _ = timeout(RESIGN_WITHIN, keeper.send(Resign)).await;
+        }
         Ok(())
     }
 }
@@ -180,7 +207,11 @@ fn read_model(config: &PoolConfig, shared: &Shared) -> ReadModel {
         config.discovery.interval * FAILED_ROUNDS,
         shared.counters.of_pool(config.name.clone()),
     );
-    model.about(about(config, &shared.config))
+    let model = model.about(about(config, &shared.config));
+    match config.lease {
+        Some(_) => model.with_lease(),
+        None => model,
+    }
 }
 
 /// What the page says of this agent and of this pool.
@@ -232,9 +263,13 @@ fn restore(config: &PoolConfig, remembered: Remembered, clock: Clock) -> (State,
             None
         }
     };
-    let restored = State::restore(rules, config.mode, memo, clock.now());
-    tell_of_orders(&restored.0.control());
-    restored
+    let (mut state, mut effects) = State::restore(rules, config.mode, memo, clock.now());
+    tell_of_orders(&state.control());
+    if config.lease.is_some() {
+        let standby = Event::Leadership(Leadership::Standby);
+        effects.extend(state.step(standby, clock.now()));
+    }
+    (state, effects)
 }
 
 fn tell_of_orders(control: &Control) {

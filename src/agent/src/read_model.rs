@@ -1,6 +1,7 @@
 //! What the outside may see of the agent: decisions, pool, health. Written by the actors as things
 //! happen, read by the dashboard, the metrics and the tests. It never holds a secret.
 
+mod others;
 mod reading;
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
@@ -25,6 +26,7 @@ use super::{
     history::History,
     messages::ActionReport,
     metrics::Counters,
+    rivalry::Rivalry,
     target::{PoolReport, TargetError},
     view::{About, AlertsView, HealthState, MemberView, NextView, PoolView, SettingsView, View},
 };
@@ -47,6 +49,8 @@ pub(crate) struct ReadModel {
 struct Inner {
     view: View,
     health: Health,
+    /// What others seem to do to the pool; with a lease they may.
+    rivalry: Option<Rivalry>,
     /// Since when every read found the pool not at rest, and what it was doing at the last.
     busy: Option<(Moment, String)>,
     decisions: DecisionLog,
@@ -89,6 +93,7 @@ impl ReadModel {
             acting: None,
             draining: None,
             cooldown_ends_in_s: 0.0,
+            lease: None,
             control: ControlView::default(),
             settings: SettingsView::default(),
             alerts: AlertsView::default(),
@@ -105,6 +110,7 @@ impl ReadModel {
             inner: Mutex::new(Inner {
                 view,
                 health: Health::default(),
+                rivalry: Some(Rivalry::default()),
                 busy: None,
                 decisions: DecisionLog::default(),
                 cooldown_ends: Moment::START,
@@ -170,6 +176,7 @@ impl ReadModel {
             inner.health.set(Part::Members, Some(problem.to_owned()));
         }
         inner.decisions.keep(decision, note, Timestamp::now());
+        inner.note_decision(decision);
         self.changed(inner);
     }
 
@@ -191,7 +198,9 @@ impl ReadModel {
             }
         };
         self.counters.action(outcome);
-        self.inner.lock().decisions.ended(outcome);
+        let mut inner = self.inner.lock();
+        inner.decisions.ended(outcome);
+        inner.note_own_change(None);
     }
 
     pub(super) fn state_changed(&self, state: &State, note: Option<&Note>) {
@@ -205,6 +214,7 @@ impl ReadModel {
         inner.view.mode = state.mode().to_string();
         inner.view.acting = state.acting().map(|resize| resize.to_string());
         inner.view.draining = state.draining().map(|resize| resize.to_string());
+        inner.note_own_change(state.acting());
         let scheduled = state.scheduled();
         inner.view.scheduled_min = scheduled.min.map(|size| size.0);
         inner.view.scheduled_max = scheduled.max.map(|size| size.0);
@@ -244,6 +254,7 @@ impl ReadModel {
         let now = self.clock.now();
         let mut inner = self.inner.lock();
         inner.seen = reading::seen(&pool.members);
+        self.look_for_others(&mut inner, pool.size);
         inner.is_settled = pool.condition == Condition::Running && pool.unready() == 0;
         inner.health.set(Part::Pool, degraded);
         inner.busy = match (pool.condition, inner.busy.take()) {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     clock::Clock,
     control::{Command, Note},
+    lease_keeper::LeadershipIs,
     messages::{
         ActionReport, AdoptRules, DrainMembers, Finish, GiveBack, ListNow, Perform, Ping, ReadPool,
         SaveMemo, ScheduleSays, SignalsWaiting,
@@ -126,7 +127,10 @@ impl Scaler {
     /// Publishes a decision; that of an order with who gave it.
     fn record(&mut self, decision: &Decision) {
         let is_order = decision.verdict == Verdict::Control
-            && !matches!(decision.reason, Reason::ModeEnded | Reason::SettingsRead);
+            && !matches!(
+                decision.reason,
+                Reason::ModeEnded | Reason::SettingsRead | Reason::Standby | Reason::Leading
+            );
         let note = self.note.as_ref().filter(|_| is_order && self.is_noted);
         self.read_model.decided(decision, note);
         self.is_noted &= !is_order;
@@ -339,6 +343,14 @@ impl Handler<AdoptRules> for Scaler {
 
     fn handle(&mut self, AdoptRules(rules, mode): AdoptRules, ctx: &mut Self::Context) {
         self.step(Event::SettingsRead(Box::new(rules), mode), ctx);
+    }
+}
+
+impl Handler<LeadershipIs> for Scaler {
+    type Result = ();
+
+    fn handle(&mut self, LeadershipIs(leadership): LeadershipIs, ctx: &mut Self::Context) {
+        self.step(Event::Leadership(leadership), ctx);
     }
 }
 

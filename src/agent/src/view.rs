@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use policy::{Direction, Reason, Verdict};
 use serde::Serialize;
 
-use super::{control::ControlView, health::Check};
+use super::{control::ControlView, health::Check, lease_keeper::LeaseView};
 
 /// What there is to see, apart from the decisions.
 #[derive(Clone, Debug, Serialize)]
@@ -40,6 +40,8 @@ pub(crate) struct View {
     /// Seconds until the next action is allowed.
     #[serde(rename = "window_opens_in_s")]
     pub(crate) cooldown_ends_in_s: f64,
+    /// The lease, where one is set.
+    pub(crate) lease: Option<LeaseView>,
     /// What operators have ordered.
     pub(crate) control: ControlView,
     /// How the settings were last read.

@@ -96,6 +96,11 @@ impl Client {
         })
     }
 
+    /// How it reaches the API.
+    pub fn config(&self) -> &ClientConfig {
+        self.transport.config()
+    }
+
     /// How often each operation was called, and how that ended. For metrics and tests.
     pub fn calls(&self) -> Vec<CallCount> {
         self.transport.counters.counts()

@@ -11,6 +11,7 @@
 
 #![warn(missing_docs)]
 
+mod exchange;
 mod record;
 mod s3;
 mod state;
@@ -18,7 +19,8 @@ mod store;
 #[cfg(test)]
 mod world;
 
+pub use exchange::{Answer, Condition, Holding, Request, Seen, Timing};
 pub use record::{MAX_RECORD, Record, RecordError};
 pub use s3::{S3, S3Config, S3Error};
-pub use state::{Answer, Condition, Holding, Lease, Request, Seen, Timing};
+pub use state::Lease;
 pub use store::{Store, StoreError, WriteError};

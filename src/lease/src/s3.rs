@@ -11,8 +11,8 @@ use reqwest::{
 use rusty_s3::{Bucket, BucketError, Credentials, S3Action, UrlStyle};
 
 use super::{
+    exchange::{Condition, Seen},
     record::{MAX_RECORD, Record},
-    state::{Condition, Seen},
     store::{Store, StoreError, WriteError},
 };
 

@@ -3,8 +3,9 @@
 use std::{future::Future, time::Duration};
 
 use super::{
+    exchange::{Condition, Seen},
     record::{Record, RecordError},
-    state::{Condition, Seen},
+    s3::S3Error,
 };
 
 /// Where the object is.
@@ -45,6 +46,12 @@ pub enum StoreError {
         "the lease's store ignores conditional writes (If-None-Match, If-Match), so that two agents could hold the lease; set `lease.endpoint` to a store that heeds them"
     )]
     Unconditional,
+    /// Nobody says where it is, or the address makes no client.
+    #[error("the lease's store is not known; set `lease.endpoint`")]
+    NoEndpoint,
+    /// No client can be made for it.
+    #[error(transparent)]
+    Client(#[from] S3Error),
     /// An answer lacks what it must have.
     #[error("the lease's store answers without an ETag")]
     NoEtag,

@@ -143,6 +143,15 @@ impl LocalCloud {
         &self.cloud.sos_origin
     }
 
+    /// Makes a bucket in SOS.
+    ///
+    /// # Errors
+    /// It is there already, or its name is not valid.
+    pub fn create_bucket(&self, name: &str) -> Result<(), Error> {
+        let created = self.cloud.sos.lock().create(name);
+        created.map_err(|refusal| Error::Failed(format!("bucket {name}: {}", refusal.code())))
+    }
+
     /// The API key.
     pub fn key(&self) -> &ApiKey {
         &self.cloud.key

@@ -169,7 +169,7 @@ impl State {
     /// When the request in hand may be acted on; `None` without one, or while it cannot be.
     pub fn acts_at(&self) -> Option<Moment> {
         let (at, _) = self.earliest(self.request()?);
-        (!self.control.paused).then_some(at)
+        (!self.control.paused && !self.standby).then_some(at)
     }
 
     /// The first moment at which the ordered size has waited too long.

@@ -106,6 +106,8 @@ reasons! {
     SizeOrdered "size_ordered" "an operator asked for this size",
     AtSize "at_size" "the pool has this size already",
     SettingsRead "settings_read" "the settings were read again",
+    Standby "standby" "this agent does not hold the lease, so that another may act",
+    Leading "leading" "this agent holds the lease and acts",
     Stopping "stopping" "the agent stops",
     Restarted "restarted" "the agent ended in the middle of an action",
 }

@@ -6,6 +6,7 @@ use super::{
     control::Order,
     decision::{Decision, Reason},
     floor::ScheduledLimits,
+    leadership::Leadership,
     memo::Memo,
     pool::{Member, MemberId, Pool},
     rules::{Mode, Rules},
@@ -44,6 +45,8 @@ pub enum Event {
     Control(Order),
     /// The settings were read again.
     SettingsRead(Box<Rules>, Mode),
+    /// This agent begins to lead, or ends it.
+    Leadership(Leadership),
     /// The agent stops: nothing new may begin.
     Stopping,
 }

@@ -17,6 +17,7 @@ mod decision;
 mod event;
 mod floor;
 mod latch;
+mod leadership;
 mod memo;
 mod outlook;
 mod pool;
@@ -40,6 +41,7 @@ pub use event::{
 };
 pub use floor::ScheduledLimits;
 pub use latch::{Direction, Pending};
+pub use leadership::Leadership;
 pub use memo::{AtLeastMemo, CapacityPause, Memo};
 pub use outlook::Outlook;
 pub use pool::{Condition, HealthSource, Member, MemberId, Pool};

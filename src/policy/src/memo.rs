@@ -38,6 +38,8 @@ pub struct Memo {
     pub at_least: Option<AtLeastMemo>,
     /// The orders in force.
     pub control: Control,
+    /// The number of the lease that was held last, where there is a lease.
+    pub lease_number: Option<u64>,
 }
 
 /// What an alert asked for as a floor.

@@ -57,6 +57,10 @@ pub struct State {
     /// When each member listed now was first seen: its age where the provider names none.
     pub(crate) first_seen: BTreeMap<MemberId, Moment>,
     pub(crate) last_drain: DrainId,
+    /// Whether another agent may act instead of this one.
+    pub(crate) standby: bool,
+    /// The lease that this agent held last.
+    pub(crate) lease_number: Option<u64>,
     /// Whether the agent stops, so that nothing new may begin.
     pub(crate) stopping: bool,
 }
@@ -145,6 +149,8 @@ impl State {
             pool: None,
             first_seen: BTreeMap::new(),
             last_drain: DrainId::default(),
+            standby: false,
+            lease_number: memo.and_then(|memo| memo.lease_number),
             stopping: false,
         };
         let mut step = Step {
@@ -169,6 +175,7 @@ impl State {
             capacity_pause: self.capacity_pause,
             at_least: self.at_least(),
             control: self.control,
+            lease_number: self.lease_number,
         }
     }
 
@@ -320,6 +327,9 @@ impl State {
         }
         if self.control.paused {
             wait(Moment::at(Duration::MAX), Reason::Paused);
+        }
+        if self.standby {
+            wait(Moment::at(Duration::MAX), Reason::Standby);
         }
         latest
     }

@@ -57,6 +57,7 @@ impl Step<'_> {
             }
             Event::Control(order) => self.obey(order),
             Event::SettingsRead(rules, mode) => self.adopt(*rules, mode),
+            Event::Leadership(leadership) => self.follow_lease(leadership),
             Event::Stopping => {
                 self.state.stopping = true;
                 self.give_back(Reason::Stopping);
@@ -157,8 +158,9 @@ impl Step<'_> {
             self.record(Verdict::Quiet, Reason::NoSignal, None, 0);
         }
         self.state.recorded = false;
-        // A request that is held reads the pool itself, unless a pause holds it.
-        if self.state.request().is_none() || self.state.control.paused {
+        // A request that is held reads the pool itself, unless it is held for an unknown time.
+        let is_kept = self.state.control.paused || self.state.standby;
+        if self.state.request().is_none() || is_kept {
             self.effects.push(Effect::ReadPool);
         }
     }

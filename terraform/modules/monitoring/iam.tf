@@ -24,6 +24,27 @@ locals {
     try(var.agent_settings.discovery.addresses, "public") == "private" ? local.private_address_operations : [],
   )
 
+  # What the lease needs, of its bucket alone, where agent_settings.lease.bucket names one of this account.
+  lease_operations = [
+    "get-object",
+    "put-object",
+  ]
+
+  lease_bucket = try(var.agent_settings.lease.key, null) == null ? try(var.agent_settings.lease.bucket, null) : null
+
+  lease_rules = local.lease_bucket == null ? [] : [
+    join(" && ", [
+      "parameters.bucket == '${local.lease_bucket}'",
+      "operation in [${join(", ", formatlist("'%s'", local.lease_operations))}]",
+    ]),
+  ]
+
+  role_rules = {
+    for service, expressions in { compute = local.agent_rules, sos = local.lease_rules } :
+    service => [for expression in expressions : { action = "allow", expression = expression }]
+    if length(expressions) > 0
+  }
+
   # An operation that lists or that is about another resource has no pool to compare.
   agent_rules = [
     "operation in [${join(", ", formatlist("'%s'", local.allowed_reads))}]",
@@ -41,15 +62,7 @@ resource "exoscale_iam_role" "agent" {
 
   policy = {
     default_service_strategy = "deny"
-    services = {
-      compute = {
-        type = "rules"
-        rules = [for expression in local.agent_rules : {
-          action     = "allow"
-          expression = expression
-        }]
-      }
-    }
+    services                 = { for service, rules in local.role_rules : service => { type = "rules", rules = rules } }
   }
 }
 

@@ -352,7 +352,7 @@ variable "agent_settings" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for section in keys(var.agent_settings) : contains(["scaling", "scale_out", "scale_in", "drain", "discovery", "exoscale", "log"], section)])
-    error_message = "Sections are scaling, scale_out, scale_in, drain, discovery, exoscale and log."
+    condition     = alltrue([for section in keys(var.agent_settings) : contains(["scaling", "scale_out", "scale_in", "drain", "discovery", "exoscale", "lease", "log"], section)])
+    error_message = "Sections are scaling, scale_out, scale_in, drain, discovery, exoscale, lease and log."
   }
 }

@@ -66,6 +66,7 @@ function render() {
   text("mode", status.mode);
   text("bounds", `${status.min_size}–${Math.min(status.scheduled_max ?? status.max_size, status.max_size)}`);
   floors();
+  lease();
   control();
   problems();
   numbers();
@@ -84,6 +85,15 @@ function floors() {
   ].filter(Boolean);
   show("floor", lines.length);
   text("floor", lines.join(" "));
+}
+
+/** Which of several agents acts. */
+function lease() {
+  const { lease } = status;
+  show("lease", lease);
+  if (!lease) return;
+  const holder = lease.holder ? `${lease.holder} holds it` : "nobody is known to hold it";
+  text("lease", lease.held ? `Leader: this agent holds the lease, number ${lease.number}.` : `Standby: this agent changes nothing without the lease; ${holder}.`);
 }
 
 /** What operators ordered and is in force, and who gave the latest order. */

@@ -44,6 +44,9 @@ pub(super) struct Document {
     /// Absent in documents of older versions, and where nobody gave an order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     control: Option<Orders>,
+    /// Absent where no lease was held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lease_number: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,6 +114,7 @@ impl Document {
             capacity_failures: memo.capacity_pause.failures,
             capacity_pause_until: at(memo.capacity_pause.until),
             control: Orders::of(&memo.control, note, reading.now),
+            lease_number: memo.lease_number,
         }
     }
 
@@ -152,6 +156,7 @@ impl Document {
                 until: reading.to_moment(self.capacity_pause_until),
             },
             control: self.control(reading),
+            lease_number: self.lease_number,
         }
     }
 

@@ -89,6 +89,7 @@ pub(crate) struct Counters {
     addresses_refused: Family<AddressSeries, Counter>,
     decisions: Family<DecisionSeries, Counter>,
     actions: Family<ActionSeries, Counter>,
+    foreign_size_changes: Family<PoolLabel, Counter>,
     settings_reloads: Family<ReloadSeries, Counter>,
     webhook_duration: Histogram,
 }
@@ -102,6 +103,7 @@ impl Default for Counters {
             addresses_refused: Family::default(),
             decisions: Family::default(),
             actions: Family::default(),
+            foreign_size_changes: Family::default(),
             settings_reloads: Family::default(),
             webhook_duration: Histogram::new(WEBHOOK_BUCKETS),
         }
@@ -166,6 +168,11 @@ impl Counters {
             .inc();
     }
 
+    /// Counts a change of the pool's size that somebody else made.
+    pub(crate) fn foreign_size_change(&self) {
+        self.foreign_size_changes.get_or_create(&self.pool).inc();
+    }
+
     pub(crate) fn action(&self, outcome: &'static str) {
         let series = ActionSeries {
             pool: self.pool.clone(),
@@ -199,6 +206,11 @@ impl Counters {
             "actions",
             "Ended scaling actions, by outcome",
             self.actions.clone(),
+        );
+        agent.register(
+            "foreign_size_changes",
+            "Changes of the pool's size that this agent did not make, where no lease is set",
+            self.foreign_size_changes.clone(),
         );
         agent.register(
             "settings_reloads",

@@ -27,7 +27,7 @@ fn current(view: &View) -> Option<&PoolView> {
     view.pool.as_ref().filter(|pool| pool.current)
 }
 
-const GAUGES: [Gauge; 14] = [
+const GAUGES: [Gauge; 16] = [
     ("pool_size_wanted", "Members the pool is to have", |view| {
         Some(current(view)?.size.into())
     }),
@@ -57,6 +57,16 @@ const GAUGES: [Gauge; 14] = [
         "limits_ordered",
         "1 while ordered limits hold instead of the settings'",
         |view| Some(flag(view.control.limits.is_some())),
+    ),
+    (
+        "lease_held",
+        "1 while this agent holds the lease and acts, where a lease is set",
+        |view| Some(flag(view.lease.as_ref()?.held)),
+    ),
+    (
+        "lease_number",
+        "Largest number of the lease seen; it grows at every change of holder",
+        |view| Some(view.lease.as_ref()?.number as f64),
     ),
     (
         "scheduled_size_min",

@@ -36,6 +36,7 @@ fn key_and_value(setting: &'static Setting) -> (&'static str, &'static str) {
         (_, Kind::IpAddress) => "127.0.0.1",
         (_, Kind::Secret(_)) if setting.key == "control.token" => "y",
         (_, Kind::Page) => "http://127.0.0.1:3000/",
+        _ if setting.key == "lease.bucket" => "leases",
         (_, Kind::Table) => return ("discovery.labels.team", "web"),
         _ => "x",
     };
@@ -174,6 +175,7 @@ fn the_least_and_the_most_of_each_time_and_number_are_named() {
             ("scaling.max_size", "10000".to_owned()),
             ("scale_out.capacity_pause_max", "1d".to_owned()),
             ("thresholds.down", "0".to_owned()),
+            ("lease.duration", "1h".to_owned()),
         ];
         let at = |value: &str| {
             let mut changes = related.to_vec();

@@ -15,6 +15,7 @@ use schedule::{Entry, EntrySettings, Schedule};
 use super::{
     alerts::alerts,
     control::control,
+    lease::{Known, lease},
     merged::Merged,
     pools::{calls_suffice, pools},
     reader::{Readable, Reader},
@@ -81,7 +82,11 @@ pub(super) fn read(r: &mut Reader<'_>, merged: &Merged) -> Option<Settings> {
     let zone = r.required::<String>("exoscale.zone");
     let client = client(r, zone.as_deref());
     let state_directory = r.required::<PathBuf>("journal.directory");
-    let read = pools(r, merged, state_directory.as_deref());
+    let shared = Shared {
+        client: client.as_ref(),
+        zone: zone.as_deref(),
+    };
+    let read = pools(r, merged, state_directory.as_deref(), shared);
     let (pools, receiver) = read.map(|read| (read.pools, read.receiver)).unzip();
     let alerts = alerts(r, receiver);
     let control = control(r, alerts.as_ref());
@@ -113,11 +118,19 @@ pub(super) fn read(r: &mut Reader<'_>, merged: &Merged) -> Option<Settings> {
     })
 }
 
+/// What all pools have in common, as far as it is right.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shared<'a> {
+    pub(super) client: Option<&'a ClientConfig>,
+    pub(super) zone: Option<&'a str>,
+}
+
 /// Reads what one pool has for itself. `journal` is the folder of its journal.
 pub(super) fn pool(
     r: &mut Reader<'_>,
     name: Option<PoolName>,
     journal: Option<PathBuf>,
+    shared: Shared<'_>,
 ) -> Option<PoolConfig> {
     let pool = r.required("exoscale.instance_pool");
     let load_balancer = r.optional("exoscale.load_balancer");
@@ -126,6 +139,14 @@ pub(super) fn pool(
     let mode = r.required::<Mode>("scaling.mode");
     let drain = drain(r);
     let discovery = discovery(r);
+    let lease = lease(
+        r,
+        &Known {
+            client: shared.client,
+            zone: shared.zone,
+            pool,
+        },
+    );
     let schedule = schedule(r, rules.as_ref());
     two_files(r, discovery.as_ref(), journal.as_deref());
     let thresholds = thresholds(r, rules.as_ref());
@@ -141,6 +162,7 @@ pub(super) fn pool(
         mode: mode?,
         drain: drain?,
         discovery: discovery?,
+        lease,
         schedule: schedule?,
         thresholds: thresholds?,
         journal: journal?,

@@ -11,6 +11,7 @@ mod control;
 mod entry;
 mod explain;
 mod keys;
+mod lease;
 mod merged;
 #[cfg(test)]
 mod page;

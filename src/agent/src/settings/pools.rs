@@ -10,7 +10,7 @@ use figment::value::{Dict, Value};
 
 use super::{
     entry::{Problem, shown},
-    keys::pool,
+    keys::{Shared, pool},
     merged::Merged,
     reader::{Reader, leaves, scalar},
     table::{self, is_of_pool},
@@ -47,10 +47,15 @@ pub(super) struct Read {
 
 /// Reads all pools: those of the tables, or where there is none the one that the settings are of.
 /// `journals` is the folder that all journals are in.
-pub(super) fn pools(r: &mut Reader<'_>, merged: &Merged, journals: Option<&Path>) -> Option<Read> {
+pub(super) fn pools(
+    r: &mut Reader<'_>,
+    merged: &Merged,
+    journals: Option<&Path>,
+    shared: Shared<'_>,
+) -> Option<Read> {
     let rows = r.rows::<Dict>(KEY);
     if rows.is_empty() {
-        let pool = pool(r, None, journals.map(Path::to_owned))?;
+        let pool = pool(r, None, journals.map(Path::to_owned), shared)?;
         let receiver = Pools::only(pool.rules.scale_out.severity.clone());
         return Some(Read {
             pools: vec![pool],
@@ -65,7 +70,7 @@ pub(super) fn pools(r: &mut Reader<'_>, merged: &Merged, journals: Option<&Path>
         };
         let mut own = Reader::of_pool(&table.merged, table.name.as_str(), &table.source);
         let journal = journals.map(|all| all.join("pools").join(table.name.as_str()));
-        let read = pool(&mut own, Some(table.name.clone()), journal);
+        let read = pool(&mut own, Some(table.name.clone()), journal, shared);
         r.absorb(own);
         found.extend(read.map(|pool| (pool, table.alert_labels)));
     }

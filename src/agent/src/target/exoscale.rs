@@ -1,6 +1,7 @@
 //! Exoscale's API as a target: instance pools and network load balancers.
 
 mod errors;
+mod sos;
 mod write;
 
 use std::{
@@ -22,7 +23,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::{errors::read_failure, write::Write};
 use super::{CallCount, PoolReport, TargetError};
-use crate::{clock::Clock, config::AddressKind, messages::ActionReport, read_model::ReadModel};
+use crate::{
+    clock::Clock, config::AddressKind, lease_fence::Fence, messages::ActionReport,
+    read_model::ReadModel,
+};
+
+pub(crate) use sos::sos_endpoint;
 
 pub(crate) use exoscale::{
     Client as Api, ClientConfig,
@@ -66,6 +72,8 @@ pub(crate) struct Exoscale {
     clock: Clock,
     read_model: Arc<ReadModel>,
     stopping: CancellationToken,
+    fence: Fence,
+    request_timeout: Duration,
     /// The client of the latest urgent read, which has a call left for the order that follows.
     for_order: Arc<Mutex<Option<Client>>>,
     /// The members by their public addresses, by which the load balancer knows them, as last
@@ -89,6 +97,7 @@ impl Exoscale {
             AddressKind::Public | AddressKind::Ipv6 => api,
         };
         Self {
+            request_timeout: api.config().request_timeout,
             api,
             pool: config.pool,
             load_balancer: config.load_balancer,
@@ -97,9 +106,15 @@ impl Exoscale {
             clock,
             read_model,
             stopping,
+            fence: Fence::default(),
             for_order: Arc::default(),
             by_public_ip: Arc::default(),
         }
+    }
+
+    /// The same, which changes nothing but through this fence.
+    pub(crate) fn behind(self, fence: Fence) -> Self {
+        Self { fence, ..self }
     }
 
     /// Reads the pool, its members and their health. An urgent read may use the reserve of the call

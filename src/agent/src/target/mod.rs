@@ -10,7 +10,7 @@ use policy::{Pool, ReadFailure};
 
 pub(crate) use self::exoscale::{
     Api, ApiKey, ApiSecret, ClientConfig, ConfigError, DEFAULT_ZONE, Endpoint, Exoscale as Target,
-    ExoscaleConfig as TargetConfig, LoadBalancerId, OPERATIONS, POOL_READS, PoolId,
+    ExoscaleConfig as TargetConfig, LoadBalancerId, OPERATIONS, POOL_READS, PoolId, sos_endpoint,
 };
 
 /// A pool as the provider tells of it.

@@ -13,7 +13,7 @@ use wiremock::{Mock, ResponseTemplate, matchers::path};
 use crate::agent_support::{Environment, Settings, until};
 
 /// The operations in a list of `terraform/modules/monitoring/iam.tf`.
-fn operations(list: &str) -> BTreeSet<String> {
+pub(crate) fn operations(list: &str) -> BTreeSet<String> {
     let file = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../terraform/modules/monitoring/iam.tf"

@@ -32,3 +32,4 @@ mod several_pools;
 mod simulate;
 mod steps_and_floors;
 mod template_command;
+mod two_agents;

@@ -4,6 +4,7 @@ mod control;
 mod decisions;
 #[path = "../../tests/default_rules.rs"]
 mod default_rules;
+mod leadership;
 mod outlook;
 mod scale_in;
 mod steps;

@@ -108,6 +108,42 @@ run "the_agents_key_can_be_for_every_pool" {
   }
 }
 
+run "the_agents_key_has_no_right_to_object_storage" {
+  command = plan
+
+  assert {
+    condition     = keys(exoscale_iam_role.agent.policy.services) == ["compute"]
+    error_message = "Without a lease the role allows nothing in SOS."
+  }
+}
+
+run "a_lease_adds_the_rights_to_its_bucket" {
+  command = plan
+  variables {
+    agent_settings = { lease = { bucket = "leases" } }
+  }
+
+  assert {
+    condition = (
+      [for rule in exoscale_iam_role.agent.policy.services["sos"].rules : rule.expression]
+      == ["parameters.bucket == 'leases' && operation in ['get-object', 'put-object']"]
+    )
+    error_message = "With a lease the role allows to read and write objects of its one bucket."
+  }
+}
+
+run "a_lease_with_a_key_of_its_own_adds_no_rights" {
+  command = plan
+  variables {
+    agent_settings = { lease = { bucket = "leases", key = "EXO0123456789abcdef", secret = "hush" } }
+  }
+
+  assert {
+    condition     = keys(exoscale_iam_role.agent.policy.services) == ["compute"]
+    error_message = "A bucket of another account is none of this role's."
+  }
+}
+
 run "without_a_load_balancer_and_a_token_the_agent_is_told_of_none" {
   variables {
     load_balancer_id = null

@@ -43,6 +43,7 @@ fn memo() -> Memo {
             until: at(400),
         },
         control: Control::default(),
+        lease_number: Some(7),
     }
 }
 

@@ -9,7 +9,9 @@ use exoscale::{
     ids::InstanceId,
     models::{InstancePool, Operation, PoolState},
 };
-use policy::{Action, ActionFailure, ActionOutcome, Direction, MemberId, Moment, Resize, Size};
+use policy::{
+    Action, ActionFailure, ActionOutcome, Direction, MemberId, Moment, Reason, Resize, Size,
+};
 use tokio::time::sleep;
 
 use super::{Exoscale, errors::action_failure};
@@ -38,6 +40,13 @@ impl Write {
     }
 
     pub(super) async fn perform(mut self, action: Action) -> ActionReport {
+        let fence = self.target.fence.clone();
+        let report = self.make(action).await;
+        fence.ended().await;
+        report
+    }
+
+    async fn make(&mut self, action: Action) -> ActionReport {
         let result = match action {
             Action::ScaleOut(resize) => {
                 let read_by = self.target.for_order.lock().take();
@@ -66,6 +75,7 @@ impl Write {
     async fn set_size(&mut self, api: &Client, resize: Resize) -> Ended {
         let (pool, size) = (self.target.pool, resize.to().0);
         for attempt in 1.. {
+            self.pass_fence().await?;
             let sent = api.once().scale_instance_pool(pool, size).await;
             let is_sent = is_written(&sent);
             let Err(error) = self.follow(ApiCall::ScaleInstancePool, sent).await else {
@@ -100,6 +110,7 @@ impl Write {
         let api = self.target.api.clone();
         let ids: Vec<InstanceId> = victims.iter().map(|id| InstanceId(id.0)).collect();
         let once = api.once();
+        self.pass_fence().await?;
         let sent = once
             .evict_instance_pool_members(self.target.pool, &ids)
             .await;
@@ -117,6 +128,22 @@ impl Write {
         }
         let detail = "reading back shows that it was not made".to_owned();
         Err((ActionFailure::Refused, detail))
+    }
+
+    /// Renews the lease for one write, which ends within it. What was sent before may have been
+    /// made.
+    async fn pass_fence(&self) -> Ended {
+        let begun = self.target.fence.begin(self.target.request_timeout).await;
+        begun.map_err(|detail| {
+            let failure = match self.written_at {
+                Some(_) => ActionFailure::Unknown,
+                None => ActionFailure::Postponed {
+                    reason: Reason::Standby,
+                    retry_in: Duration::ZERO,
+                },
+            };
+            (failure, detail)
+        })
     }
 
     /// Stamps the answer to a write and waits for its operation to end.
