@@ -1,7 +1,10 @@
 //! The store in an S3-compatible service such as SOS. Requests are presigned URLs, whose signature
 //! covers the conditions.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use reqwest::{
     Client, Method, Response, Url,
@@ -16,8 +19,8 @@ use super::{
     store::{Store, StoreError, WriteError},
 };
 
-/// How long a URL is valid. It is used at once.
-const VALID: Duration = Duration::from_secs(60);
+/// How long a URL is valid. It is used at once; S3 lets clocks differ by as much in headers.
+const VALID: Duration = Duration::from_secs(15 * 60);
 
 /// Where the object is, and who asks.
 #[derive(Clone)]
@@ -67,6 +70,8 @@ pub struct S3 {
     credentials: Credentials,
     object: String,
     timeout: Duration,
+    /// Whether the object was there once.
+    was_seen: AtomicBool,
 }
 
 impl S3 {
@@ -96,6 +101,7 @@ impl S3 {
             credentials: Credentials::new(config.key, config.secret),
             object: config.object,
             timeout: config.timeout,
+            was_seen: AtomicBool::new(false),
         })
     }
 
@@ -115,6 +121,13 @@ impl S3 {
             }),
             Err(_) => Err((StoreError::Slow(self.timeout), true)),
         }
+    }
+
+    async fn get(&self, object: &str) -> Result<Whole, StoreError> {
+        let action = self.bucket.get_object(Some(&self.credentials), object);
+        let url = action.sign(VALID);
+        let sent = self.send(Method::GET, url, HeaderMap::new(), Vec::new());
+        sent.await.map_err(|(error, _)| error)
     }
 
     async fn put(&self, object: &str, condition: Option<&Condition>, body: Vec<u8>) -> Sent {
@@ -211,19 +224,20 @@ impl Store for S3 {
                 return Err(answer.error());
             }
         }
-        Ok(())
+        let read = self.get(&object).await?;
+        match read.status {
+            200 => Ok(()),
+            _ => Err(read.error()),
+        }
     }
 
     async fn read(&self) -> Result<Option<Seen>, StoreError> {
-        let action = self
-            .bucket
-            .get_object(Some(&self.credentials), &self.object);
-        let url = action.sign(VALID);
-        let sent = self.send(Method::GET, url, HeaderMap::new(), Vec::new());
-        let answer = sent.await.map_err(|(error, _)| error)?;
+        let answer = self.get(&self.object).await?;
         match answer.status {
-            200 => {}
+            200 => self.was_seen.store(true, Ordering::Relaxed),
             404 if answer.code() == "NoSuchKey" => return Ok(None),
+            // S3 says so of what is not there to those who may not list.
+            403 if !self.was_seen.load(Ordering::Relaxed) => return Ok(None),
             _ => return Err(answer.error()),
         }
         let record = Record::read(&answer.body)?;
@@ -244,5 +258,139 @@ impl Store for S3 {
             400..=499 => Err(WriteError::Failed(answer.error())),
             _ => Err(WriteError::Unknown(answer.error())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wiremock::{
+        Mock, MockServer, ResponseTemplate,
+        matchers::{header, method, path},
+    };
+
+    use super::*;
+
+    fn store(server: &MockServer) -> S3 {
+        S3::new(S3Config {
+            endpoint: server.uri().parse().unwrap(),
+            region: "at-vie-1".to_owned(),
+            bucket: "leases".to_owned(),
+            object: "pool.json".to_owned(),
+            key: "EXO1".to_owned(),
+            secret: "hush".to_owned(),
+            timeout: Duration::from_secs(20),
+        })
+        .unwrap()
+    }
+
+    async fn answers(server: &MockServer, status: u16, body: &str) {
+        server.reset().await;
+        let answer = ResponseTemplate::new(status).set_body_string(body);
+        let answer = answer.insert_header("etag", "\"e\"");
+        Mock::given(path("/leases/pool.json"))
+            .respond_with(answer)
+            .mount(server)
+            .await;
+    }
+
+    fn record() -> Record {
+        let text = r#"{"holder":"a","number":1,"write":1,"writer":"a","duration_ms":15000}"#;
+        Record::read(text.as_bytes()).unwrap()
+    }
+
+    fn error(code: &str) -> String {
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>")
+    }
+
+    #[tokio::test]
+    async fn an_object_that_was_never_seen_may_be_hidden_from_those_who_may_not_list() {
+        let server = MockServer::start().await;
+        let store = store(&server);
+        answers(&server, 403, &error("AccessDenied")).await;
+        assert_eq!(store.read().await.unwrap(), None);
+        let text = String::from_utf8(record().to_bytes()).unwrap();
+        answers(&server, 200, &text).await;
+        assert_eq!(store.read().await.unwrap().unwrap().record, record());
+        answers(&server, 403, &error("AccessDenied")).await;
+        let refused = store.read().await.unwrap_err().to_string();
+        assert!(
+            refused.contains("403 AccessDenied; the key's role"),
+            "{refused}"
+        );
+        answers(&server, 404, &error("NoSuchBucket")).await;
+        let missing = store.read().await.unwrap_err().to_string();
+        assert!(missing.contains("create the bucket"), "{missing}");
+        answers(&server, 200, "{}").await;
+        assert!(matches!(store.read().await, Err(StoreError::Record(_))));
+    }
+
+    #[tokio::test]
+    async fn each_answer_to_a_write_says_whether_it_was_made() {
+        let server = MockServer::start().await;
+        let store = store(&server);
+        let (absent, record) = (Condition::Absent, record());
+        let mut ended = Vec::new();
+        for (status, code) in [
+            (200, ""),
+            (412, "PreconditionFailed"),
+            (409, "ConditionalRequestConflict"),
+            (404, "NoSuchKey"),
+            (404, "NoSuchBucket"),
+            (403, "AccessDenied"),
+            (500, "InternalError"),
+        ] {
+            answers(&server, status, &error(code)).await;
+            ended.push(match store.write(&record, &absent).await {
+                Ok(etag) => etag,
+                Err(WriteError::Rejected) => "rejected".to_owned(),
+                Err(WriteError::Failed(_)) => "failed".to_owned(),
+                Err(WriteError::Unknown(_)) => "unknown".to_owned(),
+            });
+        }
+        let expected = [
+            "\"e\"", "rejected", "rejected", "rejected", "failed", "failed", "unknown",
+        ];
+        assert_eq!(ended, expected);
+    }
+
+    #[tokio::test]
+    async fn the_condition_is_sent_and_signed() {
+        let server = MockServer::start().await;
+        let store = store(&server);
+        Mock::given(method("PUT"))
+            .and(header("if-match", "\"e\""))
+            .respond_with(ResponseTemplate::new(200).insert_header("etag", "\"f\""))
+            .mount(&server)
+            .await;
+        let matches = Condition::Matches("\"e\"".to_owned());
+        assert_eq!(store.write(&record(), &matches).await.unwrap(), "\"f\"");
+        let requests = server.received_requests().await.unwrap();
+        let query: Vec<_> = requests[0].url.query_pairs().collect();
+        let signed = query.iter().find(|(name, _)| name == "X-Amz-SignedHeaders");
+        assert_eq!(signed.unwrap().1, "host;if-match");
+    }
+
+    #[tokio::test]
+    async fn no_error_shows_a_signature() {
+        let server = MockServer::start().await;
+        let store = store(&server);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let gone = Bucket::new(
+            endpoint.parse().unwrap(),
+            UrlStyle::Path,
+            "leases".to_owned(),
+            "at-vie-1".to_owned(),
+        );
+        let store = S3 {
+            bucket: gone.unwrap(),
+            ..store
+        };
+        let error = store.read().await.unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("X-Amz"), "{error:?}");
+        let failed = store.write(&record(), &Condition::Absent).await;
+        assert!(matches!(failed, Err(WriteError::Failed(_))), "{failed:?}");
+        assert!(!format!("{store:?}").contains("hush"));
     }
 }

@@ -15,6 +15,7 @@ mod g05_up_beats_down;
 mod g06_actions_rest_on_fresh_reads;
 mod g17_floors_only_raise;
 mod g18_a_paused_agent_changes_nothing;
+mod g19_a_standby_changes_nothing;
 mod happening;
 mod history;
 mod lives;

@@ -37,6 +37,8 @@ pub enum Happening {
         write_lands: bool,
     },
     ModeSet(Mode),
+    /// The agent gets the lease after another agent had it, or loses it.
+    Leads(bool),
     /// An operator pauses the agent, or lets it act again.
     Pause(bool),
     /// An operator orders a mode, for a while or until another order, or the settings' own.

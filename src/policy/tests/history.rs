@@ -40,6 +40,8 @@ pub struct Write {
     pub bounds: Bounds,
     /// Whether the agent was paused.
     pub paused: bool,
+    /// Whether another agent could act.
+    pub standby: bool,
     /// The size that an operator ordered and waits for, if this write follows the order.
     pub ordered: Option<u32>,
 }
@@ -71,6 +73,8 @@ pub struct Drained {
     pub until: Option<Moment>,
     /// Whether the agent was paused when it began.
     pub paused: bool,
+    /// Whether another agent could act when it began.
+    pub standby: bool,
 }
 
 /// A size that an operator ordered, and that the agent accepted.
@@ -95,6 +99,10 @@ pub struct History {
     /// Sizes that were ordered, and when the agent was paused.
     pub ordered: Vec<Ordered>,
     pub pauses: Vec<Moment>,
+    /// When another agent got the lease, and when this one got it back, after a change of the
+    /// other's.
+    pub lost: Vec<Moment>,
+    pub taken_over: Vec<Moment>,
     /// When alerts asked for at least so many members.
     pub at_least: Vec<(Moment, u32)>,
     pub end: Moment,

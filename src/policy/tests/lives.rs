@@ -113,6 +113,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::Barren),
         2 => any::<bool>().prop_map(|write_lands| Happening::Crash { write_lands }),
         1 => mode().prop_map(Happening::ModeSet),
+        1 => any::<bool>().prop_map(Happening::Leads),
+        1 => Just(Happening::Leads(true)),
         4 => control(),
     ]
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use policy::{
     Action, ActionFailure, ActionOutcome, AskedSteps, Bounds, Condition, Direction, DrainId,
-    Effect, Event, Member, MemberId, Memo, Mode, Moment, ReadFailure, Reason, Rules,
+    Effect, Event, Leadership, Member, MemberId, Memo, Mode, Moment, ReadFailure, Reason, Rules,
     ScheduledLimits, Signals, Size, State, StepCause, StepSize,
 };
 
@@ -66,6 +66,9 @@ pub struct World {
     /// The settings' mode.
     mode: Mode,
     paused: bool,
+    /// Whether another agent has the lease, and the number of this one's.
+    standby: bool,
+    lease_number: Option<u64>,
     /// The limits that are ordered.
     limits: Option<Bounds>,
     pub history: History,
@@ -98,6 +101,8 @@ impl World {
             scheduled: ScheduledLimits::default(),
             mode: Mode::On,
             paused: false,
+            standby: false,
+            lease_number: None,
             limits: None,
             history: History::default(),
         };
@@ -153,6 +158,7 @@ impl World {
                 self.mode = mode;
                 self.give(Event::ModeSet(mode));
             }
+            Happening::Leads(leads) => self.lead(leads),
             Happening::Pause(_)
             | Happening::OrderMode(_)
             | Happening::OrderLimits(_)
@@ -202,6 +208,7 @@ impl World {
             && self.working_until <= self.now
             && self.state.mode() == Mode::On
             && !self.paused
+            && !self.standby
             && self.state.capacity_pause().until <= self.now
             && self.in_flight.is_none()
             && self.healthy
@@ -227,7 +234,30 @@ impl World {
         let (state, effects) = State::restore(rules, self.mode, self.durable, self.now);
         self.state = state;
         self.carry_out(effects);
+        if self.lease_number.is_some() {
+            self.lead(false);
+        }
         self.give(Event::Scheduled(self.scheduled));
+    }
+
+    /// Another agent changed something just before this one takes over.
+    fn lead(&mut self, leads: bool) {
+        let number = self.lease_number.unwrap_or_default() + 2;
+        self.standby = !leads;
+        self.lease_number = Some(number);
+        if leads {
+            self.history.taken_over.push(self.now);
+        } else {
+            self.history.lost.push(self.now);
+        }
+        self.give(Event::Leadership(if leads {
+            Leadership::Leader {
+                number,
+                others_ended: self.now,
+            }
+        } else {
+            Leadership::Standby
+        }));
     }
 
     fn pass(&mut self, time: Duration) {
@@ -322,6 +352,7 @@ impl World {
             from: self.now,
             until: None,
             paused: self.paused,
+            standby: self.standby,
         });
         self.draining = Some(Draining {
             id,
@@ -383,6 +414,7 @@ impl World {
             scheduled_max: self.scheduled_max(),
             bounds: self.bounds(),
             paused: self.paused,
+            standby: self.standby,
             ordered: self.followed_order(),
         };
         self.end_drain();

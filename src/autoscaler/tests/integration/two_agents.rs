@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use local_cloud::{Fault, FaultKind, LocalCloudConfig};
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use test_support::{Api, quick};
 use tokio::time::{Instant, sleep};
@@ -220,6 +220,62 @@ async fn g19_a_stop_gives_the_lease_up_at_once() {
     .await;
     second.alert("up").await;
     pair.environment.until_size(3).await;
+}
+
+#[tokio::test]
+async fn g19_a_leader_that_was_frozen_does_not_act_on_what_it_believed() {
+    let pair = Pair::with_pool(2, &[("scaling.cooldown", "1s")]).await;
+    let first = pair.start(0).await;
+    until_leads(&first, true).await;
+    let second = pair.start(1).await;
+    kill_process(first.pid(), Signal::STOP).unwrap();
+    until_leads(&second, true).await;
+    // The alert waits in the frozen process, beside the belief that it leads.
+    let thaw = async { kill_process(first.pid(), Signal::CONT).unwrap() };
+    tokio::join!(first.alert("up"), thaw);
+    first.until_decided("held", "standby").await;
+    assert_eq!(pair.environment.writes(), 0, "{}", first.log());
+    second.alert("up").await;
+    pair.environment.until_size(3).await;
+    assert_eq!(pair.environment.writes(), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_does_not_hinder_a_stop() {
+    let pair = Pair::with_pool(2, &[]).await;
+    let mut agent = pair.start(0).await;
+    until_leads(&agent, true).await;
+    pair.part(0);
+    let (status, _) = agent.end(Signal::TERM).await;
+    assert!(status.success(), "{status}");
+    assert!(agent.into_log().await.contains("no action is left open"));
+}
+
+#[tokio::test]
+async fn without_a_lease_another_autoscaler_is_noticed() {
+    let pair = Pair::with_pool(2, &[("scaling.cooldown", "1s"), ("lease.bucket", "")]).await;
+    let (first, second) = (pair.start(0).await, pair.start(1).await);
+    let deadline = Instant::now() + PATIENCE;
+    let is_told = async || {
+        let health = first.get("/healthz").await.text().await.unwrap();
+        health.contains("another autoscaler seems to scale this pool")
+    };
+    while !is_told().await {
+        assert!(Instant::now() < deadline, "{}", first.log());
+        let direction = if pair.environment.pool().size < 9 {
+            "up"
+        } else {
+            "down"
+        };
+        first.alert(direction).await;
+        second.alert(direction).await;
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(first.line("another autoscaler seems").is_some());
+    let metrics = first.get("/metrics").await.text().await.unwrap();
+    let mut lines = metrics.lines();
+    let count = lines.find_map(|line| line.strip_prefix("autoscaler_foreign_size_changes_total "));
+    assert!(count.unwrap().parse::<u32>().unwrap() >= 3, "{metrics}");
 }
 
 #[tokio::test]

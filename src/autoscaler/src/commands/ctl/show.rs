@@ -58,6 +58,9 @@ pub(super) fn status(status: &Value) -> String {
         problems.join("; ")
     };
     lines.push(("health", health));
+    if status["lease"].is_object() {
+        lines.push(("lease", lease(&status["lease"])));
+    }
     if let Some(problem) = status["settings"]["problem"].as_str() {
         lines.push(("settings", format!("the last reading failed: {problem}")));
     }
@@ -66,6 +69,16 @@ pub(super) fn status(status: &Value) -> String {
         let _ = writeln!(text, "{name:9} {value}");
         text
     })
+}
+
+/// Which of several agents acts.
+fn lease(lease: &Value) -> String {
+    let number = &lease["number"];
+    match lease["holder"].as_str() {
+        _ if lease["held"] == true => format!("leader, number {number}"),
+        Some(holder) => format!("standby; {holder} holds it, number {number}"),
+        None => "standby; nobody is known to hold it".to_owned(),
+    }
 }
 
 /// The answer to an order.
@@ -149,6 +162,7 @@ mod tests {
                 "limits": { "min": 1, "max": 20 }, "size": null, "who": "ada", "why": "upgrade",
             },
             "health": [{ "name": "pool", "problem": null }, { "name": "journal", "problem": "full" }],
+            "lease": { "held": false, "number": 7, "holder": "two" },
         }));
         for line in [
             "pool      5 members wanted, 4 ready, running; limits 1 to 20",
@@ -157,6 +171,7 @@ mod tests {
             "next      the cooldown ends in 12 s",
             "ordered   paused, mode pinned=4 until 2026-03-01T18:00:00Z, limits 1 to 20 by ada: upgrade",
             "health    journal: full",
+            "lease     standby; two holds it, number 7",
             "settings  the last reading failed: 1 problem",
         ] {
             assert!(
