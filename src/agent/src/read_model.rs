@@ -200,7 +200,7 @@ impl ReadModel {
         self.counters.action(outcome);
         let mut inner = self.inner.lock();
         inner.decisions.ended(outcome);
-        inner.note_own_change(None);
+        inner.note_own_change(None, self.clock.now());
     }
 
     pub(super) fn state_changed(&self, state: &State, note: Option<&Note>) {
@@ -214,7 +214,7 @@ impl ReadModel {
         inner.view.mode = state.mode().to_string();
         inner.view.acting = state.acting().map(|resize| resize.to_string());
         inner.view.draining = state.draining().map(|resize| resize.to_string());
-        inner.note_own_change(state.acting());
+        inner.note_own_change(state.acting(), now);
         let scheduled = state.scheduled();
         inner.view.scheduled_min = scheduled.min.map(|size| size.0);
         inner.view.scheduled_max = scheduled.max.map(|size| size.0);
@@ -254,7 +254,7 @@ impl ReadModel {
         let now = self.clock.now();
         let mut inner = self.inner.lock();
         inner.seen = reading::seen(&pool.members);
-        self.look_for_others(&mut inner, pool.size);
+        self.look_for_others(&mut inner, pool);
         inner.is_settled = pool.condition == Condition::Running && pool.unready() == 0;
         inner.health.set(Part::Pool, degraded);
         inner.busy = match (pool.condition, inner.busy.take()) {

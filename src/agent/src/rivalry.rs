@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use policy::{Decision, Direction, Moment, Resize, Size, Verdict};
+use policy::{Decision, Direction, Moment, Reason, Resize, Size, Verdict};
 
 /// A change belongs to a decision that is no older than this, or comes no later.
 const NEAR: Duration = Duration::from_secs(60);
@@ -18,9 +18,11 @@ const MANY: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Rivalry {
     size: Option<Size>,
+    /// When the read began that showed it.
+    began: Moment,
     /// The agent's own change that the next read may show.
     own: Option<Resize>,
-    is_own_over: bool,
+    own_ended: Option<Moment>,
     /// When this agent last decided about a request, for each direction.
     decided: [Option<Moment>; 2],
     /// Changes of others that no decision was near yet.
@@ -43,6 +45,8 @@ impl Rivalry {
             return;
         };
         match decision.verdict {
+            // While the agent is paused, somebody else sees to the pool.
+            Verdict::Held if decision.reason == Reason::Paused => return,
             Verdict::Acted | Verdict::Held | Verdict::Refused | Verdict::Draining => {}
             // Somebody may follow what is only recommended.
             _ => return,
@@ -53,19 +57,24 @@ impl Rivalry {
 
     /// This agent changes the size, and the change has not shown yet.
     pub(super) fn acts(&mut self, resize: Resize) {
-        (self.own, self.is_own_over) = (Some(resize), false);
+        (self.own, self.own_ended) = (Some(resize), None);
     }
 
-    /// That change has ended: the next read shows what came of it.
-    pub(super) fn acted(&mut self) {
-        self.is_own_over = true;
+    /// That change has ended: a read that begins from now on shows what came of it.
+    pub(super) fn acted(&mut self, now: Moment) {
+        self.own_ended.get_or_insert(now);
     }
 
-    /// Takes a read of the pool in; says whether it shows a change that somebody else made.
-    pub(super) fn read(&mut self, size: Size, now: Moment) -> bool {
+    /// Takes a read of the pool in that began at a moment; says whether it shows a change that
+    /// somebody else made.
+    pub(super) fn read(&mut self, size: Size, began: Moment, now: Moment) -> bool {
+        if began < self.began {
+            return false;
+        }
+        self.began = began;
         let before = self.size.replace(size);
         let own = self.own;
-        if self.is_own_over {
+        if self.own_ended.is_some_and(|ended| ended <= began) {
             self.own = None;
         }
         let is_own = own.is_some_and(|own| size == own.to() || size == own.from());
@@ -109,7 +118,7 @@ impl Rivalry {
 
 #[cfg(test)]
 mod tests {
-    use policy::{Bounds, Reason};
+    use policy::Bounds;
 
     use super::*;
 
@@ -135,12 +144,16 @@ mod tests {
         bounds.resize(Size(from), direction, 1).unwrap()
     }
 
+    fn see(rivalry: &mut Rivalry, size: u32, second: u64) -> bool {
+        rivalry.read(Size(size), at(second), at(second))
+    }
+
     /// Reads these sizes 10 s apart, with an "up" decision at each.
     fn busy(sizes: &[u32]) -> Rivalry {
         let mut rivalry = Rivalry::default();
         for (second, size) in (0..).step_by(10).zip(sizes) {
             rivalry.decided(&decision(second, Verdict::Held, Direction::Up));
-            rivalry.read(Size(*size), at(second));
+            see(&mut rivalry, *size, second);
         }
         rivalry
     }
@@ -169,7 +182,7 @@ mod tests {
         let mut rivalry = Rivalry::default();
         for (second, size) in (0..).step_by(300).zip(1..20) {
             rivalry.decided(&decision(second + 150, Verdict::Refused, Direction::Up));
-            rivalry.read(Size(size), at(second));
+            see(&mut rivalry, size, second);
         }
         assert_eq!(rivalry.problem(), None);
     }
@@ -177,17 +190,33 @@ mod tests {
     #[test]
     fn our_own_changes_are_ours_also_while_they_are_under_way() {
         let mut rivalry = Rivalry::default();
-        rivalry.read(Size(2), at(0));
+        see(&mut rivalry, 2, 0);
         for step in 0..10 {
             let (second, size) = (step * 60, 2 + u32::try_from(step).unwrap());
             rivalry.decided(&decision(second, Verdict::Acted, Direction::Up));
             rivalry.acts(resize(size, Direction::Up));
-            // Before and after the API took it, and after its end.
-            assert!(!rivalry.read(Size(size), at(second + 1)));
-            assert!(!rivalry.read(Size(size + 1), at(second + 2)));
-            rivalry.acted();
-            assert!(!rivalry.read(Size(size + 1), at(second + 3)));
-            assert!(!rivalry.read(Size(size + 1), at(second + 30)));
+            // Before and after the API took it, by a read from before its end, and after that.
+            assert!(!see(&mut rivalry, size, second + 1));
+            assert!(!see(&mut rivalry, size + 1, second + 2));
+            rivalry.acted(at(second + 3));
+            assert!(!rivalry.read(Size(size), at(second + 1), at(second + 3)));
+            assert!(!rivalry.read(Size(size), at(second + 2), at(second + 3)));
+            assert!(!see(&mut rivalry, size + 1, second + 3));
+            assert!(!see(&mut rivalry, size + 1, second + 30));
+        }
+        assert_eq!(rivalry.problem(), None);
+    }
+
+    #[test]
+    fn while_the_agent_is_paused_somebody_else_sees_to_the_pool() {
+        let mut rivalry = Rivalry::default();
+        for (second, size) in (0..).step_by(10).zip(1..9) {
+            let held = decision(second, Verdict::Held, Direction::Up);
+            rivalry.decided(&Decision {
+                reason: Reason::Paused,
+                ..held
+            });
+            see(&mut rivalry, size, second);
         }
         assert_eq!(rivalry.problem(), None);
     }
@@ -197,12 +226,12 @@ mod tests {
         let mut rivalry = Rivalry::default();
         for (second, size) in (0..).step_by(10).zip(1..9) {
             rivalry.decided(&decision(second, Verdict::Recommended, Direction::Up));
-            rivalry.read(Size(size), at(second));
+            see(&mut rivalry, size, second);
         }
         assert_eq!(rivalry.problem(), None);
         let mut rivalry = busy(&[2, 3, 4, 5]);
         assert!(rivalry.problem().is_some());
-        rivalry.read(Size(5), at(30 * 60 + 40));
+        see(&mut rivalry, 5, 30 * 60 + 40);
         assert_eq!(rivalry.problem(), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Other agents and autoscalers of the same pool: those that a lease keeps apart, and those that
 //! nothing does.
 
-use policy::{Decision, Resize, Size};
+use policy::{Decision, Moment, Pool, Resize};
 
 use super::{Inner, ReadModel};
 use crate::{health::Part, lease_keeper::LeaseView};
@@ -16,10 +16,10 @@ impl Inner {
     }
 
     /// A change of this agent's is under way, or `None`, has ended.
-    pub(super) fn note_own_change(&mut self, resize: Option<Resize>) {
+    pub(super) fn note_own_change(&mut self, resize: Option<Resize>, now: Moment) {
         match (&mut self.rivalry, resize) {
             (Some(rivalry), Some(resize)) => rivalry.acts(resize),
-            (Some(rivalry), None) => rivalry.acted(),
+            (Some(rivalry), None) => rivalry.acted(now),
             (None, _) => {}
         }
     }
@@ -50,12 +50,12 @@ impl ReadModel {
     }
 
     /// Takes a read of the pool's size in.
-    pub(super) fn look_for_others(&self, inner: &mut Inner, size: Size) {
+    pub(super) fn look_for_others(&self, inner: &mut Inner, pool: &Pool) {
         let now = self.clock.now();
         let Some(rivalry) = &mut inner.rivalry else {
             return;
         };
-        if rivalry.read(size, now) {
+        if rivalry.read(pool.size, pool.read_at, now) {
             self.counters.foreign_size_change();
         }
         let problem = rivalry.problem();
