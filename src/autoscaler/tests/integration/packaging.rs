@@ -163,7 +163,7 @@ fn the_packaged_settings_file_means_the_defaults_line_by_line() {
         for line in file.lines() {
             let line = match line {
                 "#key = \"\"" if text.ends_with("agent signs with.\n") => "key = \"EXO1\"",
-                "#secret = \"\"" => "secret = \"s\"",
+                "#secret = \"\"" if text.ends_with("of the API key.\n") => "secret = \"s\"",
                 "#instance_pool = \"\"" => {
                     "instance_pool = \"3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e\""
                 }
