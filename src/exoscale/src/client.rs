@@ -11,8 +11,9 @@ use super::{
     config::{ClientConfig, ConfigError},
     error::ClientError,
     ids::{InstanceId, LoadBalancerId, OperationId, PoolId},
+    line::Prepaid,
     models::{Instance, InstanceList, InstancePool, LoadBalancer, Operation},
-    transport::{Prepaid, Repeats, Request, Transport},
+    transport::{Repeats, Request, Transport},
 };
 
 /// A client of the API. Clones are cheap and share connections, call budget, pauses that the API

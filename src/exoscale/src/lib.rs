@@ -14,6 +14,7 @@ pub mod config;
 mod error;
 pub mod ids;
 mod lenient;
+mod line;
 pub mod models;
 mod pause;
 pub mod plain_http;

@@ -11,23 +11,21 @@ use parking_lot::Mutex;
 use reqwest::{
     Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
-    redirect,
 };
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    budget::{Budget, Exhausted, Priority, Sharer},
+    budget::{Exhausted, Priority, Sharer},
     calls::{ApiCall, CallCounters, Outcome},
     config::{ClientConfig, ConfigError},
     error::{ClientError, ErrorKind, api_message},
-    pause::Pause,
+    line::{Line, Prepaid},
     retry::retry_after,
     rights::Rights,
     signature::{SignedRequest, VALIDITY, sign},
     wording::tidy,
 };
-use crate::plain_http;
 
 /// What clones of a client share.
 #[derive(Debug)]
@@ -36,44 +34,6 @@ pub(super) struct Transport {
     sharer: Sharer,
     rights: Mutex<Rights>,
     pub(super) counters: CallCounters,
-}
-
-/// What all clients of one API share, also those that are no clones of each other.
-#[derive(Debug)]
-struct Line {
-    http: reqwest::Client,
-    config: ClientConfig,
-    host: Arc<str>,
-    started: Instant,
-    budget: Option<Mutex<Budget>>,
-    pause: Mutex<Pause>,
-}
-
-/// Calls that were taken from the budget before they are made. What is left goes back when this is
-/// dropped.
-#[derive(Debug)]
-pub(super) struct Prepaid {
-    line: Arc<Line>,
-    sharer: Sharer,
-    left: Mutex<u32>,
-}
-
-impl Prepaid {
-    /// Takes one of them, if there is one.
-    fn take(&self) -> bool {
-        let mut left = self.left.lock();
-        let is_there = *left > 0;
-        *left = left.saturating_sub(1);
-        is_there
-    }
-}
-
-impl Drop for Prepaid {
-    fn drop(&mut self) {
-        if let Some(budget) = &self.line.budget {
-            budget.lock().give_back(self.sharer, *self.left.get_mut());
-        }
-    }
 }
 
 /// A request before it is signed.
@@ -110,39 +70,6 @@ impl Failure {
             kind,
             maybe_applied: false,
         }
-    }
-}
-
-impl Line {
-    fn new(config: ClientConfig, sharers: usize) -> Result<Self, ConfigError> {
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("autoscaler/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(config.connect_timeout)
-            // Shorter than servers keep theirs: a write that meets a closing connection is in
-            // doubt.
-            .pool_idle_timeout(Duration::from_secs(20))
-            // A redirected request would carry a signature for another path.
-            .redirect(redirect::Policy::none())
-            // The library's own retries are off: which call may be repeated is decided here.
-            .retry(reqwest::retry::never())
-            .referer(false);
-        let builder = if config.endpoint.is_https() {
-            builder.https_only(true)
-        } else {
-            // The local cloud's.
-            plain_http::restrict(builder)
-        };
-        let http = builder.build().map_err(ConfigError::Tls)?;
-        Ok(Self {
-            http,
-            host: config.endpoint.host().into(),
-            started: Instant::now(),
-            budget: config
-                .budget_per_minute
-                .map(|limit| Mutex::new(Budget::per_minute(limit, sharers))),
-            pause: Mutex::default(),
-            config,
-        })
     }
 }
 
@@ -265,22 +192,11 @@ impl Transport {
         priority: Priority,
         calls: u32,
     ) -> Result<Option<Prepaid>, ClientError> {
-        let Some(budget) = &self.line.budget else {
-            return Ok(None);
-        };
-        let now = self.line.started.elapsed();
-        let taken = budget
-            .lock()
-            .take_together(now, self.sharer, priority, calls);
-        let left = taken.map_err(|refusal| {
+        let prepaid = self.line.prepay(self.sharer, priority, calls);
+        prepaid.map_err(|refusal| {
             let kind = self.over_budget(call, refusal);
             self.error(call, Failure::certain(kind))
-        })?;
-        Ok(Some(Prepaid {
-            line: self.line.clone(),
-            sharer: self.sharer,
-            left: Mutex::new(left),
-        }))
+        })
     }
 
     fn over_budget(&self, call: ApiCall, refusal: Exhausted) -> ErrorKind {

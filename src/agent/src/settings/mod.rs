@@ -18,6 +18,7 @@ mod page;
 mod pools;
 mod reader;
 mod restart;
+mod rules;
 mod setting;
 mod share;
 mod sources;
