@@ -197,7 +197,8 @@ async fn each_pool_is_shown_by_itself() {
     let names = overview["pools"].as_array().unwrap().iter();
     let names: Vec<_> = names.map(|pool| pool["pool"].as_str().unwrap()).collect();
     assert_eq!(names, ["web", "api"]);
-    assert_eq!(overview["pools"][1]["size"], 1);
+    until_metrics(&agent, &[r#"autoscaler_pool_size_wanted{pool="api"} 1.0"#]).await;
+    assert_eq!(agent.json("/pools").await["pools"][1]["size"], 1);
     let groups = |found: Value| found.as_array().unwrap().len();
     assert_eq!(groups(agent.json("/sd").await), 2);
     let one = agent.json("/sd?pool=api").await;
