@@ -53,7 +53,7 @@ enum Command {
     #[command(after_help = config_args::help())]
     CheckConfig(check_config::CheckConfigArgs),
     // Their own texts have examples, which others here would hide.
-    Init(init::Options),
+    Init(Box<init::Options>),
     Doctor(doctor::Options),
     /// Look at a running agent, and give it orders: pause, resume, mode, limits, size.
     Ctl(ctl::Options),
