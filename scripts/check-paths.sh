@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Names of files that are made when something runs, as documents give them.
-made='agent.toml grafana.env iam-policy.json prometheus-job.yml operator-contact-point.yml slow-app.env report.json timeline.svg run.service'
+made='agent.toml grafana.env iam-policy.json prometheus-job.yml operator-contact-point.yml slow-app.env report.json report.html timeline.svg run.service'
 
 declare -A there names tops
 while IFS= read -r file; do

@@ -57,6 +57,7 @@ pub(super) fn example_totals() -> Totals {
         failed_requests: 0,
         p50_ms: Some(127.4),
         p99_ms: Some(2_310.0),
+        missed: 61,
         api_calls: 148,
         machine: MachineTime {
             had: 148.2,

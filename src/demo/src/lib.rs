@@ -2,6 +2,7 @@
 //! verdict at its end.
 
 mod agent_process;
+mod compare;
 mod environment;
 #[cfg(test)]
 mod example;

@@ -28,6 +28,7 @@ Examples:
   autoscaler demo                        under three minutes, all intervals a tenth of the real ones
   autoscaler demo --speed real           the intervals of the real service, up to half an hour
   autoscaler demo --scenario severity    the load jumps, and the first action fits it
+  autoscaler demo --compare              the same load on two fixed pools as well, and what differs
   autoscaler demo --keep                 leave it running at the end, to look around
   autoscaler demo --report /tmp/run1     write report.json and timeline.svg there
 
@@ -59,6 +60,11 @@ pub struct Options {
     /// The folder of the report.
     #[arg(long, value_name = "DIR", default_value = "demo-report")]
     pub(super) report: PathBuf,
+    /// Play the same load on a fixed pool of the smallest size and on one of the largest, too, one
+    /// after the other, and compare latency, sizes, instance-hours and misses. Takes three times as
+    /// long; writes report.html as well.
+    #[arg(long, conflicts_with = "keep")]
+    pub(super) compare: bool,
     /// Leave everything running at the end, until Ctrl-C.
     #[arg(long)]
     pub(super) keep: bool,
@@ -85,9 +91,15 @@ impl Options {
         ["report.json", "timeline.svg"].map(|name| self.report.join(name))
     }
 
+    /// The page that a comparison writes.
+    pub(super) fn page(&self) -> PathBuf {
+        self.report.join("report.html")
+    }
+
     /// Fails for what cannot be had, before anything is started.
     pub(super) fn check(&self) -> anyhow::Result<()> {
-        for file in self.files() {
+        let page = self.compare.then(|| self.page());
+        for file in self.files().into_iter().chain(page) {
             // The folder was just written to. A file of an earlier run is kept until the end of
             // this one.
             match OpenOptions::new().append(true).open(&file) {

@@ -5,6 +5,7 @@ use std::{fs, io, path::Path, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    compare::{self, Comparison},
     machine::MachineTime,
     scenario::{Kind, Speed},
     timeline::{Direction, Timeline},
@@ -13,6 +14,9 @@ use super::{
 
 /// The version of the report's form; it grows when a key changes its meaning or goes away.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// A request without a good answer after this is a miss.
+pub(crate) const MISS_AFTER: Duration = Duration::from_secs(1);
 
 /// Figures of the whole run that are counted where they arise and not sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -25,6 +29,8 @@ pub(crate) struct Totals {
     pub p50_ms: Option<f64>,
     /// 99th percentile of the same.
     pub p99_ms: Option<f64>,
+    /// Requests without a good answer within [`MISS_AFTER`].
+    pub missed: u64,
     /// Calls the agent made to the cloud's API.
     pub api_calls: u64,
     /// The instances' CPU time.
@@ -97,6 +103,9 @@ pub(crate) struct Report {
     pub outcome: Outcome,
     /// The checks.
     pub checks: Verdict,
+    /// The same load on pools that keep their size, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
 }
 
 impl Report {
@@ -136,7 +145,26 @@ impl Report {
             passed: verdict.passed(),
             outcome: verdict.outcome(&totals.machine),
             checks: verdict,
+            comparison: None,
         }
+    }
+
+    /// Adds the same load on pools of a fixed size, and judges anew.
+    pub(crate) fn compare(&mut self, comparison: Comparison) {
+        let checks = comparison.checks();
+        self.outcome = compare::outcome(self.outcome, &checks, &comparison);
+        self.checks.checks.extend(checks);
+        self.passed = self.checks.passed();
+        self.comparison = Some(comparison);
+    }
+
+    /// The CPU time of the run that had least of what it wanted.
+    pub(crate) fn scarcest(&self) -> MachineTime {
+        let compared = self.comparison.iter().flat_map(Comparison::machines);
+        compared
+            .chain([self.machine])
+            .min_by(|a, b| a.share().total_cmp(&b.share()))
+            .unwrap_or_default()
     }
 
     /// Writes the report as indented JSON that ends with a newline.
@@ -162,7 +190,7 @@ fn first_scale_out(run: &Timeline) -> Option<Duration> {
         .find_map(|action| since(action.at))
 }
 
-fn seconds(time: Duration) -> f64 {
+pub(crate) fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 

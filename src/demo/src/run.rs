@@ -1,6 +1,6 @@
 //! Tells the scenario: plays the load, watches, writes down, and judges.
 
-use std::time::Duration;
+use std::{io, path::PathBuf, time::Duration};
 
 use anyhow::bail;
 use loadtest::{Load, Plan, Profile, Progress, Run};
@@ -10,11 +10,12 @@ use tokio::{
 };
 
 use super::{
+    compare,
     environment::{CPU_QUOTA, Environment, asked_to_stop},
     machine::MachineMeter,
     options::Options,
     recorder::Recorder,
-    report::{Report, Totals},
+    report::{MISS_AFTER, Report, Totals},
     scenario::{Lasts, Scenario},
     screen::ScreenEvent,
     show::{Show, complain, say},
@@ -67,19 +68,52 @@ pub async fn run(options: Options) -> Result<Option<Ended>, DemoError> {
     );
     let scenario = scenario.map_err(|error| DemoError::Options(error.into()))?;
     options.check().map_err(DemoError::Options)?;
-    let mut environment = tokio::select! {
-        environment = Environment::set(&options, &scenario) => environment?,
-        asked = asked_to_stop() => {
-            asked?;
-            return Ok(None);
-        }
+    if options.compare {
+        return compare::run(&options, &scenario).await;
+    }
+    let Some(mut environment) = set(&options, &scenario).await? else {
+        return Ok(None);
     };
-    let ended = environment.run(&options, &scenario).await;
+    let played = environment.run(&options, &scenario).await;
+    let ended = played.map(|played| {
+        played.map(|played| Ended {
+            outcome: played.report.outcome,
+            is_written: write_files(&options, &played),
+        })
+    });
     if let (Ok(Some(_)), true) = (&ended, options.keep) {
         environment.keep().await?;
     }
     environment.clear().await?;
     Ok(ended?)
+}
+
+/// Starts everything; `None` when somebody stopped it.
+async fn set(options: &Options, scenario: &Scenario) -> Result<Option<Environment>, DemoError> {
+    tokio::select! {
+        environment = Environment::set(options, scenario) => environment.map(Some),
+        asked = asked_to_stop() => Ok(asked.map(|()| None)?),
+    }
+}
+
+/// Starts everything, plays a run and stops everything; `None` when somebody stopped it.
+pub(super) async fn play(
+    options: &Options,
+    scenario: &Scenario,
+) -> Result<Option<Played>, DemoError> {
+    let Some(mut environment) = set(options, scenario).await? else {
+        return Ok(None);
+    };
+    let played = environment.run(options, scenario).await;
+    environment.clear().await?;
+    Ok(played?)
+}
+
+/// A run that was not broken off.
+pub(super) struct Played {
+    pub(super) run: Timeline,
+    pub(super) totals: Totals,
+    pub(super) report: Report,
 }
 
 impl Environment {
@@ -88,7 +122,7 @@ impl Environment {
         &mut self,
         options: &Options,
         scenario: &Scenario,
-    ) -> anyhow::Result<Option<Ended>> {
+    ) -> anyhow::Result<Option<Played>> {
         let load = self.start_load(options, scenario).await?;
         let mut recorder = Recorder::new(self.settings(options));
         let mut meter = MachineMeter::start(self.client.clone());
@@ -117,15 +151,17 @@ impl Environment {
             failed_requests: load.accounts.scheduled - load.ok,
             p50_ms: latency(load.response.p50),
             p99_ms: latency(load.response.p99),
+            missed: load.accounts.scheduled - answered_in_time(&load),
             api_calls: self.cloud.status().calls.values().sum(),
             machine: meter.time(),
         };
         let report = Report::new(&recorder.run, &totals);
         let resident = self.agent.resident_bytes();
         say(&format!("\n{}", summary::summary(&report, resident)));
-        Ok(Some(Ended {
-            outcome: report.outcome,
-            is_written: write_files(options, &report, &recorder.run, &totals),
+        Ok(Some(Played {
+            run: recorder.run,
+            totals,
+            report,
         }))
     }
 
@@ -204,14 +240,28 @@ impl Environment {
     }
 }
 
-/// Writes the report and the figure, each whatever becomes of the other; says where they are, or
-/// why not.
-fn write_files(options: &Options, report: &Report, run: &Timeline, totals: &Totals) -> bool {
+/// Good answers within [`MISS_AFTER`]: a timeout, which is among the response times, is longer.
+fn answered_in_time(load: &loadtest::Summary) -> u64 {
+    let limit = u64::try_from(MISS_AFTER.as_nanos()).unwrap_or(u64::MAX);
+    load.histograms.response.count_between(0, limit)
+}
+
+/// Writes the report and the figure, each whatever becomes of the other.
+fn write_files(options: &Options, played: &Played) -> bool {
+    let Played {
+        run,
+        totals,
+        report,
+    } = played;
     let [report_file, figure_file] = options.files();
-    let results = [
+    say_written(&[
         (report.write(&report_file), &report_file),
         (timeline_svg::write(run, totals, &figure_file), &figure_file),
-    ];
+    ])
+}
+
+/// Says of each file where it is, or why not; true when all could be written.
+pub(super) fn say_written(results: &[(io::Result<()>, &PathBuf)]) -> bool {
     let mut is_written = true;
     say("");
     for (result, file) in results {
@@ -250,9 +300,14 @@ mod tests {
     fn a_report_that_cannot_be_written_does_not_cost_the_figure() {
         let (run, totals) = (example_run(), example_totals());
         let report = Report::new(&run, &totals);
+        let played = Played {
+            run,
+            totals,
+            report,
+        };
         let folder = tempfile::tempdir().expect("a folder");
         let options = options(folder.path());
-        assert!(write_files(&options, &report, &run, &totals));
+        assert!(write_files(&options, &played));
 
         let [report_file, figure_file] = options.files();
         for (full, other) in [(&report_file, &figure_file), (&figure_file, &report_file)] {
@@ -263,7 +318,7 @@ mod tests {
             options
                 .check()
                 .expect("a device is only full when it is written to");
-            assert!(!write_files(&options, &report, &run, &totals));
+            assert!(!write_files(&options, &played));
             assert!(fs::metadata(other).expect("written").len() > 0);
         }
     }

@@ -200,6 +200,20 @@ impl Scenario {
         })
     }
 
+    /// The same load for a pool that keeps its size: each phase lasts as long as it did in another
+    /// run.
+    pub(crate) fn replayed(&self, lasted: &[Duration]) -> Self {
+        let phases = self.phases.iter().zip(lasted);
+        let phases = phases.map(|(phase, lasted)| Phase {
+            lasts: Lasts::For(*lasted),
+            ..phase.clone()
+        });
+        Self {
+            phases: phases.collect(),
+            scheduled: None,
+        }
+    }
+
     /// The phases in order.
     pub(crate) fn phases(&self) -> &[Phase] {
         &self.phases

@@ -67,14 +67,29 @@ pub(crate) fn summary(report: &Report, agent_resident: Option<u64>) -> String {
     if !report.actions.is_empty() {
         out.push('\n');
     }
+    out + &verdict(report)
+}
+
+/// The checks, and what they mean together; ends with a newline.
+pub(crate) fn verdict(report: &Report) -> String {
+    let mut out = String::new();
     for check in &report.checks.checks {
         let mark = if check.pass { "pass" } else { "FAIL" };
         let _ = writeln!(out, "  {mark}  {:<30} {}", check.name, check.figures);
     }
     if report.outcome == Outcome::NotJudged {
-        let _ = write!(out, "\n{}", not_judged(&report.machine));
+        let _ = write!(out, "\n{}", not_judged(&report.scarcest()));
     }
     out
+}
+
+/// The outcome in words.
+pub(crate) fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed => "failed",
+        Outcome::NotJudged => "not judged, because this machine was too busy",
+    }
 }
 
 /// What a run says that was not judged; ends with a newline.
@@ -115,7 +130,8 @@ fn optional(value: Option<f64>, show: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| "never".to_owned(), show)
 }
 
-fn latency(ms: Option<f64>) -> String {
+/// A latency that may not be known.
+pub(super) fn latency(ms: Option<f64>) -> String {
     ms.map_or_else(|| "unknown".to_owned(), millis)
 }
 

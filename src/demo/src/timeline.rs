@@ -229,6 +229,24 @@ impl Timeline {
         .unwrap_or_default()
     }
 
+    /// How long each phase lasted.
+    pub(crate) fn phase_times(&self) -> Vec<Duration> {
+        let starts = self.phases.iter().map(|phase| phase.at);
+        let ends = starts.clone().skip(1).chain([self.end()]);
+        starts
+            .zip(ends)
+            .map(|(start, end)| end.saturating_sub(start))
+            .collect()
+    }
+
+    /// The time that members existed, added up over all of them: what a cloud bills.
+    pub(crate) fn instance_time(&self) -> Duration {
+        let pairs = self.samples.iter().zip(self.samples.iter().skip(1));
+        pairs
+            .map(|(from, to)| to.at.saturating_sub(from.at) * from.members.len() as u32)
+            .sum()
+    }
+
     /// The greatest number of members that were healthy at the same time.
     ///
     /// Healthy, not desired: a pool that was only asked to grow has not grown.
@@ -271,6 +289,20 @@ mod tests {
         assert_eq!(run.firing_spans(Direction::Up), [(second(1), second(3))]);
         assert_eq!(run.firing_spans(Direction::Down), [(second(2), run.end())]);
         assert!(run.fires(Direction::Down) && !run.fires(Direction::Up));
+    }
+
+    #[test]
+    fn instance_time_counts_every_member_for_as_long_as_it_is_there() {
+        let mut run = Timeline::new(example_run().settings);
+        let member = example_run().samples[0].members[0].clone();
+        for (at, members) in [(0, 1), (10, 3), (12, 2), (20, 0), (30, 5)] {
+            run.samples.push(Sample {
+                at: Duration::from_secs(at),
+                members: vec![member.clone(); members],
+                ..Sample::default()
+            });
+        }
+        assert_eq!(run.instance_time(), Duration::from_secs(10 + 6 + 16));
     }
 
     #[test]

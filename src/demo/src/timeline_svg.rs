@@ -11,7 +11,7 @@ use std::{fs, io, path::Path, time::Duration};
 
 use figure::{Anchor, Canvas, PAD, Placed, Scale, escape, number, text_width};
 
-use self::panels::{Frame, Panel};
+pub(super) use self::panels::{Frame, Ink, Panel};
 use super::{
     report::Totals,
     summary::{duration, thousands},

@@ -103,7 +103,7 @@ impl Verdict {
     }
 }
 
-fn check(name: &str, pass: bool, figures: String) -> Check {
+pub(crate) fn check(name: &str, pass: bool, figures: String) -> Check {
     Check {
         name: name.to_owned(),
         pass,

@@ -6,11 +6,11 @@ use crate::timeline::{Direction, Sample, Timeline};
 
 /// The place of a panel's plot on the page.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
-    pub(super) left: f64,
-    pub(super) right: f64,
-    pub(super) top: f64,
-    pub(super) bottom: f64,
+pub(crate) struct Frame {
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    pub(crate) top: f64,
+    pub(crate) bottom: f64,
 }
 
 impl Frame {
@@ -22,7 +22,7 @@ impl Frame {
 
 /// A legend's sample of ink.
 #[derive(Clone, Copy, Debug)]
-enum Ink {
+pub(crate) enum Ink {
     Line,
     Fill,
 }
@@ -31,12 +31,12 @@ enum Ink {
 const INK: f64 = 20.0;
 
 /// What each panel draws on.
-pub(super) struct Panel<'a> {
-    pub(super) canvas: &'a mut Canvas,
-    pub(super) frame: Frame,
+pub(crate) struct Panel<'a> {
+    pub(crate) canvas: &'a mut Canvas,
+    pub(crate) frame: Frame,
     /// The baseline of the heading and the legend.
-    pub(super) heading: f64,
-    pub(super) time: &'a Scale,
+    pub(crate) heading: f64,
+    pub(crate) time: &'a Scale,
 }
 
 type Points = Vec<(f64, f64)>;
@@ -184,7 +184,7 @@ impl Panel<'_> {
     }
 
     /// The heading on the left and the legend on the right of the same line.
-    fn head(&mut self, heading: &str, legend: &[(&str, &str, Ink)]) {
+    pub(crate) fn head(&mut self, heading: &str, legend: &[(&str, &str, Ink)]) {
         let y = self.heading;
         let (letter, name) = heading.split_once(' ').unwrap_or_default();
         self.canvas
@@ -209,7 +209,7 @@ impl Panel<'_> {
     }
 
     /// Grid lines and values on the left, and the axis' title.
-    fn axis(&mut self, scale: &Scale, title: &str, ticks: usize) {
+    pub(crate) fn axis(&mut self, scale: &Scale, title: &str, ticks: usize) {
         let Frame {
             left,
             right,
@@ -243,7 +243,7 @@ impl Panel<'_> {
     }
 
     /// A line that breaks where the value is not known.
-    fn curve(
+    pub(crate) fn curve(
         &mut self,
         class: &str,
         run: &Timeline,
@@ -266,7 +266,7 @@ impl Panel<'_> {
         self.canvas.path(class, &runs);
     }
 
-    fn steps(
+    pub(crate) fn steps(
         &mut self,
         class: &str,
         run: &Timeline,
@@ -298,7 +298,7 @@ impl Panel<'_> {
     }
 
     /// The frame, over everything that touches it, with the marks of the time axis.
-    fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         let Frame {
             left,
             right,
