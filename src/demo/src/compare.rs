@@ -18,7 +18,7 @@ use self::{figure::comparison_svg, page::page};
 use super::{
     machine::MachineTime,
     options::Options,
-    report::{MISS_AFTER, Report, seconds},
+    report::{Report, seconds},
     run::{DemoError, Ended, Played, play, say_written},
     scenario::Scenario,
     show::say,
@@ -103,7 +103,7 @@ impl ComparedRun {
 impl Comparison {
     fn new(autoscaled: &Played, smallest: &Played, largest: &Played) -> Self {
         let mut comparison = Self {
-            miss_after_s: seconds(MISS_AFTER),
+            miss_after_s: seconds(autoscaled.run.settings.normal_latency()),
             autoscaled: ComparedRun::of(autoscaled),
             smallest: ComparedRun::of(smallest),
             largest: ComparedRun::of(largest),

@@ -38,6 +38,8 @@ use super::{
 
 /// The part of a core that an instance has.
 pub(super) const CPU_QUOTA: f64 = 0.25;
+/// CPU time of one request; with [`CPU_QUOTA`] it makes an instance's capacity.
+pub(super) const WORK: Duration = Duration::from_millis(20);
 /// How long the first members may take to serve, at speed 1.
 const FIRST_MEMBERS_WITHIN: Duration = Duration::from_secs(240);
 
@@ -129,6 +131,7 @@ impl Environment {
             upper_threshold: rules.threshold(Direction::Up).unwrap_or(1.0),
             lower_threshold: rules.threshold(Direction::Down).unwrap_or(0.0),
             cpu_source: self.rule_evaluator.name.to_owned(),
+            service_time: WORK.div_f64(CPU_QUOTA),
         }
     }
 

@@ -35,6 +35,7 @@ pub(super) fn example_run() -> Timeline {
             at: model.now(),
             label: phase.label.clone(),
             first_step: number == scenario.first_step(),
+            need: phase.need,
         });
         let ends = model.now() + phase.lasts.at_most();
         let until_minimum = matches!(phase.lasts, Lasts::UntilMinimum { .. });
@@ -94,6 +95,7 @@ impl Model {
             upper_threshold: thresholds::UP,
             lower_threshold: thresholds::DOWN,
             cpu_source: "built-in".to_owned(),
+            service_time: Duration::from_millis(80),
         };
         let mut model = Self {
             run: Timeline::new(settings),

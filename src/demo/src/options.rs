@@ -20,8 +20,10 @@ use super::scenario::{Kind, Speed};
 /// installed.
 ///
 /// Passes only if the pool grew to at least 3, came back to its minimum, never changed twice in a
-/// cooldown, and no request failed. A run that does not pass is not judged when this machine was
-/// too busy for it: when its instances had less than 90 % of the CPU time that they were promised.
+/// cooldown, no request failed, and latency was normal again at the end of each step of the load: a
+/// p99 of at most ten times the 80 ms that an idle instance takes. A run is not judged when this
+/// machine was too busy for it: when its instances had less than 90 % of the CPU time that they
+/// were promised.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:

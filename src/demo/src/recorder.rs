@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     agent_process::AgentDecision,
+    scenario::Phase,
     timeline::{
         Action, AlertChange, AlertEvent, DecisionLine, Direction, MemberSample, MemberState,
         PhaseStart, RunSettings, Sample, Timeline,
@@ -50,11 +51,12 @@ impl Recorder {
         self.began.elapsed()
     }
 
-    pub(super) fn phase(&mut self, label: &str, first_step: bool) {
+    pub(super) fn phase(&mut self, phase: &Phase, first_step: bool) {
         self.run.phases.push(PhaseStart {
             at: self.elapsed(),
-            label: label.to_owned(),
+            label: phase.label.clone(),
             first_step,
+            need: phase.need,
         });
     }
 

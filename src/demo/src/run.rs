@@ -11,11 +11,11 @@ use tokio::{
 
 use super::{
     compare,
-    environment::{CPU_QUOTA, Environment, asked_to_stop},
+    environment::{CPU_QUOTA, Environment, WORK, asked_to_stop},
     machine::MachineMeter,
     options::Options,
     recorder::Recorder,
-    report::{MISS_AFTER, Report, Totals},
+    report::{Report, Totals},
     scenario::{Lasts, Scenario},
     screen::ScreenEvent,
     show::{Show, complain, say},
@@ -25,8 +25,6 @@ use super::{
     verdict::Outcome,
 };
 
-/// CPU time of one request; with [`CPU_QUOTA`] it makes an instance's capacity.
-const WORK: Duration = Duration::from_millis(20);
 /// Time between two looks at everything.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -151,7 +149,8 @@ impl Environment {
             failed_requests: load.accounts.scheduled - load.ok,
             p50_ms: latency(load.response.p50),
             p99_ms: latency(load.response.p99),
-            missed: load.accounts.scheduled - answered_in_time(&load),
+            missed: load.accounts.scheduled
+                - answered_within(recorder.run.settings.normal_latency(), &load),
             api_calls: self.cloud.status().calls.values().sum(),
             machine: meter.time(),
         };
@@ -199,7 +198,7 @@ impl Environment {
                 let Some((number, phase)) = phases.next() else {
                     return Ok(false);
                 };
-                recorder.phase(&phase.label, number == scenario.first_step());
+                recorder.phase(phase, number == scenario.first_step());
                 phase_ends += phase.lasts.at_most();
                 is_quiet = matches!(phase.lasts, Lasts::UntilMinimum { .. });
             }
@@ -240,9 +239,9 @@ impl Environment {
     }
 }
 
-/// Good answers within [`MISS_AFTER`]: a timeout, which is among the response times, is longer.
-fn answered_in_time(load: &loadtest::Summary) -> u64 {
-    let limit = u64::try_from(MISS_AFTER.as_nanos()).unwrap_or(u64::MAX);
+/// Good answers within a limit. A timeout, which is among the response times, takes longer.
+fn answered_within(limit: Duration, load: &loadtest::Summary) -> u64 {
+    let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
     load.histograms.response.count_between(0, limit)
 }
 

@@ -125,6 +125,8 @@ pub(crate) struct PhaseStart {
     /// Whether this phase is the first that needs a bigger pool: times to the first scale-out count
     /// from here.
     pub first_step: bool,
+    /// The pool size that carries this load.
+    pub need: u32,
 }
 
 /// What was set before the run began.
@@ -146,6 +148,16 @@ pub(crate) struct RunSettings {
     pub lower_threshold: f64,
     /// Who watches the CPU, such as `built-in` or `Prometheus`.
     pub cpu_source: String,
+    /// How long an instance that has nothing else to do takes for a request.
+    pub service_time: Duration,
+}
+
+impl RunSettings {
+    /// The longest that a request takes when members are not too few; the simulator's SLO is the
+    /// same. Members are up to three quarters busy then, so that some requests wait for others.
+    pub(crate) fn normal_latency(&self) -> Duration {
+        self.service_time * 10
+    }
 }
 
 /// The record of a run. Each list is in order of time.
