@@ -217,7 +217,16 @@ fn decision_text(decision: &AgentDecision) -> String {
     match (from, to) {
         (Some(from), Some(to)) if verdict == "acted" => format!("{from}→{to}"),
         (Some(from), Some(to)) => format!("{} {from}→{to}", verdict.replace('_', " ")),
-        (Some(from), None) => format!("{verdict} {direction} at {from}"),
-        _ => format!("{verdict} {direction}"),
+        (Some(from), None) => format!("{} at {from} ({direction})", in_words(verdict)),
+        _ => format!("{} ({direction})", in_words(verdict)),
+    }
+}
+
+/// A verdict as a state of the pool: "held up" would read as a delay.
+fn in_words(verdict: &str) -> String {
+    match verdict {
+        "held" => "waiting".to_owned(),
+        "refused" => "not scaled".to_owned(),
+        other => other.replace('_', " "),
     }
 }

@@ -124,7 +124,7 @@ impl Environment {
         let load = self.start_load(options, scenario).await?;
         let mut recorder = Recorder::new(self.settings(options));
         let mut meter = MachineMeter::start(self.client.clone());
-        let mut show = Show::open(options);
+        let mut show = Show::open(options, &format!("http://{}/", self.agent.address));
         let mut progress = load.progress();
         let stopped = self
             .follow(

@@ -48,11 +48,13 @@ pub(crate) struct Screen {
     closed: Arc<AtomicBool>,
     keys: Option<thread::JoinHandle<()>>,
     note: Option<String>,
+    page: String,
 }
 
 impl Screen {
-    /// Takes over the terminal. From here on nothing else may write to it.
-    pub(crate) fn open() -> io::Result<Self> {
+    /// Takes over the terminal, to show a run and the address of the agent's page. From here on
+    /// nothing else may write to it.
+    pub(crate) fn open(page: &str) -> io::Result<Self> {
         let terminal = ratatui::try_init()?;
         let closed = Arc::new(AtomicBool::new(false));
         let (sender, events) = mpsc::unbounded_channel();
@@ -69,6 +71,7 @@ impl Screen {
             closed,
             keys: Some(keys),
             note: None,
+            page: page.to_owned(),
         })
     }
 
@@ -83,6 +86,7 @@ impl Screen {
             run,
             elapsed,
             note: self.note.as_deref(),
+            page: &self.page,
         };
         self.terminal.draw(|frame| view.draw(frame))?;
         Ok(())

@@ -27,10 +27,10 @@ pub(super) enum Show {
 
 impl Show {
     /// A screen where one can be drawn and lines were not asked for.
-    pub(super) fn open(options: &Options) -> Self {
+    pub(super) fn open(options: &Options, page: &str) -> Self {
         let can_draw = can_draw(env::var_os("TERM").as_deref());
         if io::stdout().is_terminal() && can_draw && !options.plain {
-            match Screen::open() {
+            match Screen::open(page) {
                 Ok(screen) => return Self::Screen(screen),
                 Err(error) => tracing::warn!(%error, "No screen; lines instead."),
             }

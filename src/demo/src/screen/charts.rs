@@ -1,26 +1,30 @@
-//! The charts: CPU use with its thresholds, load, latency; over the last fifteen windows.
+//! The charts: CPU use with its thresholds, load, latency; over the last fifteen cooldowns. Each
+//! label stands in the row of its value.
 
 use std::time::Duration;
 
 use ratatui::{
     Frame,
-    layout::{Alignment, Rect},
+    layout::{Alignment, Constraint, Layout, Rect},
     style::{Color, Stylize as _},
     symbols::Marker,
     text::{Line, Span},
-    widgets::{Axis, Chart, Dataset, GraphType},
+    widgets::{Axis, Block, Borders, Chart, Dataset, GraphType, Paragraph},
 };
 
-use super::parts::{BLUE, GREEN, GREY, ORANGE, PURPLE, panel};
+use super::parts::{BLUE, GREEN, GREY, ORANGE, PURPLE, clock, panel};
 use crate::{
     summary::millis,
     timeline::{Sample, Timeline},
 };
 
-/// How much of the past a chart shows, in windows.
+/// How much of the past a chart shows, in cooldowns.
 const SPAN: u32 = 15;
 
 type Points = Vec<(f64, f64)>;
+
+/// The words beside a value of the vertical axis.
+type Label = (f64, Line<'static>);
 
 /// One line of a chart.
 struct Curve {
@@ -68,19 +72,15 @@ pub(super) fn cpu(frame: &mut Frame<'_>, area: Rect, run: &Timeline, elapsed: Du
             points(run, times, |sample| sample.cpu.map(|cpu| cpu * 100.0)),
         ),
     ];
-    let labels = if area.height >= 14 {
-        vec!["0", "20", "40", "60", "80", "100"]
-    } else {
-        vec!["0", "50", "100"]
-    };
-    chart(
-        frame,
-        area,
-        title,
-        &curves,
-        times,
-        (100.0, labels.into_iter().map(Into::into).collect()),
-    );
+    let label = |value: f64, colour| (value, Line::from(format!("{value:.0}")).fg(colour));
+    let labels = vec![
+        label(upper, ORANGE),
+        label(lower, GREEN),
+        label(0.0, GREY),
+        label(100.0, GREY),
+        label(50.0, GREY),
+    ];
+    chart(frame, area, title, &curves, times, (100.0, labels));
 }
 
 pub(super) fn load(frame: &mut Frame<'_>, area: Rect, run: &Timeline, elapsed: Duration) {
@@ -94,7 +94,13 @@ pub(super) fn load(frame: &mut Frame<'_>, area: Rect, run: &Timeline, elapsed: D
             BLUE,
         ),
         "of ".into(),
-        format!("{} req/s ", number(latest.map(|sample| sample.asked_rate))).into(),
+        format!("{} req/s", number(latest.map(|sample| sample.asked_rate))).into(),
+        latest
+            .map_or_else(
+                || " ".to_owned(),
+                |sample| format!(", {} in flight ", sample.in_flight),
+            )
+            .into(),
     ]);
     let times = span(run, elapsed);
     let curves = vec![
@@ -111,7 +117,7 @@ pub(super) fn load(frame: &mut Frame<'_>, area: Rect, run: &Timeline, elapsed: D
         title,
         &curves,
         times,
-        (top, vec!["0".into(), format!("{top:.0}").into()]),
+        (top, ends(top, format!("{top:.0}"))),
     );
 }
 
@@ -140,14 +146,7 @@ pub(super) fn latency(frame: &mut Frame<'_>, area: Rect, run: &Timeline, elapsed
     } else {
         format!("{:.1} s", top / 1000.0)
     };
-    chart(
-        frame,
-        area,
-        title,
-        &curves,
-        times,
-        (top, vec!["0".into(), label.into()]),
-    );
+    chart(frame, area, title, &curves, times, (top, ends(top, label)));
 }
 
 /// From when to when, in seconds since the start.
@@ -181,15 +180,41 @@ fn ceiling(curves: &[Curve]) -> f64 {
         .unwrap_or(most)
 }
 
-/// Draws lines from zero to a greatest value, the later ones over the earlier.
+/// The labels of an axis that starts at zero.
+fn ends(top: f64, label: String) -> Vec<Label> {
+    vec![
+        (top, Line::from(label).fg(GREY)),
+        (0.0, Line::from("0").fg(GREY)),
+    ]
+}
+
+/// Draws lines from zero to a greatest value, the later ones over the earlier; of two labels for
+/// one row the first.
 fn chart(
     frame: &mut Frame<'_>,
     area: Rect,
     title: Line<'_>,
     curves: &[Curve],
     times: [f64; 2],
-    (top, labels): (f64, Vec<Line<'static>>),
+    (top, labels): (f64, Vec<Label>),
 ) {
+    let block = panel(title);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let gutter = labels.iter().map(|(_, label)| label.width()).max();
+    let [plot, bottom] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(inner);
+    let columns = [
+        Constraint::Length(gutter.unwrap_or(0) as u16),
+        Constraint::Fill(1),
+    ];
+    let [gutter, plot] = Layout::horizontal(columns).areas(plot);
+    let [_, bottom] = Layout::horizontal(columns).areas(bottom);
+    for (value, label) in labels.into_iter().rev() {
+        if let Some(row) = row_of(value, top, gutter) {
+            frame.render_widget(Paragraph::new(label).alignment(Alignment::Right), row);
+        }
+    }
     let datasets = curves
         .iter()
         .map(|curve| {
@@ -200,17 +225,39 @@ fn chart(
                 .data(&curve.points)
         })
         .collect();
-    let vertical = Axis::default()
-        .style(GREY)
-        .bounds([0.0, top])
-        .labels(labels)
-        .labels_alignment(Alignment::Right);
+    let edge = Block::new().borders(Borders::LEFT).border_style(GREY);
     let chart = Chart::new(datasets)
-        .block(panel(title))
+        .block(edge)
         .legend_position(None)
-        .x_axis(Axis::default().style(GREY).bounds(times))
-        .y_axis(vertical);
-    frame.render_widget(chart, area);
+        .x_axis(Axis::default().bounds(times))
+        .y_axis(Axis::default().bounds([0.0, top]));
+    frame.render_widget(chart, plot);
+    time_axis(frame, bottom, times);
+}
+
+/// The row of the gutter in which the plot beside it draws a value.
+fn row_of(value: f64, top: f64, gutter: Rect) -> Option<Rect> {
+    let last = gutter.height.checked_sub(1)?;
+    let down = ((1.0 - value / top) * f64::from(last)).round().max(0.0) as u16;
+    Some(Rect {
+        y: gutter.y + down.min(last),
+        height: 1,
+        ..gutter
+    })
+}
+
+/// When the plot begins and ends, and what of.
+fn time_axis(frame: &mut Frame<'_>, area: Rect, times: [f64; 2]) {
+    let at = |seconds: f64| clock(Duration::from_secs_f64(seconds.max(0.0)));
+    let words = [
+        (Alignment::Left, format!("└{}", at(times[0]))),
+        (Alignment::Center, "min:s since the start".to_owned()),
+        (Alignment::Right, at(times[1])),
+    ];
+    for (alignment, words) in words {
+        let words = Line::from(words).fg(GREY);
+        frame.render_widget(Paragraph::new(words).alignment(alignment), area);
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What the words and the panels are drawn with: colours, a frame, texts that fit.
 
+use std::time::Duration;
+
 use ratatui::{
     style::Color,
     text::Line,
@@ -30,4 +32,10 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     let mut kept: String = text.chars().take(columns.saturating_sub(1)).collect();
     kept.push('…');
     kept
+}
+
+/// Minutes and seconds since the start.
+pub(super) fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{:02}:{:02}", seconds / 60, seconds % 60)
 }

@@ -12,7 +12,7 @@ use ratatui::{
 
 use super::{
     charts,
-    parts::{BLUE, GREEN, GREY, ORANGE, cut, panel},
+    parts::{BLUE, GREEN, GREY, ORANGE, clock, cut, panel},
     pool,
 };
 use crate::timeline::{Direction, Timeline};
@@ -20,11 +20,16 @@ use crate::timeline::{Direction, Timeline};
 /// Below this the panels would show nothing.
 const LEAST: (u16, u16) = (50, 14);
 
+/// The most columns of a decision, before its explanation.
+const LONGEST_DECISION: usize = 20;
+
 /// Everything the screen shows.
 pub(super) struct View<'a> {
     pub(super) run: &'a Timeline,
     pub(super) elapsed: Duration,
     pub(super) note: Option<&'a str>,
+    /// The agent's page.
+    pub(super) page: &'a str,
 }
 
 impl View<'_> {
@@ -41,8 +46,8 @@ impl View<'_> {
         let [header, top, middle, bottom, footer] = Layout::vertical([
             Constraint::Length(1),
             Constraint::Fill(9),
-            Constraint::Fill(6),
             Constraint::Fill(7),
+            Constraint::Fill(6),
             Constraint::Length(1),
         ])
         .areas(area);
@@ -77,27 +82,35 @@ impl View<'_> {
         split(frame, area, left, Line::from(right).fg(GREY));
     }
 
+    /// The state in short and the agent's page; a note is more important than the state.
     fn footer(&self, frame: &mut Frame<'_>, area: Rect) {
-        let mut left = vec![Span::raw(" alerts  ")];
-        left.extend([
-            self.alert(Direction::Up, "▲", ORANGE),
-            "   ".into(),
-            self.alert(Direction::Down, "▼", GREEN),
-        ]);
-        // A note is more important than figures.
+        let right = if self.note.is_some() {
+            format!("{} ", self.page)
+        } else {
+            format!("{}  q: stop ", self.page)
+        };
+        let right = Line::from(right).bold();
+        let mut left = vec![Span::raw(" ")];
+        if let Some(note) = self.note {
+            let room = usize::from(area.width).saturating_sub(right.width() + 2);
+            left.push(cut(note, room).bold());
+        } else {
+            left.extend([
+                self.alert(Direction::Up, "▲", ORANGE),
+                "  ".into(),
+                self.alert(Direction::Down, "▼", GREEN),
+            ]);
+        }
         if let (Some(sample), None) = (self.run.latest(), self.note) {
-            left.push(format!("   in flight {}   ", sample.in_flight).into());
             let failed = Span::raw(format!("failed {}", sample.failed));
+            left.push("  ".into());
             left.push(if sample.failed > 0 {
                 failed.bold().fg(ORANGE)
             } else {
                 failed
             });
         }
-        let left = Line::from(left);
-        let room = usize::from(area.width).saturating_sub(left.width() + 3);
-        let right = cut(self.note.unwrap_or("q: stop"), room);
-        split(frame, area, left, Line::from(format!("{right} ")).bold());
+        split(frame, area, Line::from(left), right);
     }
 
     fn alert(&self, rule: Direction, sign: &str, colour: Color) -> Span<'static> {
@@ -116,31 +129,32 @@ impl View<'_> {
         let block = panel(Line::from(" Decisions ".bold()));
         let inner = block.inner(area);
         frame.render_widget(block, area);
-        let lines: Vec<Line<'_>> = self
-            .run
-            .decisions
-            .iter()
-            .rev()
-            .take(inner.height.into())
-            .map(|decision| {
-                let colour = action_colour(self.run, decision.at);
-                let text = format!("{:<11}  ", decision.text);
-                let used = 1 + 5 + 2 + text.chars().count();
-                Line::from(vec![
-                    Span::styled(format!(" {}  ", clock(decision.at)), GREY),
-                    Span::styled(text, Style::new().fg(colour).bold()),
-                    cut(
-                        &decision.reason,
-                        usize::from(inner.width).saturating_sub(used),
-                    )
-                    .into(),
-                ])
-            })
-            .collect();
+        let decisions = self.run.decisions.iter().rev();
+        let shown: Vec<_> = decisions.take(inner.height.into()).collect();
+        let widths = shown.iter().map(|decision| decision.text.chars().count());
+        let width = widths.max().unwrap_or(0).min(LONGEST_DECISION);
+        let lines = shown.into_iter().map(|decision| {
+            let colour = action_colour(self.run, decision.at);
+            let text = format!("{:<width$}  ", cut(&decision.text, width));
+            let start = format!(" {}  ", clock(decision.at));
+            let used = start.chars().count() + text.chars().count();
+            let room = usize::from(inner.width).saturating_sub(used);
+            Line::from(vec![
+                Span::styled(start, GREY),
+                Span::styled(text, Style::new().fg(colour).bold()),
+                cut(explanation(&decision.reason), room).into(),
+            ])
+        });
+        let lines: Vec<Line<'_>> = lines.collect();
         let empty = Line::styled(" none yet: the load is within the thresholds", GREY);
         let lines = if lines.is_empty() { vec![empty] } else { lines };
         frame.render_widget(Paragraph::new(lines), inner);
     }
+}
+
+/// A reason without its code, which the log and the report have.
+fn explanation(reason: &str) -> &str {
+    reason.split_once(": ").map_or(reason, |(_, text)| text)
 }
 
 /// The colour of the action made at this time; grey for a decision that changed nothing.
@@ -170,18 +184,14 @@ fn split(frame: &mut Frame<'_>, area: Rect, left: Line<'_>, right: Line<'_>) {
     frame.render_widget(left, area);
 }
 
-/// Minutes and seconds since the start.
-fn clock(time: Duration) -> String {
-    let seconds = time.as_secs();
-    format!("{:02}:{:02}", seconds / 60, seconds % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use ratatui::{Terminal, backend::TestBackend};
 
     use super::*;
-    use crate::example::example_run;
+    use crate::{example::example_run, timeline::DecisionLine};
+
+    const PAGE: &str = "http://127.0.0.1:54321/";
 
     fn drawn(run: &Timeline, note: Option<&str>, width: u16, height: u16) -> Vec<String> {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
@@ -189,6 +199,7 @@ mod tests {
             run,
             elapsed: run.end(),
             note,
+            page: PAGE,
         };
         terminal
             .draw(|frame| view.draw(frame))
@@ -244,7 +255,10 @@ mod tests {
                     "▼ down: no alert",
                     "failed 0",
                     "4→5",
-                    "above_upper_threshold",
+                    "average CPU",
+                    "in flight",
+                    "min:s since the start",
+                    PAGE,
                     "q: stop",
                 ],
             );
@@ -264,8 +278,51 @@ mod tests {
             80,
             24,
         );
-        assert_shows(&screen, &["stopping: draining 2 instances"]);
+        assert_shows(&screen, &["stopping: draining 2 instances", PAGE]);
         assert!(!screen.concat().contains("q: stop"));
+    }
+
+    #[test]
+    fn a_decision_and_its_explanation_never_run_together() {
+        let mut run = at_sample(240);
+        for (text, reason) in [
+            ("4→5", "high_load: an alert asks for more members"),
+            (
+                "waiting at 5 (up)",
+                "window: less than one cooldown has passed",
+            ),
+            ("a decision that has no end in sight", "code: why"),
+        ] {
+            let last = run.decisions.last().expect("the example decides").clone();
+            run.decisions.push(DecisionLine {
+                text: text.to_owned(),
+                reason: reason.to_owned(),
+                ..last
+            });
+        }
+        let screen = drawn(&run, None, 80, 24);
+        assert_shows(
+            &screen,
+            &[
+                "waiting at 5 (up)     less than one cooldown has passed",
+                "a decision that has…  why",
+                "4→5                   an alert asks for more members",
+            ],
+        );
+    }
+
+    #[test]
+    fn each_label_stands_beside_its_line() {
+        for (width, height) in [(80, 24), (120, 40), (200, 50)] {
+            // Without a curve of CPU use only the thresholds are drawn.
+            let mut run = at_sample(240);
+            run.samples.iter_mut().for_each(|sample| sample.cpu = None);
+            let screen = drawn(&run, None, width, height);
+            let dotted: Vec<&String> = screen.iter().filter(|line| line.contains("••••")).collect();
+            assert_eq!(dotted.len(), 2, "{}", screen.join("\n"));
+            assert!(dotted[0].contains("80│••"), "{}", screen.join("\n"));
+            assert!(dotted[1].contains("20│••"), "{}", screen.join("\n"));
+        }
     }
 
     #[test]
