@@ -81,6 +81,16 @@ pub(super) struct AgentProcess {
     child: Child,
     pub(super) address: SocketAddr,
     log: tokio::task::JoinHandle<()>,
+    launch: Launch,
+}
+
+/// What it takes to start the agent, again and again.
+#[derive(Debug)]
+struct Launch {
+    config: PathBuf,
+    /// Secrets, which are in no file.
+    variables: Vec<(&'static str, String)>,
+    log: PathBuf,
 }
 
 /// A decision, as far as the demo shows it. See `GET /decisions`.
@@ -159,28 +169,36 @@ impl AgentProcess {
     pub(super) async fn start(setup: &AgentSetup<'_>) -> Result<Self, AgentError> {
         let config = setup.folder.join("agent.toml");
         fs::write(&config, setup.settings()).map_err(AgentError::Start)?;
-        let mut child = spawn(setup, &config).map_err(AgentError::Start)?;
-        let not_ready = || AgentError::NotReady {
+        let variables = [
+            ("EXOSCALE_SECRET", setup.secret),
+            ("AUTOSCALER_ALERTS__TOKEN", setup.alert_token),
+            ("AUTOSCALER_DRAIN__TOKEN", setup.drain_token),
+        ];
+        fs::File::create(setup.log).map_err(AgentError::Start)?;
+        let launch = Launch {
+            config,
+            variables: variables
+                .map(|(name, value)| (name, value.to_owned()))
+                .to_vec(),
             log: setup.log.to_owned(),
         };
-        let mut log = fs::File::create(setup.log).map_err(AgentError::Start)?;
-        let stderr = child.stderr.take().ok_or_else(not_ready)?;
-        let mut lines = BufReader::new(stderr).lines();
-        let address = timeout(READY_WITHIN, ready(&mut lines, &mut log)).await;
-        let address = address.map_err(|_| AgentError::Late {
-            log: setup.log.to_owned(),
-        })?;
-        let address = address.ok_or_else(not_ready)?;
-        let log = tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                write_line(&mut log, &line);
-            }
-        });
-        Ok(Self {
-            child,
-            address,
-            log,
-        })
+        launch.start().await
+    }
+
+    /// Kills the agent with SIGKILL and starts it again at the same address.
+    pub(super) async fn restart(&mut self) -> Result<(), AgentError> {
+        self.child.kill().await.map_err(AgentError::Start)?;
+        let port = ("AUTOSCALER_ALERTS__PORT", self.address.port().to_string());
+        let mut variables = self.launch.variables.clone();
+        variables.retain(|(name, _)| *name != port.0);
+        variables.push(port);
+        let launch = Launch {
+            config: self.launch.config.clone(),
+            variables,
+            log: self.launch.log.clone(),
+        };
+        *self = launch.start().await?;
+        Ok(())
     }
 
     /// Its decisions, oldest first.
@@ -216,19 +234,52 @@ impl AgentProcess {
     }
 }
 
-fn spawn(setup: &AgentSetup<'_>, config: &Path) -> io::Result<Child> {
+impl Launch {
+    async fn start(self) -> Result<AgentProcess, AgentError> {
+        let mut child = spawn(&self).map_err(AgentError::Start)?;
+        let not_ready = || AgentError::NotReady {
+            log: self.log.clone(),
+        };
+        let mut log = fs::File::options()
+            .append(true)
+            .open(&self.log)
+            .map_err(AgentError::Start)?;
+        let stderr = child.stderr.take().ok_or_else(not_ready)?;
+        let mut lines = BufReader::new(stderr).lines();
+        let address = timeout(READY_WITHIN, ready(&mut lines, &mut log)).await;
+        let address = address.map_err(|_| AgentError::Late {
+            log: self.log.clone(),
+        })?;
+        let address = address.ok_or_else(not_ready)?;
+        let log = tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                write_line(&mut log, &line);
+            }
+        });
+        Ok(AgentProcess {
+            child,
+            address,
+            log,
+            launch: self,
+        })
+    }
+}
+
+fn spawn(launch: &Launch) -> io::Result<Child> {
     let program = std::env::current_exe()?;
     let mut words = die_with_parent::command_line(program.as_os_str());
     words.push(program.into_os_string());
-    words.extend(["agent".into(), "--config".into(), OsString::from(config)]);
+    words.extend([
+        "agent".into(),
+        "--config".into(),
+        OsString::from(&launch.config),
+    ]);
     let mut command = Command::new(&words[0]);
     command
         .args(&words[1..])
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "AUTOSCALER_LOG"))
-        .env("EXOSCALE_SECRET", setup.secret)
-        .env("AUTOSCALER_ALERTS__TOKEN", setup.alert_token)
-        .env("AUTOSCALER_DRAIN__TOKEN", setup.drain_token)
+        .envs(launch.variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -6,6 +6,7 @@ mod compare;
 mod environment;
 #[cfg(test)]
 mod example;
+mod intervention;
 mod lines;
 mod machine;
 mod options;

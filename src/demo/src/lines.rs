@@ -27,6 +27,7 @@ struct Seen {
     alerts: usize,
     decisions: usize,
     actions: usize,
+    interventions: usize,
 }
 
 impl<W: Write> LineLog<W> {
@@ -70,6 +71,9 @@ impl<W: Write> LineLog<W> {
                 AlertChange::Resolved => "is over",
             };
             lines.push((alert.at, format!("alert     {} {change}", alert.rule)));
+        }
+        for event in unseen(&run.interventions, &mut seen.interventions) {
+            lines.push((event.at, format!("key       {}", event.text)));
         }
         for decision in unseen(&run.decisions, &mut seen.decisions) {
             // One that changed the size is told as the action below.
@@ -123,7 +127,7 @@ fn status(sample: &Sample) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::example_run;
+    use crate::{example::example_run, timeline::InterventionEvent};
 
     fn written(log: LineLog<Vec<u8>>) -> String {
         String::from_utf8(log.out).expect("the log is text")
@@ -131,7 +135,11 @@ mod tests {
 
     #[test]
     fn each_event_is_written_once_and_in_order_of_time() {
-        let run = example_run();
+        let mut run = example_run();
+        run.interventions.push(InterventionEvent {
+            at: Duration::from_secs(20),
+            text: "API broken".to_owned(),
+        });
         let mut log = LineLog::new(Vec::new(), Duration::from_secs(3600));
         log.update(&run, run.end()).expect("a vector is writable");
         log.update(&run, run.end()).expect("a vector is writable");
@@ -140,14 +148,15 @@ mod tests {
             .decisions
             .iter()
             .filter(|decision| decision.text.starts_with("stay"));
-        let events = run.phases.len() + run.alerts.len() + run.actions.len() + stays.count();
+        let events = run.phases.len() + run.alerts.len() + run.actions.len() + stays.count() + 1;
         assert_eq!(text.lines().count(), events, "{text}");
         let mut stamps: Vec<&str> = text.lines().map(|line| &line[..10]).collect();
         let written = stamps.clone();
         stamps.sort_unstable();
         assert_eq!(stamps, written);
         assert!(
-            text.contains("scale out 2 → 3: above_upper_threshold: average CPU")
+            text.contains("[  20.0 s] key       API broken\n")
+                && text.contains("scale out 2 → 3: above_upper_threshold: average CPU")
                 && text.contains("alert     up fires"),
             "{text}"
         );

@@ -34,6 +34,13 @@ Examples:
   autoscaler demo --keep                 leave it running at the end, to look around
   autoscaler demo --report /tmp/run1     write report.json and timeline.svg there
 
+Keys on the screen, each noted in the log, the figure and the report:
+  k    kill an instance
+  a    have every call of the cloud's API fail, or work again
+  r    kill the agent (SIGKILL) and start it again
+  ?    show the keys
+  q    stop
+
 Exit codes:
   0    passed
   1    failed

@@ -14,8 +14,8 @@ use super::{
     agent_process::AgentDecision,
     scenario::Phase,
     timeline::{
-        Action, AlertChange, AlertEvent, DecisionLine, Direction, MemberSample, MemberState,
-        PhaseStart, RunSettings, Sample, Timeline,
+        Action, AlertChange, AlertEvent, DecisionLine, Direction, InterventionEvent, MemberSample,
+        MemberState, PhaseStart, RunSettings, Sample, Timeline,
     },
 };
 
@@ -29,6 +29,8 @@ pub(super) struct Recorder {
     /// Rules that fire, by direction and place.
     firing: HashSet<(Direction, usize)>,
     decisions_seen: u64,
+    /// Decisions from before the agent's last start were told by the one before.
+    agent_began_at: Timestamp,
     /// Members that were healthy once: unhealthy again, they drain.
     served: HashSet<Ipv4Addr>,
 }
@@ -43,6 +45,7 @@ impl Recorder {
             alerts_seen: 0,
             firing: HashSet::new(),
             decisions_seen: 0,
+            agent_began_at: Timestamp::UNIX_EPOCH,
             served: HashSet::new(),
         }
     }
@@ -58,6 +61,17 @@ impl Recorder {
             first_step,
             need: phase.need,
         });
+    }
+
+    /// Notes what a person did.
+    pub(super) fn intervention(&mut self, at: Duration, text: String) {
+        self.run.interventions.push(InterventionEvent { at, text });
+    }
+
+    /// From here on an agent decides that counts anew.
+    pub(super) fn agent_restarted(&mut self) {
+        self.decisions_seen = 0;
+        self.agent_began_at = Timestamp::now();
     }
 
     /// Notes one tick.
@@ -156,7 +170,7 @@ impl Recorder {
     /// Notes decisions that are new since the last call.
     pub(super) fn decisions(&mut self, decisions: &[AgentDecision]) {
         for decision in decisions {
-            if decision.number <= self.decisions_seen {
+            if decision.number <= self.decisions_seen || decision.at < self.agent_began_at {
                 continue;
             }
             self.decisions_seen = decision.number;

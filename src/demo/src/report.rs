@@ -49,6 +49,15 @@ pub(crate) struct ReportedAction {
     pub reason: String,
 }
 
+/// What a person did, as reported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ReportedIntervention {
+    /// Seconds since the start of the run.
+    pub at_s: f64,
+    /// What was done, in words.
+    pub text: String,
+}
+
 /// What `report.json` holds. Times are seconds with three decimals, latencies milliseconds; what
 /// never happened is `null`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +93,9 @@ pub(crate) struct Report {
     pub p50_ms: Option<f64>,
     /// 99th percentile of the same.
     pub p99_ms: Option<f64>,
+    /// What a person did to the run by keys, in order.
+    #[serde(default)]
+    pub interventions: Vec<ReportedIntervention>,
     /// Calls the agent made to the cloud's API.
     pub api_calls: u64,
     /// Where CPU use came from.
@@ -135,6 +147,14 @@ impl Report {
             failed_requests: totals.failed_requests,
             p50_ms: totals.p50_ms,
             p99_ms: totals.p99_ms,
+            interventions: run
+                .interventions
+                .iter()
+                .map(|event| ReportedIntervention {
+                    at_s: seconds(event.at),
+                    text: event.text.clone(),
+                })
+                .collect(),
             api_calls: totals.api_calls,
             cpu_source: run.settings.cpu_source.clone(),
             duration_s: seconds(run.end()),
@@ -194,7 +214,10 @@ pub(crate) fn seconds(time: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::{example_run, example_totals};
+    use crate::{
+        example::{example_run, example_totals},
+        timeline::InterventionEvent,
+    };
 
     #[test]
     fn the_keys_that_scripts_rely_on_are_there() {
@@ -239,7 +262,13 @@ mod tests {
 
     #[test]
     fn a_written_report_reads_back() {
-        let report = Report::new(&example_run(), &example_totals());
+        let mut run = example_run();
+        run.interventions.push(InterventionEvent {
+            at: Duration::from_millis(1_500),
+            text: "API mended".to_owned(),
+        });
+        let report = Report::new(&run, &example_totals());
+        assert_eq!(report.interventions[0].at_s.to_string(), "1.5");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("report.json");
         report.write(&path).expect("it is writable");

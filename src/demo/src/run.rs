@@ -12,6 +12,7 @@ use tokio::{
 use super::{
     compare,
     environment::{CPU_QUOTA, Environment, WORK, asked_to_stop},
+    intervention::Intervention,
     machine::MachineMeter,
     options::Options,
     recorder::Recorder,
@@ -185,7 +186,15 @@ impl Environment {
                 _ = ticks.tick() => {}
                 event = show.event() => match event {
                     ScreenEvent::Stop => return Ok(true),
-                    ScreenEvent::Resized => {}
+                    ScreenEvent::Redraw | ScreenEvent::Help => {}
+                    ScreenEvent::Intervene(intervention) => {
+                        let at = recorder.elapsed();
+                        let done = self.intervene(intervention).await;
+                        recorder.intervention(at, done);
+                        if intervention == Intervention::RestartAgent {
+                            recorder.agent_restarted();
+                        }
+                    }
                 },
                 asked = &mut stop => return asked.map(|()| true),
             }

@@ -26,18 +26,25 @@ use ratatui::{
 use tokio::sync::mpsc;
 
 use self::view::View;
-use super::timeline::Timeline;
+use super::{intervention::Intervention, timeline::Timeline};
 
 /// How long a key press may go unseen, and the end of the screen be delayed.
 const POLL: Duration = Duration::from_millis(100);
+
+/// The help on keys: short enough for 80 columns beside the address.
+const KEYS: &str = "k: kill instance  a: break/mend API  r: restart agent";
 
 /// What the person at the terminal did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScreenEvent {
     /// Asked for an orderly stop, or closed the terminal.
     Stop,
-    /// Gave the terminal another size; it should be drawn again at once.
-    Resized,
+    /// Gave the terminal another size, or asked for help; it should be drawn again at once.
+    Redraw,
+    /// Asked for the help on keys, or that it goes away.
+    Help,
+    /// Asked for something to be done to the run.
+    Intervene(Intervention),
 }
 
 /// The terminal while the screen is open.
@@ -49,6 +56,7 @@ pub(crate) struct Screen {
     keys: Option<thread::JoinHandle<()>>,
     note: Option<String>,
     page: String,
+    is_help_shown: bool,
 }
 
 impl Screen {
@@ -72,6 +80,7 @@ impl Screen {
             keys: Some(keys),
             note: None,
             page: page.to_owned(),
+            is_help_shown: false,
         })
     }
 
@@ -85,7 +94,7 @@ impl Screen {
         let view = View {
             run,
             elapsed,
-            note: self.note.as_deref(),
+            note: self.note.as_deref().or(self.is_help_shown.then_some(KEYS)),
             page: &self.page,
         };
         self.terminal.draw(|frame| view.draw(frame))?;
@@ -95,7 +104,13 @@ impl Screen {
     /// The next event. May be dropped and called again without losing one.
     pub(crate) async fn event(&mut self) -> ScreenEvent {
         // The reader ends early only when the terminal is gone.
-        self.events.recv().await.unwrap_or(ScreenEvent::Stop)
+        match self.events.recv().await.unwrap_or(ScreenEvent::Stop) {
+            ScreenEvent::Help => {
+                self.is_help_shown = !self.is_help_shown;
+                ScreenEvent::Redraw
+            }
+            other => other,
+        }
     }
 }
 
@@ -138,9 +153,21 @@ fn meaning(event: &Event) -> Option<ScreenEvent> {
         Event::Key(key) if key.kind != KeyEventKind::Release && asks_to_stop(*key) => {
             Some(ScreenEvent::Stop)
         }
-        Event::Resize(..) => Some(ScreenEvent::Resized),
+        Event::Key(key) if key.kind == KeyEventKind::Press && is_plain(*key) => match key.code {
+            KeyCode::Char('?') => Some(ScreenEvent::Help),
+            KeyCode::Char('k') => Some(ScreenEvent::Intervene(Intervention::KillInstance)),
+            KeyCode::Char('a') => Some(ScreenEvent::Intervene(Intervention::BreakApi)),
+            KeyCode::Char('r') => Some(ScreenEvent::Intervene(Intervention::RestartAgent)),
+            _ => None,
+        },
+        Event::Resize(..) => Some(ScreenEvent::Redraw),
         _ => None,
     }
+}
+
+/// Without Ctrl or Alt; `?` needs Shift on many keyboards.
+fn is_plain(key: KeyEvent) -> bool {
+    (key.modifiers - KeyModifiers::SHIFT).is_empty()
 }
 
 /// `q`, `Esc` and Ctrl-C: the terminal is in raw mode, so the last makes no signal.
@@ -171,6 +198,25 @@ mod tests {
         );
         assert_eq!(key(KeyCode::Char('c'), none), None);
         assert_eq!(key(KeyCode::Enter, none), None);
-        assert_eq!(meaning(&Event::Resize(80, 24)), Some(ScreenEvent::Resized));
+        assert_eq!(meaning(&Event::Resize(80, 24)), Some(ScreenEvent::Redraw));
+    }
+
+    #[test]
+    fn each_key_asks_for_what_the_help_says() {
+        let intervene = |of| Some(ScreenEvent::Intervene(of));
+        for (letter, of) in [
+            ('k', Intervention::KillInstance),
+            ('a', Intervention::BreakApi),
+            ('r', Intervention::RestartAgent),
+        ] {
+            let code = KeyCode::Char(letter);
+            assert_eq!(key(code, KeyModifiers::NONE), intervene(of));
+            assert_eq!(key(code, KeyModifiers::CONTROL), None);
+            assert!(KEYS.contains(&format!("{letter}: ")), "{letter}");
+        }
+        // Beside the address of 23 columns.
+        assert!(KEYS.chars().count() <= 80 - 23 - 3);
+        let help = key(KeyCode::Char('?'), KeyModifiers::SHIFT);
+        assert_eq!(help, Some(ScreenEvent::Help));
     }
 }

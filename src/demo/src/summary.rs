@@ -64,7 +64,10 @@ pub(crate) fn summary(report: &Report, agent_resident: Option<u64>) -> String {
             action.reason
         );
     }
-    if !report.actions.is_empty() {
+    for event in &report.interventions {
+        let _ = writeln!(out, "  {:>8.1} s  key: {}", event.at_s, event.text);
+    }
+    if !report.actions.is_empty() || !report.interventions.is_empty() {
         out.push('\n');
     }
     out + &verdict(report)

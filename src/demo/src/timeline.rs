@@ -129,6 +129,15 @@ pub(crate) struct PhaseStart {
     pub need: u32,
 }
 
+/// What a person did to the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InterventionEvent {
+    /// Time since the start of the run.
+    pub at: Duration,
+    /// What was done, in words.
+    pub text: String,
+}
+
 /// What was set before the run began.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RunSettings {
@@ -175,6 +184,8 @@ pub(crate) struct Timeline {
     pub alerts: Vec<AlertEvent>,
     /// All decisions.
     pub decisions: Vec<DecisionLine>,
+    /// What a person did to it.
+    pub interventions: Vec<InterventionEvent>,
     /// When the cloud changed the pool's size, by the cloud's own record: what the agent says of
     /// itself is held against it.
     pub resizes: Vec<Duration>,
@@ -190,6 +201,7 @@ impl Timeline {
             actions: Vec::new(),
             alerts: Vec::new(),
             decisions: Vec::new(),
+            interventions: Vec::new(),
             resizes: Vec::new(),
         }
     }

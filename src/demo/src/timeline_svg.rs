@@ -39,8 +39,9 @@ pub(crate) fn timeline_svg(run: &Timeline, totals: &Totals) -> String {
     // A run of some minutes reads best in seconds, a long one in minutes.
     let unit = if end > 600.0 { 60.0 } else { 1.0 };
     let time = Scale::linear((0.0, end), (LEFT, RIGHT)).in_units_of(unit);
-    let decisions = placed_decisions(run, &time);
-    let (frames, headings) = frames(figure::rows(&decisions));
+    let marks = marks(run);
+    let placed = placed_marks(&marks, &time);
+    let (frames, headings) = frames(figure::rows(&placed));
     let bottom = frames[3].bottom;
     let height = bottom + 52.0;
 
@@ -62,7 +63,7 @@ pub(crate) fn timeline_svg(run: &Timeline, totals: &Totals) -> String {
             _ => panel.latency(run),
         }
     }
-    draw_decisions(&mut canvas, run, &decisions, &frames);
+    draw_marks(&mut canvas, &marks, &placed, &frames);
     time_axis(&mut canvas, &time, unit, bottom);
     canvas.raw("</svg>");
     canvas.finish()
@@ -191,37 +192,61 @@ fn action_label(from: u32, to: u32) -> String {
     format!("{from}→{to} {name}")
 }
 
-fn placed_decisions(run: &Timeline, time: &Scale) -> Vec<Placed> {
-    let labels: Vec<_> = run
-        .actions
-        .iter()
-        .map(|action| {
-            let short = format!("{}→{}", action.from, action.to);
-            (
-                time.at(action.at.as_secs_f64()),
-                action_label(action.from, action.to),
-                short,
-            )
-        })
-        .collect();
-    figure::place(&labels)
+/// A line through every panel, with its words long and short.
+struct Mark {
+    at: f64,
+    long: String,
+    short: String,
+    line: &'static str,
+    text: &'static str,
 }
 
-/// A line through every panel for each change of size, with its label above the first.
-fn draw_decisions(canvas: &mut Canvas, run: &Timeline, placed: &[Placed], frames: &[Frame; 4]) {
-    let rows = figure::rows(placed) as f64;
-    for (action, label) in run.actions.iter().zip(placed) {
+/// The changes of size, and what a person did, in order of time.
+fn marks(run: &Timeline) -> Vec<Mark> {
+    let actions = run.actions.iter().map(|action| {
         let (line, text) = match action.direction {
             Direction::Up => ("out", "out-text"),
             Direction::Down => ("in", "in-text"),
         };
+        Mark {
+            at: action.at.as_secs_f64(),
+            long: action_label(action.from, action.to),
+            short: format!("{}→{}", action.from, action.to),
+            line,
+            text,
+        }
+    });
+    let interventions = run.interventions.iter().map(|event| Mark {
+        at: event.at.as_secs_f64(),
+        long: event.text.clone(),
+        short: event.text.split(' ').next().unwrap_or_default().to_owned(),
+        line: "key",
+        text: "key-text",
+    });
+    let mut marks: Vec<Mark> = actions.chain(interventions).collect();
+    marks.sort_by(|a, b| a.at.total_cmp(&b.at));
+    marks
+}
+
+fn placed_marks(marks: &[Mark], time: &Scale) -> Vec<Placed> {
+    let labels: Vec<_> = marks
+        .iter()
+        .map(|mark| (time.at(mark.at), mark.long.clone(), mark.short.clone()))
+        .collect();
+    figure::place(&labels)
+}
+
+/// A line through every panel for each mark, with its label above the first.
+fn draw_marks(canvas: &mut Canvas, marks: &[Mark], placed: &[Placed], frames: &[Frame; 4]) {
+    let rows = figure::rows(placed) as f64;
+    for (mark, label) in marks.iter().zip(placed) {
         let row = frames[0].top - (rows - label.row as f64) * ROW;
-        canvas.line(line, (label.x, row), (label.x, frames[0].bottom));
+        canvas.line(mark.line, (label.x, row), (label.x, frames[0].bottom));
         for frame in &frames[1..] {
-            canvas.line(line, (label.x, frame.top), (label.x, frame.bottom));
+            canvas.line(mark.line, (label.x, frame.top), (label.x, frame.bottom));
         }
         canvas.text(
-            text,
+            mark.text,
             (label.x + PAD, row + 10.0),
             Anchor::Start,
             &label.text,
@@ -251,7 +276,10 @@ fn time_axis(canvas: &mut Canvas, time: &Scale, unit: f64, bottom: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::{example_run, example_totals};
+    use crate::{
+        example::{example_run, example_totals},
+        timeline::InterventionEvent,
+    };
 
     #[test]
     fn the_figure_shows_all_panels_decisions_and_thresholds() {
@@ -281,6 +309,18 @@ mod tests {
         let svg = timeline_svg(&run, &example_totals());
         assert_eq!(svg.matches("<line class=\"out\"").count(), 4 * 4);
         assert_eq!(svg.matches("<line class=\"in\"").count(), 4 * 4);
+    }
+
+    #[test]
+    fn what_a_person_did_goes_through_all_four_panels_too() {
+        let mut run = example_run();
+        run.interventions.push(InterventionEvent {
+            at: Duration::from_secs(30),
+            text: "API broken: every call fails".to_owned(),
+        });
+        let svg = timeline_svg(&run, &example_totals());
+        assert_eq!(svg.matches("<line class=\"key\"").count(), 4);
+        assert!(svg.contains("class=\"key-text\""), "{svg}");
     }
 
     #[test]

@@ -251,7 +251,7 @@ fn time_axis(frame: &mut Frame<'_>, area: Rect, times: [f64; 2]) {
     let at = |seconds: f64| clock(Duration::from_secs_f64(seconds.max(0.0)));
     let words = [
         (Alignment::Left, format!("└{}", at(times[0]))),
-        (Alignment::Center, "min:s since the start".to_owned()),
+        (Alignment::Center, "time, min:s".to_owned()),
         (Alignment::Right, at(times[1])),
     ];
     for (alignment, words) in words {

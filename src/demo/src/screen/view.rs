@@ -23,6 +23,14 @@ const LEAST: (u16, u16) = (50, 14);
 /// The most columns of a decision, before its explanation.
 const LONGEST_DECISION: usize = 20;
 
+/// A line of the panel of decisions.
+struct Row<'a> {
+    at: Duration,
+    colour: Color,
+    text: &'a str,
+    explanation: &'a str,
+}
+
 /// Everything the screen shows.
 pub(super) struct View<'a> {
     pub(super) run: &'a Timeline,
@@ -87,7 +95,7 @@ impl View<'_> {
         let right = if self.note.is_some() {
             format!("{} ", self.page)
         } else {
-            format!("{}  q: stop ", self.page)
+            format!("{} ?: keys q: stop ", self.page)
         };
         let right = Line::from(right).bold();
         let mut left = vec![Span::raw(" ")];
@@ -118,31 +126,50 @@ impl View<'_> {
             let style = Style::new()
                 .fg(colour)
                 .add_modifier(Modifier::BOLD | Modifier::REVERSED);
-            Span::styled(format!(" {sign} {rule}: alert "), style)
+            Span::styled(format!(" {sign} alert "), style)
         } else {
-            Span::styled(format!("{sign} {rule}: no alert"), GREY)
+            Span::styled(format!("{sign} no alert"), GREY)
         }
     }
 
-    /// The latest decisions, the newest first.
+    /// All decisions and what a person did, the newest first.
+    fn rows(&self) -> Vec<Row<'_>> {
+        let decisions = self.run.decisions.iter().map(|decision| Row {
+            at: decision.at,
+            colour: action_colour(self.run, decision.at),
+            text: &decision.text,
+            explanation: explanation(&decision.reason),
+        });
+        let interventions = self.run.interventions.iter().map(|event| Row {
+            at: event.at,
+            colour: BLUE,
+            text: "key",
+            explanation: &event.text,
+        });
+        let mut rows: Vec<_> = decisions.chain(interventions).collect();
+        rows.reverse();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.at));
+        rows
+    }
+
+    /// The latest decisions and what a person did.
     fn decisions(&self, frame: &mut Frame<'_>, area: Rect) {
         let block = panel(Line::from(" Decisions ".bold()));
         let inner = block.inner(area);
         frame.render_widget(block, area);
-        let decisions = self.run.decisions.iter().rev();
-        let shown: Vec<_> = decisions.take(inner.height.into()).collect();
-        let widths = shown.iter().map(|decision| decision.text.chars().count());
+        let mut shown = self.rows();
+        shown.truncate(inner.height.into());
+        let widths = shown.iter().map(|row| row.text.chars().count());
         let width = widths.max().unwrap_or(0).min(LONGEST_DECISION);
-        let lines = shown.into_iter().map(|decision| {
-            let colour = action_colour(self.run, decision.at);
-            let text = format!("{:<width$}  ", cut(&decision.text, width));
-            let start = format!(" {}  ", clock(decision.at));
+        let lines = shown.into_iter().map(|row| {
+            let text = format!("{:<width$}  ", cut(row.text, width));
+            let start = format!(" {}  ", clock(row.at));
             let used = start.chars().count() + text.chars().count();
             let room = usize::from(inner.width).saturating_sub(used);
             Line::from(vec![
                 Span::styled(start, GREY),
-                Span::styled(text, Style::new().fg(colour).bold()),
-                cut(explanation(&decision.reason), room).into(),
+                Span::styled(text, Style::new().fg(row.colour).bold()),
+                cut(row.explanation, room).into(),
             ])
         });
         let lines: Vec<Line<'_>> = lines.collect();
@@ -189,7 +216,10 @@ mod tests {
     use ratatui::{Terminal, backend::TestBackend};
 
     use super::*;
-    use crate::{example::example_run, timeline::DecisionLine};
+    use crate::{
+        example::example_run,
+        timeline::{DecisionLine, InterventionEvent},
+    };
 
     const PAGE: &str = "http://127.0.0.1:54321/";
 
@@ -251,15 +281,15 @@ mod tests {
                     "req/s",
                     "p50",
                     "p99",
-                    "▲ up: alert",
-                    "▼ down: no alert",
+                    "▲ alert",
+                    "▼ no alert",
                     "failed 0",
                     "4→5",
                     "average CPU",
                     "in flight",
-                    "min:s since the start",
+                    "time, min:s",
                     PAGE,
-                    "q: stop",
+                    "?: keys q: stop",
                 ],
             );
             let newest = screen.iter().position(|line| line.contains("4→5"));
@@ -300,10 +330,15 @@ mod tests {
                 ..last
             });
         }
+        run.interventions.push(InterventionEvent {
+            at: run.end(),
+            text: "API broken".to_owned(),
+        });
         let screen = drawn(&run, None, 80, 24);
         assert_shows(
             &screen,
             &[
+                "key                   API broken",
                 "waiting at 5 (up)     less than one cooldown has passed",
                 "a decision that has…  why",
                 "4→5                   an alert asks for more members",
