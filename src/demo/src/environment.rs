@@ -1,11 +1,6 @@
 //! Everything that runs during the demo: started, kept and stopped here.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alert_rules::Monitoring;
 use anyhow::{Context as _, bail};
@@ -17,8 +12,7 @@ use local_cloud::{
 use policy::Direction;
 use program::scratch_folder::ScratchFolder;
 use rule_evaluator::{
-    PrometheusProgram, RuleEvaluator, RuleSettings, http_client,
-    prometheus::{PrometheusServer, find_on_path},
+    RuleSettings, http_client,
     webhook::{BearerToken, WebhookSettings},
 };
 use tokio::{
@@ -29,7 +23,8 @@ use tokio::{
 use super::{
     agent_process::{AgentProcess, AgentSetup},
     machine::is_too_busy_to_start,
-    options::{CpuSource, Options},
+    monitoring::Watch,
+    options::Options,
     run::DemoError,
     scenario::Scenario,
     show::say,
@@ -47,8 +42,7 @@ const FIRST_MEMBERS_WITHIN: Duration = Duration::from_secs(240);
 pub(super) struct Environment {
     pub(super) cloud: LocalCloud,
     pub(super) agent: AgentProcess,
-    pub(super) rule_evaluator: RuleEvaluator,
-    prometheus: Option<PrometheusServer>,
+    pub(super) monitoring: Watch,
     pub(super) client: reqwest::Client,
     pub(super) entrance: SocketAddr,
     /// Removed with everything in it at the end.
@@ -104,14 +98,12 @@ impl Environment {
             timeout: Duration::from_secs(5),
         };
         let targets = setup.discovery_file();
-        let (rule_evaluator, prometheus) =
-            start_rule_evaluator(options, folder.path(), &targets, webhook, &client).await?;
-        say(&format!("CPU source: {}.", rule_evaluator.name));
+        let monitoring = Watch::start(options, folder.path(), &targets, webhook, &client).await?;
+        say(&format!("CPU source: {}.", monitoring.name));
         Ok(Self {
             cloud,
             agent,
-            rule_evaluator,
-            prometheus,
+            monitoring,
             client,
             entrance,
             _folder: folder,
@@ -130,7 +122,7 @@ impl Environment {
             cooldown: options.speed.scale(cooldown),
             upper_threshold: rules.threshold(Direction::Up).unwrap_or(1.0),
             lower_threshold: rules.threshold(Direction::Down).unwrap_or(0.0),
-            cpu_source: self.rule_evaluator.name.to_owned(),
+            cpu_source: self.monitoring.name.to_owned(),
             service_time: WORK.div_f64(CPU_QUOTA),
         }
     }
@@ -141,7 +133,7 @@ impl Environment {
         say(&format!("  application   http://{}/", self.entrance));
         say(&format!("  agent         http://{}/", self.agent.address));
         say(&format!("  local cloud   {}", self.cloud.endpoint()));
-        if let Some(prometheus) = &self.prometheus {
+        if let Some(prometheus) = &self.monitoring.prometheus {
             say(&format!("  Prometheus    {}", prometheus.url()));
         }
         asked_to_stop().await
@@ -149,9 +141,9 @@ impl Environment {
 
     /// Stops everything, the rule evaluator first, so that nothing is scaled while it goes.
     pub(super) async fn clear(self) -> anyhow::Result<()> {
-        drop(self.rule_evaluator);
+        let prometheus = self.monitoring.stop();
         let status = self.agent.stop().await?;
-        if let Some(prometheus) = self.prometheus {
+        if let Some(prometheus) = prometheus {
             prometheus.stop().await?;
         }
         self.cloud.stop().await;
@@ -213,32 +205,6 @@ async fn first_members(cloud: &LocalCloud, options: &Options) -> anyhow::Result<
     timeout(limit, serve)
         .await
         .with_context(|| format!("the first members did not serve within {limit:?}"))
-}
-
-async fn start_rule_evaluator(
-    options: &Options,
-    folder: &Path,
-    targets: &Path,
-    webhook: WebhookSettings,
-    client: &reqwest::Client,
-) -> anyhow::Result<(RuleEvaluator, Option<PrometheusServer>)> {
-    let rules = RuleSettings::of(Monitoring::image().divided_by(options.speed.divisor()));
-    let program = match options.cpu_source {
-        CpuSource::BuiltIn => None,
-        CpuSource::Auto => find_on_path("prometheus"),
-        CpuSource::Prometheus => Some(
-            find_on_path("prometheus")
-                .context("--cpu-source prometheus: there is no `prometheus` on PATH")?,
-        ),
-    };
-    let prometheus = program.map(|program| PrometheusProgram {
-        program,
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        folder: folder.to_owned(),
-    });
-    let targets = targets.to_owned();
-    let started = rule_evaluator::start(rules, prometheus, targets, webhook, client.clone());
-    Ok(started.await?)
 }
 
 fn random_token() -> String {

@@ -16,6 +16,8 @@ pub(crate) enum Intervention {
     KillInstance,
     /// Have every call of the API fail, or work again.
     BreakApi,
+    /// Stop the rule evaluator, or start it anew.
+    CutMonitoring,
     /// Kill the agent and start it again.
     RestartAgent,
 }
@@ -26,6 +28,10 @@ impl Environment {
         match intervention {
             Intervention::KillInstance => kill_instance(&self.cloud),
             Intervention::BreakApi => break_or_mend(&self.cloud).to_owned(),
+            Intervention::CutMonitoring if self.monitoring.cut_or_mend() => {
+                "monitoring cut".to_owned()
+            }
+            Intervention::CutMonitoring => "monitoring mended".to_owned(),
             Intervention::RestartAgent => match self.agent.restart().await {
                 Ok(()) => "agent killed and started again".to_owned(),
                 Err(error) => format!("agent killed, and not started again: {error}"),

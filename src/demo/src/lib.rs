@@ -9,6 +9,7 @@ mod example;
 mod intervention;
 mod lines;
 mod machine;
+mod monitoring;
 mod options;
 mod recorder;
 mod report;

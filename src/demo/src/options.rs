@@ -36,6 +36,7 @@ Examples:
 
 Keys on the screen, each noted in the log, the figure and the report:
   k    kill an instance
+  m    stop the rule evaluator, or start it again
   a    have every call of the cloud's API fail, or work again
   r    kill the agent (SIGKILL) and start it again
   ?    show the keys

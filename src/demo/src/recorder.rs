@@ -68,6 +68,21 @@ impl Recorder {
         self.run.interventions.push(InterventionEvent { at, text });
     }
 
+    /// From here on the rule evaluator knows of no alert that fired before.
+    pub(super) fn alerts_forgotten(&mut self, at: Duration) {
+        self.alerts_seen = 0;
+        self.firing.clear();
+        for rule in [Direction::Up, Direction::Down] {
+            if self.run.fires(rule) {
+                self.run.alerts.push(AlertEvent {
+                    at,
+                    rule,
+                    change: AlertChange::Resolved,
+                });
+            }
+        }
+    }
+
     /// From here on an agent decides that counts anew.
     pub(super) fn agent_restarted(&mut self) {
         self.decisions_seen = 0;
@@ -242,5 +257,36 @@ fn in_words(verdict: &str) -> String {
         "held" => "waiting".to_owned(),
         "refused" => "not scaled".to_owned(),
         other => other.replace('_', " "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::example_run;
+
+    #[test]
+    fn alerts_end_when_monitoring_is_cut_and_begin_anew_with_the_next() {
+        let mut recorder = Recorder::new(example_run().settings);
+        let firing = |at| Readings {
+            changes: vec![rule_evaluator::RuleChange {
+                at,
+                place: 0,
+                rule: Direction::Up,
+                change: AlertChange::Firing,
+            }],
+            ..Readings::default()
+        };
+        let began = recorder.began;
+        recorder.alerts(&firing(began));
+        assert!(recorder.run.fires(Direction::Up));
+        recorder.alerts_forgotten(Duration::from_secs(1));
+        recorder.alerts(&Readings::default());
+        assert!(!recorder.run.fires(Direction::Up));
+        recorder.alerts(&firing(began + Duration::from_secs(2)));
+        assert!(
+            recorder.run.fires(Direction::Up),
+            "it counts from the first"
+        );
     }
 }

@@ -191,8 +191,10 @@ impl Environment {
                         let at = recorder.elapsed();
                         let done = self.intervene(intervention).await;
                         recorder.intervention(at, done);
-                        if intervention == Intervention::RestartAgent {
-                            recorder.agent_restarted();
+                        match intervention {
+                            Intervention::RestartAgent => recorder.agent_restarted(),
+                            Intervention::CutMonitoring => recorder.alerts_forgotten(at),
+                            _ => {}
                         }
                     }
                 },
@@ -211,7 +213,7 @@ impl Environment {
                 phase_ends += phase.lasts.at_most();
                 is_quiet = matches!(phase.lasts, Lasts::UntilMinimum { .. });
             }
-            let readings = self.rule_evaluator.readings.borrow().clone();
+            let readings = self.monitoring.readings();
             let status = self.cloud.status();
             recorder.sample(&status, &readings, &progress.borrow_and_update());
             recorder.alerts(&readings);

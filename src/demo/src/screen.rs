@@ -32,7 +32,7 @@ use super::{intervention::Intervention, timeline::Timeline};
 const POLL: Duration = Duration::from_millis(100);
 
 /// The help on keys: short enough for 80 columns beside the address.
-const KEYS: &str = "k: kill instance  a: break/mend API  r: restart agent";
+const KEYS: &str = "k: kill instance r: agent  m: cut monitoring a: API";
 
 /// What the person at the terminal did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +156,7 @@ fn meaning(event: &Event) -> Option<ScreenEvent> {
         Event::Key(key) if key.kind == KeyEventKind::Press && is_plain(*key) => match key.code {
             KeyCode::Char('?') => Some(ScreenEvent::Help),
             KeyCode::Char('k') => Some(ScreenEvent::Intervene(Intervention::KillInstance)),
+            KeyCode::Char('m') => Some(ScreenEvent::Intervene(Intervention::CutMonitoring)),
             KeyCode::Char('a') => Some(ScreenEvent::Intervene(Intervention::BreakApi)),
             KeyCode::Char('r') => Some(ScreenEvent::Intervene(Intervention::RestartAgent)),
             _ => None,
@@ -206,6 +207,7 @@ mod tests {
         let intervene = |of| Some(ScreenEvent::Intervene(of));
         for (letter, of) in [
             ('k', Intervention::KillInstance),
+            ('m', Intervention::CutMonitoring),
             ('a', Intervention::BreakApi),
             ('r', Intervention::RestartAgent),
         ] {
