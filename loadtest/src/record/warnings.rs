@@ -23,10 +23,11 @@ pub(crate) fn find_warnings(summary: &Summary, open_loop: bool) -> Vec<Warning> 
 
 fn generator_warnings(summary: &Summary) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
-    if summary.generator_lag.p99 > 2_000_000 {
-        let lag = show_nanos(summary.generator_lag.p99);
+    if let Some((share, lag)) = worst_lag(summary) {
         let text = format!(
-            "the generator itself started 1 % of the requests more than {lag} late though a connection was free: this machine is too busy for this rate"
+            "the generator itself started 1 % of the requests more than {} late though a connection was free; up to {:.0} % of the response time is its own: this machine is too busy for this rate",
+            show_nanos(lag),
+            share * 100.0
         );
         found.push(("generator_late", text));
     }
@@ -46,6 +47,26 @@ fn generator_warnings(summary: &Summary) -> Vec<(&'static str, String)> {
         found.push(("connections_exhausted", text));
     }
     found
+}
+
+/// A lag below this is the operating system's, whatever it is a part of.
+const NEGLIGIBLE_LAG: u64 = 2_000_000;
+
+/// The largest part of a percentile of the response time that is the generator's own lag, with the
+/// lag's p99; none where the lag does not change what the percentiles say.
+fn worst_lag(summary: &Summary) -> Option<(f64, u64)> {
+    let (lag, response) = (&summary.generator_lag, &summary.response);
+    let pairs = [
+        (lag.p50, response.p50),
+        (lag.p90, response.p90),
+        (lag.p99, response.p99),
+    ];
+    let shares = pairs
+        .into_iter()
+        .filter(|(lag, _)| *lag > NEGLIGIBLE_LAG)
+        .map(|(lag, response)| (lag as f64 / response.max(1) as f64).min(1.0));
+    let worst = shares.fold(0.0, f64::max);
+    (worst > 0.1).then_some((worst, lag.p99))
 }
 
 fn load_warnings(summary: &Summary) -> Vec<(&'static str, String)> {
@@ -79,4 +100,37 @@ fn load_warnings(summary: &Summary) -> Vec<(&'static str, String)> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_warnings;
+    use crate::record::{Latency, Summary};
+
+    /// Whether a run with these percentiles (p50, p90, p99, in milliseconds) is warned about.
+    fn is_late(lag: [u64; 3], response: [u64; 3]) -> bool {
+        let latency = |[p50, p90, p99]: [u64; 3]| Latency {
+            count: 1000,
+            p50: p50 * 1_000_000,
+            p90: p90 * 1_000_000,
+            p99: p99 * 1_000_000,
+            ..Latency::default()
+        };
+        let summary = Summary {
+            generator_lag: latency(lag),
+            response: latency(response),
+            ..Summary::default()
+        };
+        let found = find_warnings(&summary, true);
+        found.iter().any(|warning| warning.kind == "generator_late")
+    }
+
+    #[test]
+    fn a_lag_is_judged_by_the_latency_that_it_is_a_part_of() {
+        assert!(!is_late([0, 1, 5], [150, 160, 180]), "a slow application");
+        assert!(!is_late([0, 0, 2], [1, 1, 3]), "too short to matter");
+        assert!(is_late([0, 1, 5], [1, 2, 6]), "a fast one");
+        assert!(is_late([5, 6, 7], [6, 7, 500]), "the median is the lag");
+        assert!(is_late([0, 1, 5], [0, 0, 0]), "no success to compare with");
+    }
 }

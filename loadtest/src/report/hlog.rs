@@ -258,4 +258,64 @@ mod tests {
         );
         assert_eq!(&*summary.backends[0].name, "i-1");
     }
+
+    /// Writes the log of a run of one second that began at `start`, seconds after 1970.
+    fn write_run(path: &std::path::Path, start: u64, lag: Duration, requests: u64) {
+        let plan = Plan::new(
+            "http://h/".parse().expect("a URL"),
+            Load::Open("1s@100".parse().expect("a profile")),
+        );
+        let (mut log, failure) = IntervalLog::new(path, &plan);
+        let mut part = Part::default();
+        let mut timed = Timed::new();
+        for _ in 0..requests {
+            record(&mut timed.response, 20_000_000);
+            record(&mut part.waits.generator_lag, lag.as_nanos() as u64);
+        }
+        let tag = Tag {
+            backend: "i-1".into(),
+            class: Class::Ok,
+        };
+        part.timed.insert(tag, timed);
+        part.counts.counters.ok = requests;
+        part.counts.accounts.sent = requests;
+        part.counts.accounts.scheduled = requests;
+        log.tick(&Tick {
+            progress: &Progress::default(),
+            start: Duration::ZERO,
+            length: Duration::from_secs(1),
+            started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(start),
+            part: &part,
+            headline: &part.headline(),
+            levels: Levels::default(),
+        });
+        assert!(failure.get().is_none(), "{failure:?}");
+    }
+
+    #[test]
+    fn a_merged_rate_is_over_the_time_that_all_the_runs_took() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        for (name, start) in [("a", 1_000), ("b", 1_000), ("later", 1_001)] {
+            write_run(&path(name), start, Duration::ZERO, 100);
+        }
+        let rate = |names: [&str; 2]| merge(&names.map(path)).expect("its own logs").rate();
+        assert!((rate(["a", "b"]) - 200.0).abs() < 0.5, "at once");
+        assert!((rate(["a", "later"]) - 100.0).abs() < 0.5, "in turn");
+    }
+
+    #[test]
+    fn a_late_generator_is_told_of_also_among_many_that_are_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        write_run(&path("good"), 1_000, Duration::ZERO, 10_000);
+        write_run(&path("late"), 1_000, Duration::from_millis(15), 50);
+        let merged = merge(&[path("good"), path("late")]).expect("its own logs");
+        let warning = merged
+            .warnings
+            .iter()
+            .find(|warning| warning.kind == "generator_late");
+        let text = &warning.expect("a warning").text;
+        assert!(text.contains("late: the generator itself"), "{text}");
+    }
 }

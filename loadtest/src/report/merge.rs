@@ -2,14 +2,20 @@
 //! add.
 
 use std::{
-    collections::BTreeMap, error::Error, fs, io::Cursor, path::Path, sync::Arc, time::Duration,
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fs,
+    io::Cursor,
+    path::Path,
+    sync::Arc,
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hdrhistogram::{Histogram, serialization::Deserializer};
 
 use super::hlog::{PLAN_COMMENT, PlanLine, TICK_COMMENT, TickLine};
-use crate::record::{Class, Levels, Part, Summary, Tag, Timed, Totals, add};
+use crate::record::{Class, Levels, Part, Summary, Tag, Timed, Totals, Warning, add};
 
 /// A log that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +53,30 @@ pub fn merge(paths: &[impl AsRef<Path>]) -> Result<Summary, LogError> {
     for path in paths {
         logs.push(read(path.as_ref())?);
     }
+    let single = logs.iter().zip(paths).flat_map(|(log, path)| {
+        let name = path.as_ref().display().to_string();
+        let warnings = add_up(std::slice::from_ref(log)).warnings;
+        warnings
+            .into_iter()
+            .map(move |warning| (name.clone(), warning))
+    });
+    let single: Vec<(String, Warning)> = single.collect();
+    let mut summary = add_up(&logs);
+    let known: BTreeSet<String> = summary.warnings.iter().map(|w| w.kind.clone()).collect();
+    // What is wrong with one run may be too little to show in the sum, and still spoils it.
+    summary.warnings.extend(
+        single
+            .into_iter()
+            .filter(|(_, warning)| !known.contains(&warning.kind))
+            .map(|(name, Warning { kind, text })| Warning {
+                kind,
+                text: format!("{name}: {text}"),
+            }),
+    );
+    Ok(summary)
+}
+
+fn add_up(logs: &[Logged]) -> Summary {
     let begins = logs
         .iter()
         .filter_map(|log| log.ticks.first().map(|(tick, _)| tick.start));
@@ -55,14 +85,14 @@ pub fn merge(paths: &[impl AsRef<Path>]) -> Result<Summary, LogError> {
     let width = plans.clone().map(|plan| plan.tick).fold(0.05, f64::max);
     let mut summary = Summary {
         started_at: begin,
-        planned: plans.clone().map(|plan| plan.planned).fold(0.0, f64::max),
+        planned: planned(logs, begin),
         plan: merged_settings(&plans.clone().collect::<Vec<_>>()),
         ..Summary::default()
     };
     let open_loop = plans.clone().all(|plan| plan.open_loop);
 
     let mut buckets: BTreeMap<u64, (f64, f64, Levels, Part)> = BTreeMap::new();
-    for (tick, part) in logs.into_iter().flat_map(|log| log.ticks) {
+    for (tick, part) in logs.iter().flat_map(|log| &log.ticks) {
         let start = (tick.start - begin).max(0.0);
         let end = start + tick.seconds;
         let bucket = (start / width).round() as u64;
@@ -72,7 +102,7 @@ pub fn merge(paths: &[impl AsRef<Path>]) -> Result<Summary, LogError> {
         entry.0 = entry.0.min(start);
         entry.1 = entry.1.max(end);
         entry.2 += tick.levels;
-        entry.3.add(&part);
+        entry.3.add(part);
         summary.busiest_worker = summary.busiest_worker.max(tick.busiest_worker);
     }
     let mut totals = Totals::new();
@@ -80,7 +110,17 @@ pub fn merge(paths: &[impl AsRef<Path>]) -> Result<Summary, LogError> {
         let span = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
         totals.add(span(start), span(end), &part, &part.headline(), levels);
     }
-    Ok(totals.finish(summary, open_loop))
+    totals.finish(summary, open_loop)
+}
+
+/// Seconds from the first run's start to the last planned end: runs one after another take the sum
+/// of their times, runs at once the longest.
+fn planned(logs: &[Logged], begin: f64) -> f64 {
+    let ends = logs.iter().filter_map(|log| {
+        let (first, _) = log.ticks.first()?;
+        Some(first.start - begin + log.plan.as_ref()?.planned)
+    });
+    ends.fold(0.0, f64::max)
 }
 
 /// Settings that all runs share are kept, others are listed.
