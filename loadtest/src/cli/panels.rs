@@ -7,13 +7,21 @@ use ratatui::{
     style::{Color, Modifier, Style},
     symbols::Marker,
     text::{Line, Span},
-    widgets::{Axis, Block, Cell, Chart, Dataset, Gauge, GraphType, Paragraph, Row, Table},
+    widgets::{
+        Axis, Block, Borders, Cell, Chart, Dataset, Gauge, GraphType, Paragraph, Row, Table,
+    },
 };
 
 use super::history::History;
 
 /// A backend silent for this many ticks has left.
 const SILENT_TICKS: u32 = 3;
+/// Five rows of latencies and five of counts, below a title.
+const NUMBERS_HEIGHT: u16 = 11;
+/// A title and the columns' heads.
+const BACKENDS_HEAD: u16 = 2;
+/// The longest name of a row of latencies, and a space.
+const LABEL_WIDTH: u16 = 10;
 
 pub(super) fn draw(
     frame: &mut Frame<'_>,
@@ -22,29 +30,27 @@ pub(super) fn draw(
     history: &History,
     stopping: bool,
 ) {
+    let backends = u16::try_from(progress.backends.len()).unwrap_or(u16::MAX);
     let rows = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
-        Constraint::Min(8),
-        Constraint::Min(8),
+        Constraint::Length(NUMBERS_HEIGHT),
+        Constraint::Length(backends.clamp(1, (frame.area().height / 8).max(2)) + BACKENDS_HEAD),
+        Constraint::Fill(1),
         Constraint::Length(1),
     ]);
-    let [head, bar, top, bottom, foot] = rows.areas(frame.area());
+    let [head, bar, numbers, pool, charts, foot] = rows.areas(frame.area());
     frame.render_widget(
         Paragraph::new(title).style(Style::new().add_modifier(Modifier::BOLD)),
         head,
     );
     draw_bar(frame, bar, progress);
-    let columns = Layout::horizontal([
-        Constraint::Fill(1),
-        Constraint::Length(numbers_width(frame.area().width)),
-    ]);
-    let [left, right] = columns.areas(top);
-    draw_rates(frame, left, progress, history);
-    draw_numbers(frame, right, progress);
-    let [left, right] = columns.areas(bottom);
-    draw_latency(frame, left, history);
-    draw_backends(frame, right, progress);
+    draw_numbers(frame, numbers, progress);
+    draw_backends(frame, pool, progress);
+    let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]);
+    let [left, right] = halves.areas(charts);
+    draw_rates(frame, left, history);
+    draw_latency(frame, right, history);
     let hint = if stopping {
         "ending: waiting for requests under way; again to end at once"
     } else {
@@ -54,11 +60,6 @@ pub(super) fn draw(
         Paragraph::new(hint).style(Style::new().fg(Color::DarkGray)),
         foot,
     );
-}
-
-/// How wide the numbers beside the charts are: all of them fit in 80 columns.
-fn numbers_width(width: u16) -> u16 {
-    (width * 2 / 5).max(42).min(width / 2 + 2)
 }
 
 fn draw_bar(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
@@ -78,14 +79,11 @@ fn draw_bar(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
     frame.render_widget(gauge, area);
 }
 
-fn draw_rates(frame: &mut Frame<'_>, area: Rect, progress: &Progress, history: &History) {
+fn draw_rates(frame: &mut Frame<'_>, area: Rect, history: &History) {
     let asked = history.curve(|tick| Some(tick.asked));
     let started = history.curve(|tick| Some(tick.started));
     let succeeded = history.curve(|tick| Some(tick.succeeded));
-    let title = format!(
-        " rate/s: target {:.0}, sent {:.0}, ok {:.0} ",
-        progress.asked, progress.started, progress.succeeded
-    );
+    let title = " requests/s: target sent ok ".to_owned();
     let curves = [
         ("target", Color::Yellow, &asked),
         ("sent", Color::Blue, &started),
@@ -146,9 +144,51 @@ fn draw_chart(
 
 fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
     let row = |name: &'static str, latency: &Latency| {
-        let times = [latency.p50, latency.p90, latency.p99, latency.max].map(show_nanos);
-        Row::new([Cell::from(name)].into_iter().chain(times.map(Cell::from)))
+        let values = [
+            latency.p50,
+            latency.p90,
+            latency.p99,
+            latency.p999,
+            latency.max,
+        ];
+        let shown = if latency.count > 0 {
+            values.map(show_nanos)
+        } else {
+            values.map(|_| "-".to_owned())
+        };
+        let times = shown.map(|time| Cell::from(Line::from(time).right_aligned()));
+        Row::new([Cell::from(name)].into_iter().chain(times))
     };
+    let block = Block::new()
+        .borders(Borders::TOP)
+        .title(format!(" {} ", last(progress)));
+    let [table_area, text_area] =
+        Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(block.inner(area));
+    frame.render_widget(block, area);
+    let heads = ["p50", "p90", "p99", "p99.9", "max"].map(|name| Line::from(name).right_aligned());
+    let header = Row::new([Line::default()].into_iter().chain(heads))
+        .style(Style::new().add_modifier(Modifier::BOLD));
+    let rows = [
+        row("response", &progress.response),
+        row("service", &progress.service),
+        row("send lag", &progress.send_lag),
+        row("whole run", &progress.response_total),
+    ];
+    // Of one fixed width each: a column that may grow takes from its neighbours where it is narrow.
+    let widths = [
+        Constraint::Length(LABEL_WIDTH),
+        Constraint::Length(9),
+        Constraint::Length(9),
+        Constraint::Length(9),
+        Constraint::Length(9),
+        Constraint::Length(9),
+    ];
+    frame.render_widget(Table::new(rows, widths).header(header), table_area);
+    frame.render_widget(Paragraph::new(counts(progress)), text_area);
+}
+
+/// What was counted since the start, in lines.
+fn counts(progress: &Progress) -> Vec<Line<'static>> {
     let accounts = &progress.accounts;
     let mut failures = vec![Span::raw(format!("failed {}", progress.failed_total))];
     failures.extend(
@@ -162,45 +202,37 @@ fn draw_numbers(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
     } else {
         Color::Reset
     };
-    let lines = vec![
+    let statuses = progress.total.statuses.iter();
+    let statuses: Vec<String> = statuses
+        .map(|(status, count)| format!("{status}: {count}"))
+        .collect();
+    vec![
         Line::from(format!(
-            "scheduled {}  sent {}  late {}",
-            accounts.scheduled, accounts.sent, accounts.late
+            "per second: target {:.0}  sent {:.0}  ok {:.0}",
+            progress.asked, progress.started, progress.succeeded
         )),
         Line::from(format!(
-            "ok {}  skipped {}  cpu {:.0} %",
-            progress.total.ok,
-            accounts.skipped,
+            "scheduled {}  sent {}  late {}  skipped {}",
+            accounts.scheduled, accounts.sent, accounts.late, accounts.skipped
+        )),
+        Line::from(format!(
+            "in flight {}  overdue {}  connections {}  cpu {:.0} %",
+            progress.in_flight,
+            progress.backlog,
+            progress.connections,
             progress.busiest_worker * 100.0
         )),
         Line::from(format!(
-            "in flight {}  overdue {}  connections {}",
-            progress.in_flight, progress.backlog, progress.connections
+            "ok {}  status {}",
+            progress.total.ok,
+            if statuses.is_empty() {
+                "none".to_owned()
+            } else {
+                statuses.join(", ")
+            }
         )),
         Line::from(failures).style(Style::new().fg(color)),
-    ];
-
-    let block = Block::bordered().title(format!(" {}, total ", last(progress)));
-    let [table_area, text_area] =
-        Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(block.inner(area));
-    frame.render_widget(block, area);
-    let header =
-        Row::new(["", "p50", "p90", "p99", "max"]).style(Style::new().add_modifier(Modifier::BOLD));
-    let rows = [
-        row("response", &progress.response),
-        row("service", &progress.service),
-        row("send lag", &progress.send_lag),
-        row("total", &progress.response_total),
-    ];
-    let widths = [
-        Constraint::Length(8),
-        Constraint::Min(7),
-        Constraint::Min(7),
-        Constraint::Min(7),
-        Constraint::Min(7),
-    ];
-    frame.render_widget(Table::new(rows, widths).header(header), table_area);
-    frame.render_widget(Paragraph::new(lines), text_area);
+    ]
 }
 
 /// Names the time that the numbers are about.
@@ -254,12 +286,12 @@ fn draw_backends(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
     let header = Row::new(["backend", "responses", "p99", ""])
         .style(Style::new().add_modifier(Modifier::BOLD));
     let widths = [
-        Constraint::Min(10),
-        Constraint::Length(9),
-        Constraint::Length(8),
+        Constraint::Length(32),
         Constraint::Length(10),
+        Constraint::Length(9),
+        Constraint::Length(12),
     ];
-    let block = Block::bordered().title(format!(
+    let block = Block::new().borders(Borders::TOP).title(format!(
         " {present} {} responding ",
         if present == 1 { "backend" } else { "backends" }
     ));
@@ -322,7 +354,7 @@ mod tests {
         let shown = screen(&progress(), 120, 30);
         for part in [
             "30 of 60 s",
-            "target 50, sent 49",
+            "target 50  sent 49",
             "refused 2",
             "1 backend responding",
             "i-new",
@@ -339,18 +371,33 @@ mod tests {
         let mut progress = progress();
         progress.accounts.scheduled = 194;
         (progress.total.ok, progress.connections) = (193, 256);
+        progress.total.statuses = [(200, 193), (503, 2)].into();
+        progress.send_lag = Latency {
+            count: 49,
+            p50: 123_400_000,
+            p90: 1_500_000_000,
+            p99: 100_000_000_000,
+            p999: 100_000_000_000,
+            max: 100_000_000_000,
+            ..Latency::default()
+        };
         let shown = screen(&progress, 80, 24);
         for part in [
-            " last second, total ",
-            "response 1.50ms",
-            "send lag",
-            "total",
-            "scheduled 194  sent 0  late 0",
-            "ok 193  skipped 0  cpu 0 %",
-            "in flight 0  overdue 0  connections 256",
+            " last second ",
+            "response      1.50ms",
+            "service            -",
+            "send lag       123ms     1.50s      100s      100s      100s",
+            "whole run",
+            "scheduled 194  sent 0  late 0  skipped 0",
+            "in flight 0  overdue 0  connections 256  cpu 0 %",
+            "ok 193  status 200: 193, 503: 2",
             "failed 2  refused 2",
+            "per second: target 50  sent 49  ok 0",
             "i-new",
             "since 29s",
+            "left 10s",
+            "requests/s: target sent ok",
+            "response time, ms",
         ] {
             assert!(shown.contains(part), "{part}:\n{shown}");
         }
