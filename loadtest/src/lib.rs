@@ -34,6 +34,7 @@ mod record;
 pub mod report;
 mod request;
 mod schedule;
+mod slice;
 mod target;
 mod text;
 mod threshold;
@@ -48,6 +49,7 @@ pub use record::{
     Latency, Observer, Point, Progress, Reasons, StageSummary, Summary, Tick, Waits, Warning,
 };
 pub use request::{Request, RequestError};
+pub use slice::Slice;
 pub use target::Target;
 pub use text::{ColumnError, parse_duration, show_nanos};
 pub use threshold::{Threshold, Verdict};

@@ -1,10 +1,15 @@
 //! What a run is to do, and the checks that it can be done.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     profile::Profile,
     request::{Request, is_token},
+    slice::Slice,
     target::Target,
     text::LONGEST,
 };
@@ -132,6 +137,10 @@ pub struct Plan {
     /// Connect once before the start, so that a target that is down is an error and not a report
     /// full of them.
     pub probe: bool,
+    /// The part of the load and of the connections that this machine is to carry.
+    pub slice: Slice,
+    /// When to start, such as together with other machines; none for at once.
+    pub start_at: Option<SystemTime>,
 }
 
 impl Plan {
@@ -166,6 +175,8 @@ impl Plan {
             tls: Tls::default(),
             engine: Engine::Http1,
             probe: true,
+            slice: Slice::WHOLE,
+            start_at: None,
         }
     }
 
@@ -182,7 +193,7 @@ impl Plan {
     }
 
     /// Whether each number is in its range; with the field, and the range in words.
-    fn ranges(&self) -> [(bool, &'static str, &'static str); 14] {
+    fn ranges(&self) -> [(bool, &'static str, &'static str); 15] {
         let millis = Duration::from_millis;
         let (load, streams) = (self.load.duration(), self.engine.streams());
         [
@@ -195,6 +206,11 @@ impl Plan {
                 (self.threads..=1_000_000).contains(&self.connections),
                 "connections",
                 "at least the number of threads, and at most 1000000",
+            ),
+            (
+                self.connections >= self.slice.of(),
+                "connections",
+                "at least the number of slices",
             ),
             (
                 (0.0..=1.0).contains(&self.connection_age_jitter),
@@ -247,13 +263,22 @@ impl Plan {
         ]
     }
 
+    /// This machine's own part of the plan: what it has of the connections. Which of the arrivals
+    /// are its own, the schedule knows.
+    pub(crate) fn sliced(mut self) -> Self {
+        self.connections = self.slice.share(self.connections);
+        self.spread = self.slice.share(self.spread);
+        self.threads = self.threads.min(self.connections);
+        self
+    }
+
     /// The settings that matter for reading a report, as texts.
     pub fn describe(&self) -> BTreeMap<&'static str, String> {
         let (mode, profile) = match &self.load {
             Load::Open(profile) => ("open loop", profile.to_string()),
             Load::Closed(duration) => ("closed loop", crate::text::show_duration(*duration)),
         };
-        BTreeMap::from([
+        let mut settings = BTreeMap::from([
             ("target", self.target.to_string()),
             ("method", self.request.method().to_owned()),
             ("mode", mode.to_owned()),
@@ -263,7 +288,11 @@ impl Plan {
             ("connections", self.connections.to_string()),
             ("timeout", crate::text::show_duration(self.timeout)),
             ("engine", format!("{:?}", self.engine)),
-        ])
+        ]);
+        if self.slice != Slice::WHOLE {
+            settings.insert("slice", self.slice.to_string());
+        }
+        settings
     }
 }
 
@@ -276,6 +305,9 @@ pub enum PlanError {
         what: &'static str,
         range: &'static str,
     },
+    /// The moment to start at is over.
+    #[error("start_at is over: choose a moment that every machine reaches in time")]
+    StartOver,
     /// The header that names the backend cannot be one.
     #[error(
         "the header {0:?} cannot be used: its name has characters that a header name cannot have"

@@ -165,7 +165,10 @@ mod tests {
     use std::time::Duration;
 
     use super::Schedule;
-    use crate::plan::{Arrivals, Load};
+    use crate::{
+        plan::{Arrivals, Load},
+        slice::Slice,
+    };
 
     fn all(profile: &str, arrivals: Arrivals, workers: usize) -> Vec<u64> {
         let load = Load::Open(profile.parse().expect("valid"));
@@ -187,6 +190,22 @@ mod tests {
         for workers in 2..6 {
             assert_eq!(all("2s@50, 3s:50..400", Arrivals::Even, workers), one);
         }
+    }
+
+    #[test]
+    fn slices_with_any_number_of_workers_make_the_whole_curve() {
+        let load = Load::Open("2s@50, 3s:50..400".parse().expect("valid"));
+        let mut times = Vec::new();
+        for (slice, workers) in [("1/3", 1), ("2/3", 4), ("3/3", 2)] {
+            let slice: Slice = slice.parse().expect("a slice");
+            for worker in 0..workers {
+                let (index, all) = slice.place(worker, workers);
+                let mut schedule = Schedule::new(&load, Arrivals::Even, index, all);
+                times.extend(std::iter::from_fn(|| schedule.take(u64::MAX)));
+            }
+        }
+        times.sort_unstable();
+        assert_eq!(times, all("2s@50, 3s:50..400", Arrivals::Even, 1));
     }
 
     #[test]

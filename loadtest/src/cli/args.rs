@@ -2,10 +2,15 @@
 
 #![expect(clippy::doc_markdown, reason = "--help shows these texts as they are")]
 
-use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use loadtest::{Plan, Profile, Target, Threshold};
+use loadtest::{Plan, Profile, Slice, Target, Threshold};
 
 use super::{
     help::{EXAMPLES, PROFILE_HELP, THRESHOLD_HELP},
@@ -219,6 +224,13 @@ pub(crate) struct RunArgs {
     /// Threads; by default one per core, at most 4
     #[arg(short, long, help_heading = "Running")]
     pub(crate) threads: Option<usize>,
+    /// Carry only this part of the load and of --connections, such as 2/5 for the second of five
+    /// machines; together they are exactly the whole
+    #[arg(long, value_name = "N/COUNT", value_parser = column::<Slice>, default_value_t, help_heading = "Running")]
+    pub(crate) slice: Slice,
+    /// Wait for this moment to start, such as 2030-01-31T12:00:00Z or seconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = moment, help_heading = "Running")]
+    pub(crate) start_at: Option<SystemTime>,
     /// Start even if the target cannot be reached
     #[arg(long, help_heading = "Running")]
     pub(crate) no_probe: bool,
@@ -274,6 +286,18 @@ fn optional_duration(text: &str) -> Result<MaxAge, String> {
     }
 }
 
+fn moment(text: &str) -> Result<SystemTime, String> {
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.into()));
+    }
+    let time = text.parse::<jiff::Timestamp>().ok();
+    let millis = time.and_then(|time| u64::try_from(time.as_millisecond()).ok());
+    let after = Duration::from_millis(millis.ok_or(
+        "expected a time with its zone, such as 2030-01-31T12:00:00Z, or seconds since 1970",
+    )?);
+    Ok(SystemTime::UNIX_EPOCH + after)
+}
+
 fn address(text: &str) -> Result<SocketAddr, String> {
     let full = if text.bytes().all(|byte| byte.is_ascii_digit()) {
         format!("127.0.0.1:{text}")
@@ -289,7 +313,7 @@ mod tests {
     use clap::CommandFactory as _;
     use loadtest::{Profile, Threshold};
 
-    use super::{Args, address};
+    use super::{Args, address, moment};
     use crate::cli::help::{PROFILE_HELP, THRESHOLD_HELP};
 
     #[test]
@@ -304,6 +328,14 @@ mod tests {
                 "{metric}"
             );
         }
+    }
+
+    #[test]
+    fn a_moment_is_a_time_with_its_zone_or_seconds() {
+        let start = moment("2030-01-31T12:00:00Z").expect("valid");
+        assert_eq!(moment("2030-01-31T14:00:00+02:00"), Ok(start));
+        assert_eq!(moment("1896091200"), Ok(start));
+        assert!(moment("2030-01-31T12:00:00").is_err() && moment("-1").is_err());
     }
 
     #[test]

@@ -20,8 +20,11 @@ Examples:
   A page with plots, a report for programs, and a log that can be merged:
     loadtest --rate 50 --duration 60s --html run.html --json run.json --hlog run.hlog URL
 
-  Two machines as one, exactly; and two runs side by side:
+  Two machines as one, exactly: this on one, with --slice 2/2 on the other, then merge:
+    loadtest --rate 20k --duration 60s --slice 1/2 --start-at 2030-01-31T12:00:00Z --hlog a.hlog URL
     loadtest merge a.hlog b.hlog --html both.html
+
+  Two runs side by side:
     loadtest compare before.json after.json
 
 Exit codes:

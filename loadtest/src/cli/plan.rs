@@ -71,6 +71,8 @@ impl RunArgs {
             (false, EngineArg::Hyper) => Engine::Hyper,
         };
         plan.probe = !self.no_probe;
+        plan.slice = self.slice;
+        plan.start_at = self.start_at;
         Ok(plan)
     }
 

@@ -50,7 +50,8 @@ impl Dispatcher {
         let plan = &state.plan;
         let streams = plan.engine.streams();
         let max_slots = place.share(plan.connections) * streams;
-        let schedule = Schedule::new(&plan.load, plan.arrivals, place.index, place.workers);
+        let (index, workers) = plan.slice.place(place.index, place.workers);
+        let schedule = Schedule::new(&plan.load, plan.arrivals, index, workers);
         Ok(Self {
             schedule: RefCell::new(schedule),
             slots: RefCell::new(Vec::new()),

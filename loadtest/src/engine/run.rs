@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     http1::encode_request,
-    plan::Plan,
+    plan::{Plan, PlanError},
     record::{Collector, Observer, Progress, Setup, Summary},
 };
 
@@ -69,7 +69,7 @@ impl Run {
                 host: plan.target.host().to_owned(),
                 source,
             })?;
-        let plan = Arc::new(plan);
+        let plan = Arc::new(plan.sliced());
         let connector = |worker: usize| {
             Connector::new(
                 Arc::new(plan.target.clone()),
@@ -98,7 +98,9 @@ impl Run {
         let (progress_sender, progress) = watch::channel(Progress::default());
         let (intervals, received) = mpsc::channel(8 * workers);
         let (result_sender, result) = oneshot::channel();
-        let (start, started_at) = (Instant::now() + LEAD, SystemTime::now() + LEAD);
+        let started_at = plan.start_at.unwrap_or_else(|| SystemTime::now() + LEAD);
+        let lead = started_at.duration_since(SystemTime::now());
+        let start = Instant::now() + lead.map_err(|_| PlanError::StartOver)?;
         let request: Arc<[u8]> = encode_request(&plan.request, &plan.target).into();
         let mut threads = Vec::with_capacity(workers);
         for index in 0..workers {

@@ -57,7 +57,10 @@ async fn supervise(
 ) -> io::Result<()> {
     let plan = &worker.state.plan;
     let start = tokio::time::Instant::from_std(start);
-    tokio::time::sleep_until(start).await;
+    tokio::select! {
+        () = tokio::time::sleep_until(start) => {}
+        _ = stop.wait_for(|stop| *stop) => worker.dispatcher.end_schedule(),
+    }
     worker.begin();
     let mut dispatcher = spawn_local(Rc::clone(worker).run_dispatcher());
     let every = |period: Duration| {

@@ -151,7 +151,7 @@ impl Collector {
             gauges += known.end.gauges;
         }
         Levels {
-            asked: self.curve.as_ref().map_or(0.0, due),
+            asked: self.curve.as_ref().map_or(0.0, due) / self.setup.plan.slice.of() as f64,
             gauges,
         }
     }
@@ -242,7 +242,9 @@ impl Collector {
             let end = start + stage.duration.as_secs_f64();
             // The n-th request is due when the curve reaches n, so a stage has the whole numbers
             // that it passes.
-            let whole = |seconds: f64| (curve.due(seconds) - 1e-6).ceil().max(0.0) as u64;
+            let slice = self.setup.plan.slice;
+            let whole =
+                |seconds: f64| slice.arrivals((curve.due(seconds) - 1e-6).ceil().max(0.0) as u64);
             stages.push(StageSummary {
                 stage: stage.to_string(),
                 start,
