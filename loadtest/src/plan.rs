@@ -12,6 +12,7 @@ use crate::{
     slice::Slice,
     target::Target,
     text::LONGEST,
+    threshold::Threshold,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -137,6 +138,8 @@ pub struct Plan {
     /// Connect once before the start, so that a target that is down is an error and not a report
     /// full of them.
     pub probe: bool,
+    /// Conditions that are judged while it runs, for [`Progress`](crate::Progress).
+    pub thresholds: Vec<Threshold>,
     /// The part of the load and of the connections that this machine is to carry.
     pub slice: Slice,
     /// When to start, such as together with other machines; none for at once.
@@ -175,6 +178,7 @@ impl Plan {
             tls: Tls::default(),
             engine: Engine::Http1,
             probe: true,
+            thresholds: Vec::new(),
             slice: Slice::WHOLE,
             start_at: None,
         }

@@ -18,6 +18,8 @@ use super::history::History;
 const SILENT_TICKS: u32 = 3;
 /// Five rows of latencies and five of counts, below a title.
 const NUMBERS_HEIGHT: u16 = 11;
+/// Conditions shown; the ones that fail are first.
+const MAX_VERDICTS: usize = 3;
 /// A title and the columns' heads.
 const BACKENDS_HEAD: u16 = 2;
 /// The longest name of a row of latencies, and a space.
@@ -31,10 +33,11 @@ pub(super) fn draw(
     stopping: bool,
 ) {
     let backends = u16::try_from(progress.backends.len()).unwrap_or(u16::MAX);
+    let verdicts = progress.verdicts.len().min(MAX_VERDICTS) as u16;
     let rows = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
-        Constraint::Length(NUMBERS_HEIGHT),
+        Constraint::Length(NUMBERS_HEIGHT + verdicts),
         Constraint::Length(backends.clamp(1, (frame.area().height / 8).max(2)) + BACKENDS_HEAD),
         Constraint::Fill(1),
         Constraint::Length(1),
@@ -206,7 +209,7 @@ fn counts(progress: &Progress) -> Vec<Line<'static>> {
     let statuses: Vec<String> = statuses
         .map(|(status, count)| format!("{status}: {count}"))
         .collect();
-    vec![
+    let mut lines = vec![
         Line::from(format!(
             "per second: target {:.0}  sent {:.0}  ok {:.0}",
             progress.asked, progress.started, progress.succeeded
@@ -232,7 +235,22 @@ fn counts(progress: &Progress) -> Vec<Line<'static>> {
             }
         )),
         Line::from(failures).style(Style::new().fg(color)),
-    ]
+    ];
+    let mut verdicts: Vec<_> = progress.verdicts.iter().collect();
+    verdicts.sort_by_key(|verdict| !verdict.failed);
+    lines.extend(verdicts.into_iter().take(MAX_VERDICTS).map(|verdict| {
+        let (word, color) = if verdict.failed {
+            ("FAIL", Color::Red)
+        } else {
+            ("pass", Color::Green)
+        };
+        let text = format!(
+            "{word}  fail if {}  now {}",
+            verdict.fail_if, verdict.measured
+        );
+        Line::from(text).style(Style::new().fg(color))
+    }));
+    lines
 }
 
 /// Names the time that the numbers are about.
@@ -302,7 +320,7 @@ fn draw_backends(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
 mod tests {
     use std::time::Duration;
 
-    use loadtest::{BackendProgress, Failure, Latency, Progress};
+    use loadtest::{BackendProgress, Failure, Latency, Progress, Verdict};
     use ratatui::{Terminal, backend::TestBackend};
 
     use super::draw;
@@ -372,6 +390,18 @@ mod tests {
         progress.accounts.scheduled = 194;
         (progress.total.ok, progress.connections) = (193, 256);
         progress.total.statuses = [(200, 193), (503, 2)].into();
+        progress.verdicts = vec![
+            Verdict {
+                fail_if: "errors>0.1%".to_owned(),
+                failed: false,
+                measured: "0.000%".to_owned(),
+            },
+            Verdict {
+                fail_if: "p99>500ms".to_owned(),
+                failed: true,
+                measured: "612ms".to_owned(),
+            },
+        ];
         progress.send_lag = Latency {
             count: 49,
             p50: 123_400_000,
@@ -396,6 +426,8 @@ mod tests {
             "i-new",
             "since 29s",
             "left 10s",
+            "FAIL  fail if p99>500ms  now 612ms",
+            "pass  fail if errors>0.1%  now 0.000%",
             "requests/s: target sent ok",
             "response time, ms",
         ] {

@@ -72,6 +72,7 @@ impl RunArgs {
         };
         plan.probe = !self.no_probe;
         plan.slice = self.slice;
+        plan.thresholds.clone_from(&self.fail_if);
         plan.start_at = self.start_at;
         Ok(plan)
     }

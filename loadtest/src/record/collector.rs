@@ -17,13 +17,14 @@ use super::{
     latency::Latency,
     part::{Part, Timed},
     progress::{BackendProgress, Progress},
-    summary::{StageSummary, Summary},
+    summary::{Histograms, StageSummary, Summary},
     tick::{Observer, Tick},
     totals::Totals,
 };
 use crate::{
     plan::{Load, Plan},
     profile::Curve,
+    threshold::Verdict,
 };
 
 /// Stages whose response times are kept apart; a trace has too many to.
@@ -211,8 +212,34 @@ impl Collector {
             total: total.counters.clone(),
             failed_total: total.counters.failed(),
             response_total: Latency::of(&self.response_total),
+            verdicts: self.verdicts(),
             finished,
         }
+    }
+
+    /// Judges the run so far.
+    fn verdicts(&self) -> Vec<Verdict> {
+        let thresholds = &self.setup.plan.thresholds;
+        if thresholds.is_empty() {
+            return Vec::new();
+        }
+        let part = &self.totals.part;
+        let Timed { response, service } = part.headline();
+        let seconds = self.totals.end.as_secs_f64();
+        let summary = Summary {
+            elapsed: seconds,
+            planned: seconds.min(self.setup.plan.load.duration().as_secs_f64()),
+            accounts: part.counts.accounts,
+            counters: part.counts.counters.clone(),
+            histograms: Histograms {
+                response,
+                service,
+                waits: part.waits.clone(),
+            },
+            ..Summary::default()
+        };
+        let judged = thresholds.iter().map(|threshold| threshold.judge(&summary));
+        judged.collect()
     }
 
     /// Adds a tick's times to the stage that held its middle.

@@ -7,6 +7,7 @@ use super::{
     failure::Failure,
     latency::Latency,
 };
+use crate::threshold::Verdict;
 
 /// One backend, seen from outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +67,8 @@ pub struct Progress {
     pub failed_total: u64,
     /// Response times so far.
     pub response_total: Latency,
+    /// What the plan's conditions make of the run so far.
+    pub verdicts: Vec<Verdict>,
     /// Whether this is the last.
     pub finished: bool,
 }

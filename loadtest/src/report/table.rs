@@ -8,12 +8,34 @@ use crate::{
     threshold::Verdict,
 };
 
-/// Writes the report as text that fits 80 columns, but for names, reasons and counts that are
-/// longer.
+/// Writes the report as text that fits 80 columns, but for a single word that is longer.
 pub fn table(summary: &Summary, verdicts: &[Verdict]) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_table(&mut out, summary, verdicts);
+    wrap(&out)
+}
+
+const WIDTH: usize = 80;
+
+/// Breaks lines that are too long, between words. Rows of tables are not: they have their widths.
+fn wrap(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut width = 0;
+        for word in line.split_inclusive(' ') {
+            let length = word.trim_end().chars().count();
+            if width > 0 && width + length > WIDTH {
+                out.truncate(out.trim_end_matches(' ').len());
+                out.push_str("\n  ");
+                width = 2;
+            }
+            out.push_str(word);
+            width += word.chars().count();
+        }
+        out.truncate(out.trim_end_matches(' ').len());
+        out.push('\n');
+    }
     out
 }
 
@@ -183,7 +205,9 @@ fn write_stages(out: &mut String, summary: &Summary) -> std::fmt::Result {
         write!(
             out,
             "{:<26}{:>10}{:>10}{delivered:>10.2} %",
-            stage.stage, stage.asked, stage.started
+            stage.stage.chars().take(25).collect::<String>(),
+            stage.asked,
+            stage.started
         )?;
         if stage.response.count > 0 {
             write!(
@@ -229,8 +253,12 @@ fn write_backends(out: &mut String, summary: &Summary) -> std::fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::table;
-    use crate::record::{
-        Accounts, BackendSummary, Class, Counters, Failure, Latency, StageSummary, Summary,
+    use crate::{
+        record::{
+            Accounts, BackendSummary, Class, Counters, Failure, Latency, StageSummary, Summary,
+            Warning,
+        },
+        threshold::Verdict,
     };
 
     fn latency(count: u64) -> Latency {
@@ -294,7 +322,29 @@ mod tests {
 
     #[test]
     fn it_fits_80_columns() {
-        let text = table(&summary(), &[]);
+        let mut summary = summary();
+        summary.stages[0].stage = "10m:50.25~400.75/2m30s500ms".to_owned();
+        summary.plan = [
+            ("target", "http://127.0.0.1:8080/a/path/that/is/long"),
+            ("mode", "open loop"),
+            (
+                "profile",
+                "10s@50, 1m:50..400, 30s@400, 10m:50.25~400.75/2m30s",
+            ),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+        summary.counters.statuses = (200..230).map(|status| (status, 99_999)).collect();
+        summary.warnings.push(Warning {
+            kind: "generator_late".to_owned(),
+            text: "this machine is too busy for this rate; ".repeat(5),
+        });
+        let verdict = Verdict {
+            fail_if: "service.p99.999>1h".to_owned(),
+            failed: true,
+            measured: "100s, which is a long text that needs another line".to_owned(),
+        };
+        let text = table(&summary, &[verdict]);
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }

@@ -62,6 +62,34 @@ async fn a_profile_is_delivered_stage_by_stage() {
 }
 
 #[tokio::test]
+async fn conditions_are_judged_while_it_runs_as_at_its_end() {
+    let server = Server::start(Behaviour::default());
+    let mut plan = plan(&server, "600ms@100");
+    let conditions = ["p99>1h", "service.p99<1h", "errors>0%", "delivered<100%"];
+    plan.thresholds = conditions
+        .map(|text| text.parse().expect("a condition"))
+        .into();
+    let thresholds = plan.thresholds.clone();
+    let run = Run::start(plan).await.expect("started");
+    let mut progress = run.progress();
+    let first = progress.wait_for(|tick| tick.total.ok > 0).await;
+    let failed: Vec<bool> = first
+        .expect("a tick")
+        .verdicts
+        .iter()
+        .map(|verdict| verdict.failed)
+        .collect();
+    assert_eq!(failed, [false, true, false, false]);
+    let summary = run.wait().await.expect("finished");
+    let last = progress.borrow().verdicts.clone();
+    let judged: Vec<_> = thresholds
+        .iter()
+        .map(|threshold| threshold.judge(&summary))
+        .collect();
+    assert_eq!(last, judged);
+}
+
+#[tokio::test]
 async fn backends_are_seen_and_connections_follow_the_pool() {
     let instances = vec!["i-1".to_owned(), "i-2".to_owned(), "i-3".to_owned()];
     let server = Server::start(Behaviour {
