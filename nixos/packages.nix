@@ -57,6 +57,7 @@ let
       ../docs/compose
       ../docs/course
       ../docs/local-cloud.md
+      ../docs/own-pool.md
       ../docs/scaling.md
       ../docs/settings.md
       ../fuzz/corpus
