@@ -1,5 +1,6 @@
 // Every pool in short, where the agent scales several.
 
+import * as link from "./link.js";
 import * as words from "./words.js";
 
 /** Between two questions. */
@@ -22,9 +23,9 @@ function small(text) {
 }
 
 function row(pool) {
-  const link = document.createElement("a");
-  link.href = `?pool=${encodeURIComponent(pool.pool)}`;
-  link.textContent = pool.pool;
+  const way = document.createElement("a");
+  way.href = `?pool=${encodeURIComponent(pool.pool)}`;
+  way.textContent = pool.pool;
   const known = pool.current === true;
   const moving = pool.acting ? `scaling ${words.arrow(pool.acting)}` : pool.draining && `draining, ${words.arrow(pool.draining)}`;
   const health = pool.health_state === "unknown" ? ["not known", "soft"]
@@ -33,7 +34,7 @@ function row(pool) {
   const tr = document.createElement("tr");
   tr.setAttribute("role", "row");
   tr.append(
-    cell([link, pool.name && small(pool.name)], "name"),
+    cell([way, pool.name && small(pool.name)], "name"),
     cell(health[0], health[1]),
     cell([known ? `${pool.size}` : "?", small(`limits ${pool.min_size}–${pool.max_size}`)]),
     cell(known ? `${pool.ready_members} / ${pool.running_members}` : "?"),
@@ -43,22 +44,8 @@ function row(pool) {
   return tr;
 }
 
-function lost(since) {
-  document.body.dataset.link = "lost";
-  el("lost").hidden = false;
-  el("lost-text").textContent = "Disconnected: the agent does not answer. It may be down, and then nothing scales.";
-  el("lost-age").textContent = since ? `${words.clock(since)}, ${words.span((Date.now() - since) / 1000)} ago` : "none yet";
-  el("link").textContent = "disconnected";
-  el("link").className = "pill warn";
-  el("health").textContent = "health not known";
-  el("health").className = "pill warn";
-}
-
 function show(pools) {
-  document.body.dataset.link = "live";
-  el("lost").hidden = true;
-  el("link").textContent = "live";
-  el("link").className = "pill ok";
+  link.live();
   const wrong = pools.filter(pool => pool.problems || pool.current === false).length;
   const unknown = pools.some(pool => pool.health_state === "unknown");
   el("health").textContent = wrong ? `${wrong} of ${pools.length} pools with problems` : unknown ? "health unknown" : "all healthy";
@@ -73,7 +60,7 @@ function show(pools) {
 /** Shows the table instead of one pool, for as long as the page is there. */
 export function overview(first) {
   for (const section of document.querySelectorAll("main > *")) section.hidden = section.id !== "all";
-  for (const link of document.querySelectorAll("[data-of-pool]")) link.hidden = true;
+  for (const part of document.querySelectorAll("[data-of-pool]")) part.hidden = true;
   el("name").textContent = "Instance pools";
   let heard = Date.now();
   show(first);
@@ -85,7 +72,7 @@ export function overview(first) {
       heard = Date.now();
       show(pools);
     } catch {
-      lost(heard);
+      link.lost(heard);
     }
   }, EVERY);
 }

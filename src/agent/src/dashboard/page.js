@@ -1,6 +1,7 @@
 // Keeps the page as the agent is: by the live stream, and by the clock where only time passes.
 
 import { draw } from "./charts.js";
+import * as connection from "./link.js";
 import { overview } from "./overview.js";
 import * as words from "./words.js";
 
@@ -176,7 +177,7 @@ function links() {
 /** What changes by mere passing of time. */
 function tick() {
   if (status && Date.now() - receivedAt > SILENCE && link === "live") lose();
-  if (link === "lost" && status) text("lost-age", `${words.clock(receivedAt)}, ${words.span((Date.now() - receivedAt) / 1000)} ago`);
+  if (link === "lost" && status) connection.lastWord(receivedAt);
   if (!status) return;
   const { pool, discovered_at: listed } = status;
   const isBlind = link !== "lost" && status.pool_failure != null;
@@ -228,24 +229,14 @@ function alive() {
   receivedAt = Date.now();
   if (link === "live") return;
   link = "live";
-  document.body.dataset.link = link;
-  show("lost", false);
-  text("link", "live");
-  el("link").className = "pill ok";
+  connection.live();
   fetchHistory();
 }
 
 function lose() {
   if (link === "lost") return;
   link = "lost";
-  document.body.dataset.link = link;
-  text("link", "disconnected");
-  el("link").className = "pill warn";
-  show("lost", true);
-  text("lost-text", "Disconnected: the agent does not answer. It may be down, and then nothing scales.");
-  text("lost-age", status ? words.clock(receivedAt) : "none yet");
-  text("health", "health not known");
-  el("health").className = "pill warn";
+  connection.lost(status && receivedAt);
   show("blind", false);
   document.title = document.title.replace(/^.* · /, "? · ");
 }

@@ -23,7 +23,7 @@ const fn file(path: &'static str, kind: &'static str, text: &'static str) -> Fil
 }
 
 /// Every file of the page.
-pub(super) const FILES: [File; 8] = [
+pub(super) const FILES: [File; 9] = [
     file("/", HTML, include_str!("page.html")),
     file(
         "/page.css",
@@ -32,6 +32,7 @@ pub(super) const FILES: [File; 8] = [
     ),
     file("/page.js", SCRIPT, include_str!("page.js")),
     file("/overview.js", SCRIPT, include_str!("overview.js")),
+    file("/link.js", SCRIPT, include_str!("link.js")),
     file("/words.js", SCRIPT, include_str!("words.js")),
     file("/charts.js", SCRIPT, include_str!("charts.js")),
     file("/svg.js", SCRIPT, include_str!("svg.js")),

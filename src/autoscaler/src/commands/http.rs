@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 use anyhow::Context as _;
 use exoscale::plain_http;
 use program::error_chain::with_causes;
-use reqwest::{Certificate, RequestBuilder, Url, redirect::Policy};
+use reqwest::{Certificate, ClientBuilder, RequestBuilder, Url, redirect::Policy};
 use serde_json::Value;
 
 use crate::failure::Usage;
@@ -32,25 +32,33 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+/// A client for HTTP, which needs no certificates.
+pub(crate) fn plain_client() -> ClientBuilder {
+    plain_http::restrict(without_redirects())
+}
+
+/// A client for HTTPS that trusts the certificates of `--ca-file`, or else the system's.
+pub(crate) fn secure_client(ca_file: Option<&Path>) -> Result<ClientBuilder, Usage> {
+    let builder = without_redirects();
+    let Some(file) = ca_file else {
+        return Ok(builder);
+    };
+    let wrong = |why: String| Usage(format!("--ca-file {}: {why}", file.display()));
+    let text = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let certificates =
+        Certificate::from_pem_bundle(&text).map_err(|_| wrong("holds no PEM".to_owned()))?;
+    Ok(builder.tls_certs_only(certificates))
+}
+
+/// A redirect could lead a token elsewhere.
+fn without_redirects() -> ClientBuilder {
+    reqwest::Client::builder().redirect(Policy::none())
+}
+
 impl Http {
     pub(crate) fn new(limit: Duration, ca_file: Option<&Path>) -> anyhow::Result<Self> {
-        let builder = || {
-            reqwest::Client::builder()
-                // A redirect could lead a token elsewhere.
-                .redirect(Policy::none())
-                .timeout(limit)
-        };
-        let plain = plain_http::restrict(builder()).build();
-        let secure = match ca_file {
-            None => builder(),
-            Some(file) => {
-                let wrong = |why: String| Usage(format!("--ca-file {}: {why}", file.display()));
-                let text = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-                let certificates = Certificate::from_pem_bundle(&text)
-                    .map_err(|_| wrong("holds no PEM".to_owned()))?;
-                builder().tls_certs_only(certificates)
-            }
-        };
+        let plain = plain_client().timeout(limit).build();
+        let secure = secure_client(ca_file)?.timeout(limit);
         Ok(Self {
             plain: plain.context("cannot make an HTTP client")?,
             secure: secure.build().map_err(|error| with_causes(&error)),

@@ -3,14 +3,13 @@
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, anyhow, bail};
-use exoscale::plain_http;
-use reqwest::{
-    Certificate, Method, RequestBuilder, Response, StatusCode, Url, header::CONTENT_TYPE,
-    redirect::Policy,
-};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header::CONTENT_TYPE};
 use serde_json::Value;
 
-use crate::failure::Usage;
+use crate::{
+    commands::http::{plain_client, secure_client},
+    failure::Usage,
+};
 
 /// Where the token is if no file holds it.
 const TOKEN: &str = "AUTOSCALER_CONTROL_TOKEN";
@@ -65,20 +64,12 @@ impl Client {
         if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
             bail!(wrong());
         }
-        let builder = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .connect_timeout(ANSWERED_WITHIN);
-        let builder = match ca_file {
-            _ if parsed.scheme() == "http" => plain_http::restrict(builder),
-            None => builder,
-            Some(file) => {
-                let text = fs::read(file)
-                    .map_err(|error| Usage(format!("--ca-file {}: {error}", file.display())))?;
-                let certificates = Certificate::from_pem_bundle(&text)
-                    .map_err(|_| Usage(format!("--ca-file {}: holds no PEM", file.display())))?;
-                builder.tls_certs_only(certificates)
-            }
+        let builder = if parsed.scheme() == "http" {
+            plain_client()
+        } else {
+            secure_client(ca_file)?
         };
+        let builder = builder.connect_timeout(ANSWERED_WITHIN);
         Ok(Self {
             url: parsed,
             pool: pool.map(str::to_owned),
