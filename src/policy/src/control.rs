@@ -247,10 +247,7 @@ impl Step<'_> {
     pub(crate) fn adopt(&mut self, rules: Rules, mode: Mode) {
         let state = &mut *self.state;
         let longer = rules.cooldown.saturating_sub(state.rules.cooldown);
-        state.cooldown_ends = state.cooldown_ends + longer;
-        if let Phase::Acting(acting) = &mut state.phase {
-            acting.cooldown_ended = acting.cooldown_ended + longer;
-        }
+        state.map_cooldown(|ends| ends + longer);
         state.own_bounds = rules.bounds;
         state.own_mode = mode;
         let bounds = state.rules.bounds;

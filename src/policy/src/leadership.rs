@@ -58,7 +58,7 @@ impl Step<'_> {
                 let is_next = own.is_some_and(|own| own == number || own + 1 == number);
                 if !is_next {
                     let next = others_ended + self.state.rules.cooldown;
-                    self.state.cooldown_ends = self.state.cooldown_ends.max(next);
+                    self.state.map_cooldown(|ends| ends.max(next));
                 }
                 self.state.lease_number = Some(number);
                 Reason::Leading

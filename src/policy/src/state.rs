@@ -262,6 +262,15 @@ impl State {
         self.cooldown_ends
     }
 
+    /// Moves the cooldown's end, and also the one that holds again if the action under way turns
+    /// out not to have been written.
+    pub(crate) fn map_cooldown(&mut self, moved: impl Fn(Moment) -> Moment) {
+        self.cooldown_ends = moved(self.cooldown_ends);
+        if let Phase::Acting(acting) = &mut self.phase {
+            acting.cooldown_ended = moved(acting.cooldown_ended);
+        }
+    }
+
     /// When to give `Event::Woken`; `None` while an answer is awaited.
     pub fn next_wake(&self) -> Option<Moment> {
         match &self.phase {

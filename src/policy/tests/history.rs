@@ -14,6 +14,8 @@ pub struct Write {
     /// How many alerts had come, and how many crashes, by then.
     pub alerts_before: usize,
     pub crashes_before: usize,
+    /// How often the agent had got the lease after another.
+    pub takeovers_before: usize,
     /// The read it rested on.
     pub read: Pool,
     pub from: Size,

@@ -130,6 +130,20 @@ pub fn config() -> ProptestConfig {
 
 /// Any life of an agent: its rules, the pool's first size, and what happens.
 pub fn life() -> impl Strategy<Value = (Rules, u32, Vec<Happening>)> {
+    life_of(happening())
+}
+
+/// A life in which the lease moves often, so that it also moves while a write is under way.
+pub fn life_with_a_moving_lease() -> impl Strategy<Value = (Rules, u32, Vec<Happening>)> {
+    life_of(prop_oneof![
+        4 => happening(),
+        1 => prop_oneof![2 => Just(true), 1 => Just(false)].prop_map(Happening::Leads),
+    ])
+}
+
+fn life_of(
+    happening: impl Strategy<Value = Happening>,
+) -> impl Strategy<Value = (Rules, u32, Vec<Happening>)> {
     let steps = (step_size(), step_size(), step_size());
     let settings = (1u32..4, 0u32..8, steps).prop_map(|(min, more, (out, most, step_in))| {
         let mut rules = Rules {
@@ -144,7 +158,7 @@ pub fn life() -> impl Strategy<Value = (Rules, u32, Vec<Happening>)> {
     (
         settings,
         1u32..12,
-        proptest::collection::vec(happening(), 0..80),
+        proptest::collection::vec(happening, 0..80),
     )
 }
 

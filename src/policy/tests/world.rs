@@ -394,6 +394,7 @@ impl World {
             ordered_at: self.now,
             alerts_before: self.history.alerts.len(),
             crashes_before: self.history.crashes.len(),
+            takeovers_before: self.history.taken_over.len(),
             read: read.clone(),
             from: resize.from(),
             to: resize.to(),
