@@ -207,7 +207,7 @@ async fn drains(subject: &Subject, http: &Http, members: &[Found], report: &mut 
         id,
         title,
         format!("not: {}; {why}", some(&names)),
-        "let the application serve POST and DELETE /drain (docs/own-pool.md has the contract), \
+        "let the application serve POST and DELETE /drain (docs/operating.md has the contract), \
          correct drain.port, or set drain.mode = \"wait=30s\" or \"none\"",
     );
 }
