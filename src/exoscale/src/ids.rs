@@ -5,6 +5,14 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// A text that is no identifier.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id has the form 3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6e")]
+pub struct IdError {
+    #[source]
+    cause: uuid::Error,
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -26,10 +34,11 @@ macro_rules! id {
         }
 
         impl FromStr for $name {
-            type Err = uuid::Error;
+            type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::from_str(text).map(Self)
+                let id = Uuid::from_str(text);
+                id.map(Self).map_err(|cause| IdError { cause })
             }
         }
     };
@@ -83,3 +92,22 @@ id!(
     /// An elastic IP.
     ElasticIpId
 );
+
+#[cfg(test)]
+mod tests {
+    use super::PoolId;
+
+    #[test]
+    fn a_text_that_is_no_id_is_told_the_form_of_one() {
+        for text in [
+            "",
+            "nope",
+            "fd0fd371",
+            "3f4dbb1c-36fc-4b8e-9b1f-4f3a9a4c0f6é",
+        ] {
+            let error = text.parse::<PoolId>().expect_err(text).to_string();
+            let form = error.rsplit(' ').next().unwrap();
+            assert!(form.parse::<PoolId>().is_ok(), "{error}");
+        }
+    }
+}
