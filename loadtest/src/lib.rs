@@ -26,6 +26,7 @@
 )]
 
 mod engine;
+pub mod fleet;
 mod http1;
 mod metrics;
 mod plan;

@@ -4,12 +4,9 @@ use std::{fmt, str::FromStr};
 
 use crate::text::ColumnError;
 
-/// More machines than this would each have nearly nothing to do.
-const MAX_SLICES: usize = 1000;
-
 /// A part of a run: all the parts, each on a machine of its own, are exactly the whole. Parsed from
 /// `2/5`, the second of five.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slice {
     /// From 0.
     index: usize,
@@ -19,6 +16,14 @@ pub struct Slice {
 impl Slice {
     /// The only slice of one.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
+
+    /// More machines than this would each have nearly nothing to do.
+    pub(crate) const MOST: usize = 1000;
+
+    /// All slices of so many, in order.
+    pub(crate) fn all(of: usize) -> impl Iterator<Item = Self> {
+        (0..of).map(move |index| Self { index, of })
+    }
 
     pub(crate) fn of(self) -> usize {
         self.of
@@ -59,11 +64,11 @@ impl FromStr for Slice {
         let (number, of) = text.split_once('/').unwrap_or((text, ""));
         let of_at = text.len() - of.len();
         match (number.trim().parse(), of.trim().parse()) {
-            (Ok(number @ 1..), Ok(of @ 1..=MAX_SLICES)) if number <= of => Ok(Self {
+            (Ok(number @ 1..), Ok(of @ 1..=Self::MOST)) if number <= of => Ok(Self {
                 index: number - 1,
                 of,
             }),
-            (Ok(1usize..), Ok(1..=MAX_SLICES)) => Err(ColumnError::new(
+            (Ok(1usize..), Ok(1..=Self::MOST)) => Err(ColumnError::new(
                 text,
                 0,
                 "there are not that many slices: the last of five is 5/5",

@@ -13,8 +13,11 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use loadtest::{Plan, Profile, Slice, Target, Threshold};
 
 use super::{
+    fleet::FleetArgs,
     help::{EXAMPLES, PROFILE_HELP, THRESHOLD_HELP},
+    merge::MergeArgs,
     outputs::Outputs,
+    push::PushArgs,
 };
 
 /// Sends HTTP requests at the times that you ask for, and says honestly how long users would have
@@ -35,6 +38,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Add up the logs of several runs (written with --hlog) into one report
     Merge(MergeArgs),
+    /// Prepare one load of many machines: a start, and for each slice of it presigned URLs
+    Fleet(FleetArgs),
     /// Show two runs side by side; each a .json report or a .hlog
     Compare {
         /// The run to compare with
@@ -52,18 +57,6 @@ pub(crate) enum Command {
         /// The folder, which is made if it does not exist
         dir: PathBuf,
     },
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct MergeArgs {
-    /// The logs
-    #[arg(required = true)]
-    pub(crate) logs: Vec<PathBuf>,
-    /// Fail when this holds; may be repeated
-    #[arg(long, value_name = "CONDITION", value_parser = column::<Threshold>)]
-    pub(crate) fail_if: Vec<Threshold>,
-    #[command(flatten)]
-    pub(crate) outputs: Outputs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -252,6 +245,8 @@ pub(crate) struct RunArgs {
     /// Log every tick's histograms to this file (HdrHistogram's interval log), for merging
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) hlog: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) push: PushArgs,
     /// Serve live metrics for Prometheus at this address, such as 127.0.0.1:9191 (a port alone
     /// means loopback)
     #[arg(long, value_name = "ADDRESS", value_parser = address, help_heading = "Reports")]
@@ -269,12 +264,12 @@ pub(crate) struct RunArgs {
 pub(crate) struct MaxAge(pub(crate) Option<Duration>);
 
 /// Parses what points at its column when it fails.
-fn column<T: FromStr<Err = loadtest::ColumnError>>(text: &str) -> Result<T, String> {
+pub(super) fn column<T: FromStr<Err = loadtest::ColumnError>>(text: &str) -> Result<T, String> {
     text.parse()
         .map_err(|error: loadtest::ColumnError| error.to_string())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     loadtest::parse_duration(text).map_err(|error| error.to_string())
 }
 
@@ -286,7 +281,7 @@ fn optional_duration(text: &str) -> Result<MaxAge, String> {
     }
 }
 
-fn moment(text: &str) -> Result<SystemTime, String> {
+pub(super) fn moment(text: &str) -> Result<SystemTime, String> {
     if let Ok(seconds) = text.parse::<u32>() {
         return Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.into()));
     }

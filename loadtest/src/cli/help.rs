@@ -24,6 +24,11 @@ Examples:
     loadtest --rate 20k --duration 60s --slice 1/2 --start-at 2030-01-31T12:00:00Z --hlog a.hlog URL
     loadtest merge a.hlog b.hlog --html both.html
 
+  Many machines that nobody numbers: prepare, the same command on each of them, merge:
+    loadtest fleet s3://BUCKET/runs/1 --machines 5 --start-in 10m --out fleet.json
+    loadtest --fleet fleet.json --rate 50k --duration 60s URL
+    loadtest merge s3://BUCKET/runs/1
+
   Two runs side by side:
     loadtest compare before.json after.json
 

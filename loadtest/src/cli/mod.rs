@@ -3,16 +3,20 @@
 mod args;
 mod ending;
 mod files;
+mod fleet;
 mod help;
 mod history;
 mod interrupts;
+mod merge;
 mod outputs;
 mod packaging;
 mod panels;
 mod plain;
 mod plan;
+mod push;
 mod run;
 mod screen;
+mod store;
 
 use std::{fs, path::Path, process::ExitCode};
 
@@ -20,7 +24,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use loadtest::{Summary, report};
 
-use args::{Args, Command, MergeArgs};
+use args::{Args, Command};
 use ending::{Ending, Failed, print, say_error};
 
 /// Runs the program and says how it went.
@@ -35,17 +39,9 @@ pub(crate) fn main() -> ExitCode {
 
 fn execute(args: Args) -> Result<Ending, Failed> {
     match args.command {
-        None => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .context("cannot start")?;
-            let ended = runtime.block_on(run::run(args.run));
-            // A report that nobody takes may still be waited for.
-            runtime.shutdown_background();
-            ended
-        }
-        Some(Command::Merge(merge)) => merge_logs(&merge),
+        None => block_on(run::run(args.run)),
+        Some(Command::Merge(args)) => merge::merge(&args),
+        Some(Command::Fleet(args)) => block_on(fleet::prepare(args)),
         Some(Command::Compare { a, b }) => {
             let (name_a, name_b) = (a.display().to_string(), b.display().to_string());
             let a = read_run(&a).map_err(Failed::usage)?;
@@ -62,17 +58,15 @@ fn execute(args: Args) -> Result<Ending, Failed> {
     }
 }
 
-fn merge_logs(merge: &MergeArgs) -> Result<Ending, Failed> {
-    let inputs: Vec<_> = merge.logs.iter().map(|log| ("LOGS", &**log)).collect();
-    merge.outputs.check(None, &inputs).map_err(Failed::usage)?;
-    let summary = report::merge(&merge.logs).map_err(Failed::usage)?;
-    let verdicts: Vec<_> = merge
-        .fail_if
-        .iter()
-        .map(|threshold| threshold.judge(&summary))
-        .collect();
-    let failures = merge.outputs.write(&summary, &verdicts);
-    Ok(outputs::settle(Ending::of(&summary, &verdicts), &failures))
+fn block_on(work: impl Future<Output = Result<Ending, Failed>>) -> Result<Ending, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    let ended = runtime.block_on(work);
+    // A report that nobody takes may still be waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Reads a run from a `.hlog` or from a JSON report.

@@ -6,11 +6,15 @@ use std::{
     ffi::OsStr,
     future::Future,
     io::{self, IsTerminal as _},
+    path::Path,
     sync::{Arc, OnceLock},
 };
 
 use anyhow::Context as _;
-use loadtest::{Observer, Plan, Progress, Run, StopHandle, Summary, report::IntervalLog};
+use loadtest::{
+    Observer, Plan, Progress, Run, StopHandle, Summary, Verdict,
+    report::{self, IntervalLog},
+};
 use tokio::{net::TcpListener, sync::watch, task::spawn_blocking};
 
 use super::{
@@ -23,14 +27,19 @@ use super::{
 
 /// Runs, reports, and says how it went.
 pub(crate) async fn run(args: RunArgs) -> Result<Ending, Failed> {
-    let plan = args.checked_plan().map_err(Failed::usage)?;
+    let mut plan = args.checked_plan().map_err(Failed::usage)?;
     args.check_files().map_err(Failed::usage)?;
     let metrics = listen(&args).await.map_err(Failed::usage)?;
     let mut interrupts = Interrupts::listen().context("cannot listen for Ctrl-C")?;
 
+    let preparing = args.push.prepare(&mut plan, args.hlog.as_deref());
+    let pushes = unless(interrupts.leave(), preparing).await;
+    let pushes = pushes.map_err(Failed::usage)?;
+
     let mut log_failure = Arc::default();
     let mut observers: Vec<Box<dyn Observer>> = Vec::new();
-    if let Some(path) = &args.hlog {
+    let log_path = pushes.log_path(args.hlog.as_deref()).map(Path::to_owned);
+    if let Some(path) = &log_path {
         let log;
         (log, log_failure) = IntervalLog::new(path, &plan);
         observers.push(Box::new(log));
@@ -51,11 +60,21 @@ pub(crate) async fn run(args: RunArgs) -> Result<Ending, Failed> {
         say_error(&anyhow::Error::new(error).context("cannot show progress"));
     }
     let summary = summary?;
+    let json = report::to_json(&summary, &judge(&args, &summary)) + "\n";
+    let log_error = Arc::clone(&log_failure);
+    let pushing = pushes.push(log_path.as_deref(), log_error.get(), &json);
     // Writing waits where a report is a pipe that nobody reads.
-    let report = spawn_blocking(move || report(&args, &summary, &log_failure));
-    Ok(unless(interrupts.leave(), report)
-        .await
-        .context("cannot report")?)
+    let reporting = spawn_blocking(move || report(&args, &summary, &log_failure));
+    let both = async { tokio::join!(reporting, pushing) };
+    let (ending, failures) = unless(interrupts.leave(), both).await;
+    Ok(settle(ending.context("cannot report")?, &failures))
+}
+
+fn judge(args: &RunArgs, summary: &Summary) -> Vec<Verdict> {
+    let thresholds = args.fail_if.iter();
+    thresholds
+        .map(|threshold| threshold.judge(summary))
+        .collect()
 }
 
 /// Waits for `wanted`, unless what ends the program comes first.
@@ -79,11 +98,7 @@ async fn listen(args: &RunArgs) -> anyhow::Result<Option<TcpListener>> {
 
 /// Shows and writes everything, then what could not be written.
 fn report(args: &RunArgs, summary: &Summary, log_failure: &OnceLock<io::Error>) -> Ending {
-    let verdicts: Vec<_> = args
-        .fail_if
-        .iter()
-        .map(|threshold| threshold.judge(summary))
-        .collect();
+    let verdicts = judge(args, summary);
     let mut failures = args.outputs.write(summary, &verdicts);
     if let (Some(path), Some(error)) = (&args.hlog, log_failure.get()) {
         let what = format!("cannot write {}: {error}", path.display());

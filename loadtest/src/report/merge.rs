@@ -3,80 +3,42 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    error::Error,
-    fs,
-    io::Cursor,
     path::Path,
-    sync::Arc,
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use hdrhistogram::{Histogram, serialization::Deserializer};
+use super::{
+    hlog::PlanLine,
+    log::{Log, LogError},
+};
+use crate::record::{Levels, Part, Summary, Totals, Warning};
 
-use super::hlog::{PLAN_COMMENT, PlanLine, TICK_COMMENT, TickLine};
-use crate::record::{Class, Levels, Part, Summary, Tag, Timed, Totals, Warning, add};
-
-/// A log that cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The file cannot be read.
-    #[error("cannot read {path}")]
-    Read {
-        path: String,
-        source: std::io::Error,
-    },
-    /// A line is not what this program writes.
-    #[error("{path}:{line} is not a line that --hlog writes")]
-    Line {
-        path: String,
-        line: usize,
-        /// What is wrong with it.
-        source: LineError,
-    },
-    /// The log has no tick.
-    #[error("{path}: no interval of loadtest in this file (was it written with --hlog?)")]
-    Empty { path: String },
-}
-
-type LineError = Box<dyn Error + Send + Sync>;
-
-struct Logged {
-    plan: Option<PlanLine>,
-    ticks: Vec<(TickLine, Part)>,
-}
-
-/// Reads logs and adds them up. Ticks that began at the same time, by the machines' clocks, are
-/// joined.
+/// Reads logs and adds them up, as [`merge_logs`] does.
 pub fn merge(paths: &[impl AsRef<Path>]) -> Result<Summary, LogError> {
-    let mut logs = Vec::new();
-    for path in paths {
-        logs.push(read(path.as_ref())?);
-    }
-    let single = logs.iter().zip(paths).flat_map(|(log, path)| {
-        let name = path.as_ref().display().to_string();
-        let warnings = add_up(std::slice::from_ref(log)).warnings;
-        warnings
-            .into_iter()
-            .map(move |warning| (name.clone(), warning))
-    });
-    let single: Vec<(String, Warning)> = single.collect();
-    let mut summary = add_up(&logs);
+    let logs = paths.iter().map(|path| Log::read(path.as_ref()));
+    let logs: Vec<Log> = logs.collect::<Result<_, _>>()?;
+    Ok(merge_logs(&logs))
+}
+
+/// Adds runs up. Ticks that began at the same time, by the machines' clocks, are joined.
+pub fn merge_logs(logs: &[Log]) -> Summary {
+    let mut summary = add_up(logs);
     let known: BTreeSet<String> = summary.warnings.iter().map(|w| w.kind.clone()).collect();
     // What is wrong with one run may be too little to show in the sum, and still spoils it.
-    summary.warnings.extend(
-        single
-            .into_iter()
-            .filter(|(_, warning)| !known.contains(&warning.kind))
-            .map(|(name, Warning { kind, text })| Warning {
+    for log in logs {
+        let warnings = add_up(std::slice::from_ref(log)).warnings.into_iter();
+        let new = warnings.filter(|warning| !known.contains(&warning.kind));
+        summary
+            .warnings
+            .extend(new.map(|Warning { kind, text }| Warning {
                 kind,
-                text: format!("{name}: {text}"),
-            }),
-    );
-    Ok(summary)
+                text: format!("{}: {text}", log.name),
+            }));
+    }
+    summary
 }
 
-fn add_up(logs: &[Logged]) -> Summary {
+fn add_up(logs: &[Log]) -> Summary {
     let begins = logs
         .iter()
         .filter_map(|log| log.ticks.first().map(|(tick, _)| tick.start));
@@ -115,7 +77,7 @@ fn add_up(logs: &[Logged]) -> Summary {
 
 /// Seconds from the first run's start to the last planned end: runs one after another take the sum
 /// of their times, runs at once the longest.
-fn planned(logs: &[Logged], begin: f64) -> f64 {
+fn planned(logs: &[Log], begin: f64) -> f64 {
     let ends = logs.iter().filter_map(|log| {
         let (first, _) = log.ticks.first()?;
         Some(first.start - begin + log.plan.as_ref()?.planned)
@@ -138,93 +100,4 @@ fn merged_settings(plans: &[&PlanLine]) -> BTreeMap<String, String> {
         .collect();
     merged.insert("merged_runs".to_owned(), plans.len().to_string());
     merged
-}
-
-fn read(path: &Path) -> Result<Logged, LogError> {
-    let shown = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|source| LogError::Read {
-        path: shown.clone(),
-        source,
-    })?;
-    let mut log = Logged {
-        plan: None,
-        ticks: Vec::new(),
-    };
-    for (index, line) in text.lines().enumerate() {
-        read_line(line, &mut log).map_err(|source| LogError::Line {
-            path: shown.clone(),
-            line: index + 1,
-            source,
-        })?;
-    }
-    if log.ticks.is_empty() {
-        Err(LogError::Empty { path: shown })
-    } else {
-        Ok(log)
-    }
-}
-
-fn read_line(line: &str, log: &mut Logged) -> Result<(), LineError> {
-    let comment = |prefix: &str| {
-        line.strip_prefix(prefix)
-            .and_then(|rest| rest.strip_suffix(']'))
-    };
-    if let Some(json) = comment(PLAN_COMMENT) {
-        log.plan = Some(serde_json::from_str(json)?);
-    } else if let Some(json) = comment(TICK_COMMENT) {
-        let tick: TickLine = serde_json::from_str(json)?;
-        let part = Part {
-            counts: tick.counts.clone(),
-            ..Part::default()
-        };
-        log.ticks.push((tick, part));
-    } else if let Some(rest) = line.strip_prefix("Tag=") {
-        let (tag, fields) = rest
-            .split_once(',')
-            .ok_or("the tag is not followed by ','")?;
-        let (_, part) = log
-            .ticks
-            .last_mut()
-            .ok_or("a histogram comes before the first Loadtest.Tick comment")?;
-        let encoded = fields.rsplit(',').next().unwrap_or_default();
-        put(part, tag, &decode(encoded)?)?;
-    }
-    Ok(())
-}
-
-fn decode(encoded: &str) -> Result<Histogram<u64>, LineError> {
-    let bytes = STANDARD.decode(encoded)?;
-    Ok(Deserializer::new().deserialize(&mut Cursor::new(bytes))?)
-}
-
-fn put(part: &mut Part, tag: &str, histogram: &Histogram<u64>) -> Result<(), LineError> {
-    let fields: Vec<&str> = tag.splitn(3, '/').collect();
-    if let Some(wait) = part.waits.by_name(tag) {
-        add(wait, histogram);
-        return Ok(());
-    }
-    match fields[..] {
-        [kind @ ("response" | "service"), class, backend] => {
-            let class = Class::ALL.into_iter().find(|known| known.name() == class);
-            let class =
-                class.ok_or_else(|| format!("the tag {tag:?} has a class that is not known"))?;
-            let timed = part
-                .timed
-                .entry(Tag {
-                    backend: Arc::from(backend),
-                    class,
-                })
-                .or_insert_with(Timed::new);
-            add(
-                if kind == "response" {
-                    &mut timed.response
-                } else {
-                    &mut timed.service
-                },
-                histogram,
-            );
-        }
-        _ => return Err(format!("the tag {tag:?} is not one of loadtest's").into()),
-    }
-    Ok(())
 }

@@ -5,7 +5,9 @@ mod hgrm;
 mod hlog;
 mod html;
 mod json;
+mod log;
 mod merge;
+mod slices;
 mod svg;
 mod table;
 
@@ -14,5 +16,7 @@ pub use hgrm::hgrm;
 pub use hlog::IntervalLog;
 pub use html::html;
 pub use json::{Report, ReportError, read_json, to_json};
-pub use merge::{LogError, merge};
+pub use log::{Log, LogError};
+pub use merge::{merge, merge_logs};
+pub use slices::{MissingSlices, missing_slices};
 pub use table::table;

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod endings;
+mod fleet;
 mod reports;
 mod terminal;
 
