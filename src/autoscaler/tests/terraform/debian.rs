@@ -19,10 +19,10 @@ const ADDRESS: &str = "https://example.com/autoscaler_0.1.0_amd64.deb";
 const CHECKSUM: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 #[derive(Deserialize)]
-struct CloudConfig {
+pub(super) struct CloudConfig {
     packages: Vec<String>,
     write_files: Vec<File>,
-    runcmd: Vec<Vec<String>>,
+    pub(super) runcmd: Vec<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ struct File {
 }
 
 impl CloudConfig {
-    fn read(user_data: &[u8]) -> Self {
+    pub(super) fn read(user_data: &[u8]) -> Self {
         let mut text = String::new();
         GzDecoder::new(user_data)
             .read_to_string(&mut text)
@@ -43,7 +43,7 @@ impl CloudConfig {
     }
 
     /// The files below a folder of their own.
-    fn write(&self) -> TempDir {
+    pub(super) fn write(&self) -> TempDir {
         let root = tempfile::tempdir().unwrap();
         for file in &self.write_files {
             let path = root
@@ -55,7 +55,7 @@ impl CloudConfig {
         root
     }
 
-    fn permissions(&self, path: &str) -> &str {
+    pub(super) fn permissions(&self, path: &str) -> &str {
         let mut files = self.write_files.iter();
         let file = files.find(|file| file.path == Path::new(path));
         &file
@@ -65,7 +65,7 @@ impl CloudConfig {
 }
 
 #[track_caller]
-fn accepts(command: &mut Command) {
+pub(super) fn accepts(command: &mut Command) {
     let output = command.output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {said}");

@@ -9,6 +9,7 @@ mod bad_input;
 mod cloud;
 mod debian;
 mod foreign;
+mod load_fleet;
 mod modules;
 mod stack;
 mod trouble;

@@ -64,7 +64,7 @@ impl Ended {
     }
 }
 
-fn skip(why: &str) -> Option<PathBuf> {
+pub(crate) fn skip(why: &str) -> Option<PathBuf> {
     assert!(
         env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_none(),
         "{why}"
