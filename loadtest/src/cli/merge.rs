@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "--help shows these texts as they are")]
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -56,6 +57,7 @@ pub(super) fn merge(args: &MergeArgs) -> Result<Ending, Failed> {
     });
     let inputs: Vec<_> = files.map(|log| ("LOGS", &**log)).collect();
     args.outputs.check(None, &inputs).map_err(Failed::usage)?;
+    check_named_once(&sources).map_err(Failed::usage)?;
 
     let logs = read(&sources, &args.store).map_err(Failed::usage)?;
     let missing = report::missing_slices(&logs).err();
@@ -94,6 +96,27 @@ fn find(log: &Path) -> anyhow::Result<Source> {
     );
     files.sort();
     Ok(Source::Files(files))
+}
+
+/// Fails for a log that would count twice, such as one of a folder that is named as well.
+fn check_named_once(sources: &[Source]) -> anyhow::Result<()> {
+    let mut names = BTreeSet::new();
+    for source in sources {
+        let places = match source {
+            Source::Bucket(place) => vec![place.to_string()],
+            Source::Files(files) => {
+                let whole =
+                    |file: &PathBuf| fs::canonicalize(file).unwrap_or_else(|_| file.clone());
+                let whole = files.iter().map(whole);
+                whole.map(|file| file.display().to_string()).collect()
+            }
+        };
+        for place in places {
+            let twice = format!("{place} is named twice, and would count twice");
+            ensure!(names.insert(place), twice);
+        }
+    }
+    Ok(())
 }
 
 fn read(sources: &[Source], store: &StoreArgs) -> anyhow::Result<Vec<Log>> {

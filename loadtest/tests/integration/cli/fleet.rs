@@ -201,6 +201,12 @@ fn a_lost_log_is_named(sos: &Sos) {
         said.contains("slice 3/5 is missing; --allow-missing"),
         "{said}"
     );
+    let one = fs::read_dir(sos.path("logs")).expect("a folder").next();
+    let one = one.expect("there are four").expect("an entry").path();
+    let output = sos.owner(&["merge", &sos.text("logs"), one.to_str().expect("UTF-8")]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("is named twice"), "{said}");
     let part = sos.text("part.json");
     let output = sos.owner(&[
         "merge",
