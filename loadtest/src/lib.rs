@@ -31,26 +31,32 @@ mod http1;
 mod metrics;
 mod plan;
 mod profile;
+mod proxy;
 mod record;
 pub mod report;
 mod request;
+mod route;
 mod schedule;
 mod slice;
 mod target;
 mod text;
 mod threshold;
+mod tls;
 
 pub use engine::{Run, RunError, StopHandle};
 pub use http1::{BodyFraming, ParsedResponse, ProtocolError, parse_response};
 pub use metrics::serve_metrics;
-pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError, Tls};
+pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError};
 pub use profile::{Profile, ProfileFileError};
+pub use proxy::{Proxy, ProxyError};
 pub use record::{
     Accounts, BackendProgress, BackendSummary, Class, Counters, Failure, Gauges, Histograms,
     Latency, Observer, Point, Progress, Reasons, StageSummary, Summary, Tick, Waits, Warning,
 };
 pub use request::{Request, RequestError};
+pub use route::{ConnectTo, Resolve, Route};
 pub use slice::Slice;
 pub use target::Target;
 pub use text::{ColumnError, parse_duration, show_nanos};
 pub use threshold::{Threshold, Verdict};
+pub use tls::{ClientCertificate, Tls};

@@ -2,17 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
 use crate::{
     profile::Profile,
+    proxy::Proxy,
+    record::COMMON_HEADERS,
     request::{Request, is_token},
+    route::Route,
     slice::Slice,
     target::Target,
     text::LONGEST,
     threshold::Threshold,
+    tls::Tls,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -79,14 +82,6 @@ impl Engine {
     }
 }
 
-/// How a server's certificate is judged.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// Trust the certificates in this PEM file, and no others.
-    pub ca_file: Option<PathBuf>,
-    pub insecure: bool,
-}
-
 /// Everything a run needs to know. Make one with [`Plan::new`] and change what should differ.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -129,10 +124,12 @@ pub struct Plan {
     pub dns_refresh: Duration,
     /// How often [`Progress`](crate::Progress) is given; at least 50 ms.
     pub tick: Duration,
-    /// The response's header that names the backend.
-    pub backend_header: String,
-    /// How a server's certificate is judged.
+    /// The response's header that names the backend; none for the first of
+    /// [`Plan::BACKEND_HEADERS`] that a response has.
+    pub backend_header: Option<String>,
     pub tls: Tls,
+    /// How connections reach the target, if not straight.
+    pub route: Route,
     /// The HTTP client that sends the requests.
     pub engine: Engine,
     /// Connect once before the start, so that a target that is down is an error and not a report
@@ -147,9 +144,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The header that names the backend, unless a plan says otherwise: the one that `slow-app`
-    /// sends.
-    pub const BACKEND_HEADER: &str = "x-instance";
+    /// The headers of a response that commonly name the backend, of which the first response that
+    /// has one decides. `slow-app` sends the first.
+    pub const BACKEND_HEADERS: &[&str] = &COMMON_HEADERS;
 
     /// A plan with defaults: GET, evenly spaced arrivals, all of them sent, a thread for each core
     /// up to 4, up to 256 connections of at most 30 s age, a timeout of 30 s, a tick of 1 s.
@@ -174,8 +171,9 @@ impl Plan {
             warm_up: Duration::ZERO,
             dns_refresh: Duration::from_secs(10),
             tick: Duration::from_secs(1),
-            backend_header: Self::BACKEND_HEADER.to_owned(),
+            backend_header: None,
             tls: Tls::default(),
+            route: Route::default(),
             engine: Engine::Http1,
             probe: true,
             thresholds: Vec::new(),
@@ -190,8 +188,16 @@ impl Plan {
         if let Some((_, what, range)) = wrong {
             return Err(PlanError::Range { what, range });
         }
-        if !is_token(&self.backend_header) {
-            return Err(PlanError::BackendHeader(self.backend_header.clone()));
+        if let Some(header) = &self.backend_header
+            && !is_token(header)
+        {
+            return Err(PlanError::BackendHeader(header.clone()));
+        }
+        let route = &self.route;
+        if route.unix_socket.is_some()
+            && !(route.proxy.is_none() && route.connect_to.is_empty() && route.resolve.is_empty())
+        {
+            return Err(PlanError::UnixSocket);
         }
         Ok(())
     }
@@ -276,6 +282,12 @@ impl Plan {
         self
     }
 
+    /// The proxy that is asked with whole URLs, if there is one.
+    pub(crate) fn forwarder(&self) -> Option<&Proxy> {
+        let http2 = matches!(self.engine, Engine::Http2 { .. });
+        self.route.forwarder(&self.target, http2)
+    }
+
     /// The settings that matter for reading a report, as texts.
     pub fn describe(&self) -> BTreeMap<&'static str, String> {
         let (mode, profile) = match &self.load {
@@ -293,6 +305,7 @@ impl Plan {
             ("timeout", crate::text::show_duration(self.timeout)),
             ("engine", format!("{:?}", self.engine)),
         ]);
+        settings.extend(self.route.describe());
         if self.slice != Slice::WHOLE {
             settings.insert("slice", self.slice.to_string());
         }
@@ -312,6 +325,9 @@ pub enum PlanError {
     /// The moment to start at is over.
     #[error("start_at is over: choose a moment that every machine reaches in time")]
     StartOver,
+    /// The connection's other end is said twice.
+    #[error("unix_socket is the only way then: leave out connect_to, resolve and proxy")]
+    UnixSocket,
     /// The header that names the backend cannot be one.
     #[error(
         "the header {0:?} cannot be used: its name has characters that a header name cannot have"

@@ -1,6 +1,6 @@
 //! What is sent to the server: a method, headers, a body.
 
-use crate::target::Target;
+use crate::{proxy::Proxy, target::Target};
 
 /// A request that cannot be sent.
 #[derive(Debug, thiserror::Error)]
@@ -97,8 +97,15 @@ impl Request {
         )
     }
 
-    /// The defaults that were not replaced, then its own.
-    pub(crate) fn all_headers(&self, target: &Target) -> Vec<(String, String)> {
+    /// The defaults that were not replaced, then its own. `forwarder` is the proxy that passes the
+    /// request on.
+    pub(crate) fn all_headers(
+        &self,
+        target: &Target,
+        forwarder: Option<&Proxy>,
+    ) -> Vec<(String, String)> {
+        let login = forwarder.and_then(Proxy::authorization);
+        let login = login.map(|value| ("proxy-authorization", value));
         let defaults = [
             ("host", target.authority()),
             (
@@ -107,7 +114,7 @@ impl Request {
             ),
             ("accept", "*/*".to_owned()),
         ];
-        let kept = defaults.into_iter().filter(|(name, _)| {
+        let kept = defaults.into_iter().chain(login).filter(|(name, _)| {
             !self
                 .headers
                 .iter()

@@ -1,10 +1,10 @@
 //! The address under test: a URL split into what a client needs to connect and to ask.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use url::Host;
 
-use crate::text::ColumnError;
+use crate::{route::bracketed, text::ColumnError};
 
 /// An `http://` or `https://` URL, checked.
 ///
@@ -40,22 +40,13 @@ impl Target {
 
     /// The `Host` header: host, and the port unless it is the scheme's own (RFC 9110, 7.2).
     pub(crate) fn authority(&self) -> String {
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
+        let host = bracketed(&self.host);
         let default = if self.tls { 443 } else { 80 };
         if self.port == default {
             host
         } else {
             format!("{host}:{}", self.port)
         }
-    }
-
-    /// The host as an IP address, when it is one: such a target is never resolved.
-    pub(crate) fn ip(&self) -> Option<IpAddr> {
-        self.host.parse().ok()
     }
 }
 
@@ -103,10 +94,7 @@ impl FromStr for Target {
                 }
             }
             None => return fail(host_end, "expected ':' and a port, or '/'"),
-            Some(digits) => match digits.parse::<u16>() {
-                Ok(port) if port > 0 && !digits.starts_with('+') => port,
-                _ => return fail(host_end + 1, "a port is a number from 1 to 65535"),
-            },
+            Some(_) => port(text, host_end + 1, end)?,
         };
         let is_sent = |c: char| c.is_ascii_alphanumeric() || PATH_MARKS.contains(c);
         if let Some(at) = text[end..].find(|c| !is_sent(c)) {
@@ -156,8 +144,21 @@ fn scheme(text: &str) -> Result<(bool, usize), ColumnError> {
     Err(ColumnError::new(text, 0, &reason))
 }
 
-/// The host between two places of a URL, as it is resolved and sent: an IDN in its ASCII form.
-fn host(text: &str, start: usize, end: usize) -> Result<String, ColumnError> {
+/// The port between two places of a text.
+pub(crate) fn port(text: &str, start: usize, end: usize) -> Result<u16, ColumnError> {
+    let digits = &text[start..end];
+    match digits.parse::<u16>() {
+        Ok(port) if port > 0 && !digits.starts_with('+') => Ok(port),
+        _ => Err(ColumnError::new(
+            text,
+            start,
+            "a port is a number from 1 to 65535",
+        )),
+    }
+}
+
+/// The host between two places of a text, as it is resolved and sent: an IDN in its ASCII form.
+pub(crate) fn host(text: &str, start: usize, end: usize) -> Result<String, ColumnError> {
     let fail = |at: usize, why: &str| Err(ColumnError::new(text, at, why));
     let given = &text[start..end];
     if given.is_empty() {
@@ -224,11 +225,6 @@ mod tests {
         ] {
             assert_eq!(parse(text).to_string(), shown);
         }
-        assert_eq!(
-            parse("http://127.0.0.1/").ip(),
-            "127.0.0.1".parse().ok(),
-            "never resolved"
-        );
     }
 
     #[test]

@@ -10,11 +10,12 @@ use std::{
 };
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use loadtest::{Plan, Profile, Slice, Target, Threshold};
+use loadtest::{Profile, Slice, Target, Threshold};
 
 use super::{
+    connection_args::ConnectionArgs,
     fleet::FleetArgs,
-    help::{EXAMPLES, PROFILE_HELP, THRESHOLD_HELP},
+    help::{BACKEND_HEADER_HELP, EXAMPLES, PROFILE_HELP, THRESHOLD_HELP},
     merge::MergeArgs,
     outputs::Outputs,
     push::PushArgs,
@@ -65,14 +66,6 @@ pub(crate) enum ArrivalsArg {
     Even,
     /// At random, as independent users arrive
     Poisson,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EngineArg {
-    /// The built-in HTTP/1.1 client, the fastest
-    Http1,
-    /// hyper, as a cross-check
-    Hyper,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -148,71 +141,13 @@ pub(crate) struct RunArgs {
     /// Request timeout, from when the request is taken up
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Request")]
     pub(crate) timeout: Duration,
-    /// Response header that names the backend
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = Plan::BACKEND_HEADER,
-        help_heading = "Request"
-    )]
-    pub(crate) backend_header: String,
+    /// Response header that names the backend; by default the first response decides that has
+    /// x-instance, x-served-by or another common one (see --help)
+    #[arg(long, value_name = "NAME", help_heading = "Request", long_help = BACKEND_HEADER_HELP)]
+    pub(crate) backend_header: Option<String>,
 
-    /// Most connections open at once
-    #[arg(short, long, default_value_t = 256, help_heading = "Connections")]
-    pub(crate) connections: usize,
-    /// Connections kept in rotation from the start, for a load balancer to spread
-    #[arg(long, default_value_t = 8, help_heading = "Connections")]
-    pub(crate) spread: usize,
-    /// Replace a connection at this age, to follow a changing pool; "none" for never
-    #[arg(long, value_name = "TIME", value_parser = optional_duration, default_value = "30s", help_heading = "Connections")]
-    pub(crate) connection_max_age: MaxAge,
-    /// Shorten each connection's age by a random part of at most this fraction
-    #[arg(
-        long,
-        value_name = "FRACTION",
-        default_value_t = 0.5,
-        help_heading = "Connections"
-    )]
-    pub(crate) connection_age_jitter: f64,
-    /// Replace a connection after this many requests
-    #[arg(long, value_name = "COUNT", help_heading = "Connections")]
-    pub(crate) connection_max_requests: Option<u64>,
-    /// Connection timeout
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s", help_heading = "Connections")]
-    pub(crate) connect_timeout: Duration,
-    /// Resolve the host name again at this interval; all its addresses are used in turn
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Connections")]
-    pub(crate) dns_refresh: Duration,
-    /// The HTTP/1.1 client
-    #[arg(
-        long,
-        value_enum,
-        default_value = "http1",
-        help_heading = "Connections"
-    )]
-    pub(crate) engine: EngineArg,
-    /// Use HTTP/2, by prior knowledge on http:// and by ALPN on https://
-    #[arg(long, help_heading = "Connections", conflicts_with = "engine")]
-    pub(crate) http2: bool,
-    /// Concurrent streams per HTTP/2 connection
-    #[arg(
-        long,
-        default_value_t = 32,
-        help_heading = "Connections",
-        requires = "http2"
-    )]
-    pub(crate) streams: usize,
-    /// Trust the certificates of this PEM file, and no others
-    #[arg(long, value_name = "FILE", help_heading = "Connections")]
-    pub(crate) cacert: Option<PathBuf>,
-    /// Accept any certificate
-    #[arg(
-        short = 'k',
-        long,
-        help_heading = "Connections",
-        conflicts_with = "cacert"
-    )]
-    pub(crate) insecure: bool,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 
     /// Threads; by default one per core, at most 4
     #[arg(short, long, help_heading = "Running")]
@@ -259,10 +194,6 @@ pub(crate) struct RunArgs {
     pub(crate) quiet: bool,
 }
 
-/// A maximum age, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MaxAge(pub(crate) Option<Duration>);
-
 /// Parses what points at its column when it fails.
 pub(super) fn column<T: FromStr<Err = loadtest::ColumnError>>(text: &str) -> Result<T, String> {
     text.parse()
@@ -271,14 +202,6 @@ pub(super) fn column<T: FromStr<Err = loadtest::ColumnError>>(text: &str) -> Res
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     loadtest::parse_duration(text).map_err(|error| error.to_string())
-}
-
-fn optional_duration(text: &str) -> Result<MaxAge, String> {
-    if text == "none" {
-        Ok(MaxAge(None))
-    } else {
-        duration(text).map(|age| MaxAge(Some(age)))
-    }
 }
 
 pub(super) fn moment(text: &str) -> Result<SystemTime, String> {
@@ -306,10 +229,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
-    use loadtest::{Profile, Threshold};
+    use loadtest::{Plan, Profile, Threshold};
 
     use super::{Args, address, moment};
-    use crate::cli::help::{PROFILE_HELP, THRESHOLD_HELP};
+    use crate::cli::help::{BACKEND_HEADER_HELP, PROFILE_HELP, THRESHOLD_HELP};
 
     #[test]
     fn the_arguments_are_consistent_and_documented() {
@@ -317,6 +240,9 @@ mod tests {
         assert!(
             PROFILE_HELP.ends_with(&Profile::SYNTAX[Profile::SYNTAX.find('\n').expect("lines")..])
         );
+        for header in Plan::BACKEND_HEADERS {
+            assert!(BACKEND_HEADER_HELP.contains(header), "{header}");
+        }
         for metric in ["p99.9", "service.p99", "errors", "delivered", "rate"] {
             assert!(
                 Threshold::SYNTAX.contains(metric) && THRESHOLD_HELP.contains(metric),

@@ -72,9 +72,10 @@ impl From<RunError> for Failed {
     fn from(error: RunError) -> Self {
         let ending = match error {
             RunError::Unreachable { .. } | RunError::Resolve { .. } => Ending::Unreachable,
-            RunError::Plan(_) | RunError::Certificates { .. } | RunError::ServerName { .. } => {
-                Ending::Usage
-            }
+            RunError::Plan(_)
+            | RunError::Certificates { .. }
+            | RunError::ClientCertificate { .. }
+            | RunError::ServerName { .. } => Ending::Usage,
             _ => Ending::Broken,
         };
         Self {

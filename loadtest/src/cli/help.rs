@@ -57,3 +57,11 @@ pub(super) const THRESHOLD_HELP: &str =
   service.p99, lag.p99          service time, and how late requests were sent
   errors, delivered             a part of the requests (limit: 0.1%)
   rate                          requests per second that were sent (limit: 950)";
+
+pub(super) const BACKEND_HEADER_HELP: &str =
+    "Response header that names the backend: whose responses, share, failures and latency are shown apart.
+Without this option the first response that has one of these decides, and the report says which it was:
+  x-instance, x-instance-id, x-pod-name, x-backend-server, x-served-by, x-upstream-addr, x-upstream,
+  x-backend, x-backend-name, x-server-name, x-server, x-hostname
+A load balancer adds one, such as HAProxy with `http-response set-header X-Backend-Server %s` and nginx with
+`add_header X-Upstream-Addr $upstream_addr always;`.";

@@ -1,6 +1,7 @@
 //! The command line: what is asked, how it is shown, how it ends.
 
 mod args;
+mod connection_args;
 mod ending;
 mod files;
 mod fleet;

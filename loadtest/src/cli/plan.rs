@@ -1,9 +1,9 @@
 //! The plan that the arguments make.
 
 use anyhow::{Context as _, bail};
-use loadtest::{Arrivals, CatchUp, Engine, Load, Plan, PlanError, Profile, Request, Tls};
+use loadtest::{Arrivals, CatchUp, Load, Plan, PlanError, Profile, Request};
 
-use super::args::{ArrivalsArg, EngineArg, RunArgs};
+use super::args::{ArrivalsArg, RunArgs};
 
 impl RunArgs {
     /// The plan that these arguments ask for, if it can be carried out.
@@ -23,7 +23,9 @@ impl RunArgs {
         let read = [
             ("--profile-file", &self.profile_file),
             ("--body-file", &self.body_file),
-            ("--cacert", &self.cacert),
+            ("--cacert", &self.connection.cacert),
+            ("--cert", &self.connection.cert),
+            ("--key", &self.connection.key),
         ];
         let read: Vec<_> = read
             .iter()
@@ -37,39 +39,22 @@ impl RunArgs {
         let target = self.url.clone().context("the URL is missing")?;
         let mut plan = Plan::new(target, self.load()?);
         plan.request = self.request()?;
+        self.connection.apply(&mut plan)?;
         plan.arrivals = match self.arrivals {
             ArrivalsArg::Even => Arrivals::Even,
             ArrivalsArg::Poisson => Arrivals::Poisson { seed: self.seed },
         };
         plan.catch_up = self.skip_after.map_or(CatchUp::All, CatchUp::SkipAfter);
-        plan.connections = self.connections;
         plan.threads = self
             .threads
             .unwrap_or(plan.threads)
-            .min(self.connections.max(1));
-        plan.spread = self.spread;
-        plan.connection_max_age = self.connection_max_age.0;
-        plan.connection_age_jitter = self.connection_age_jitter;
-        plan.connection_max_requests = self.connection_max_requests;
-        plan.connect_timeout = self.connect_timeout;
+            .min(plan.connections.max(1));
         plan.timeout = self.timeout;
         plan.drain = self.drain;
         plan.late_after = self.late_after;
         plan.warm_up = self.warm_up;
-        plan.dns_refresh = self.dns_refresh;
         plan.tick = self.tick;
         plan.backend_header.clone_from(&self.backend_header);
-        plan.tls = Tls {
-            ca_file: self.cacert.clone(),
-            insecure: self.insecure,
-        };
-        plan.engine = match (self.http2, self.engine) {
-            (true, _) => Engine::Http2 {
-                streams: self.streams,
-            },
-            (false, EngineArg::Http1) => Engine::Http1,
-            (false, EngineArg::Hyper) => Engine::Hyper,
-        };
         plan.probe = !self.no_probe;
         plan.slice = self.slice;
         plan.thresholds.clone_from(&self.fail_if);

@@ -1,69 +1,64 @@
-//! From a target to an open connection: addresses, TCP, TLS.
+//! A worker's connections to an origin: by its addresses in turn, as they are at the time.
 
 use std::{
     cell::{Cell, RefCell},
     io,
-    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
-use tokio::net::{TcpStream, lookup_host};
+use super::{
+    stream::Stream,
+    way::{Peer, Way},
+};
+use crate::{proxy::Proxy, record::Failure};
 
-use super::{stream::Stream, tls::TlsSetup, tls_error};
-use crate::{record::Failure, target::Target};
-
-/// Opens connections to a target's addresses in turn.
+/// Opens connections to the addresses of a way in turn.
 pub(crate) struct Connector {
-    target: Arc<Target>,
-    addresses: RefCell<Arc<[SocketAddr]>>,
+    way: Way,
+    peers: RefCell<Arc<[Peer]>>,
     next: Cell<usize>,
     timeout: Duration,
-    tls: Option<TlsSetup>,
 }
 
 impl Connector {
     /// `offset` is where this worker begins in the list of addresses.
-    pub(crate) fn new(
-        target: Arc<Target>,
-        addresses: &[SocketAddr],
-        offset: usize,
-        timeout: Duration,
-        tls: Option<TlsSetup>,
-    ) -> Self {
+    pub(crate) fn new(way: Way, peers: &[Peer], offset: usize, timeout: Duration) -> Self {
         Self {
-            target,
-            addresses: RefCell::new(addresses.into()),
+            way,
+            peers: RefCell::new(peers.into()),
             next: Cell::new(offset),
             timeout,
-            tls,
         }
     }
 
-    /// Whether the target still has this address.
-    pub(crate) fn has(&self, address: SocketAddr) -> bool {
-        let addresses = self.addresses.borrow();
-        addresses.len() == 1 && addresses[0] == address || addresses.contains(&address)
+    /// Whether the way still has these addresses.
+    pub(crate) fn has(&self, peer: Peer) -> bool {
+        let peers = self.peers.borrow();
+        peers.len() == 1 && peers[0] == peer || peers.contains(&peer)
     }
 
-    /// Resolves the name again. A failure keeps the addresses that there are.
+    /// Resolves the names again. A failure keeps the addresses that there are.
     pub(crate) async fn refresh(&self) {
-        if let Ok(addresses) = resolve(&self.target).await {
-            *self.addresses.borrow_mut() = addresses.into();
+        if self.way.is_fixed() {
+            return;
+        }
+        if let Ok(peers) = self.way.resolve(true).await {
+            *self.peers.borrow_mut() = peers.into();
         }
     }
 
     /// Opens a connection to the next address; to the one after it if that fails, until all have
     /// been tried.
-    pub(crate) async fn open(&self) -> Result<(Stream, SocketAddr), ConnectError> {
-        let addresses = Arc::clone(&self.addresses.borrow());
+    pub(crate) async fn open(&self) -> Result<(Stream, Peer), ConnectError> {
+        let peers = Arc::clone(&self.peers.borrow());
         let first = self.next.get();
         self.next.set(first.wrapping_add(1));
         let mut last = ConnectError::new(Failure::Dns, "the name has no address");
-        for offset in 0..addresses.len() {
-            let address = addresses[first.wrapping_add(offset) % addresses.len()];
-            match tokio::time::timeout(self.timeout, self.open_at(address)).await {
-                Ok(Ok(stream)) => return Ok((stream, address)),
+        for offset in 0..peers.len() {
+            let peer = peers[first.wrapping_add(offset) % peers.len()];
+            match tokio::time::timeout(self.timeout, self.way.open(peer)).await {
+                Ok(Ok(stream)) => return Ok((stream, peer)),
                 Ok(Err(error)) => last = error,
                 Err(_) => {
                     last = ConnectError::new(Failure::ConnectTimeout, "connect timed out");
@@ -74,25 +69,6 @@ impl Connector {
             }
         }
         Err(last)
-    }
-
-    async fn open_at(&self, address: SocketAddr) -> Result<Stream, ConnectError> {
-        let tcp = TcpStream::connect(address).await?;
-        tcp.set_nodelay(true)?;
-        let Some(tls) = &self.tls else {
-            return Ok(Stream::Plain(tcp));
-        };
-        let refused = |reason: &str| {
-            ConnectError::new(Failure::Tls, &format!("TLS handshake failed: {reason}"))
-        };
-        let connected = tls.connector.connect(tls.name.clone(), tcp).await;
-        let stream = connected
-            .map_err(|error| refused(&tls_error::explain(&error, tls, self.target.host())))?;
-        // A server that does not know the protocol names none, instead of ending the handshake.
-        if tls.http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
-            return Err(refused("the server does not offer HTTP/2"));
-        }
-        Ok(Stream::Tls(Box::new(stream)))
     }
 }
 
@@ -112,6 +88,16 @@ impl ConnectError {
             reason: reason.to_owned(),
         }
     }
+
+    /// The proxy cannot be reached.
+    pub(crate) fn of_proxy(error: &io::Error, proxy: &Proxy) -> Self {
+        let failure = Failure::of_connect(error);
+        let reason = match failure {
+            Failure::Refused => format!("the proxy {proxy} refused the connection. Is it running?"),
+            _ => format!("cannot connect to the proxy {proxy}: {error}"),
+        };
+        Self { failure, reason }
+    }
 }
 
 impl From<io::Error> for ConnectError {
@@ -125,55 +111,42 @@ impl From<io::Error> for ConnectError {
     }
 }
 
-/// All addresses of a target; never an empty list.
-pub(crate) async fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
-    if let Some(ip) = target.ip() {
-        return Ok(vec![SocketAddr::new(ip, target.port())]);
-    }
-    let mut addresses: Vec<SocketAddr> =
-        lookup_host((target.host(), target.port())).await?.collect();
-    addresses.sort_unstable_by_key(|address| (matches!(address.ip(), IpAddr::V6(_)), *address));
-    addresses.dedup();
-    if addresses.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "the name has no address",
-        ));
-    }
-    Ok(addresses)
-}
-
 #[cfg(test)]
 mod tests {
     use std::{sync::Arc, time::Duration};
 
     use tokio::net::TcpListener;
 
-    use super::Connector;
-    use crate::record::Failure;
+    use super::{Connector, Peer, Way};
+    use crate::{
+        plan::{Load, Plan},
+        record::Failure,
+    };
 
     #[tokio::test]
     async fn addresses_are_used_in_turn_and_dead_ones_passed_over() {
-        let mut addresses = Vec::new();
+        let mut peers = Vec::new();
         let mut listeners = Vec::new();
         for _ in 0..3 {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            addresses.push(listener.local_addr().expect("an address"));
+            peers.push(Peer::straight(listener.local_addr().expect("an address")));
             listeners.push(listener);
         }
-        let target = Arc::new("http://h/".parse().expect("a URL"));
-        let connector = Connector::new(target, &addresses, 1, Duration::from_secs(5), None);
+        let target = "http://h/".parse().expect("a URL");
+        let plan = Plan::new(target, Load::Closed(Duration::from_secs(1)));
+        let way = Way::new(&plan, &plan.target, None, &Arc::default());
+        let connector = Connector::new(way, &peers, 1, Duration::from_secs(5));
         let mut used = Vec::new();
         for _ in 0..3 {
             used.push(connector.open().await.expect("connected").1);
         }
-        assert_eq!(used, [addresses[1], addresses[2], addresses[0]]);
-        assert!(connector.has(addresses[2]));
+        assert_eq!(used, [peers[1], peers[2], peers[0]]);
+        assert!(connector.has(peers[2]));
 
         drop(listeners.remove(1));
         assert_eq!(
             connector.open().await.expect("connected").1,
-            addresses[2],
+            peers[2],
             "the second is dead"
         );
         listeners.clear();
@@ -181,7 +154,7 @@ mod tests {
             connector
                 .open()
                 .await
-                .map(|(_, address)| address)
+                .map(|(_, peer)| peer)
                 .expect_err("all dead")
                 .failure,
             Failure::Refused

@@ -2,18 +2,19 @@
 
 use std::{
     cell::Cell,
-    net::SocketAddr,
     rc::Rc,
     task::{Context, Poll},
 };
 
-use super::{exchange::ExchangeError, h1::H1, hyper::Hyper, slot::Slot, state::WorkerState};
+use super::{
+    exchange::ExchangeError, h1::H1, hyper::Hyper, slot::Slot, state::WorkerState, way::Peer,
+};
 use crate::{http1::Response, record::BackendId};
 
 /// What is known of a connection, shared by the slots that use it. The worker counts those that
 /// exist.
 pub(crate) struct Usage {
-    pub(crate) address: SocketAddr,
+    pub(crate) peer: Peer,
     /// When it is to be replaced, in nanoseconds since the start.
     pub(crate) expires: u64,
     pub(crate) requests: Cell<u64>,
@@ -22,10 +23,10 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    pub(crate) fn new(address: SocketAddr, expires: u64, count: &Rc<Cell<u64>>) -> Rc<Self> {
+    pub(crate) fn new(peer: Peer, expires: u64, count: &Rc<Cell<u64>>) -> Rc<Self> {
         count.set(count.get() + 1);
         Rc::new(Self {
-            address,
+            peer,
             expires,
             requests: Cell::new(0),
             spent: Cell::new(false),

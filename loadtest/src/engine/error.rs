@@ -28,6 +28,13 @@ pub enum RunError {
         file: PathBuf,
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The client's own certificate or its key cannot be used.
+    #[error("cannot use {} ({argument})", file.display())]
+    ClientCertificate {
+        file: PathBuf,
+        argument: &'static str,
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// No certificate can be for the target's host.
     #[error("{host:?} cannot be the name of a TLS server")]
     ServerName {

@@ -11,6 +11,9 @@ pub(crate) enum ExchangeError {
     Closed(Option<String>),
     /// The response is not HTTP, or larger than is accepted.
     Protocol(String),
+    /// The server ended the encrypted connection with an alert, such as one of a client
+    /// certificate.
+    Tls(String),
     Expired,
 }
 
@@ -19,6 +22,7 @@ impl ExchangeError {
         match self {
             Self::ClosedEarly(_) | Self::Closed(_) => Failure::Closed,
             Self::Protocol(_) => Failure::Protocol,
+            Self::Tls(_) => Failure::Tls,
             Self::Expired => Failure::Timeout,
         }
     }
@@ -27,7 +31,7 @@ impl ExchangeError {
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             Self::ClosedEarly(reason) | Self::Closed(reason) => reason.as_deref(),
-            Self::Protocol(reason) => Some(reason),
+            Self::Protocol(reason) | Self::Tls(reason) => Some(reason),
             Self::Expired => None,
         }
     }

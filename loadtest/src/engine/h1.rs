@@ -9,10 +9,10 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{exchange::ExchangeError, slot::Slot, state::WorkerState, stream::Stream};
+use super::{exchange::ExchangeError, slot::Slot, state::WorkerState, stream::Stream, tls_error};
 use crate::{
     http1::{Decoder, ProtocolError, Response, Visitor},
-    record::{BackendId, Recorder},
+    record::{BackendId, COMMON_HEADERS, Findings, Recorder, rank_of_header},
     text::with_causes,
 };
 
@@ -20,7 +20,10 @@ use crate::{
 pub(crate) struct H1 {
     stream: Stream,
     decoder: Decoder,
+    /// Who sent the present response, once that is known.
     backend: BackendId,
+    /// Who responded last: rarely another one on the same connection.
+    last: BackendId,
 }
 
 impl H1 {
@@ -30,6 +33,7 @@ impl H1 {
             stream,
             decoder: Decoder::new(bodiless),
             backend: BackendId::default(),
+            last: BackendId::default(),
         }
     }
 
@@ -54,6 +58,7 @@ impl H1 {
         slot: &Slot,
     ) -> Result<Response, ExchangeError> {
         let mut written = 0;
+        self.backend = BackendId::default();
         poll_fn(|context| {
             if slot.is_expired() {
                 return Poll::Ready(Err(ExchangeError::Expired));
@@ -74,22 +79,25 @@ impl H1 {
         written: &mut usize,
     ) -> Poll<Result<Response, ExchangeError>> {
         // A server may respond, and close, before it has read everything: a failed write is not the
-        // last word.
-        let write_failed = match self.poll_write(context, &state.request, written) {
-            Poll::Ready(Err(_)) => true,
-            Poll::Ready(Ok(())) | Poll::Pending => false,
-        };
+        // last word. What is read says how it ended, and is there soon, because what ends writing
+        // ends reading.
+        let _ = self.poll_write(context, &state.request, written);
         let all_written = *written == state.request.len();
         let mut scratch = state.scratch.borrow_mut();
         loop {
             let mut buffer = ReadBuf::new(&mut scratch);
             let read = match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
-                Poll::Pending if write_failed => return Poll::Ready(Err(self.closed())),
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(result) => result,
             };
             let received = buffer.filled();
             if read.is_err() || received.is_empty() {
+                if let Err(error) = &read
+                    && let Some(alert) = tls_error::alert(error)
+                {
+                    let given = state.plan.tls.certificate.is_some();
+                    return Poll::Ready(Err(tls_error::ended(alert, given)));
+                }
                 let clean = read.is_ok();
                 return Poll::Ready(match self.decoder.eof() {
                     Ok(response) if clean => Ok(response),
@@ -98,12 +106,18 @@ impl H1 {
                 });
             }
             let mut visitor = Finder {
-                header: &state.plan.backend_header,
+                header: state.findings.backend_header(),
                 recorder: state.recorder.borrow_mut(),
                 backend: &mut self.backend,
+                last: &mut self.last,
+                common: Vec::new(),
             };
             visitor.recorder.counters().bytes_received += received.len() as u64;
-            match self.decoder.feed(received, &mut visitor) {
+            let fed = self.decoder.feed(received, &mut visitor);
+            if !visitor.common.is_empty() {
+                visitor.decide(&state.findings);
+            }
+            match fed {
                 Ok(None) => {}
                 Ok(Some((mut response, used))) => {
                     // Bytes beyond the response, or a response before the request's end, leave the
@@ -150,15 +164,42 @@ fn protocol(error: ProtocolError) -> ExchangeError {
 
 /// Looks for the header that names the backend.
 struct Finder<'a> {
-    header: &'a str,
+    /// None until a response has decided which header it is.
+    header: Option<&'a str>,
     recorder: RefMut<'a, Recorder>,
     backend: &'a mut BackendId,
+    last: &'a mut BackendId,
+    /// The values of common headers, with their ranks; only until the header is known.
+    common: Vec<(usize, Vec<u8>)>,
+}
+
+impl Finder<'_> {
+    /// The header is one that this response has, unless another response came first.
+    fn decide(&mut self, findings: &Findings) {
+        let best = self.common.iter().map(|(rank, _)| *rank).min();
+        let header = best.map(|rank| findings.decide_header(rank));
+        let of_header = |(rank, _): &&(usize, _)| Some(COMMON_HEADERS[*rank]) == header;
+        if let Some((_, value)) = self.common.iter().find(of_header) {
+            *self.last = self.recorder.backend(value, *self.last);
+            *self.backend = *self.last;
+        }
+    }
 }
 
 impl Visitor for Finder<'_> {
     fn header(&mut self, name: &str, value: &[u8]) {
-        if name.len() == self.header.len() && name.eq_ignore_ascii_case(self.header) {
-            *self.backend = self.recorder.backend(value, *self.backend);
+        match self.header {
+            Some(header) => {
+                if name.len() == header.len() && name.eq_ignore_ascii_case(header) {
+                    *self.last = self.recorder.backend(value, *self.last);
+                    *self.backend = *self.last;
+                }
+            }
+            None => {
+                if let Some(rank) = rank_of_header(name) {
+                    self.common.push((rank, value.to_vec()));
+                }
+            }
         }
     }
 }

@@ -1,16 +1,27 @@
 //! hyper as the transport: HTTP/1.1 as a cross-check of the built-in codec, and HTTP/2.
 
-use std::{cell::Cell, future::Future};
+use std::{cell::Cell, future::Future, rc::Rc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::{http1, http2};
+use hyper::{
+    HeaderMap,
+    client::conn::{http1, http2},
+    header::HeaderValue,
+};
 use hyper_util::rt::TokioIo;
 
-use super::{connect::ConnectError, exchange::ExchangeError, state::WorkerState, stream::Stream};
+use super::{
+    connect::ConnectError,
+    exchange::ExchangeError,
+    heard::{Heard, Notes, Speaks},
+    state::WorkerState,
+    stream::Stream,
+    tls_error,
+};
 use crate::{
     http1::{MAX_HEAD, MAX_HEADERS, ProtocolError, Response},
-    record::{BackendId, Failure},
+    record::{BackendId, COMMON_HEADERS, Failure, Findings},
     text::with_causes,
 };
 
@@ -27,7 +38,9 @@ enum Sender {
 /// A connection of hyper's, or a share of one.
 pub(crate) struct Hyper {
     sender: Sender,
+    /// Who sent the last response.
     backend: BackendId,
+    notes: Rc<Notes>,
 }
 
 /// Runs hyper's tasks on the worker's own thread.
@@ -41,14 +54,16 @@ impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Local {
 }
 
 impl Hyper {
-    fn shared(sender: Http2Sender) -> Self {
+    fn new(sender: Sender, notes: Rc<Notes>) -> Self {
         Self {
-            sender: Sender::Http2(sender),
+            sender,
             backend: BackendId::default(),
+            notes,
         }
     }
 
     pub(crate) async fn http1(stream: Stream) -> Result<Self, ConnectError> {
+        let (stream, notes) = Heard::new(stream);
         let (sender, connection) = http1::Builder::new()
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD)
@@ -57,20 +72,18 @@ impl Hyper {
             .map_err(|error| connect_error(&error))?;
         // It ends with its sender; what fails in it is told to the request that it fails.
         tokio::task::spawn_local(async move { drop(connection.await) });
-        Ok(Self {
-            sender: Sender::Http1(sender),
-            backend: BackendId::default(),
-        })
+        Ok(Self::new(Sender::Http1(sender), notes))
     }
 
     pub(crate) async fn http2(stream: Stream) -> Result<Self, ConnectError> {
+        let (stream, notes) = Heard::new(stream);
         let (sender, connection) = http2::Builder::new(Local)
             .max_header_list_size(MAX_HTTP2_HEAD)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| connect_error(&error))?;
         tokio::task::spawn_local(async move { drop(connection.await) });
-        Ok(Self::shared(sender))
+        Ok(Self::new(Sender::Http2(sender), notes))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -84,7 +97,10 @@ impl Hyper {
     pub(crate) fn share(&self) -> Option<Self> {
         match &self.sender {
             Sender::Http1(_) => None,
-            Sender::Http2(sender) => Some(Self::shared(sender.clone())),
+            Sender::Http2(sender) => {
+                let sender = Sender::Http2(sender.clone());
+                Some(Self::new(sender, Rc::clone(&self.notes)))
+            }
         }
     }
 
@@ -102,6 +118,12 @@ impl Hyper {
         result.map_err(|rejected| match rejected {
             Rejected::Limit(error) => ExchangeError::Protocol(error.to_string()),
             Rejected::Hyper(error) => {
+                if let Some(alert) = self.notes.alert() {
+                    return tls_error::ended(alert, state.plan.tls.certificate.is_some());
+                }
+                if let Some(reason) = self.misunderstanding() {
+                    return ExchangeError::Protocol(reason);
+                }
                 let reason = with_causes(&error);
                 match begun.get() {
                     // hyper does not say which of the two limits it was.
@@ -118,6 +140,17 @@ impl Hyper {
                 }
             }
         })
+    }
+
+    /// The two sides speak different versions of HTTP, which hyper's errors do not say.
+    fn misunderstanding(&self) -> Option<String> {
+        match (&self.sender, self.notes.speaks()?) {
+            (Sender::Http1(_), Speaks::Http2) => Some(ProtocolError::Http2.to_string()),
+            (Sender::Http2(_), Speaks::Http1) => {
+                Some("the server speaks HTTP/1 and not HTTP/2: leave --http2 out".to_owned())
+            }
+            _ => None,
+        }
     }
 
     async fn try_exchange(
@@ -138,12 +171,13 @@ impl Hyper {
         };
         begun.set(true);
         check_limits(response.headers())?;
-        if let Some(value) = response.headers().get(state.plan.backend_header.as_str()) {
-            self.backend = state
-                .recorder
-                .borrow_mut()
-                .backend(value.as_bytes(), self.backend);
-        }
+        self.backend = match backend_name(response.headers(), &state.findings) {
+            Some(value) => {
+                let mut recorder = state.recorder.borrow_mut();
+                recorder.backend(value.as_bytes(), self.backend)
+            }
+            None => BackendId::default(),
+        };
         let status = response.status().as_u16();
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
@@ -159,6 +193,16 @@ impl Hyper {
     }
 }
 
+/// The value of the header that names the backend; of the first common one, where none is known.
+fn backend_name<'a>(headers: &'a HeaderMap, findings: &Findings) -> Option<&'a HeaderValue> {
+    if let Some(header) = findings.backend_header() {
+        return headers.get(header);
+    }
+    let mut common = COMMON_HEADERS.iter();
+    let rank = common.position(|name| headers.contains_key(*name))?;
+    headers.get(findings.decide_header(rank))
+}
+
 /// Why a response was not taken.
 enum Rejected {
     Hyper(hyper::Error),
@@ -172,7 +216,7 @@ impl From<hyper::Error> for Rejected {
 }
 
 /// The limits of the built-in codec, so that all engines take the same responses.
-fn check_limits(headers: &hyper::HeaderMap) -> Result<(), Rejected> {
+fn check_limits(headers: &HeaderMap) -> Result<(), Rejected> {
     let bytes: usize = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len())

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::Full;
 
-use crate::{request::Request, target::Target};
+use crate::{proxy::Proxy, request::Request, target::Target};
 
 pub(crate) type HyperRequest = hyper::Request<Full<Bytes>>;
 
@@ -12,14 +12,15 @@ pub(crate) fn build(
     request: &Request,
     target: &Target,
     http2: bool,
+    forwarder: Option<&Proxy>,
 ) -> Result<HyperRequest, hyper::http::Error> {
-    let uri = if http2 {
+    let uri = if http2 || forwarder.is_some() {
         target.to_string()
     } else {
         target.path().to_owned()
     };
     let mut builder = hyper::Request::builder().method(request.method()).uri(uri);
-    for (name, value) in request.all_headers(target) {
+    for (name, value) in request.all_headers(target, forwarder) {
         if !(http2 && name.eq_ignore_ascii_case("host")) {
             // By bytes: a value may have characters beyond ASCII.
             builder = builder.header(name, value.as_bytes());
@@ -44,7 +45,7 @@ mod tests {
                 if let Ok(target) = url.parse::<Target>() {
                     let request = Request::default();
                     for http2 in [true, false] {
-                        let made = build(&request, &target, http2);
+                        let made = build(&request, &target, http2, None);
                         assert!(made.is_ok(), "{url}: {made:?}");
                     }
                 }

@@ -12,11 +12,14 @@ mod dispatcher;
 mod error;
 mod exchange;
 mod h1;
+mod heard;
 mod hyper;
 mod hyper_request;
+mod identity;
 mod opener;
 mod run;
 mod slot;
+mod socks;
 mod state;
 mod stream;
 mod supervise;
@@ -24,6 +27,8 @@ mod task;
 mod timer;
 mod tls;
 mod tls_error;
+mod tunnel;
+mod way;
 mod worker;
 
 pub use {

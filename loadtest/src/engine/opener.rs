@@ -41,7 +41,7 @@ impl Opener {
         }
     }
 
-    /// Resolves the target's name again.
+    /// Resolves the names of the way to the target again.
     pub(crate) async fn refresh(&self) {
         self.connector.refresh().await;
     }
@@ -71,7 +71,7 @@ impl Opener {
     async fn open(&self, state: &WorkerState) -> Result<Connection, ConnectError> {
         let plan = &state.plan;
         let start = state.clock.now();
-        let (stream, address) = self.connector.open().await?;
+        let (stream, peer) = self.connector.open().await?;
         let transport = match plan.engine {
             Engine::Http1 => Transport::H1(H1::new(stream, plan.request.method() == "HEAD")),
             Engine::Hyper => Transport::Hyper(Hyper::http1(stream).await?),
@@ -83,7 +83,7 @@ impl Opener {
             let part = 1.0 - plan.connection_age_jitter * self.random.borrow_mut().f64();
             now.saturating_add((nanos(age) as f64 * part) as u64)
         });
-        let usage = Usage::new(address, expires, &state.open);
+        let usage = Usage::new(peer, expires, &state.open);
         Ok(Connection::new(usage, transport))
     }
 
@@ -95,7 +95,7 @@ impl Opener {
                 .plan
                 .connection_max_requests
                 .is_some_and(|max| usage.requests.get() >= max)
-            || !self.connector.has(usage.address)
+            || !self.connector.has(usage.peer)
     }
 }
 

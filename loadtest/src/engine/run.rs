@@ -1,7 +1,6 @@
 //! Runs a plan: a thread for each worker, one to collect, and a handle to watch and stop them.
 
 use std::{
-    net::SocketAddr,
     sync::Arc,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -10,15 +9,16 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    connect::{ConnectError, Connector, resolve},
+    connect::{ConnectError, Connector},
     error::RunError,
     state::Place,
     supervise, tls,
+    way::Way,
 };
 use crate::{
     http1::encode_request,
     plan::{Plan, PlanError},
-    record::{Collector, Observer, Progress, Setup, Summary},
+    record::{Collector, Findings, Observer, Progress, Setup, Summary},
 };
 
 /// Time for the threads to be up before the first request is due.
@@ -62,34 +62,25 @@ impl Run {
     ) -> Result<Self, RunError> {
         plan.check()?;
         raise_file_limit();
-        let tls = tls::setup(&plan)?;
-        let addresses = resolve(&plan.target)
-            .await
-            .map_err(|source| RunError::Resolve {
-                host: plan.target.host().to_owned(),
-                source,
-            })?;
+        let tls = tls::setup(&plan, &plan.target)?;
+        let findings = Arc::new(Findings::new(plan.backend_header.as_deref()));
+        let way = Way::new(&plan, &plan.target, tls, &findings);
+        let peers = way.resolve(false).await?;
         let plan = Arc::new(plan.sliced());
-        let connector = |worker: usize| {
-            Connector::new(
-                Arc::new(plan.target.clone()),
-                &addresses,
-                worker,
-                plan.connect_timeout,
-                tls.clone(),
-            )
-        };
+        let connector =
+            |worker: usize| Connector::new(way.clone(), &peers, worker, plan.connect_timeout);
         if plan.probe {
             connector(0)
                 .open()
                 .await
-                .map_err(|error| unreachable_target(&plan, &addresses, error))?;
+                .map_err(|error| unreachable_target(&plan, way.show(&peers), error))?;
         }
-        Self::spawn(&plan, connector, observers)
+        Self::spawn(&plan, &findings, connector, observers)
     }
 
     fn spawn(
         plan: &Arc<Plan>,
+        findings: &Arc<Findings>,
         connector: impl Fn(usize) -> Connector,
         observers: Vec<Box<dyn Observer>>,
     ) -> Result<Self, RunError> {
@@ -101,11 +92,13 @@ impl Run {
         let started_at = plan.start_at.unwrap_or_else(|| SystemTime::now() + LEAD);
         let lead = started_at.duration_since(SystemTime::now());
         let start = Instant::now() + lead.map_err(|_| PlanError::StartOver)?;
-        let request: Arc<[u8]> = encode_request(&plan.request, &plan.target).into();
+        let request: Arc<[u8]> =
+            encode_request(&plan.request, &plan.target, plan.forwarder()).into();
         let mut threads = Vec::with_capacity(workers);
         for index in 0..workers {
             let settings = supervise::Settings {
                 plan: Arc::clone(plan),
+                findings: Arc::clone(findings),
                 place: Place { index, workers },
                 start,
                 request: Arc::clone(&request),
@@ -119,6 +112,7 @@ impl Run {
         drop(intervals);
         let setup = Setup {
             plan: Arc::clone(plan),
+            findings: Arc::clone(findings),
             workers,
             started_at,
             progress: progress_sender,
@@ -167,11 +161,10 @@ impl Run {
     }
 }
 
-fn unreachable_target(plan: &Plan, addresses: &[SocketAddr], error: ConnectError) -> RunError {
-    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+fn unreachable_target(plan: &Plan, addresses: String, error: ConnectError) -> RunError {
     RunError::Unreachable {
         target: plan.target.to_string(),
-        addresses: addresses.join(", "),
+        addresses,
         source: error.into(),
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     plan::{Engine, Load, Plan},
-    record::{Failure, Interval, Outcome, Recorder, TickEnd},
+    record::{Failure, Findings, Interval, Outcome, Recorder, TickEnd},
     schedule::nanos,
 };
 
@@ -38,6 +38,7 @@ impl Place {
 
 pub(crate) struct WorkerState {
     pub(crate) plan: Arc<Plan>,
+    pub(crate) findings: Arc<Findings>,
     pub(crate) clock: Clock,
     /// The request's bytes, for HTTP/1.1.
     pub(crate) request: Arc<[u8]>,
@@ -55,13 +56,15 @@ pub(crate) struct WorkerState {
 impl WorkerState {
     pub(crate) fn new(
         plan: Arc<Plan>,
+        findings: Arc<Findings>,
         worker: usize,
         clock: Clock,
         request: Arc<[u8]>,
     ) -> io::Result<Self> {
         let http2 = matches!(plan.engine, Engine::Http2 { .. });
         let hyper_request =
-            hyper_request::build(&plan.request, &plan.target, http2).map_err(io::Error::other)?;
+            hyper_request::build(&plan.request, &plan.target, http2, plan.forwarder())
+                .map_err(io::Error::other)?;
         let recorder = Recorder::new(
             worker,
             nanos(plan.warm_up),
@@ -79,6 +82,7 @@ impl WorkerState {
             closed_loop: matches!(plan.load, Load::Closed(_)),
             open: Rc::default(),
             plan,
+            findings,
         })
     }
 

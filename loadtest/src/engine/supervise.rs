@@ -13,11 +13,15 @@ use tokio::{
 };
 
 use super::{connect::Connector, state::Place, worker::Worker};
-use crate::{plan::Plan, record::Interval};
+use crate::{
+    plan::Plan,
+    record::{Findings, Interval},
+};
 
 /// What a worker is made from.
 pub(crate) struct Settings {
     pub(crate) plan: Arc<Plan>,
+    pub(crate) findings: Arc<Findings>,
     pub(crate) place: Place,
     pub(crate) start: Instant,
     pub(crate) request: Arc<[u8]>,
@@ -30,6 +34,7 @@ pub(crate) struct Settings {
 pub(crate) fn run(settings: Settings) -> io::Result<()> {
     let Settings {
         plan,
+        findings,
         place,
         start,
         request,
@@ -43,7 +48,9 @@ pub(crate) fn run(settings: Settings) -> io::Result<()> {
     let local = LocalSet::new();
     let worker = {
         let _context = runtime.enter();
-        Rc::new(Worker::new(plan, place, start, request, connector)?)
+        Rc::new(Worker::new(
+            plan, findings, place, start, request, connector,
+        )?)
     };
     local.block_on(&runtime, supervise(&worker, start, &intervals, stop))
 }
@@ -89,7 +96,7 @@ async fn supervise(
                 worker.flush(intervals, index);
             }
             _ = sweeps.tick() => worker.dispatcher.expire(),
-            _ = refreshes.tick(), if plan.target.ip().is_none() => {
+            _ = refreshes.tick() => {
                 let again = Rc::clone(worker);
                 spawn_local(async move { again.opener.refresh().await });
             }

@@ -1,4 +1,4 @@
-//! Which certificates are accepted.
+//! How a connection is encrypted: which certificates are accepted, and which protocol is spoken.
 
 use std::{
     error::Error,
@@ -10,58 +10,124 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::{
     TlsConnector,
     rustls::{
-        self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+        self, ClientConfig, ClientConnection, DigitallySignedStruct, ProtocolVersion,
+        RootCertStore, SignatureScheme,
         client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         crypto::{CryptoProvider, aws_lc_rs},
         pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
     },
 };
 
-use super::error::RunError;
-use crate::plan::{Engine, Plan};
+use super::{
+    connect::ConnectError,
+    error::RunError,
+    identity,
+    stream::{Socket, Stream},
+    tls_error,
+};
+use crate::{
+    plan::{Engine, Plan},
+    record::{Failure, Findings},
+    target::Target,
+};
 
 /// How a connection is encrypted, when it is.
 #[derive(Clone)]
 pub(crate) struct TlsSetup {
-    pub(crate) connector: TlsConnector,
-    pub(crate) name: ServerName<'static>,
+    connector: TlsConnector,
+    name: ServerName<'static>,
+    pub(super) host: String,
     /// Whether the server must agree to HTTP/2.
-    pub(crate) http2: bool,
+    pub(super) http2: bool,
     /// The file of the certificates that are trusted instead of the system's.
-    pub(crate) ca_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+    /// Whether there is a certificate to show to the server.
+    pub(super) has_identity: bool,
 }
 
-/// Prepares TLS for a plan's target; none when it needs none. Certificates that were given are read
-/// in any case.
-pub(crate) fn setup(plan: &Plan) -> Result<Option<TlsSetup>, RunError> {
+impl TlsSetup {
+    /// Encrypts a connection.
+    pub(super) async fn wrap(
+        &self,
+        socket: Socket,
+        findings: &Findings,
+    ) -> Result<Stream, ConnectError> {
+        let refused = |reason: &str| {
+            ConnectError::new(Failure::Tls, &format!("TLS handshake failed: {reason}"))
+        };
+        let connected = self.connector.connect(self.name.clone(), socket).await;
+        let stream = connected.map_err(|error| refused(&tls_error::explain(&error, self)))?;
+        // A server that does not know the protocol names none, instead of ending the handshake.
+        if self.http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+            return Err(refused(tls_error::NO_HTTP2));
+        }
+        findings.note_tls(|| describe(stream.get_ref().1));
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+}
+
+/// What the two sides agreed on, such as `TLSv1.3, TLS13_AES_256_GCM_SHA384, X25519, ALPN h2`.
+fn describe(connection: &ClientConnection) -> String {
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),
+        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
+        other => format!("{other:?}"),
+    };
+    let suite = connection.negotiated_cipher_suite();
+    let group = connection.negotiated_key_exchange_group();
+    let protocol = connection.alpn_protocol();
+    let parts = [
+        Some(version),
+        suite.map(|suite| format!("{:?}", suite.suite())),
+        group.map(|group| format!("{:?}", group.name())),
+        Some(match protocol {
+            Some(name) => format!("ALPN {}", String::from_utf8_lossy(name)),
+            None => "no ALPN".to_owned(),
+        }),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(", ")
+}
+
+/// Prepares TLS for a target; none when it needs none. Certificates that were given are read in any
+/// case.
+pub(crate) fn setup(plan: &Plan, target: &Target) -> Result<Option<TlsSetup>, RunError> {
     let ca_file = plan.tls.ca_file.as_deref();
     let roots = ca_file.map(read_roots).transpose()?;
-    if !plan.target.is_tls() {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let files = plan.tls.certificate.as_ref();
+    let identity = files
+        .map(|files| identity::read(files, &provider))
+        .transpose()?;
+    if !target.is_tls() {
         return Ok(None);
     }
     // Before the machine's certificates: what is wrong with the command line is told first.
-    let host = plan.target.host();
+    let host = target.host();
     let name = ServerName::try_from(host.to_owned()).map_err(|error| RunError::ServerName {
         host: host.to_owned(),
         source: error.into(),
     })?;
-    let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| RunError::Tls(error.into()))?;
-    let mut config = if plan.tls.insecure {
+    let builder = if plan.tls.insecure {
         builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
-            .with_no_client_auth()
     } else if let Some(roots) = roots {
-        builder.with_root_certificates(roots).with_no_client_auth()
+        builder.with_root_certificates(roots)
     } else {
         builder
             .with_platform_verifier()
             .map_err(|error| RunError::Tls(error.into()))?
-            .with_no_client_auth()
     };
+    let has_identity = identity.is_some();
+    let mut config = match identity {
+        Some(identity) => builder.with_client_cert_resolver(identity),
+        None => builder.with_no_client_auth(),
+    };
+    // Only what the engine speaks: a server that prefers HTTP/2 must not choose it for the others.
     config.alpn_protocols = match plan.engine {
         Engine::Http2 { .. } => vec![b"h2".to_vec()],
         Engine::Http1 | Engine::Hyper => vec![b"http/1.1".to_vec()],
@@ -69,8 +135,10 @@ pub(crate) fn setup(plan: &Plan) -> Result<Option<TlsSetup>, RunError> {
     Ok(Some(TlsSetup {
         connector: TlsConnector::from(Arc::new(config)),
         name,
+        host: host.to_owned(),
         http2: matches!(plan.engine, Engine::Http2 { .. }),
         ca_file: plan.tls.ca_file.clone(),
+        has_identity,
     }))
 }
 

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     plan::Plan,
-    record::{Gauges, Interval, TickEnd},
+    record::{Findings, Gauges, Interval, TickEnd},
     schedule::nanos,
 };
 
@@ -38,6 +38,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(
         plan: Arc<Plan>,
+        findings: Arc<Findings>,
         place: Place,
         start: Instant,
         request: Arc<[u8]>,
@@ -46,6 +47,7 @@ impl Worker {
         let opener = Opener::new(connector, place.share(plan.connections));
         let state = Rc::new(WorkerState::new(
             plan,
+            findings,
             place.index,
             Clock::new(start),
             request,

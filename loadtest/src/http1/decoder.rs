@@ -355,6 +355,7 @@ mod tests {
             (&long, ProtocolError::HeadTooLarge),
             (&many, ProtocolError::TooManyHeaders),
             ("\u{15}\u{3}\u{1}\0\u{2}\u{2}F", ProtocolError::Tls),
+            ("\0\0\u{6}\u{4}\0\0\0\0\0", ProtocolError::Http2),
         ] {
             for step in [1, 1000, 100_000] {
                 assert_eq!(decode(text, step, false), Err(error), "{text:.60?}");

@@ -15,6 +15,9 @@ pub enum ProtocolError {
     /// The response begins as a TLS record does.
     #[error("the server speaks TLS: use https://")]
     Tls,
+    /// The response begins as a frame of HTTP/2 does.
+    #[error("the server speaks HTTP/2 without HTTP/1.1: use --http2")]
+    Http2,
     /// The head has too many lines.
     #[error("the response has more than {MAX_HEADERS} headers")]
     TooManyHeaders,
@@ -47,6 +50,8 @@ impl ProtocolError {
             httparse::Error::TooManyHeaders => Self::TooManyHeaders,
             // The first byte of an alert or a handshake record; no text begins so.
             _ if matches!(head, [0x15 | 0x16, ..]) => Self::Tls,
+            // The first byte of a short frame's length.
+            _ if matches!(head, [0, ..]) => Self::Http2,
             error => Self::Head(error),
         }
     }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     counters::Accounts,
+    findings::Findings,
     gauges::{Gauges, Levels},
     histogram::{add, new_histogram},
     interval::{Interval, TickEnd},
@@ -33,6 +34,7 @@ const MAX_TIMED_STAGES: usize = 64;
 /// What the collector must know about the run.
 pub(crate) struct Setup {
     pub(crate) plan: Arc<Plan>,
+    pub(crate) findings: Arc<Findings>,
     pub(crate) workers: usize,
     pub(crate) started_at: SystemTime,
     pub(crate) progress: watch::Sender<Progress>,
@@ -130,8 +132,10 @@ impl Collector {
         add(&mut self.response_total, &headline.response);
         self.totals.add(start, end, part, &headline, levels);
         let progress = self.progress(index, start, part, &headline, levels, finished);
+        let settings = self.settings();
         let tick = Tick {
             progress: &progress,
+            settings: &settings,
             start,
             length: end.saturating_sub(start),
             started_at: self.setup.started_at,
@@ -285,13 +289,19 @@ impl Collector {
         stages
     }
 
+    /// The plan's settings, and what the run has learnt so far.
+    fn settings(&self) -> BTreeMap<String, String> {
+        let planned = self.setup.plan.describe().into_iter();
+        planned
+            .map(|(key, value)| (key.to_owned(), value))
+            .chain(self.setup.findings.settings())
+            .collect()
+    }
+
     fn finish(self) -> Summary {
         let since_epoch = self.setup.started_at.duration_since(SystemTime::UNIX_EPOCH);
-        let settings = self.setup.plan.describe().into_iter();
         let summary = Summary {
-            plan: settings
-                .map(|(key, value)| (key.to_owned(), value))
-                .collect(),
+            plan: self.settings(),
             started_at: since_epoch.unwrap_or_default().as_secs_f64(),
             planned: self.setup.plan.load.duration().as_secs_f64(),
             stages: self.stages(),

@@ -16,6 +16,8 @@ pub enum Failure {
     /// The connection could not be opened for another reason.
     Connect,
     Tls,
+    /// A proxy did not connect to the target.
+    Proxy,
     /// No complete response within the timeout.
     Timeout,
     /// The connection was closed or reset before the response was complete.
@@ -36,12 +38,13 @@ pub enum Failure {
 }
 
 impl Failure {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Dns,
         Self::Refused,
         Self::ConnectTimeout,
         Self::Connect,
         Self::Tls,
+        Self::Proxy,
         Self::Timeout,
         Self::Closed,
         Self::Protocol,
@@ -84,6 +87,7 @@ impl Failure {
             Self::ConnectTimeout => "connect_timeout",
             Self::Connect => "connect",
             Self::Tls => "tls",
+            Self::Proxy => "proxy",
             Self::Timeout => "timeout",
             Self::Closed => "closed",
             Self::Protocol => "protocol",
@@ -101,7 +105,10 @@ impl Failure {
             Self::Refused => "the connection was refused",
             Self::ConnectTimeout => "no connection within --connect-timeout",
             Self::Connect => "the connection could not be opened",
-            Self::Tls => "the TLS handshake failed",
+            Self::Tls => {
+                "the TLS handshake failed, or the server ended the connection with an alert"
+            }
+            Self::Proxy => "the proxy did not connect to the target",
             Self::Timeout => "no complete response within --timeout",
             Self::Closed => "the connection was closed before the response was complete",
             Self::Protocol => "the response was not HTTP/1 or HTTP/2, or too large",

@@ -7,6 +7,7 @@ mod class;
 mod collector;
 mod counters;
 mod failure;
+mod findings;
 mod gauges;
 mod histogram;
 mod interval;
@@ -40,6 +41,7 @@ pub(crate) use {
     class::{Outcome, Tag},
     collector::{Collector, Setup},
     counters::Counts,
+    findings::{COMMON_HEADERS, Findings, rank_of_header},
     gauges::Levels,
     histogram::add,
     interval::{Interval, TickEnd},

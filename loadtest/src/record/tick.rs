@@ -1,6 +1,9 @@
 //! One tick of a run, for those who watch it on the collector's thread.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use super::{
     gauges::Levels,
@@ -19,6 +22,8 @@ pub trait Observer: Send {
 pub struct Tick<'a> {
     /// The run at its end.
     pub(crate) progress: &'a Progress,
+    /// The plan's settings, and what the run has learnt so far.
+    pub(crate) settings: &'a BTreeMap<String, String>,
     /// When it started, since the run's start.
     pub(crate) start: Duration,
     pub(crate) length: Duration,

@@ -90,6 +90,12 @@ fn load_warnings(summary: &Summary) -> Vec<(&'static str, String)> {
         );
         found.push(("redirected", text));
     }
+    if let Some(count) = summary.statuses.get(&407) {
+        let text = format!(
+            "{count} responses have the status 407: the proxy requires another login, as in --proxy http://USER:PASSWORD@HOST:PORT"
+        );
+        found.push(("proxy_login", text));
+    }
     for failure in [Failure::LocalPorts, Failure::OpenFiles] {
         if let Some(count) = summary.failures.get(&failure) {
             let text = format!(

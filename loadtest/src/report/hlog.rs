@@ -93,8 +93,7 @@ impl IntervalLog {
         writeln!(out, "#[StartTime: {start:.3} (seconds since epoch)]")?;
         writeln!(out, "#[BaseTime: {start:.3} (seconds since epoch)]")?;
         writeln!(out, "#[MaxValueDivisor: 1000000.0]")?;
-        let plan = serde_json::to_string(&self.plan)?;
-        writeln!(out, "{PLAN_COMMENT}{plan}]")?;
+        write_plan(&mut out, &self.plan)?;
         writeln!(
             out,
             "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\""
@@ -103,8 +102,16 @@ impl IntervalLog {
     }
 
     fn write(&mut self, tick: &Tick<'_>) -> io::Result<()> {
+        // What the run learns of its target comes after the plan; the last comment counts.
+        let learnt = self.plan.settings != *tick.settings;
+        self.plan.settings.clone_from(tick.settings);
         let out = match &mut self.out {
-            Some(out) => out,
+            Some(out) => {
+                if learnt {
+                    write_plan(out, &self.plan)?;
+                }
+                out
+            }
             None => self.out.insert(self.begin(tick.started_at)?),
         };
         let line = TickLine {
@@ -137,6 +144,10 @@ impl IntervalLog {
         }
         out.flush()
     }
+}
+
+fn write_plan(out: &mut impl Write, plan: &PlanLine) -> io::Result<()> {
+    writeln!(out, "{PLAN_COMMENT}{}]", serde_json::to_string(plan)?)
 }
 
 fn put_line(
@@ -219,6 +230,7 @@ mod tests {
         for second in 0..2 {
             log.tick(&Tick {
                 progress: &Progress::default(),
+                settings: &BTreeMap::new(),
                 start: Duration::from_secs(second),
                 length: Duration::from_secs(1),
                 started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
@@ -282,6 +294,7 @@ mod tests {
         part.counts.accounts.scheduled = requests;
         log.tick(&Tick {
             progress: &Progress::default(),
+            settings: &BTreeMap::new(),
             start: Duration::ZERO,
             length: Duration::from_secs(1),
             started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(start),

@@ -247,7 +247,10 @@ fn write_backends(out: &mut String, summary: &Summary) -> std::fmt::Result {
             show_nanos(backend.response.p99),
         )?;
     }
-    Ok(())
+    match summary.plan.get("backend_header") {
+        Some(header) => writeln!(out, "The response header {header} names the backend."),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -1,140 +1,14 @@
 //! The other ways to carry requests: hyper, HTTP/2, TLS. The server is hyper's.
 
-use std::{
-    convert::Infallible,
-    error::Error as _,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{error::Error as _, time::Duration};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{Request, Response, body::Incoming, server::conn, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use loadtest::{Engine, Failure, Load, Plan, Run, RunError, Summary, Tls};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::aws_lc_rs,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    },
+use rcgen::{BasicConstraints, CertificateParams, IsCa, date_time_ymd};
+
+use crate::{
+    hosted::{certificate, certificate_of, host},
+    support::run,
 };
-
-use crate::support::run;
-
-struct Hosted {
-    address: SocketAddr,
-    connections: Arc<AtomicU64>,
-}
-
-/// Starts a server with HTTP/2 or HTTP/1.1, encrypted or not.
-async fn host(http2: bool, tls: Option<TlsAcceptor>) -> Hosted {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let connections = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&connections);
-    tokio::spawn(async move {
-        loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                continue;
-            };
-            let number = counted.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(serve(stream, http2, tls.clone(), number));
-        }
-    });
-    Hosted {
-        address,
-        connections,
-    }
-}
-
-async fn serve(stream: TcpStream, http2: bool, tls: Option<TlsAcceptor>, number: u64) {
-    stream.set_nodelay(true).expect("a live connection");
-    let service = service_fn(move |request: Request<Incoming>| async move {
-        assert_eq!(request.headers().contains_key("host"), !http2);
-        if request.uri().path() == "/slow" {
-            std::future::pending::<()>().await;
-        }
-        let mut answer = Response::builder();
-        match request.uri().path() {
-            "/many" => answer = (0..129).fold(answer, |answer, _| answer.header("x", "y")),
-            "/large" => answer = answer.header("x", "y".repeat(200_000)),
-            _ => {}
-        }
-        let answer = answer.header("x-instance", format!("i-{}", number % 2));
-        Ok::<_, Infallible>(
-            answer
-                .body(Full::new(Bytes::from_static(b"hello")))
-                .expect("an answer"),
-        )
-    });
-    // A client that goes away is no failure of the server.
-    let _ = match (tls, http2) {
-        (None, false) => {
-            conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await
-        }
-        (None, true) => {
-            conn::http2::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), service)
-                .await
-        }
-        (Some(tls), http2) => {
-            let Ok(stream) = tls.accept(stream).await else {
-                return;
-            };
-            if http2 {
-                conn::http2::Builder::new(TokioExecutor::new())
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await
-            } else {
-                conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await
-            }
-        }
-    };
-}
-
-/// A certificate for localhost and 127.0.0.1, in a file, and an acceptor that shows it.
-fn certificate(http2: bool) -> (tempfile::TempDir, PathBuf, TlsAcceptor) {
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    certificate_of(&CertificateParams::new(names).expect("names"), http2)
-}
-
-fn certificate_of(
-    parameters: &CertificateParams,
-    http2: bool,
-) -> (tempfile::TempDir, PathBuf, TlsAcceptor) {
-    let key = KeyPair::generate().expect("a key");
-    let made = parameters.self_signed(&key).expect("a certificate");
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("ca.pem");
-    std::fs::write(&file, made.pem()).expect("written");
-    let chain = vec![CertificateDer::from_pem_file(&file).expect("a certificate")];
-    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).expect("a key");
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .expect("a certificate with its key");
-    config.alpn_protocols = vec![if http2 {
-        b"h2".to_vec()
-    } else {
-        b"http/1.1".to_vec()
-    }];
-    (folder, file, TlsAcceptor::from(Arc::new(config)))
-}
 
 fn plan(url: &str, engine: Engine) -> Plan {
     let mut plan = Plan::new(
@@ -182,13 +56,7 @@ async fn http2_shares_connections() {
     plan.probe = false;
     let summary = run(plan.clone()).await;
     assert_whole(&summary);
-    assert_eq!(
-        (
-            summary.connected,
-            hosted.connections.load(Ordering::Relaxed)
-        ),
-        (4, 4)
-    );
+    assert_eq!((summary.connected, hosted.visits.connections()), (4, 4));
 
     plan.connection_max_age = Some(Duration::from_millis(300));
     let summary = run(plan.clone()).await;
@@ -213,7 +81,7 @@ async fn a_stream_that_is_given_up_leaves_its_connection_to_the_others() {
         "{:?}",
         summary.failures
     );
-    assert_eq!(hosted.connections.load(Ordering::Relaxed), 4);
+    assert_eq!(hosted.visits.connections(), 4);
 }
 
 #[tokio::test]
@@ -229,25 +97,19 @@ async fn https_with_a_trusted_certificate_and_without() {
             &format!("https://localhost:{}/", hosted.address.port()),
             engine,
         );
-        trusting.tls = Tls {
-            ca_file: Some(file),
-            insecure: false,
-        };
+        trusting.tls.ca_file = Some(file);
         assert_whole(&run(trusting.clone()).await);
 
         let mut careless = trusting.clone();
         careless.tls = Tls {
-            ca_file: None,
             insecure: true,
+            ..Tls::default()
         };
         assert_whole(&run(careless).await);
 
         let (_other, stranger, _) = certificate(false);
         let mut strict = trusting;
-        strict.tls = Tls {
-            ca_file: Some(stranger),
-            insecure: false,
-        };
+        strict.tls.ca_file = Some(stranger);
         let cause = refusal(strict).await;
         assert!(cause.contains("TLS handshake failed"), "{cause}");
     }

@@ -6,7 +6,7 @@ use loadtest::{Arrivals, CatchUp, Class, Failure, Load, Plan, Request, Run, RunE
 
 use crate::support::{self, Behaviour, Server, run};
 
-fn plan(server: &Server, profile: &str) -> Plan {
+pub(crate) fn plan(server: &Server, profile: &str) -> Plan {
     let load = Load::Open(profile.parse().expect("a valid profile"));
     let mut plan = Plan::new(server.url().parse().expect("a valid URL"), load);
     plan.tick = Duration::from_millis(200);

@@ -45,6 +45,8 @@ pub(crate) async fn run(plan: Plan) -> Summary {
 pub(crate) struct Behaviour {
     /// The value of `x-instance`; connections get these in turn.
     pub(crate) instances: Vec<String>,
+    /// The header that holds it.
+    pub(crate) instance_header: &'static str,
     /// How long each answer takes.
     pub(crate) delay: Duration,
     /// No answer is given while the wall clock is in the first part of each period.
@@ -57,8 +59,8 @@ pub(crate) struct Behaviour {
     pub(crate) status: &'static str,
     /// Ends before the answer's body does.
     pub(crate) truncate: bool,
-    /// Answers with exactly these bytes, and keeps the connection.
-    pub(crate) raw: Option<Vec<u8>>,
+    /// Answers with exactly these bytes, in turn, and keeps the connection.
+    pub(crate) raw: Vec<Vec<u8>>,
 }
 
 /// A server that stands still.
@@ -90,13 +92,14 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             instances: vec!["i-1".to_owned()],
+            instance_header: "x-instance",
             delay: Duration::ZERO,
             stall: None,
             close_after: None,
             drop_at: None,
             status: "200 OK",
             truncate: false,
-            raw: None,
+            raw: Vec::new(),
         }
     }
 }
@@ -171,9 +174,9 @@ async fn serve(mut stream: TcpStream, behaviour: Arc<Behaviour>, seen: Arc<Seen>
     let instance = &behaviour.instances[number as usize % behaviour.instances.len()];
     let head = |close: bool| {
         let connection = if close { "connection: close\r\n" } else { "" };
-        let status = behaviour.status;
+        let (status, header) = (behaviour.status, behaviour.instance_header);
         format!(
-            "HTTP/1.1 {status}\r\nx-instance: {instance}\r\n{connection}content-length: 13\r\n\r\nHello, world!"
+            "HTTP/1.1 {status}\r\n{header}: {instance}\r\n{connection}content-length: 13\r\n\r\nHello, world!"
         )
     };
     let (open, last) = (head(false), head(true));
@@ -203,8 +206,9 @@ async fn serve(mut stream: TcpStream, behaviour: Arc<Behaviour>, seen: Arc<Seen>
         {
             tokio::time::sleep(left).await;
         }
-        seen.requests.fetch_add(1, Ordering::Relaxed);
-        if let Some(raw) = &behaviour.raw {
+        let number = seen.requests.fetch_add(1, Ordering::Relaxed) as usize;
+        if !behaviour.raw.is_empty() {
+            let raw = &behaviour.raw[number % behaviour.raw.len()];
             if stream.write_all(raw).await.is_err() {
                 return;
             }

@@ -1,5 +1,7 @@
 //! Wrong arguments: refused before anything is sent, with exit code 2 and what to do.
 
+use std::process::Command;
+
 use super::{loadtest, run, stderr, stdout};
 use crate::support::{Behaviour, Server};
 
@@ -109,6 +111,42 @@ const WRONG: &[(&[&str], &str)] = &[
     (
         &["--profile", "1s@5", "--cacert", "/etc/passwd", "URL"],
         "no PEM certificate",
+    ),
+    (
+        &["--profile", "1s@5", "--cert", "/nowhere/c", "URL"],
+        "cannot use /nowhere/c (--cert)",
+    ),
+    (
+        &["--profile", "1s@5", "--key", "/nowhere/k", "URL"],
+        "--cert <FILE>",
+    ),
+    (
+        &["--profile", "1s@5", "--connect-to", "h:80", "URL"],
+        "HOST:PORT:HOST:PORT",
+    ),
+    (
+        &["--profile", "1s@5", "--resolve", "h:80:x", "URL"],
+        "expected an IP address",
+    ),
+    (
+        &[
+            "--profile",
+            "1s@5",
+            "--unix-socket",
+            "/s",
+            "--proxy",
+            "h:1",
+            "URL",
+        ],
+        "cannot be used with",
+    ),
+    (
+        &["--profile", "1s@5", "--proxy", "ftp://h:1", "URL"],
+        "there are http, socks5",
+    ),
+    (
+        &["--profile", "1s@5", "--proxy-tunnel", "URL"],
+        "--proxy <URL>",
     ),
     (
         &["--profile", "1s@5", "--backend-header", "a b", "URL"],
@@ -277,4 +315,38 @@ fn a_scheme_has_no_case() {
     let server = Server::start(Behaviour::default());
     let output = run(&server.url().replace("http", "HTTP"), &["--quiet"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn the_environment_names_no_proxy_and_no_error_shows_a_login() {
+    let server = Server::start(Behaviour::default());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    for name in [
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "all_proxy",
+        "ALL_PROXY",
+    ] {
+        command.env(name, "http://127.0.0.1:1");
+    }
+    let arguments = ["--rate", "100", "--duration", "1s", &server.url()];
+    let output = command
+        .args(arguments)
+        .output()
+        .expect("the program starts");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(server.requests(), 100);
+
+    for proxy in [
+        "http://user:s3cret@127.0.0.1:1",
+        "http://user:s3cret@127.0.0.1",
+        "user:s3cret://h",
+        "http://user:s3cret@h:0",
+    ] {
+        let output = run(&server.url(), &["--proxy", proxy]);
+        assert!(matches!(output.status.code(), Some(2 | 3)), "{proxy}");
+        let all = stderr(&output) + &stdout(&output);
+        assert!(all.contains("proxy") && !all.contains("s3cret"), "{all}");
+    }
 }

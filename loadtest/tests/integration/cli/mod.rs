@@ -79,7 +79,7 @@ fn help_teaches_by_examples() {
         "loadtest --rate 50 --duration 60s",
         "Exit codes:",
         "\n  5    not one request succeeded",
-        "[default: x-instance]",
+        "x-instance, x-instance-id",
         "60s:50..400/8",
         "service.p99",
     ] {

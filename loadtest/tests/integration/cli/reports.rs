@@ -382,7 +382,7 @@ fn what_failed_is_told_in_words() {
         ("220 ready\r\n", "not HTTP/1"),
         ("\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{16}", "use https://"),
     ] {
-        let raw = Some(answer.as_bytes().to_vec());
+        let raw = vec![answer.as_bytes().to_vec()];
         let server = Server::start(Behaviour {
             raw,
             ..Behaviour::default()
@@ -420,7 +420,7 @@ fn what_failed_is_told_in_words() {
 #[test]
 fn an_answer_of_identity_coding_is_read_by_its_length() {
     let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nhi";
-    let raw = Some(answer.as_bytes().to_vec());
+    let raw = vec![answer.as_bytes().to_vec()];
     let server = Server::start(Behaviour {
         raw,
         ..Behaviour::default()

@@ -12,7 +12,7 @@ async fn a_request_burns_the_cpu_time_it_asks_for_and_says_so() {
     let instance = Instance::start(&["--instance-id", "web-1", "--work-ms", "7"]).await;
     for (path, asked) in [("/?ms=20", 20.0), ("/", 7.0), ("/?ms=0", 0.0)] {
         let response = instance.get(path).await;
-        let instance_header = loadtest::Plan::BACKEND_HEADER;
+        let instance_header = loadtest::Plan::BACKEND_HEADERS[0];
         assert_eq!(response.headers()[instance_header], "web-1");
         let report: Value = response.json().await.expect("JSON");
         assert_eq!(report["instance"], "web-1");
