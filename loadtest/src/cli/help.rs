@@ -17,6 +17,11 @@ Examples:
   How fast can it go at all (closed loop; blind to stalls, see --closed)?
     loadtest --closed --duration 10s --connections 64 URL
 
+  One server of several behind a name, with the name's certificate; a socket of this machine; by a proxy:
+    loadtest --rate 50 --duration 60s --resolve example.org:443:192.0.2.7 https://example.org/
+    loadtest --rate 50 --duration 60s --unix-socket /run/app.sock http://app/
+    loadtest --rate 50 --duration 60s --proxy http://proxy.example:3128 https://example.org/
+
   A page with plots, a report for programs, and a log that can be merged:
     loadtest --rate 50 --duration 60s --html run.html --json run.json --hlog run.hlog URL
 

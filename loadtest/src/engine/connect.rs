@@ -61,7 +61,8 @@ impl Connector {
                 Ok(Ok(stream)) => return Ok((stream, peer)),
                 Ok(Err(error)) => last = error,
                 Err(_) => {
-                    last = ConnectError::new(Failure::ConnectTimeout, "connect timed out");
+                    let reason = format!("connect timed out ({})", self.way.show(&[peer]));
+                    last = ConnectError::new(Failure::ConnectTimeout, &reason);
                 }
             }
             if matches!(last.failure, Failure::LocalPorts | Failure::OpenFiles) {

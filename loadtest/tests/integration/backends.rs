@@ -1,6 +1,6 @@
 //! Which response header names the backend.
 
-use loadtest::Engine;
+use loadtest::{Engine, Run, report};
 
 use crate::{
     run::plan,
@@ -31,7 +31,7 @@ async fn the_header_that_names_the_backend_is_found() {
             let lower = header.to_lowercase();
             assert_eq!(backends(&summary), (vec![("i-1", 30)], Some(&*lower)));
             assert!(
-                loadtest::report::table(&summary, &[]).contains(&lower),
+                report::table(&summary, &[]).contains(&lower),
                 "the report says which"
             );
 
@@ -75,5 +75,23 @@ async fn the_first_response_decides_which_header_names_the_backend() {
                 Some("x-served-by")
             )
         );
+    }
+}
+
+#[tokio::test]
+async fn a_log_and_what_is_merged_from_it_say_what_was_found() {
+    let server = Server::start(Behaviour {
+        instance_header: "x-pod-name",
+        ..Behaviour::default()
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("run.hlog");
+    let plan = plan(&server, "500ms@100");
+    let (log, _) = report::IntervalLog::new(&file, &plan);
+    let run = Run::start_observed(plan, vec![Box::new(log)]).await;
+    let summary = run.expect("started").wait().await.expect("finished");
+    let merged = report::merge(&[&file]).expect("its own log");
+    for summary in [summary, merged] {
+        assert_eq!(backends(&summary), (vec![("i-1", 50)], Some("x-pod-name")));
     }
 }
