@@ -45,7 +45,8 @@ pub(crate) struct ConnectionArgs {
     /// The HTTP/1.1 client
     #[arg(long, value_enum, default_value = "http1")]
     pub(crate) engine: EngineArg,
-    /// Use HTTP/2, by prior knowledge on http:// and by ALPN on https://
+    /// Use HTTP/2, by prior knowledge on http:// and by ALPN on https://; without this option only
+    /// HTTP/1.1 is offered
     #[arg(long, conflicts_with = "engine")]
     pub(crate) http2: bool,
     /// Concurrent streams per HTTP/2 connection

@@ -156,3 +156,149 @@ fn explain(code: u8) -> &'static str {
         _ => "it failed, without a reason",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::{Socket, open};
+
+    /// What the client sends and what it gets, in turn.
+    type Dialogue = &'static [(&'static [u8], &'static [u8])];
+
+    /// Has the client speak with a proxy that takes nothing but this. Gives the failure, or what
+    /// the target said first.
+    async fn speak(dialogue: Dialogue, login: &str, host: &str) -> Result<Vec<u8>, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let proxy = format!("socks5://{login}{address}").parse().expect("valid");
+        let server = async {
+            let (mut client, _) = listener.accept().await.expect("a client");
+            for (expected, answer) in dialogue {
+                let mut sent = vec![0; expected.len()];
+                client.read_exact(&mut sent).await.expect("a message");
+                assert_eq!(sent, *expected);
+                client.write_all(answer).await.expect("answered");
+            }
+        };
+        let client = async {
+            let stream = TcpStream::connect(address).await.expect("connected");
+            let mut socket = Socket::Tcp(stream);
+            let opened = open(&mut socket, &proxy, host, 0x150).await;
+            opened.map_err(|error| error.reason)?;
+            let mut first = Vec::new();
+            socket.read_to_end(&mut first).await.expect("the end");
+            Ok(first)
+        };
+        tokio::join!(server, client).1
+    }
+
+    const NAME: &[u8] = b"\x05\x01\x00\x03\x03a.b\x01\x50";
+    const V4: &[u8] = b"\x05\x01\x00\x01\x7f\x00\x00\x01\x01\x50";
+    const V6: &[u8] = b"\x05\x01\x00\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x01\x50";
+    const GREETING: (&[u8], &[u8]) = (b"\x05\x01\x00", b"\x05\x00");
+    const GREETING_WITH_LOGIN: (&[u8], &[u8]) = (b"\x05\x02\x00\x02", b"\x05\x02");
+
+    #[tokio::test]
+    async fn what_follows_the_reply_is_the_targets_whatever_address_it_names() {
+        let cases: [(Dialogue, &str, &str); 4] = [
+            (
+                &[
+                    GREETING,
+                    (V4, b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x07hello"),
+                ],
+                "",
+                "127.0.0.1",
+            ),
+            (
+                &[GREETING, (NAME, b"\x05\x00\x00\x03\x02xx\x00\x07hello")],
+                "",
+                "a.b",
+            ),
+            (
+                &[
+                    GREETING_WITH_LOGIN,
+                    (b"\x01\x01u\x02pw", b"\x01\x00"),
+                    (
+                        V6,
+                        b"\x05\x00\x00\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x00\x07hello",
+                    ),
+                ],
+                "u:pw@",
+                "::1",
+            ),
+            // A proxy that asks for no login though there is one.
+            (
+                &[
+                    (b"\x05\x02\x00\x02", b"\x05\x00"),
+                    (NAME, b"\x05\x00\x00\x01\0\0\0\0\0\0hello"),
+                ],
+                "u:pw@",
+                "a.b",
+            ),
+        ];
+        for (dialogue, login, host) in cases {
+            let first = speak(dialogue, login, host).await;
+            assert_eq!(first.as_deref(), Ok(&b"hello"[..]), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_said_in_words() {
+        let long = "n".repeat(256);
+        let cases: [(Dialogue, &str, &str, &str); 9] = [
+            (
+                &[(b"\x05\x01\x00", b"\x05\xff")],
+                "",
+                "a.b",
+                "requires a login",
+            ),
+            (
+                &[(b"\x05\x02\x00\x02", b"\x05\xff")],
+                "u:p@",
+                "a.b",
+                "not accept the login",
+            ),
+            (
+                &[GREETING_WITH_LOGIN, (b"\x01\x01u\x01p", b"\x01\x01")],
+                "u:p@",
+                "a.b",
+                "not accept the login",
+            ),
+            (&[(b"\x05\x01\x00", b"HT")], "", "a.b", "not speak SOCKS 5"),
+            (
+                &[(b"\x05\x01\x00", b"\x05")],
+                "",
+                "a.b",
+                "closed the connection",
+            ),
+            (
+                &[GREETING, (NAME, b"\x05\x02\x00\x01")],
+                "",
+                "a.b",
+                "rules forbid",
+            ),
+            (
+                &[GREETING, (NAME, b"\x05\x05\x00\x01")],
+                "",
+                "a.b",
+                "was refused",
+            ),
+            (
+                &[GREETING, (NAME, b"\x05\x09\x00\x01")],
+                "",
+                "a.b",
+                "without a reason",
+            ),
+            (&[GREETING], "", &long, "longer than SOCKS"),
+        ];
+        for (dialogue, login, host, part) in cases {
+            let refusal = speak(dialogue, login, host).await.expect_err(part);
+            assert!(refusal.contains(part), "{part}: {refusal}");
+            assert!(!refusal.contains("u:p@"), "{refusal}");
+        }
+    }
+}

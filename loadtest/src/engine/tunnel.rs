@@ -66,7 +66,58 @@ fn status(head: &[u8]) -> Option<(u16, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::status;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::{MAX_HEAD, Socket, open, status};
+
+    /// What the target says first, or the failure, when a proxy answers with this and closes.
+    async fn opened(answer: &[u8]) -> Result<Vec<u8>, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let proxy = format!("http://{address}").parse().expect("valid");
+        let server = async {
+            let (mut client, _) = listener.accept().await.expect("a client");
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(client.read_u8().await.expect("a request"));
+            }
+            assert!(request.starts_with(b"CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n"));
+            // Too much is not read to its end.
+            let _ = client.write_all(answer).await;
+        };
+        let client = async {
+            let stream = TcpStream::connect(address).await.expect("connected");
+            let mut socket = Socket::Tcp(stream);
+            let opened = open(&mut socket, &proxy, "h:1").await;
+            opened.map_err(|error| error.reason)?;
+            let mut first = [0; 5];
+            socket.read_exact(&mut first).await.expect("five bytes");
+            Ok(first.to_vec())
+        };
+        tokio::join!(server, client).1
+    }
+
+    #[tokio::test]
+    async fn what_follows_the_proxys_head_is_the_targets() {
+        let first = opened(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nhello").await;
+        assert_eq!(first.as_deref(), Ok(&b"hello"[..]));
+        let long = format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(MAX_HEAD));
+        for (answer, part) in [
+            (&b"HTTP/1.1 200 OK\r\n"[..], "it closed the connection"),
+            (b"SSH-2.0-x\r\n\r\n", "its response is not HTTP/1"),
+            (
+                b"HTTP/1.1 504 Slow\r\n\r\n",
+                "did not connect to h:1: 504 Slow",
+            ),
+            (long.as_bytes(), "its response is too large"),
+        ] {
+            let refusal = opened(answer).await.expect_err(part);
+            assert!(refusal.contains(part), "{part}: {refusal}");
+        }
+    }
 
     #[test]
     fn a_status_line_is_read_with_its_phrase() {
