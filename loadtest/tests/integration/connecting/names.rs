@@ -76,11 +76,17 @@ async fn given_addresses_are_used_in_turn_and_dead_ones_passed_over() {
     }
 }
 
+/// As many requests, with time to resolve a name on a busy machine.
+fn long() -> Load {
+    Load::Open("2s@50".parse().expect("a profile"))
+}
+
 #[tokio::test]
 async fn a_given_address_stays_unless_it_makes_way_for_the_resolver() {
     let hosted = host_at_each(&["127.0.0.1", "127.81.0.4"], false).await;
     let port = hosted[0].address.port();
     let mut plan = plan(&format!("http://localhost:{port}/"), Engine::Http1);
+    plan.load = long();
     plan.dns_refresh = Duration::from_millis(50);
     let at_resolved = || hosted[0].visits.connections();
     for plus in ["", "+"] {
@@ -99,6 +105,7 @@ async fn a_target_by_address_can_lead_to_a_name_that_is_resolved_again() {
     let hosted = host_at_each(&["127.0.0.1", "127.81.0.5"], false).await;
     let port = hosted[0].address.port();
     let mut plan = plan("http://192.0.2.1/", Engine::Http1);
+    plan.load = long();
     plan.dns_refresh = Duration::from_millis(50);
     plan.route.connect_to = vec![format!("::localhost:{port}").parse().expect("valid")];
     let entry = format!("+localhost:{port}:127.81.0.5");
