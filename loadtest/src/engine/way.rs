@@ -209,7 +209,7 @@ impl Way {
         }
         let peers: Vec<String> = peers.iter().map(ToString::to_string).collect();
         match &self.first {
-            First::Proxy(proxy, _) => format!("by the proxy {proxy}: {}", peers.join(", ")),
+            First::Proxy(..) => format!("proxy {}", peers.join(", ")),
             _ => peers.join(", "),
         }
     }
