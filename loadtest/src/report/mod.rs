@@ -8,7 +8,6 @@ mod json;
 mod log;
 mod merge;
 mod slices;
-mod svg;
 mod table;
 
 pub use compare::compare;

@@ -1,6 +1,7 @@
 //! The program as its users start it: arguments, exit codes, reports.
 
 mod arguments;
+mod browser;
 mod endings;
 mod fleet;
 mod reports;
@@ -8,7 +9,7 @@ mod terminal;
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
@@ -37,6 +38,23 @@ fn run(url: &str, more: &[&str]) -> Output {
     arguments.extend(more);
     arguments.push(url);
     loadtest(&arguments)
+}
+
+/// A program on PATH. Without it the test is skipped and says so, unless programs must be there.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&path).map(|folder| folder.join(name));
+    let found = found.find(|program| program.is_file());
+    if found.is_none() {
+        skip(&format!("{name} is not on PATH"));
+    }
+    found
+}
+
+fn skip(why: &str) {
+    let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
+    assert!(!required, "{why}");
+    println!("skipped: {why}");
 }
 
 fn json(path: &Path) -> Value {
