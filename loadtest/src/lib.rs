@@ -45,7 +45,7 @@ mod tls;
 
 pub use engine::{Run, RunError, StopHandle};
 pub use http1::{BodyFraming, ParsedResponse, ProtocolError, parse_response};
-pub use metrics::serve_metrics;
+pub use metrics::{RemoteWrite, RemoteWriteError, Written, serve_metrics};
 pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError};
 pub use profile::{Profile, ProfileFileError};
 pub use proxy::{Proxy, ProxyError};

@@ -141,6 +141,8 @@ pub struct Plan {
     pub slice: Slice,
     /// When to start, such as together with other machines; none for at once.
     pub start_at: Option<SystemTime>,
+    /// What reports call the run, so that runs which should be alike can be compared.
+    pub label: Option<String>,
 }
 
 impl Plan {
@@ -179,6 +181,7 @@ impl Plan {
             thresholds: Vec::new(),
             slice: Slice::WHOLE,
             start_at: None,
+            label: None,
         }
     }
 
@@ -308,6 +311,9 @@ impl Plan {
         settings.extend(self.route.describe());
         if self.slice != Slice::WHOLE {
             settings.insert("slice", self.slice.to_string());
+        }
+        if let Some(label) = &self.label {
+            settings.insert("label", label.clone());
         }
         settings
     }

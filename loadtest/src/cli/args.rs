@@ -19,6 +19,7 @@ use super::{
     merge::MergeArgs,
     outputs::Outputs,
     push::PushArgs,
+    remote_write::RemoteWriteArgs,
 };
 
 /// Sends HTTP requests at the times that you ask for, and says honestly how long users would have
@@ -177,6 +178,8 @@ pub(crate) struct RunArgs {
     pub(crate) fail_if: Vec<Threshold>,
     #[command(flatten)]
     pub(crate) outputs: Outputs,
+    #[command(flatten)]
+    pub(crate) remote_write: RemoteWriteArgs,
     /// Log every tick's histograms to this file (HdrHistogram's interval log), for merging
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(crate) hlog: Option<PathBuf>,

@@ -37,6 +37,9 @@ Examples:
   Two runs side by side:
     loadtest compare before.json after.json
 
+  Every tick's numbers to Prometheus, by remote write:
+    loadtest --rate 50 --duration 60s --remote-write http://127.0.0.1:9090/api/v1/write URL
+
 Exit codes:
   0    all is well
   1    a --fail-if condition holds

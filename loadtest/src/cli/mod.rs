@@ -15,6 +15,7 @@ mod panels;
 mod plain;
 mod plan;
 mod push;
+mod remote_write;
 mod run;
 mod screen;
 mod store;

@@ -59,6 +59,7 @@ impl RunArgs {
         plan.slice = self.slice;
         plan.thresholds.clone_from(&self.fail_if);
         plan.start_at = self.start_at;
+        plan.label.clone_from(&self.remote_write.label);
         Ok(plan)
     }
 

@@ -15,7 +15,7 @@ use loadtest::{
     Observer, Plan, Progress, Run, StopHandle, Summary, Verdict,
     report::{self, IntervalLog},
 };
-use tokio::{net::TcpListener, sync::watch, task::spawn_blocking};
+use tokio::{net::TcpListener, runtime::Handle, sync::watch, task::spawn_blocking};
 
 use super::{
     args::RunArgs,
@@ -44,12 +44,19 @@ pub(crate) async fn run(args: RunArgs) -> Result<Ending, Failed> {
         (log, log_failure) = IntervalLog::new(path, &plan);
         observers.push(Box::new(log));
     }
+    let remote = args.remote_write.prepare(&plan).map_err(Failed::usage)?;
+    let remote = remote.map(|(remote, observer)| {
+        observers.push(observer);
+        remote
+    });
     let start = Run::start_observed(plan.clone(), observers);
     let run = unless(interrupts.leave(), start).await?;
     if let Some(listener) = metrics {
         tokio::spawn(loadtest::serve_metrics(listener, run.progress()));
     }
 
+    let runtime = Handle::current();
+    let written = remote.map(|remote| spawn_blocking(move || runtime.block_on(remote.run())));
     let (progress, stop) = (run.progress(), run.stop_handle());
     let has_screen = args.has_screen();
     // Showing may fail, such as on a closed terminal; the run goes on, and its report is what
@@ -59,7 +66,12 @@ pub(crate) async fn run(args: RunArgs) -> Result<Ending, Failed> {
     if let Err(error) = shown {
         say_error(&anyhow::Error::new(error).context("cannot show progress"));
     }
-    let summary = summary?;
+    let mut summary = summary?;
+    if let Some(written) = written {
+        let written = unless(interrupts.leave(), written).await;
+        let warning = written.context("cannot write to --remote-write")?.warning();
+        summary.warnings.extend(warning);
+    }
     let json = report::to_json(&summary, &judge(&args, &summary)) + "\n";
     let log_error = Arc::clone(&log_failure);
     let pushing = pushes.push(log_path.as_deref(), log_error.get(), &json);

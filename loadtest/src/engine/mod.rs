@@ -8,6 +8,7 @@
 mod clock;
 mod connect;
 mod connection;
+mod dialer;
 mod dispatcher;
 mod error;
 mod exchange;
@@ -31,6 +32,7 @@ mod tunnel;
 mod way;
 mod worker;
 
+pub(crate) use dialer::Dialer;
 pub use {
     error::RunError,
     run::{Run, StopHandle},

@@ -4,6 +4,7 @@ mod arguments;
 mod browser;
 mod endings;
 mod fleet;
+mod remote_write;
 mod reports;
 mod terminal;
 

@@ -1,4 +1,4 @@
-//! Live numbers for Prometheus (text format 0.0.4).
+//! Live numbers for Prometheus to fetch (text format 0.0.4).
 
 use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, prometheus_text},
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, prometheus_text},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::{Registry, Unit},
 };
@@ -20,11 +20,12 @@ use tokio::{
     sync::watch,
 };
 
-use crate::record::{Latency, Progress};
+use super::families::{Family, Kind, PREFIX, Value, families};
+use crate::record::Progress;
 
 /// Answers `GET /metrics` until the task is dropped.
 pub async fn serve_metrics(listener: TcpListener, progress: watch::Receiver<Progress>) {
-    let mut registry = Registry::with_prefix("loadtest");
+    let mut registry = Registry::with_prefix(PREFIX);
     registry.register_collector(Box::new(LastTick(progress)));
     let registry = Arc::new(registry);
     loop {
@@ -76,118 +77,46 @@ impl Collector for LastTick {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         // A copy: the receiver's lock must not be held while a tick is published.
         let progress = self.0.borrow().clone();
-        encode_counters(&mut encoder, &progress)?;
-        encode_rates(&mut encoder, &progress)?;
-        encode_latencies(&mut encoder, &progress)?;
-        encode_levels(&mut encoder, &progress)?;
-        let help = "Responses of a backend in the last tick";
-        let gauge = MetricType::Gauge;
-        let mut family = encoder.encode_descriptor("backend_answers", help, None, gauge)?;
-        for backend in &progress.backends {
-            let labels = [("backend", &*backend.name)];
-            let value = ConstGauge::new(backend.answers as f64);
-            value.encode(family.encode_family(&labels)?)?;
+        for family in families(&progress) {
+            encode_family(&mut encoder, &family)?;
         }
         Ok(())
     }
 }
 
-fn encode_counters(encoder: &mut DescriptorEncoder<'_>, progress: &Progress) -> fmt::Result {
-    let accounts = &progress.accounts;
-    let fates = [
-        ("sent", accounts.sent),
-        ("late", accounts.late),
-        ("skipped", accounts.skipped),
-        ("unsent", accounts.unsent),
-    ];
-    let results = [("ok", progress.total.ok), ("failed", progress.failed_total)];
-    let families = [
-        (
-            "requests",
-            "Requests by what became of the plan",
-            "fate",
-            &fates[..],
-        ),
-        ("results", "Requests by how they ended", "result", &results),
-    ];
-    for (name, help, label, values) in families {
-        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (value, count) in values {
-            ConstCounter::new(*count).encode(family.encode_family(&[(label, *value)])?)?;
+fn encode_family(encoder: &mut DescriptorEncoder<'_>, family: &Family) -> fmt::Result {
+    let unit = (family.kind == Kind::Seconds).then_some(&Unit::Seconds);
+    let kind = match family.kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge | Kind::Seconds => MetricType::Gauge,
+    };
+    let mut descriptor = encoder.encode_descriptor(family.name, family.help, unit, kind)?;
+    for metric in &family.metrics {
+        match &metric.label {
+            Some((name, value)) => {
+                let labels = [(*name, &**value)];
+                encode_value(
+                    family.kind,
+                    metric.value,
+                    descriptor.encode_family(&labels)?,
+                )?;
+            }
+            // It has no other.
+            None => return encode_value(family.kind, metric.value, descriptor),
         }
     }
     Ok(())
 }
 
-fn encode_rates(encoder: &mut DescriptorEncoder<'_>, progress: &Progress) -> fmt::Result {
-    let help = "Requests per second in the last tick";
-    let mut family = encoder.encode_descriptor("rate", help, None, MetricType::Gauge)?;
-    for (kind, rate) in [
-        ("target", progress.asked),
-        ("sent", progress.started),
-        ("ok", progress.succeeded),
-    ] {
-        ConstGauge::new(rate).encode(family.encode_family(&[("kind", kind)])?)?;
-    }
-    Ok(())
-}
-
-fn encode_latencies(encoder: &mut DescriptorEncoder<'_>, progress: &Progress) -> fmt::Result {
-    for (name, help, latency) in [
-        (
-            "response",
-            "Response time in the last tick, from the intended start",
-            &progress.response,
-        ),
-        (
-            "service",
-            "Service time in the last tick, from the first byte sent",
-            &progress.service,
-        ),
-        (
-            "send_lag",
-            "Intended to actual start in the last tick",
-            &progress.send_lag,
-        ),
-    ] {
-        let unit = Some(&Unit::Seconds);
-        let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-        for (quantile, nanos) in quantiles(latency) {
-            let seconds = ConstGauge::new(nanos as f64 / 1e9);
-            seconds.encode(family.encode_family(&[("quantile", quantile)])?)?;
+fn encode_value(kind: Kind, value: Value, encoder: MetricEncoder<'_>) -> fmt::Result {
+    match (kind, value) {
+        (Kind::Counter, Value::Count(count)) => ConstCounter::new(count).encode(encoder),
+        (Kind::Counter, Value::Number(number)) => ConstCounter::new(number).encode(encoder),
+        (_, Value::Count(count)) => {
+            ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX)).encode(encoder)
         }
+        (_, Value::Number(number)) => ConstGauge::new(number).encode(encoder),
     }
-    Ok(())
-}
-
-fn encode_levels(encoder: &mut DescriptorEncoder<'_>, progress: &Progress) -> fmt::Result {
-    for (name, help, value) in [
-        (
-            "in_flight",
-            "Requests that wait for their response",
-            progress.in_flight,
-        ),
-        (
-            "overdue",
-            "Requests that are due while every connection is busy",
-            progress.backlog,
-        ),
-        ("connections", "Open connections", progress.connections),
-    ] {
-        let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(gauge)?;
-    }
-    Ok(())
-}
-
-fn quantiles(latency: &Latency) -> [(&'static str, u64); 5] {
-    [
-        ("0.5", latency.p50),
-        ("0.9", latency.p90),
-        ("0.99", latency.p99),
-        ("0.999", latency.p999),
-        ("1", latency.max),
-    ]
 }
 
 #[cfg(test)]
