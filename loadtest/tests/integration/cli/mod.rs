@@ -5,7 +5,9 @@ mod browser;
 mod endings;
 mod fleet;
 mod remote_write;
+mod report_files;
 mod reports;
+mod slices;
 mod terminal;
 
 use std::{
