@@ -42,12 +42,11 @@ pub(crate) enum Command {
     Merge(MergeArgs),
     /// Prepare one load of many machines: a start, and for each slice of it presigned URLs
     Fleet(FleetArgs),
-    /// Show two runs side by side; each a .json report or a .hlog
+    /// Compare runs with the first: two in detail, more in a table with what may be noise
     Compare {
-        /// The run to compare with
-        a: PathBuf,
-        /// The run to compare
-        b: PathBuf,
+        /// Reports (.json), logs (.hlog), histories of --save-summary, or folders of them
+        #[arg(required = true)]
+        runs: Vec<PathBuf>,
     },
     /// Print a completion script, for a shell to source
     Completions {

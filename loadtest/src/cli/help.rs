@@ -34,8 +34,10 @@ Examples:
     loadtest --fleet fleet.json --rate 50k --duration 60s URL
     loadtest merge s3://BUCKET/runs/1
 
-  Two runs side by side:
+  Two runs side by side; many in a table, with what may be noise:
     loadtest compare before.json after.json
+    loadtest --rate 50 --duration 60s --label main --save-summary runs.jsonl URL
+    loadtest compare runs.jsonl
 
   Every tick's numbers to Prometheus, by remote write:
     loadtest --rate 50 --duration 60s --remote-write http://127.0.0.1:9090/api/v1/write URL

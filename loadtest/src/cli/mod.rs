@@ -17,14 +17,15 @@ mod plan;
 mod push;
 mod remote_write;
 mod run;
+mod runs;
 mod screen;
 mod store;
 
-use std::{fs, path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use loadtest::{Summary, report};
+use loadtest::report;
 
 use args::{Args, Command};
 use ending::{Ending, Failed, print, say_error};
@@ -44,12 +45,9 @@ fn execute(args: Args) -> Result<Ending, Failed> {
         None => block_on(run::run(args.run)),
         Some(Command::Merge(args)) => merge::merge(&args),
         Some(Command::Fleet(args)) => block_on(fleet::prepare(args)),
-        Some(Command::Compare { a, b }) => {
-            let (name_a, name_b) = (a.display().to_string(), b.display().to_string());
-            let a = read_run(&a).map_err(Failed::usage)?;
-            let b = read_run(&b).map_err(Failed::usage)?;
-            print(&report::compare((&name_a, &a), (&name_b, &b)))
-                .context("cannot write to standard output")?;
+        Some(Command::Compare { runs }) => {
+            let text = runs::compare(&runs).map_err(Failed::usage)?;
+            print(&text).context("cannot write to standard output")?;
             Ok(Ending::Well)
         }
         Some(Command::Completions { shell }) => {
@@ -69,19 +67,4 @@ fn block_on(work: impl Future<Output = Result<Ending, Failed>>) -> Result<Ending
     // A report that nobody takes may still be waited for.
     runtime.shutdown_background();
     ended
-}
-
-/// Reads a run from a `.hlog` or from a JSON report.
-fn read_run(path: &Path) -> anyhow::Result<Summary> {
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "hlog")
-    {
-        return Ok(report::merge(&[path])?);
-    }
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let report =
-        report::read_json(&text).with_context(|| format!("cannot use {}", path.display()))?;
-    Ok(report.run)
 }

@@ -1,6 +1,9 @@
 //! What is shown of a run at its end: for readers, for programs, for plots.
 
 mod compare;
+mod compare_many;
+mod csv;
+mod headline;
 mod hgrm;
 mod hlog;
 mod html;
@@ -11,6 +14,9 @@ mod slices;
 mod table;
 
 pub use compare::compare;
+pub use compare_many::compare_many;
+pub use csv::csv;
+pub use headline::{Headline, HeadlineError};
 pub use hgrm::hgrm;
 pub use hlog::IntervalLog;
 pub use html::html;

@@ -10,7 +10,14 @@ use super::{json, loadtest, run, stderr, stdout};
 use crate::support::{self, Behaviour, Server};
 
 /// The report files that there are.
-const FLAGS: [&str; 4] = ["--json", "--html", "--hgrm", "--hlog"];
+const FLAGS: [&str; 6] = [
+    "--json",
+    "--html",
+    "--hgrm",
+    "--hlog",
+    "--csv",
+    "--save-summary",
+];
 
 /// Arguments for all the reports, of which one goes to `path` instead of the folder.
 fn reports<'a>(folder: &'a [PathBuf], odd: &'a str, path: &'a str) -> Vec<&'a str> {
@@ -172,6 +179,8 @@ fn a_report_on_standard_output_stands_alone() {
         ("--json", "{"),
         ("--html", "<!doctype html>"),
         ("--hgrm", "       Value"),
+        ("--csv", "start_s,"),
+        ("--save-summary", "{\"schema\":\"loadtest.run/1\""),
     ] {
         let output = run(&server.url(), &["--quiet", flag, "-"]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

@@ -1,10 +1,13 @@
 //! What reports say; merged and compared, too.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 
-use super::{json, loadtest, run, stderr, stdout};
+use super::{json, loadtest, program, run, stderr, stdout};
 use crate::support::{Behaviour, Server};
 
 /// Makes two runs, a and b, with all their reports.
@@ -173,5 +176,67 @@ fn an_answer_of_identity_coding_is_read_by_its_length() {
         stdout(&output).contains("succeeded 100, failed 0"),
         "{}",
         stdout(&output)
+    );
+}
+
+#[test]
+fn a_csv_is_read_by_python_and_adds_up_to_the_report_also_after_a_merge() {
+    let Some(python) = program("python3") else {
+        return;
+    };
+    let server = Server::start(Behaviour::default());
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| {
+        let path = folder.path().join(name);
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let (log, ran, merged) = (path("run.hlog"), path("run.csv"), path("merged.csv"));
+    let output = run(&server.url(), &["--hlog", &log, "--csv", &ran]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = loadtest(&["merge", &log, "--csv", &merged]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for file in [ran, merged] {
+        let script = "import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1], newline=''), strict=True))
+sums = [sum(float(row[name]) for row in rows) for name in ('seconds', 'sent', 'ok', 'failures')]
+print(sums[0] >= 0.9, *sums[1:], all(float(row['p50_ms']) > 0 for row in rows if row['ok'] != '0'), None in rows[0])";
+        let output = Command::new(&python).args(["-c", script, &file]).output();
+        let output = output.expect("it starts");
+        assert_eq!(
+            stdout(&output).trim(),
+            "True 100.0 100.0 0.0 True False",
+            "{file}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn a_history_of_runs_has_a_median_and_a_spread() {
+    let server = Server::start(Behaviour::default());
+    let folder = tempfile::tempdir().expect("a folder");
+    let history = folder.path().join("runs.jsonl");
+    let history = history.to_str().expect("UTF-8");
+    for label in ["main", "main", "main", "other"] {
+        let arguments = ["--label", label, "--save-summary", history];
+        let output = run(&server.url(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+    let output = loadtest(&["compare", history]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(text.contains("\n3 runs of main\n  median "), "{text}");
+    assert_eq!(
+        text.lines().filter(|line| line.contains(" other ")).count(),
+        1,
+        "{text}"
+    );
+    assert!(
+        text.contains("A difference between single runs may be noise"),
+        "{text}"
+    );
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
     );
 }
