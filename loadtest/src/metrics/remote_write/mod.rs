@@ -90,6 +90,8 @@ pub struct RemoteWrite {
     client: Client,
     ticks: mpsc::UnboundedReceiver<Moment>,
     pending: VecDeque<Moment>,
+    /// Whether the receiver has ever taken anything.
+    is_known: bool,
     /// No attempt is made before this.
     not_before: Instant,
     /// All series so far, and the moment of their last values.
@@ -116,6 +118,7 @@ impl RemoteWrite {
             client: Client::new(target, dialer, read_headers(headers)?),
             ticks,
             pending: VecDeque::new(),
+            is_known: false,
             not_before: Instant::now(),
             series: BTreeSet::new(),
             last: 0,
@@ -155,7 +158,8 @@ impl RemoteWrite {
         let rest = async {
             loop {
                 sleep_until(self.not_before).await;
-                if self.attempt(Some(&end)).await {
+                // One that never took anything would only be waited for in vain.
+                if self.attempt(Some(&end)).await || !self.is_known {
                     break;
                 }
             }
@@ -193,7 +197,10 @@ impl RemoteWrite {
             Err(error) => Some(Refusal::ForGood(error.to_string())),
         };
         let (again, reason) = match refusal {
-            None => (false, None),
+            None => {
+                self.is_known = true;
+                (false, None)
+            }
             Some(Refusal::ForNow(reason)) => (true, Some(reason)),
             Some(Refusal::ForGood(reason)) => {
                 self.written.lost += self.pending.len();

@@ -85,14 +85,42 @@ async fn write(url: &str, ticks: u64) -> Written {
 
 #[tokio::test]
 async fn a_receiver_that_was_away_gets_what_came_meanwhile() {
-    let (url, mut bodies) = receiver(&[503, 429, 200]).await;
-    let written = write(&url, 3).await;
+    let (url, mut bodies) = receiver(&[200, 503, 429, 200]).await;
+    let (remote, mut observer) = remote(&url);
+    let run = async move {
+        let mut received = Vec::new();
+        for second in 0..2 {
+            tick(&mut *observer, second);
+            received.push(bodies.recv().await.expect("a body"));
+        }
+        tick(&mut *observer, 2);
+        drop(observer);
+        for _ in 0..2 {
+            received.push(bodies.recv().await.expect("a body"));
+        }
+        received
+    };
+    let (written, received) = tokio::join!(remote.run(), run);
     assert_eq!((written.ticks, written.lost), (3, 0));
     assert_eq!(written.reason.as_deref(), Some("status 503: why"));
     assert_eq!(written.warning(), None);
-    for _ in 0..3 {
-        assert!(!bodies.recv().await.expect("a body").is_empty());
+    let length = |body: &Vec<u8>| snap::raw::decompress_len(body).expect("Snappy");
+    assert!(
+        length(&received[3]) > length(&received[1]),
+        "two ticks, not one"
+    );
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_took_anything_is_not_waited_for() {
+    let (url, mut bodies) = receiver(&[503]).await;
+    let written = write(&url, 2).await;
+    assert_eq!((written.ticks, written.lost), (2, 2));
+    let mut attempts = 0;
+    while bodies.try_recv().is_ok() {
+        attempts += 1;
     }
+    assert_eq!(attempts, 2, "one while it ran, and one after");
 }
 
 #[tokio::test]
