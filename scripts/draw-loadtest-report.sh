@@ -16,7 +16,7 @@ until [ -s "$folder/port" ]; do sleep 0.1; done
 "$program" --profile '5s@100, 10s:100..400, 10s@400, 5s:400..100' --connections 64 --connection-max-age 2s --timeout 2s \
   --quiet --fail-if 'p99>500ms' --fail-if 'errors>0.05%' --fail-if 'delivered<99.9%' --html "$folder/run.html" --json "$folder/run.json" \
   "http://127.0.0.1:$(cat "$folder/port")/" > "$folder/table" || [ $? = 1 ]
-chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$folder/profile" --window-size=1300,2300 \
+chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$folder/profile" --window-size=1300,3200 \
   --screenshot="$folder/run.png" "file://$folder/run.html" 2> /dev/null
 python3 - "$folder/run.png" "$out" <<'PYTHON'
 import sys

@@ -25,6 +25,8 @@ const TIME_STEPS: [f64; 14] = [
 const MARKS: f64 = 6.0;
 /// Far more than anything that a run measures; its multiples are numbers, too.
 const HUGE: f64 = 1e15;
+/// Nanoseconds that stand at the foot of an axis, however much shorter they are.
+const NEGLIGIBLE: f64 = 1e3;
 
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
@@ -44,7 +46,7 @@ impl Axis {
         let (low, high) = match scale {
             Scale::LogNanos if greatest < 1.0 => (3.0, 6.0),
             Scale::LogNanos => {
-                let low = round_down(least.max(1.0));
+                let low = round_down(least.clamp(NEGLIGIBLE, greatest.max(NEGLIGIBLE)));
                 (low.log10(), round_up(greatest).max(low * 10.0).log10())
             }
             Scale::Linear if greatest > 0.0 => {
@@ -181,6 +183,10 @@ mod tests {
         assert_eq!(
             labels(Scale::LogNanos, 1.1e6, 9e6).join(" "),
             "1ms 2ms 5ms 10ms"
+        );
+        assert_eq!(
+            labels(Scale::LogNanos, 0.0, 9e4).join(" "),
+            "1µs 2µs 5µs 10µs 20µs 50µs 100µs"
         );
         assert_eq!(
             labels(Scale::Nines, 0.5, 0.999).join(" "),

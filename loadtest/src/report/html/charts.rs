@@ -213,7 +213,7 @@ fn backends(summary: &Summary, points: &[&Point]) -> Option<Chart> {
         .map(|(place, name)| line(name, place, "", show_rate, of(&[name])))
         .collect();
     if !rest.is_empty() {
-        let name = format!("{} others", rest.len());
+        let name = format!("others ({})", rest.len());
         lines.push(line(&name, COLORS - 1, "", show_rate, of(&rest)));
     }
     Some(Chart {

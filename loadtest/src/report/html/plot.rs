@@ -184,7 +184,11 @@ impl Chart {
                     .and_then(|below| sums[below].points[at]);
                 up.part(below.unwrap_or(0.0))
             };
-            let height = |at: usize| top(at) - floor(at);
+            // With its neighbours, so that it stands in no peak.
+            let height = |at: usize| {
+                let near = at.saturating_sub(1)..=(at + 1).min(across.at.len() - 1);
+                near.map(|at| top(at) - floor(at)).fold(1.0, f64::min)
+            };
             // Of places as high as the highest, the middle one.
             let highest = (0..across.at.len()).map(height).fold(0.0, f64::max);
             let places: Vec<usize> = (0..across.at.len())
@@ -300,7 +304,8 @@ mod tests {
             true,
             vec![
                 line("a", &[Some(5.0), Some(5.0), Some(5.0)]),
-                line("b", &[Some(5.0), Some(0.0), Some(0.0)]),
+                line("b", &[Some(5.0), Some(5.0), Some(0.0)]),
+                line("c", &[Some(0.0), Some(0.0), Some(5.0)]),
             ],
         );
         assert!(
@@ -311,7 +316,7 @@ mod tests {
         );
         assert!(
             text.contains(
-                "d=\"M0.0 0.0L500.0 500.0L1000.0 500.0L1000.0 500.0L500.0 500.0L0.0 500.0Z\""
+                "d=\"M0.0 0.0L500.0 0.0L1000.0 500.0L1000.0 500.0L500.0 500.0L0.0 500.0Z\""
             ),
             "{text}"
         );
@@ -319,5 +324,6 @@ mod tests {
             text.contains("left:0.00%;bottom:75.00%\">2</span>"),
             "{text}"
         );
+        assert!(!text.contains("\">3</span>"), "a peak has no room: {text}");
     }
 }

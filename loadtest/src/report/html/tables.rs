@@ -126,7 +126,7 @@ pub(super) fn latencies(summary: &Summary) -> String {
 
 fn class_row(class: Class) -> &'static str {
     match class {
-        Class::Ok => "responses below 400",
+        Class::Ok => "succeeded",
         Class::Client => "responses 4xx",
         Class::Server => "responses 5xx",
         Class::Timeout => "timeouts",
@@ -165,16 +165,7 @@ pub(super) fn backends(summary: &Summary) -> String {
     if summary.backends.iter().all(|backend| &*backend.name == "-") {
         return String::new();
     }
-    let heads = [
-        "name",
-        "responses",
-        "share",
-        "failed",
-        "p50",
-        "p99",
-        "first seen",
-        "last seen",
-    ];
+    let heads = ["name", "responses", "share", "failed", "p50", "p99", "seen"];
     let mut table = Table::new("Backends", &heads);
     let total = summary.backends.iter().map(|backend| backend.answers).sum();
     for backend in &summary.backends {
@@ -188,8 +179,7 @@ pub(super) fn backends(summary: &Summary) -> String {
             backend.answers.saturating_sub(backend.ok).to_string(),
             p50,
             p99,
-            format!("{:.0} s", backend.first_seen),
-            format!("{:.0} s", backend.last_seen),
+            format!("{:.0}–{:.0} s", backend.first_seen, backend.last_seen),
         ];
         table.row(&backend.name, cells);
     }

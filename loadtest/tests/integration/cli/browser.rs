@@ -186,7 +186,9 @@ fn the_page_fits_a_phone_and_a_desk_and_two_sheets_of_paper() {
         );
         fs::write(browser.at("frame.html"), outer).expect("written");
         let script = "<script>addEventListener('load', () => { const root = document.querySelector('iframe').contentDocument.documentElement;
-            document.title = 'wide ' + root.scrollWidth + ' bars ' + root.querySelectorAll('.bar:not([hidden])').length; })</script>";
+            document.title = 'wide ' + root.scrollWidth + ' bars ' + root.querySelectorAll('.bar:not([hidden])').length;
+            const cut = [...root.querySelectorAll('.scroll')].filter(table => table.scrollWidth > table.clientWidth);
+            if (root.clientWidth > 1000 && cut.length) document.title = 'cut off: ' + cut.map(table => table.ariaLabel); })</script>";
         let outer = fs::read_to_string(browser.at("frame.html")).expect("there");
         fs::write(browser.at("frame.html"), outer + script).expect("written");
         let dom = browser.dom("frame.html", 1400);
