@@ -29,7 +29,7 @@ const POOL: [&str; 2] = [
 #[cfg_attr(feature = "laboratory", doc = "")]
 #[cfg_attr(
     feature = "laboratory",
-    doc = "Try it: `autoscaler demo` runs the whole loop here, with no account and nothing to install."
+    doc = "Try it: `autoscaler demo` runs the complete autoscaling loop here, with no account and nothing to install."
 )]
 #[derive(Debug, Parser)]
 #[command(

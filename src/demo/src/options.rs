@@ -13,7 +13,8 @@ use rule_evaluator::prometheus::find_on_path;
 
 use super::scenario::{Kind, Speed};
 
-/// Show the whole loop on this machine: load rises, the pool grows; load falls, the pool shrinks.
+/// Show the complete autoscaling loop on this machine: load rises, the pool grows; load falls, the
+/// pool shrinks.
 ///
 /// Starts a local cloud (Exoscale's API, with processes as instances behind a real load balancer),
 /// the agent, a rule evaluator and an open-loop load. Needs no account, no root and nothing

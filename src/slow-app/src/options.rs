@@ -99,9 +99,9 @@ pub struct Options {
 
     /// Secret for `POST` and `DELETE /drain`, sent as `Authorization: Bearer TOKEN`
     ///
-    /// Without one, /drain obeys any client on a loopback address and no other. Set one when a
-    /// proxy on this machine forwards requests from outside. Prefer the environment variable: a
-    /// command line shows in `ps`.
+    /// Without one, /drain accepts loopback clients only. Set one when a proxy on this machine
+    /// forwards requests from outside. Prefer the environment variable: a command line shows in
+    /// `ps`.
     #[arg(
         long,
         env = "SLOW_APP_DRAIN_TOKEN",

@@ -12,7 +12,8 @@ use crate::failure::failure;
 /// The commands of the feature `laboratory`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Laboratory {
-    /// Show the whole loop on this machine: load rises, the pool grows; load falls, it shrinks.
+    /// Show the complete autoscaling loop on this machine: load rises, the pool grows; load falls,
+    /// it shrinks.
     Demo(::demo::Options),
     /// Simulate a pool in virtual time: this autoscaler beside models of others, on loads of yours.
     Simulate(simulate::Options),

@@ -25,7 +25,7 @@ pub(super) fn status(status: &Value) -> String {
                 ""
             };
             format!(
-                "{} members wanted, {} ready, {}{old}; {limits}",
+                "desired size {}, {} ready, {}{old}; {limits}",
                 pool["size"],
                 pool["ready_members"],
                 text(&pool["state"]),
@@ -165,7 +165,7 @@ mod tests {
             "lease": { "held": false, "number": 7, "holder": "two" },
         }));
         for line in [
-            "pool      5 members wanted, 4 ready, running; limits 1 to 20",
+            "pool      desired size 5, 4 ready, running; limits 1 to 20",
             "mode      pinned=4",
             "draining  5 -> 4",
             "next      the cooldown ends in 12 s",
