@@ -13,6 +13,9 @@ ci:
 check: fmt-check lint
     scripts/comment-width.py
     scripts/check-paths.sh
+    scripts/check-words.py
+    scripts/check-versions.py
+    scripts/draw-pictures.sh --check
     scripts/check-dependencies.sh
 
 # All tests, or those whose name has NAME: `just test g07`.
@@ -35,7 +38,7 @@ fmt:
 fmt-check:
     cargo fmt --all --check
 
-# The whole loop on this machine; `just demo --help` has the arguments.
+# The complete autoscaling loop on this machine; `just demo --help` has the arguments.
 demo *ARGUMENTS:
     cargo run --release -- demo {{ ARGUMENTS }}
 
