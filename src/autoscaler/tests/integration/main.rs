@@ -6,6 +6,7 @@ mod agent_in_trouble;
 mod agent_rights;
 mod agent_support;
 mod architecture;
+mod commands_in_documents;
 mod compose;
 mod doctor;
 mod g03_bad_input_never_scales;
