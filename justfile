@@ -92,6 +92,10 @@ dependencies:
 oldest-rust:
     scripts/check-oldest-rust.sh
 
+# The pages of docs/ as a book in target/book, with its links checked; needs mdbook.
+book:
+    scripts/check-book.sh
+
 # The crates' documentation, with what is private, in a browser.
 docs:
     cargo doc --workspace --no-deps --document-private-items --open

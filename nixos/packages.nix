@@ -293,7 +293,9 @@ in
       pkgs.exoscale-cli
       pkgs.go
       pkgs.grafana
+      pkgs.mdbook
       pkgs.nixfmt
+      pkgs.python3
       pkgs.rust-analyzer
       pkgs.shellcheck
       pkgs.statix

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks that what documents, scripts, configuration and comments name is there: files and folders of this
-# repository, the targets of links, and cargo's tests, benches and examples. Says where each one stands that is not.
+# repository, the targets of links with their headings, and cargo's tests, benches and examples. Says where each one stands that is not.
 #
 #   scripts/check-paths.sh
 #
@@ -33,6 +33,38 @@ exists() {
   return 1
 }
 
+# FILE#HEADING of each heading in Markdown, as GitHub and mdBook name it in links.
+declare -A headings
+while IFS= read -r heading; do
+  headings[$heading]=1
+done < <(git ls-files -z --cached --others --exclude-standard '*.md' | perl -0 -CSD -Mutf8 -ne '
+  chomp;
+  open my $file, "<:encoding(UTF-8)", $_ or next;
+  my ($name, $in_code, %seen) = ($_, 0);
+  local $/ = "\n";
+  while (my $line = <$file>) {
+    $in_code = !$in_code if $line =~ /^\s*(```|~~~)/;
+    next if $in_code or $line !~ /^#{1,6}\s+(.*?)\s*#*\s*$/;
+    my $heading = lc $1;
+    $heading =~ s/\[([^\]]*)\]\([^)]*\)/$1/g;
+    $heading =~ s/[^\w\s-]//g;
+    $heading =~ s/\s/-/g;
+    my $times = $seen{$heading}++;
+    print "$name#$heading", ($times ? "-$times" : ""), "\n";
+  }
+')
+
+# The path that a link in FILE leads to.
+target() {
+  local file=$1 name=$2 base=
+  [[ $file != */* ]] || base=${file%/*}/
+  while [[ $name == ../* && $base == */ ]]; do
+    name=${name#../} base=${base%/}
+    [[ $base == */* ]] && base=${base%/*}/ || base=
+  done
+  printf '%s' "$base$name"
+}
+
 missing=0
 report() {
   printf '%s: there is no %s\n' "$1" "$2"
@@ -50,6 +82,7 @@ named() {
     while ($text =~ /--(test|bench|example)[ =]([a-z][a-z0-9_]*)/g) { $found->($1, $2) }
     if ($file =~ /\.md$/) {
       while ($text =~ /\]\(([^)#:]+)(?:#[^)]*)?\)/g) { $found->("link", $1) }
+      while ($text =~ /\]\(([^)#:]*#[^)]+)\)/g) { $found->("heading", $1) }
       while ($text =~ /`([\w.-]+\.(?:rs|sh|py|nix|tf|hcl|ya?ml|json|toml|md|lock|example|service|go|svg|css|env))`/g) {
         $found->("name", $1);
       }
@@ -73,13 +106,13 @@ while IFS=$'\t' read -r kind file line name; do
       exists "$name" || exists "${file%/*}/$name" || report "$file:$line" "$name"
       ;;
     link)
-      base=
-      [[ $file != */* ]] || base=${file%/*}/
-      while [[ $name == ../* && $base == */ ]]; do
-        name=${name#../} base=${base%/}
-        [[ $base == */* ]] && base=${base%/*}/ || base=
-      done
-      exists "$base$name" || report "$file:$line" "$base$name"
+      path=$(target "$file" "$name")
+      exists "$path" || report "$file:$line" "$path"
+      ;;
+    heading)
+      path=$file
+      [[ $name == "#"* ]] || path=$(target "$file" "${name%%#*}")
+      [[ $path != *.md || -n ${headings[$path#${name#*#}]:-} ]] || report "$file:$line" "heading #${name#*#} in $path"
       ;;
     name)
       [[ -n ${names[$name]:-} || " $made " == *" $name "* ]] || report "$file:$line" "file called $name"
