@@ -96,6 +96,18 @@ oldest-rust:
 book:
     scripts/check-book.sh
 
+# Make every page, or part of one, that is made of the code or of what a command prints.
+pages:
+    UPDATE_DOCS=1 cargo test -p agent settings_page
+    UPDATE_DOCS=1 cargo test -p agent -p slow-app -p loadtest metrics_page
+    UPDATE_DOCS=1 cargo test -p autoscaler http_api_pages
+    UPDATE_DOCS=1 cargo test -p policy reasons_page
+    UPDATE_DOCS=1 cargo test -p local-cloud local_cloud_page
+    UPDATE_DOCS=1 cargo test -p autoscaler own_pool
+    UPDATE_DOCS=1 cargo test -p autoscaler the_pages_table_is_what_the_command_prints
+    UPDATE_DOCS=1 cargo test -p autoscaler the_packaged_settings_file
+    scripts/check-terraform.sh --update-docs
+
 # The crates' documentation, with what is private, in a browser.
 docs:
     cargo doc --workspace --no-deps --document-private-items --open

@@ -56,7 +56,12 @@ let
       ../ARCHITECTURE.md
       ../docs/compose
       ../docs/course
+      ../docs/guarantees.md
+      ../docs/http-api.md
+      ../docs/local-cloud-api.md
       ../docs/local-cloud.md
+      ../docs/metrics.md
+      ../docs/openapi
       ../docs/own-pool.md
       ../docs/scaling.md
       ../docs/settings.md

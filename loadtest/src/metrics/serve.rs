@@ -25,9 +25,7 @@ use crate::record::Progress;
 
 /// Answers `GET /metrics` until the task is dropped.
 pub async fn serve_metrics(listener: TcpListener, progress: watch::Receiver<Progress>) {
-    let mut registry = Registry::with_prefix(PREFIX);
-    registry.register_collector(Box::new(LastTick(progress)));
-    let registry = Arc::new(registry);
+    let registry = Arc::new(registry(progress));
     loop {
         // Out of files, or a client that is gone already: the next one may fare better, after a
         // moment.
@@ -36,6 +34,12 @@ pub async fn serve_metrics(listener: TcpListener, progress: watch::Receiver<Prog
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
+}
+
+fn registry(progress: watch::Receiver<Progress>) -> Registry {
+    let mut registry = Registry::with_prefix(PREFIX);
+    registry.register_collector(Box::new(LastTick(progress)));
+    registry
 }
 
 /// Answers one request. A client that goes away is no failure.
@@ -121,14 +125,39 @@ fn encode_value(kind: Kind, value: Value, encoder: MetricEncoder<'_>) -> fmt::Re
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use doc_page::{Page, metrics::table};
+    use prometheus_client::encoding::prometheus_text;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::{TcpListener, TcpStream},
         sync::watch,
     };
 
-    use super::serve_metrics;
-    use crate::record::{Accounts, Latency, Progress};
+    use super::{registry, serve_metrics};
+    use crate::record::{Accounts, BackendProgress, Latency, Progress};
+
+    #[test]
+    fn metrics_page_is_made_of_the_answer() {
+        let (_sender, progress) = watch::channel(Progress {
+            backends: vec![BackendProgress {
+                name: "web-1".into(),
+                answers: 1,
+                response: Latency::default(),
+                first_seen: Duration::ZERO,
+                last_seen: Duration::ZERO,
+            }],
+            ..Progress::default()
+        });
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &registry(progress)).expect("a text");
+        let page = Page {
+            name: "metrics.md",
+            test: "-p loadtest metrics_page",
+        };
+        page.has("a run", &table(&text));
+    }
 
     #[tokio::test]
     async fn a_scrape_reads_the_last_tick() {

@@ -33,6 +33,7 @@ mod rivalry;
 mod scaler;
 pub mod settings;
 mod signal_inbox;
+mod site;
 mod start;
 mod target;
 mod throttled_log;

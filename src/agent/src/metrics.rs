@@ -2,6 +2,8 @@
 
 mod counters;
 mod gauges;
+#[cfg(test)]
+mod page;
 
 use std::{fmt, sync::Arc};
 

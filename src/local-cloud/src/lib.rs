@@ -66,7 +66,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use cloud::Cloud;
 use intercept::Intercept;
 
-pub use api::operations_served;
+pub use api::{local_paths_served, operations_served};
 pub use config::LocalCloudConfig;
 pub use config::speed;
 pub use edits::Edit;

@@ -233,3 +233,22 @@ fn capitalised(text: &str) -> String {
     let (first, rest) = text.split_at(1);
     first.to_uppercase() + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use doc_page::Page;
+
+    use super::*;
+
+    #[test]
+    fn reasons_page_lists_all() {
+        let rows = Reason::ALL.iter();
+        let rows = rows.map(|reason| format!("| `{}` | {} |\n", reason.code(), reason.text()));
+        let page = Page {
+            name: "http-api.md",
+            test: "-p policy reasons_page",
+        };
+        let head = "| reason | |\n| --- | --- |\n".to_owned();
+        page.has("the reasons", &(head + &rows.collect::<String>()));
+    }
+}

@@ -152,3 +152,31 @@ fn encode_seconds(
         encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Counter)?;
     ConstCounter::new(time.as_secs_f64()).encode(encoder)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use doc_page::{Page, metrics::table};
+
+    use super::*;
+    use crate::node_metrics;
+
+    const PAGE: Page = Page {
+        name: "metrics.md",
+        test: "-p slow-app metrics_page",
+    };
+
+    #[test]
+    fn metrics_page_is_made_of_the_answers() {
+        let pool = Arc::new(Pool::start(1, 1, None).expect("threads start"));
+        let metrics = Metrics::new(pool.clone(), Activity::new());
+        metrics.answered("/", 200, Duration::from_millis(1));
+        metrics.dequeued(Duration::ZERO);
+        let text = metrics.encode().expect("a text");
+        PAGE.has("the application", &table(&text));
+        let machine = node_metrics::registry(pool, Arc::default(), SystemTime::now());
+        let text = encode(&machine).expect("a text");
+        PAGE.has("the imitated machine", &table(&text));
+    }
+}

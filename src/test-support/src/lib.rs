@@ -3,6 +3,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a test fails by a panic")]
 
 pub mod grafana;
+pub mod openapi;
 
 use std::time::Duration;
 

@@ -22,6 +22,7 @@ use crate::{
     config::PoolName,
     pool_actors::PoolActors,
     pool_query::{self, WrongPool},
+    site::Site,
     throttled_log::{Peer, ThrottledLog},
     webhook_receiver::is_cross_site,
 };
@@ -40,12 +41,11 @@ pub(crate) struct Controller {
 }
 
 /// Adds `/control`.
-pub(crate) fn configure(controller: Arc<Controller>) -> impl FnOnce(&mut web::ServiceConfig) {
-    move |config| {
-        config
-            .app_data(web::Data::from(controller))
-            .service(web::resource("/control").route(web::put().to(control)));
-    }
+pub(crate) fn configure(site: &mut Site<'_>, controller: Arc<Controller>) {
+    site.data(controller);
+    site.add("/control", |resource| {
+        resource.route(web::put().to(control))
+    });
 }
 
 async fn control(

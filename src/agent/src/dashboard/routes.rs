@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use actix_web::{
-    FromRequest, Handler, HttpRequest, HttpResponse, Resource,
+    HttpRequest, HttpResponse,
     http::{Method, header::RETRY_AFTER},
     web::{self, Bytes},
 };
@@ -18,6 +18,7 @@ use crate::{
     pool_actors::PoolActors,
     pool_query,
     read_model::ReadModel,
+    site::Site,
     throttled_log::Peer,
     view::{HealthState, View},
 };
@@ -30,55 +31,19 @@ const BEAT: Duration = Duration::from_secs(5);
 /// a flood of documents.
 const EVENT_GAP: Duration = Duration::from_millis(100);
 
-/// Every path of the server but for the page's files, for whoever asks for another one.
-const PATHS: [&str; 13] = [
-    "/",
-    "/pools",
-    "/up",
-    "/down",
-    "/webhook",
-    "/control",
-    "/events",
-    "/status",
-    "/decisions",
-    "/history",
-    "/metrics",
-    "/healthz",
-    "/sd",
-];
-
 /// Adds the dashboard's paths.
-pub(super) fn configure(config: &mut web::ServiceConfig) {
+pub(super) fn configure(site: &mut Site<'_>) {
+    site.show("/pools", overview);
+    site.show("/events", events);
+    site.show("/status", status);
+    site.show("/decisions", decisions);
+    site.show("/history", history);
+    site.show("/metrics", scrape);
+    site.show("/healthz", health);
+    site.show("/sd", targets);
     for file in page::FILES {
-        let answer = move || async move { file.answer() };
-        config.service(shown(file.path, answer));
+        site.show(file.path, move || async move { file.answer() });
     }
-    config
-        .service(shown("/pools", overview))
-        .service(shown("/events", events))
-        .service(shown("/status", status))
-        .service(shown("/decisions", decisions))
-        .service(shown("/history", history))
-        .service(shown("/metrics", scrape))
-        .service(shown("/healthz", health))
-        .service(shown("/sd", targets))
-        .default_service(web::to(unknown));
-}
-
-/// A path to look at, with `HEAD` as with `GET`.
-fn shown<F, Args>(path: &str, handler: F) -> Resource
-where
-    F: Handler<Args, Output = HttpResponse>,
-    Args: FromRequest + 'static,
-{
-    web::resource(path)
-        .route(web::get().to(handler.clone()))
-        .route(web::head().to(handler))
-}
-
-async fn unknown() -> HttpResponse {
-    let message = format!("there is no such path; served are {}", PATHS.join(", "));
-    HttpResponse::NotFound().json(json!({ "message": message }))
 }
 
 /// The pools of the agent.

@@ -29,6 +29,7 @@ use crate::{
     Agent,
     control::{self, Controller},
     metrics::{Counters, Metrics, Source},
+    site::Site,
     throttled_log::{Peer, ThrottledLog},
     webhook_receiver::{self, Receiver},
 };
@@ -101,7 +102,7 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
     });
     let sources: Vec<_> = sources.collect();
     let metrics = Arc::new(Metrics::new(&agent.counters, &sources));
-    let pools = web::Data::from(agent.pools.clone());
+    let pools = agent.pools.clone();
     let receiver = Arc::new(Receiver::new(agent.receiver.clone(), log.clone()));
     let controller = Arc::new(Controller::new(agent.control.clone(), log));
     let opened = front.clone();
@@ -110,12 +111,16 @@ pub fn serve(listener: TcpListener, agent: &Agent) -> io::Result<Server> {
             .wrap(middleware::from_fn(observe))
             .wrap(middleware::NormalizePath::trim())
             .wrap(protection::headers())
-            .app_data(pools.clone())
-            .app_data(web::Data::from(metrics.clone()))
-            .app_data(web::Data::from(front.clone()))
-            .configure(webhook_receiver::configure(receiver.clone()))
-            .configure(control::configure(controller.clone()))
-            .configure(routes::configure)
+            .configure(|config| {
+                let mut site = Site::new(config);
+                site.data(pools.clone());
+                site.data(metrics.clone());
+                site.data(front.clone());
+                webhook_receiver::configure(&mut site, receiver.clone());
+                control::configure(&mut site, controller.clone());
+                routes::configure(&mut site);
+                site.finish();
+            })
     })
     .workers(WORKERS)
     .worker_max_blocking_threads(BLOCKING_THREADS)

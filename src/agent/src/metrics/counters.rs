@@ -181,6 +181,36 @@ impl Counters {
         self.actions.get_or_create(&series).inc();
     }
 
+    /// Gives every family a series, without which it is not shown. A new one must be named here.
+    #[cfg(test)]
+    pub(super) fn touch(&self) {
+        let Self {
+            pool,
+            alerts: _,
+            refused: _,
+            addresses_refused: _,
+            decisions: _,
+            actions: _,
+            foreign_size_changes: _,
+            settings_reloads: _,
+            webhook_duration: _,
+        } = self;
+        assert!(pool.0.is_some(), "the label `pool` is shown, too");
+        let labels = AlertLabels {
+            direction: "up",
+            outcome: "accepted",
+            reason: "firing",
+        };
+        self.alerts(&labels, 1);
+        self.refused("unknown_path");
+        self.address_refused("drain", Unfit::Loopback);
+        self.decision("acted", "high_load");
+        self.action("applied");
+        self.foreign_size_change();
+        self.settings_reload("ok");
+        self.webhook_answered(Duration::from_millis(1));
+    }
+
     pub(super) fn register(&self, agent: &mut Registry) {
         agent.register(
             "alerts",

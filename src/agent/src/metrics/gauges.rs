@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A gauge that a pool has one of: its name, its help, and its value where that is known.
-type Gauge = (&'static str, &'static str, fn(&View) -> Option<f64>);
+pub(super) type Gauge = (&'static str, &'static str, fn(&View) -> Option<f64>);
 
 fn flag(is: bool) -> f64 {
     f64::from(u8::from(is))
@@ -27,7 +27,7 @@ fn current(view: &View) -> Option<&PoolView> {
     view.pool.as_ref().filter(|pool| pool.current)
 }
 
-const GAUGES: [Gauge; 16] = [
+pub(super) const GAUGES: [Gauge; 16] = [
     ("pool_size_wanted", "Members the pool is to have", |view| {
         Some(current(view)?.size.into())
     }),

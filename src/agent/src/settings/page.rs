@@ -1,11 +1,8 @@
 //! `docs/settings.md`, made of the table.
 
-use std::{
-    env,
-    fmt::{self, Write as _},
-    fs,
-    path::Path,
-};
+use std::fmt::{self, Write as _};
+
+use doc_page::Page;
 
 use super::{setting::Setting, table::TABLE};
 
@@ -73,14 +70,9 @@ fn row(page: &mut String, name: &str, setting: &Setting) -> fmt::Result {
 
 #[test]
 fn settings_page_is_made_of_the_table() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/settings.md");
-    let page = page().unwrap();
-    if env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &page).unwrap();
-    }
-    let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        found == page,
-        "docs/settings.md is not what the table says; run: UPDATE_DOCS=1 cargo test -p agent settings_page"
-    );
+    let page = Page {
+        name: "settings.md",
+        test: "-p agent settings_page",
+    };
+    page.is(&self::page().unwrap());
 }

@@ -26,6 +26,7 @@ use crate::{
     metrics::{AlertLabels, Counters},
     pool_actors::PoolActors,
     pool_query::{self, WrongPool},
+    site::Site,
     throttled_log::{Peer, ThrottledLog},
 };
 
@@ -57,29 +58,29 @@ pub(crate) struct Receiver {
 }
 
 /// Adds `/up`, `/down` and `/webhook`.
-pub(crate) fn configure(receiver: Arc<Receiver>) -> impl FnOnce(&mut web::ServiceConfig) {
-    let webhook = web::resource("/webhook")
-        .route(web::post().to(webhook))
-        .route(web::put().to(webhook));
-    move |config| {
-        config
-            .app_data(web::Data::from(receiver))
-            .service(bare("/up", Direction::Up))
-            .service(bare("/down", Direction::Down))
-            .service(webhook);
-    }
+pub(crate) fn configure(site: &mut Site<'_>, receiver: Arc<Receiver>) {
+    site.data(receiver);
+    bare(site, "/up", Direction::Up);
+    bare(site, "/down", Direction::Down);
+    site.add("/webhook", |resource| {
+        resource
+            .route(web::post().to(webhook))
+            .route(web::put().to(webhook))
+    });
 }
 
 /// The bare interface: with or without a body, and always 200 for a sender that may send.
-fn bare(path: &'static str, direction: Direction) -> actix_web::Resource {
+fn bare(site: &mut Site<'_>, path: &'static str, direction: Direction) {
     let take = move |receiver: web::Data<Receiver>, request: HttpRequest, body: BodyStream| async move {
         receiver.take(Some(direction), &request, body).await
     };
-    web::resource(path)
-        .route(web::get().to(take))
-        .route(web::head().to(take))
-        .route(web::post().to(take))
-        .route(web::put().to(take))
+    site.add(path, |resource| {
+        resource
+            .route(web::get().to(take))
+            .route(web::head().to(take))
+            .route(web::post().to(take))
+            .route(web::put().to(take))
+    });
 }
 
 async fn webhook(

@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 /// Crates that serve tests alone.
-const FOR_TESTS: [&str; 2] = ["test-support", "fuzz-entries"];
+const FOR_TESTS: [&str; 3] = ["doc-page", "test-support", "fuzz-entries"];
 
 type Uses = BTreeSet<String>;
 

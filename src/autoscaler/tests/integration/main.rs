@@ -19,6 +19,8 @@ mod g13_sigterm;
 mod g14_floods_coalesce;
 mod g16_no_secret_is_shown;
 mod g18_control;
+mod guarantees_page;
+mod http_api;
 mod instance_data;
 mod local_cloud_processes;
 mod local_cloud_program;

@@ -1,12 +1,10 @@
 //! The table of operations in `docs/local-cloud.md`, made of the routes.
 
-use std::{collections::BTreeMap, env, fs, path::Path};
+use std::collections::BTreeMap;
+
+use doc_page::Page;
 
 use super::{super::sos, routes};
-
-const BEGIN: &str =
-    "<!-- made of the routes: UPDATE_DOCS=1 cargo test -p local-cloud local_cloud_page -->\n";
-const END: &str = "<!-- end -->";
 
 fn table() -> String {
     let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -31,18 +29,9 @@ fn table() -> String {
 
 #[test]
 fn local_cloud_page_lists_what_is_served() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/local-cloud.md");
-    let page = fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(BEGIN).expect("the table's begin");
-    let (_, after) = rest.split_once(END).expect("the table's end");
-    let expected = format!("{before}{BEGIN}{}{END}{after}", table());
-    if env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &expected).unwrap();
-        return;
-    }
-    assert!(
-        page == expected,
-        "docs/local-cloud.md is not what the routes say; run: \
-         UPDATE_DOCS=1 cargo test -p local-cloud local_cloud_page"
-    );
+    let page = Page {
+        name: "local-cloud.md",
+        test: "-p local-cloud local_cloud_page",
+    };
+    page.has("the routes", &table());
 }

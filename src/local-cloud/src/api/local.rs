@@ -1,6 +1,7 @@
 //! `/` and `/_local`: what the real API does not have. The page, status, calls, time, metadata.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -9,19 +10,22 @@ use actix_web::{HttpRequest, HttpResponse, http::header};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use exoscale::{ids::InstanceId, models::PoolErrorReason, signature};
 use program::{error_chain::with_causes, time_text};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     super::{
         clients::{self, plain},
-        cloud::Cloud,
+        cloud::{Cloud, State},
         environment,
+        instances::Instance,
         refusal::Refusal,
         shortage,
         status::Status,
     },
     http::refuse,
     local_faults, origin, page,
+    route::arguments,
 };
 
 /// What every answer tells a browser.
@@ -74,6 +78,64 @@ fn client(request: &HttpRequest) -> String {
     clients::name(header.and_then(|value| value.to_str().ok()))
 }
 
+/// A call below `/_local`.
+struct Call<'a> {
+    cloud: &'a Arc<Cloud>,
+    arguments: HashMap<&'static str, &'a str>,
+    query: &'a str,
+    body: &'a [u8],
+}
+
+/// One of them: a method, what follows `/_local/`, and who answers.
+type LocalRoute = (&'static str, &'static str, fn(&Call<'_>) -> Answer);
+
+type Answer = Result<HttpResponse, Refusal>;
+
+const ROUTES: [LocalRoute; 15] = [
+    ("GET", "status", |call| Ok(json(&Status::of(call.cloud)))),
+    ("GET", "environment", |call| Ok(environment(call.cloud))),
+    ("GET", "requests", |call| {
+        Ok(json(&call.cloud.requests.all()))
+    }),
+    ("GET", "operations", |_| {
+        Ok(json(&super::operations_with_sos().collect::<Vec<_>>()))
+    }),
+    ("POST", "time", advance),
+    ("GET", "faults", |call| Ok(local_faults::show(call.cloud))),
+    ("PUT", "faults", |call| {
+        local_faults::replace(call.cloud, call.body)
+    }),
+    ("POST", "faults", |call| {
+        local_faults::add(call.cloud, call.body)
+    }),
+    ("DELETE", "faults", |call| Ok(local_faults::end(call.cloud))),
+    ("GET", "shortage", |call| {
+        Ok(json(&call.cloud.state().shortage))
+    }),
+    ("PUT", "shortage", begin_shortage),
+    ("DELETE", "shortage", |call| {
+        shortage::set(call.cloud, None);
+        Ok(json(&Value::Null))
+    }),
+    ("GET", "console/{id}", console),
+    ("GET", "metadata/{id}/latest/user-data", user_data),
+    ("GET", "metadata/{id}/latest/meta-data/{entry}", meta_data),
+];
+
+/// The method and the path of each call below `/_local`, and of the files of the page.
+pub(super) fn paths() -> impl Iterator<Item = (&'static str, String)> {
+    let files = page::FILES.map(|(path, ..)| ("GET", path));
+    let calls = ROUTES.into_iter().map(|(method, path, _)| (method, path));
+    files.into_iter().chain(calls).map(|(method, path)| {
+        let path = if path == "/" {
+            path.to_owned()
+        } else {
+            format!("/_local/{path}")
+        };
+        (method, path)
+    })
+}
+
 fn call(
     cloud: &Arc<Cloud>,
     method: &str,
@@ -81,45 +143,36 @@ fn call(
     query: &str,
     body: &[u8],
 ) -> Result<HttpResponse, Refusal> {
-    match (method, path) {
-        ("GET", "status") => Ok(HttpResponse::Ok().json(Status::of(cloud))),
-        ("GET", "environment") if cloud.is_ready.load(Ordering::Relaxed) => {
-            Ok(text(environment::environment(cloud)))
-        }
-        ("GET", "environment") => {
-            let message = "what the local cloud begins with is still being made";
-            Ok(HttpResponse::ServiceUnavailable().json(json!({ "message": message })))
-        }
-        ("GET", "requests") => Ok(HttpResponse::Ok().json(cloud.requests.all())),
-        ("GET", "operations") => {
-            let served: Vec<_> = super::operations_with_sos().collect();
-            Ok(HttpResponse::Ok().json(served))
-        }
-        ("POST", "time") => advance(cloud, query),
-        (_, "faults") => local_faults::answer(cloud, method, body),
-        ("GET", "shortage") => Ok(HttpResponse::Ok().json(&cloud.state().shortage)),
-        ("PUT", "shortage") => set_shortage(cloud, body),
-        ("DELETE", "shortage") => {
-            shortage::set(cloud, None);
-            Ok(HttpResponse::Ok().json(Value::Null))
-        }
-        ("GET", path) if path.starts_with("console/") => console(cloud, path),
-        ("GET", path) if path.starts_with("metadata/") => {
-            let data = metadata(cloud, path.trim_start_matches("metadata/"))?;
-            let mut answer = HttpResponse::Ok();
-            Ok(answer.content_type("application/octet-stream").body(data))
-        }
-        _ => Err(unknown(method, path)),
-    }
+    let mut routes = ROUTES.into_iter().filter(|(of, ..)| *of == method);
+    let found = routes.find_map(|(_, pattern, answer)| Some((answer, arguments(pattern, path)?)));
+    let (answer, arguments) = found.ok_or_else(|| unknown(method, path))?;
+    answer(&Call {
+        cloud,
+        arguments,
+        query,
+        body,
+    })
 }
 
-pub(super) fn unknown(method: &str, path: &str) -> Refusal {
+fn json(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().json(body)
+}
+
+fn environment(cloud: &Cloud) -> HttpResponse {
+    if cloud.is_ready.load(Ordering::Relaxed) {
+        return text(environment::environment(cloud));
+    }
+    let message = "what the local cloud begins with is still being made";
+    HttpResponse::ServiceUnavailable().json(json!({ "message": message }))
+}
+
+fn unknown(method: &str, path: &str) -> Refusal {
     Refusal::Unsupported(format!("{method} /_local/{path}"))
 }
 
 /// `POST /_local/time?advance=5m`, in the time of the cloud: at speed 10, five minutes are half a
 /// minute of this machine.
-fn advance(cloud: &Cloud, query: &str) -> Result<HttpResponse, Refusal> {
+fn advance(Call { cloud, query, .. }: &Call<'_>) -> Answer {
     let arguments = signature::query_arguments(query);
     let [(name, value)] = arguments.as_slice() else {
         let problem = "is missing; give one time, as in /_local/time?advance=5m";
@@ -142,11 +195,11 @@ fn text(body: String) -> HttpResponse {
 }
 
 /// What stands in for an instance's screen, where the API's console leads.
-fn console(cloud: &Cloud, path: &str) -> Result<HttpResponse, Refusal> {
-    let state = cloud.state();
-    let id = path.strip_prefix("console/").and_then(|id| id.parse().ok());
-    let Some(instance) = id.and_then(|id: InstanceId| state.instances.get(&id)) else {
-        return Err(Refusal::not_found("console", path));
+fn console(call: &Call<'_>) -> Answer {
+    let state = call.cloud.state();
+    let id = call.arguments["id"];
+    let Some(instance) = instance_of(&state, id) else {
+        return Err(Refusal::not_found("console", id));
     };
     let process = instance.pid.map_or_else(
         || "It runs no process now.".to_owned(),
@@ -158,7 +211,7 @@ fn console(cloud: &Cloud, path: &str) -> Result<HttpResponse, Refusal> {
     )))
 }
 
-fn set_shortage(cloud: &Arc<Cloud>, body: &[u8]) -> Result<HttpResponse, Refusal> {
+fn begin_shortage(Call { cloud, body, .. }: &Call<'_>) -> Answer {
     let reason = serde_json::from_slice::<PoolErrorReason>(body).map_err(|error| {
         let problem = format!("is no object with type and message: {error}");
         Refusal::invalid("body", problem)
@@ -168,26 +221,39 @@ fn set_shortage(cloud: &Arc<Cloud>, body: &[u8]) -> Result<HttpResponse, Refusal
     Ok(response)
 }
 
-/// `<instance-id>/latest/…`, as at `http://169.254.169.254/latest/…` on an instance.
-fn metadata(cloud: &Cloud, path: &str) -> Result<Vec<u8>, Refusal> {
-    let absent = || Refusal::not_found("metadata", path);
-    let (id, entry) = path.split_once("/latest/").ok_or_else(absent)?;
-    let id: InstanceId = id.parse().map_err(|_| absent())?;
-    let state = cloud.state();
-    let instance = state.instances.get(&id).ok_or_else(absent)?;
-    match entry {
-        "user-data" => {
-            let data = instance.settings.user_data.as_ref().ok_or_else(absent)?;
-            // It was checked when the pool took it.
-            BASE64_STANDARD.decode(data.base64()).map_err(|_| absent())
-        }
-        "meta-data/instance-id" => Ok(id.to_string().into_bytes()),
-        "meta-data/local-hostname" => Ok(instance.name.clone().into_bytes()),
-        "meta-data/public-ipv4" => {
-            let ip = instance.public_ip().ok_or_else(absent)?;
-            Ok(ip.to_string().into_bytes())
-        }
-        "meta-data/availability-zone" => Ok(cloud.config.zone.clone().into_bytes()),
-        _ => Err(absent()),
-    }
+/// As at `http://169.254.169.254/latest/user-data` on an instance.
+fn user_data(call: &Call<'_>) -> Answer {
+    let id = call.arguments["id"];
+    let absent = || Refusal::not_found("metadata", format!("user-data of {id}"));
+    let state = call.cloud.state();
+    let instance = instance_of(&state, id).ok_or_else(absent)?;
+    let data = instance.settings.user_data.as_ref().ok_or_else(absent)?;
+    // It was checked when the pool took it.
+    let data = BASE64_STANDARD.decode(data.base64());
+    Ok(bytes(data.map_err(|_| absent())?))
+}
+
+fn meta_data(call: &Call<'_>) -> Answer {
+    let (id, entry) = (call.arguments["id"], call.arguments["entry"]);
+    let absent = || Refusal::not_found("metadata", format!("{entry} of {id}"));
+    let state = call.cloud.state();
+    let instance = instance_of(&state, id).ok_or_else(absent)?;
+    let data = match entry {
+        "instance-id" => instance.id.to_string(),
+        "local-hostname" => instance.name.clone(),
+        "public-ipv4" => instance.public_ip().ok_or_else(absent)?.to_string(),
+        "availability-zone" => call.cloud.config.zone.clone(),
+        _ => return Err(absent()),
+    };
+    Ok(bytes(data.into_bytes()))
+}
+
+fn instance_of<'a>(state: &'a State, id: &str) -> Option<&'a Instance> {
+    let id: InstanceId = id.parse().ok()?;
+    state.instances.get(&id)
+}
+
+fn bytes(data: Vec<u8>) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("application/octet-stream").body(data)
 }

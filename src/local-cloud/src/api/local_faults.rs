@@ -3,15 +3,12 @@
 use actix_web::HttpResponse;
 use serde_json::Value;
 
-use super::{
-    super::{
-        clients::plain,
-        cloud::Cloud,
-        faults::{Fault, FaultKind},
-        refusal::Refusal,
-        sos,
-    },
-    local::unknown,
+use super::super::{
+    clients::plain,
+    cloud::Cloud,
+    faults::{Fault, FaultKind},
+    refusal::Refusal,
+    sos,
 };
 
 /// The longest operation id that is looked at for what was meant.
@@ -20,18 +17,25 @@ const LONGEST: usize = 100;
 /// Operations that a refusal proposes.
 const PROPOSED: usize = 3;
 
-/// `GET` shows the faults, `PUT` replaces them, `POST` adds to them, `DELETE` ends them.
-pub(super) fn answer(cloud: &Cloud, method: &str, body: &[u8]) -> Result<HttpResponse, Refusal> {
-    match method {
-        "GET" => {}
-        "PUT" => cloud.faults.set(read(body)?),
-        "POST" => read(body)?
-            .into_iter()
-            .for_each(|fault| cloud.faults.add(fault)),
-        "DELETE" => cloud.faults.clear(),
-        _ => return Err(unknown(method, "faults")),
+pub(super) fn show(cloud: &Cloud) -> HttpResponse {
+    HttpResponse::Ok().json(cloud.faults.left())
+}
+
+pub(super) fn replace(cloud: &Cloud, body: &[u8]) -> Result<HttpResponse, Refusal> {
+    cloud.faults.set(read(body)?);
+    Ok(show(cloud))
+}
+
+pub(super) fn add(cloud: &Cloud, body: &[u8]) -> Result<HttpResponse, Refusal> {
+    for fault in read(body)? {
+        cloud.faults.add(fault);
     }
-    Ok(HttpResponse::Ok().json(cloud.faults.left()))
+    Ok(show(cloud))
+}
+
+pub(super) fn end(cloud: &Cloud) -> HttpResponse {
+    cloud.faults.clear();
+    show(cloud)
 }
 
 /// A list of faults, or one.

@@ -91,6 +91,12 @@ pub fn operations_served() -> impl Iterator<Item = &'static str> {
     routes().map(|route| route.operation)
 }
 
+/// The method and the path of each call that is not of Exoscale's API: the page, and what is below
+/// `/_local`.
+pub fn local_paths_served() -> impl Iterator<Item = (&'static str, String)> {
+    local::paths()
+}
+
 /// Those of the API, and those of SOS.
 fn operations_with_sos() -> impl Iterator<Item = &'static str> {
     let of_sos = sos::OPERATIONS.iter().map(|(operation, _)| *operation);

@@ -110,28 +110,33 @@ impl Route {
         method: &str,
         path: &'p str,
     ) -> Option<HashMap<&'static str, &'p str>> {
-        if method != self.method {
-            return None;
-        }
-        let mut arguments = HashMap::new();
-        let mut actual = path.split('/');
-        for pattern in self.path.split('/') {
-            let segment = actual.next()?;
-            let Some((name, verb)) = pattern.strip_prefix('{').and_then(|p| p.split_once('}'))
-            else {
-                if segment != pattern {
-                    return None;
-                }
-                continue;
-            };
-            let value = segment.strip_suffix(verb)?;
-            if value.is_empty() || value.contains(':') {
+        (method == self.method).then_some(())?;
+        arguments(self.path, path)
+    }
+}
+
+/// The arguments of a path that this pattern fits.
+pub(super) fn arguments<'p>(
+    pattern: &'static str,
+    path: &'p str,
+) -> Option<HashMap<&'static str, &'p str>> {
+    let mut arguments = HashMap::new();
+    let mut actual = path.split('/');
+    for pattern in pattern.split('/') {
+        let segment = actual.next()?;
+        let Some((name, verb)) = pattern.strip_prefix('{').and_then(|p| p.split_once('}')) else {
+            if segment != pattern {
                 return None;
             }
-            arguments.insert(name, value);
+            continue;
+        };
+        let value = segment.strip_suffix(verb)?;
+        if value.is_empty() || value.contains(':') {
+            return None;
         }
-        actual.next().is_none().then_some(arguments)
+        arguments.insert(name, value);
     }
+    actual.next().is_none().then_some(arguments)
 }
 
 #[cfg(test)]

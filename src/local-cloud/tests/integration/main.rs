@@ -8,6 +8,7 @@ mod faults;
 mod instances;
 mod intercept;
 mod load_balancers;
+mod local_api;
 mod networks;
 mod nlb_balancing;
 mod nlb_forwarding;

@@ -11,10 +11,9 @@ use std::collections::BTreeSet;
 use local_cloud::catalog;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use test_support::{Api, new_pool, new_service};
+use test_support::{Api, new_pool, new_service, openapi::Description};
 
 use absences::Fields;
-use description::Description;
 
 /// Calls, and checks the answer; remembers which operations were checked.
 struct Checked {
@@ -34,7 +33,7 @@ impl Checked {
             reply.body
         );
         let plain = path.split('?').next().unwrap();
-        let (operation, schema) = self.description.answer(&method, plain);
+        let (operation, schema) = description::answer(&self.description, &method, plain);
         let mut problems = Vec::new();
         self.description
             .problems(schema, &reply.body, operation, &mut problems);
@@ -66,7 +65,7 @@ impl Checked {
 
 #[tokio::test]
 async fn every_answer_fits_the_description() {
-    let Some(description) = Description::load() else {
+    let Some(description) = description::load() else {
         return;
     };
     let api = Api::without_processes().await;

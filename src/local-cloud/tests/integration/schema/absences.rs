@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::description::Field;
+use test_support::openapi::Field;
 
 /// Fields that are there in some answers and not in others by their nature, by the ends of their
 /// places.

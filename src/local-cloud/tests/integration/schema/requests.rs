@@ -2,9 +2,9 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use test_support::Api;
+use test_support::{Api, openapi::Description};
 
-use super::description::Description;
+use super::description;
 
 /// What is refused on purpose: the operation, the field, and what the refusal says.
 const REFUSED: [(&str, &str, &str); 1] = [(
@@ -102,14 +102,14 @@ fn object(description: &Description, schema: &Value, depth: usize) -> Vec<Value>
 /// the field itself.
 #[tokio::test]
 async fn every_field_of_every_body_is_taken() {
-    let Some(description) = Description::load() else {
+    let Some(description) = description::load() else {
         return;
     };
     let api = Api::without_processes().await;
     let mut problems = Vec::new();
     let mut checked = 0;
     for operation in local_cloud::operations_served() {
-        let Some((method, path, schema)) = description.request(operation) else {
+        let Some((method, path, schema)) = description::request(&description, operation) else {
             continue;
         };
         let path = path
