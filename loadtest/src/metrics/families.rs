@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "loadtest";
 pub(super) enum Kind {
     Counter,
     Gauge,
-    /// A gauge of seconds.
+    /// Quantiles of a time in seconds.
     Seconds,
 }
 

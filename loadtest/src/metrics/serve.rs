@@ -1,6 +1,11 @@
 //! Live numbers for Prometheus to fetch (text format 0.0.4).
 
-use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -60,7 +65,7 @@ fn respond(request: &Request<Incoming>, registry: &Registry) -> Response<Full<By
     let status = if !found {
         "GET /metrics\n".clone_into(&mut text);
         StatusCode::NOT_FOUND
-    } else if prometheus_text::encode(&mut text, registry).is_err() {
+    } else if encode(&mut text, registry).is_err() {
         StatusCode::INTERNAL_SERVER_ERROR
     } else {
         StatusCode::OK
@@ -71,6 +76,22 @@ fn respond(request: &Request<Incoming>, registry: &Registry) -> Response<Full<By
     let media_type = hyper::header::HeaderValue::from_static(media_type);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response
+}
+
+/// The label `quantile` is that of a summary, a type that the library does not know: those of no
+/// known type are summaries.
+fn encode(text: &mut String, registry: &Registry) -> fmt::Result {
+    let mut plain = String::new();
+    prometheus_text::encode(&mut plain, registry)?;
+    for line in plain.lines() {
+        match line.strip_suffix(" untyped") {
+            Some(described) if described.starts_with("# TYPE ") => {
+                writeln!(text, "{described} summary")?;
+            }
+            _ => writeln!(text, "{line}")?,
+        }
+    }
+    Ok(())
 }
 
 /// The run as of its last tick.
@@ -92,7 +113,8 @@ fn encode_family(encoder: &mut DescriptorEncoder<'_>, family: &Family) -> fmt::R
     let unit = (family.kind == Kind::Seconds).then_some(&Unit::Seconds);
     let kind = match family.kind {
         Kind::Counter => MetricType::Counter,
-        Kind::Gauge | Kind::Seconds => MetricType::Gauge,
+        Kind::Gauge => MetricType::Gauge,
+        Kind::Seconds => MetricType::Unknown,
     };
     let mut descriptor = encoder.encode_descriptor(family.name, family.help, unit, kind)?;
     for metric in &family.metrics {
@@ -127,15 +149,17 @@ fn encode_value(kind: Kind, value: Value, encoder: MetricEncoder<'_>) -> fmt::Re
 mod tests {
     use std::time::Duration;
 
-    use doc_page::{Page, metrics::table};
-    use prometheus_client::encoding::prometheus_text;
+    use doc_page::{
+        Page,
+        metrics::{lint, table},
+    };
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::{TcpListener, TcpStream},
         sync::watch,
     };
 
-    use super::{registry, serve_metrics};
+    use super::{encode, registry, serve_metrics};
     use crate::record::{Accounts, BackendProgress, Latency, Progress};
 
     #[test]
@@ -151,7 +175,8 @@ mod tests {
             ..Progress::default()
         });
         let mut text = String::new();
-        prometheus_text::encode(&mut text, &registry(progress)).expect("a text");
+        encode(&mut text, &registry(progress)).expect("a text");
+        lint(&text);
         let page = Page {
             name: "metrics.md",
             test: "-p loadtest metrics_page",

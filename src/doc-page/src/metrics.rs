@@ -1,6 +1,12 @@
 //! A table of metrics, made of what a program answers to Prometheus.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::BTreeSet,
+    env,
+    fmt::Write as _,
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
 /// What is said of one family.
 #[derive(Debug, Default)]
@@ -38,6 +44,52 @@ pub fn table(exposition: &str) -> String {
         );
     }
     table
+}
+
+/// Fails unless Prometheus's own checker finds nothing; where that cannot be run, says so.
+pub fn lint(exposition: &str) {
+    let child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => {
+            let is_required = env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
+            assert!(!is_required, "promtool cannot be run: {error}");
+            println!("skipped: promtool cannot be run: {error}");
+            return;
+        }
+    };
+    let text = older(exposition);
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(text.as_bytes()).expect("it reads all");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_clean = output.status.success() && said.trim().is_empty();
+    assert!(is_clean, "{said}\n{text}");
+}
+
+/// The older format, which the checker reads: a counter's name has its suffix in the comments, too.
+fn older(exposition: &str) -> String {
+    let lines = exposition.lines();
+    let counters: Vec<&str> = lines
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .filter(|name| !name.ends_with("_total"))
+        .collect();
+    let renamed = exposition.lines().map(|line| {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(word), Some(name), Some(text)) if counters.contains(&name) => {
+                format!("# {word} {name}_total {text}\n")
+            }
+            _ => format!("{line}\n"),
+        }
+    });
+    renamed.collect()
 }
 
 fn families(exposition: &str) -> Vec<Family<'_>> {

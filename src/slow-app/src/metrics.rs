@@ -157,7 +157,10 @@ fn encode_seconds(
 mod tests {
     use std::time::SystemTime;
 
-    use doc_page::{Page, metrics::table};
+    use doc_page::{
+        Page,
+        metrics::{lint, table},
+    };
 
     use super::*;
     use crate::node_metrics;
@@ -174,9 +177,11 @@ mod tests {
         metrics.answered("/", 200, Duration::from_millis(1));
         metrics.dequeued(Duration::ZERO);
         let text = metrics.encode().expect("a text");
+        lint(&text);
         PAGE.has("the application", &table(&text));
         let machine = node_metrics::registry(pool, Arc::default(), SystemTime::now());
         let text = encode(&machine).expect("a text");
+        lint(&text);
         PAGE.has("the imitated machine", &table(&text));
     }
 }

@@ -147,7 +147,7 @@ fn metrics_are_served_while_it_runs() {
     stream.read_to_string(&mut answer).expect("answered");
     for part in [
         "loadtest_backend_answers{backend=\"i-1\"}",
-        "# TYPE loadtest_response_seconds gauge",
+        "# TYPE loadtest_response_seconds summary",
     ] {
         assert!(answer.contains(part), "{answer}");
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use doc_page::{Page, metrics::table};
+use doc_page::{
+    Page,
+    metrics::{lint, table},
+};
 use policy::{Condition, Event, HealthSource, Mode, Moment, Pool, ScheduledLimits, Size, State};
 use tokio_util::sync::CancellationToken;
 
@@ -101,5 +104,6 @@ async fn metrics_page_is_made_of_the_answer() {
         let series = format!("autoscaler_{name}{{");
         assert!(text.contains(&series), "{name} has no value");
     }
+    lint(&text);
     PAGE.has("the agent", &table(&text));
 }

@@ -4,15 +4,11 @@ mod browser;
 mod freshness;
 mod paths;
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use local_cloud::{Edit, Fault, FaultKind};
 use serde_json::Value;
-use tokio::{
-    io::AsyncWriteExt as _,
-    process::Command,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::agent_support::{Agent, Environment, PATIENCE, Settings, until};
 
@@ -281,51 +277,7 @@ async fn metrics_have_their_conventional_names() {
         assert!(text.contains(line), "{line} is missing in:\n{text}");
     }
     assert!(text.ends_with("# EOF\n"));
-    check_with_promtool(&text).await;
-}
-
-/// Prometheus's own checker, where there is one. It reads the older format, in which a counter's
-/// name has its suffix in the comments, too.
-async fn check_with_promtool(text: &str) {
-    let child = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match child {
-        Ok(child) => child,
-        Err(error) => {
-            let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
-            assert!(!required, "promtool cannot be run: {error}");
-            println!("skipped: promtool cannot be run: {error}");
-            return;
-        }
-    };
-    let counters: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
-        .collect();
-    let older = counters.iter().fold(text.to_owned(), |text, name| {
-        ["HELP", "TYPE", "UNIT"].iter().fold(text, |text, word| {
-            text.replace(
-                &format!("# {word} {name} "),
-                &format!("# {word} {name}_total "),
-            )
-        })
-    });
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(older.as_bytes()).await.unwrap();
-    drop(input);
-    let output = timeout(PATIENCE, child.wait_with_output())
-        .await
-        .expect("it ends")
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        output.status.success() && said.trim().is_empty(),
-        "{said}\n{older}"
-    );
+    doc_page::metrics::lint(&text);
 }
 
 #[tokio::test]
