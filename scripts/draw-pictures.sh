@@ -16,6 +16,7 @@ pictures() {
   cat <<'ROWS'
 timeline.svg|OUT/timeline.svg|autoscaler demo --report OUT
 step.svg|OUT/step.svg|autoscaler simulate --traces step --policies clairvoyant,hpa-60,ours --figures OUT
+loadtest-report.png|OUT/report.png|scripts/draw-loadtest-report.sh OUT/report.png
 ROWS
 }
 
@@ -24,7 +25,7 @@ check() {
   for file in docs/img/*; do
     name=${file##*/}
     pictures | grep -q "^$name|" || { echo "$file: scripts/draw-pictures.sh cannot draw it"; wrong=1; }
-    git grep -q --untracked "](\(docs/\)\?img/$name)" -- '*.md' || { echo "$file: no document shows it"; wrong=1; }
+    git grep -q --untracked "](\(docs/\|\.\./docs/\)\?img/$name)" -- '*.md' || { echo "$file: no document shows it"; wrong=1; }
   done
   while IFS='|' read -r name _; do
     [[ -f docs/img/$name ]] || { echo "docs/img/$name: it is not there; run scripts/draw-pictures.sh $name"; wrong=1; }

@@ -25,7 +25,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use loadtest::report;
 
 use args::{Args, Command};
 use ending::{Ending, Failed, print, say_error};

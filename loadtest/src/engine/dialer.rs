@@ -3,20 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    connect::{ConnectError, Connector, resolve},
+    connect::{ConnectError, Connector},
     error::RunError,
     stream::Stream,
-    tls::{self, TlsSetup},
+    tls,
+    way::Way,
 };
 use crate::{
     plan::{Load, Plan},
+    record::{Failure, Findings},
     target::Target,
+    text::with_causes,
 };
 
 /// Opens connections to one server, which this machine's certificates must vouch for.
 pub(crate) struct Dialer {
-    target: Arc<Target>,
-    tls: Option<TlsSetup>,
+    way: Way,
 }
 
 impl Dialer {
@@ -24,17 +26,19 @@ impl Dialer {
 
     pub(crate) fn new(target: &Target) -> Result<Self, RunError> {
         let plan = Plan::new(target.clone(), Load::Closed(Self::TIMEOUT));
+        let tls = tls::setup(&plan, target)?;
+        let findings = Arc::new(Findings::default());
         Ok(Self {
-            target: Arc::new(target.clone()),
-            tls: tls::setup(&plan)?,
+            way: Way::new(&plan, target, tls, &findings),
         })
     }
 
     /// Opens a connection; the name is resolved each time.
     pub(crate) async fn open(&self) -> Result<Stream, ConnectError> {
-        let addresses = resolve(&self.target).await?;
-        let target = Arc::clone(&self.target);
-        let connector = Connector::new(target, &addresses, 0, Self::TIMEOUT, self.tls.clone());
+        let resolved = self.way.resolve(true).await;
+        let peers =
+            resolved.map_err(|error| ConnectError::new(Failure::Dns, &with_causes(&error)))?;
+        let connector = Connector::new(self.way.clone(), &peers, 0, Self::TIMEOUT);
         Ok(connector.open().await?.0)
     }
 }

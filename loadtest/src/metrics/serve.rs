@@ -147,7 +147,7 @@ fn encode_value(kind: Kind, value: Value, encoder: MetricEncoder<'_>) -> fmt::Re
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::BTreeMap, time::Duration};
 
     use doc_page::{
         Page,
@@ -160,7 +160,7 @@ mod tests {
     };
 
     use super::{encode, registry, serve_metrics};
-    use crate::record::{Accounts, BackendProgress, Latency, Progress};
+    use crate::record::{Accounts, BackendProgress, Counters, Failure, Latency, Progress};
 
     #[test]
     fn metrics_page_is_made_of_the_answer() {
@@ -172,6 +172,10 @@ mod tests {
                 first_seen: Duration::ZERO,
                 last_seen: Duration::ZERO,
             }],
+            total: Counters {
+                failures: BTreeMap::from([(Failure::Timeout, 1)]),
+                ..Counters::default()
+            },
             ..Progress::default()
         });
         let mut text = String::new();

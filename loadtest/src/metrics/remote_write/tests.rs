@@ -1,6 +1,9 @@
 //! Receivers that are well, away, and never willing.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -68,6 +71,7 @@ fn tick(observer: &mut dyn Observer, second: u64) {
         length: Duration::from_secs(1),
         started_at: SystemTime::now(),
         part: &part,
+        settings: &BTreeMap::new(),
         headline: &part.headline(),
         levels: Levels::default(),
     });
