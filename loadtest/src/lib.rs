@@ -55,6 +55,7 @@ pub use record::{
 };
 pub use request::{Request, RequestError};
 pub use route::{ConnectTo, Resolve, Route};
+pub use schedule::RateFactor;
 pub use slice::Slice;
 pub use target::Target;
 pub use text::{ColumnError, parse_duration, show_nanos};

@@ -11,6 +11,7 @@ use crate::{
     record::COMMON_HEADERS,
     request::{Request, is_token},
     route::Route,
+    schedule::RateFactor,
     slice::Slice,
     target::Target,
     text::LONGEST,
@@ -90,6 +91,8 @@ pub struct Plan {
     pub request: Request,
     pub load: Load,
     pub arrivals: Arrivals,
+    /// Makes the rate another than the profile's while the run is under way: keep a clone.
+    pub rate_factor: RateFactor,
     /// What happens after a stall.
     pub catch_up: CatchUp,
     /// Worker threads; 1 to 256.
@@ -159,6 +162,7 @@ impl Plan {
             request: Request::default(),
             load,
             arrivals: Arrivals::Even,
+            rate_factor: RateFactor::default(),
             catch_up: CatchUp::All,
             threads: cores.min(4),
             connections: 256,

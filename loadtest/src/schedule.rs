@@ -2,17 +2,53 @@
 //!
 //! Times are nanoseconds since the run's start. Nothing here reads a clock.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::{
     plan::{Arrivals, Load},
     profile::Curve,
 };
 
+/// By how much a run's rate differs from its profile's; its clones change together, also while the
+/// run is under way. A closed loop heeds none.
+#[derive(Clone, Debug)]
+pub struct RateFactor(Arc<AtomicU64>);
+
+impl RateFactor {
+    /// What may be set: never zero, which would leave a schedule without a next request.
+    pub const RANGE: std::ops::RangeInclusive<f64> = 0.01..=100.0;
+
+    /// Counts from each worker's next request but one, since the next is drawn already. What is
+    /// outside [`Self::RANGE`] becomes its nearer end, and what is no number 1.
+    pub fn set(&self, factor: f64) {
+        let factor = if factor.is_nan() { 1.0 } else { factor };
+        let factor = factor.clamp(*Self::RANGE.start(), *Self::RANGE.end());
+        self.0.store(factor.to_bits(), Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> f64 {
+        f64::from_bits(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Default for RateFactor {
+    /// The profile's own rate.
+    fn default() -> Self {
+        Self(Arc::new(AtomicU64::new(1.0_f64.to_bits())))
+    }
+}
+
 /// The intended starts of one worker, in order.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     source: Source,
+    factor: RateFactor,
     next: Option<u64>,
     /// No start is intended at or after this.
     end: u64,
@@ -24,8 +60,9 @@ enum Source {
     Even {
         curve: Arc<Curve>,
         hint: usize,
-        index: u64,
-        workers: u64,
+        /// The last arrival's place on the curve: a whole number while the factor is 1.
+        place: f64,
+        workers: f64,
     },
     /// Independent Poisson processes add up to one, so each worker draws its own at its share of
     /// the rate.
@@ -49,8 +86,8 @@ impl Schedule {
                 Source::Even {
                     curve,
                     hint: 0,
-                    index: worker as u64,
-                    workers: workers as u64,
+                    place: worker as f64 - workers as f64,
+                    workers: workers as f64,
                 }
             }
             (Load::Open(profile), Arrivals::Poisson { seed }) => {
@@ -70,11 +107,18 @@ impl Schedule {
         let end = nanos(load.duration());
         let mut schedule = Self {
             source,
+            factor: RateFactor::default(),
             next: None,
             end,
         };
         schedule.next = schedule.draw();
         schedule
+    }
+
+    /// The same at a rate that may change while it runs.
+    pub(crate) fn with_factor(mut self, factor: &RateFactor) -> Self {
+        self.factor = factor.clone();
+        self
     }
 
     /// When the next request is due; none when there is none.
@@ -114,29 +158,29 @@ impl Schedule {
         let Some(next) = self.next.filter(|next| *next < now) else {
             return 0;
         };
-        let (curve, workers) = match &self.source {
-            Source::Even { curve, workers, .. } => (curve, *workers as f64),
-            Source::Poisson { curve, workers, .. } => (curve, *workers),
-            Source::Always => return 0,
+        let (Source::Even { curve, workers, .. } | Source::Poisson { curve, workers, .. }) =
+            &self.source
+        else {
+            return 0;
         };
         let due = |nanos: u64| curve.due(nanos as f64 / 1e9);
-        ((due(now) - due(next)) / workers).ceil() as u64
+        ((due(now) - due(next)) * self.factor.get() / workers).ceil() as u64
     }
 
     fn draw(&mut self) -> Option<u64> {
+        let factor = self.factor.get();
         let seconds = match &mut self.source {
             Source::Even {
                 curve,
                 hint,
-                index,
+                place,
                 workers,
             } => {
-                if *index >= curve.requests() {
+                *place += *workers / factor;
+                if *place >= curve.requests() as f64 {
                     return None;
                 }
-                let when = curve.when(*index as f64, hint);
-                *index += *workers;
-                when
+                curve.when(*place, hint)
             }
             Source::Poisson {
                 curve,
@@ -146,7 +190,7 @@ impl Schedule {
                 random,
             } => {
                 // An exponential gap; 1 - f64() is never zero.
-                *reached -= (1.0 - random.f64()).ln() * *workers;
+                *reached -= (1.0 - random.f64()).ln() * *workers / factor;
                 curve.when(*reached, hint)
             }
             Source::Always => Some(0.0),
@@ -164,7 +208,7 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use super::Schedule;
+    use super::{RateFactor, Schedule};
     use crate::{
         plan::{Arrivals, Load},
         slice::Slice,
@@ -235,6 +279,71 @@ mod tests {
         assert_eq!(schedule.take(5_000_000), Some(0));
         assert_eq!(schedule.end(55_000_000), 5);
         assert_eq!((schedule.peek(), schedule.take(u64::MAX)), (None, None));
+    }
+
+    /// How many of a schedule's requests are due in each of these seconds, while the factor is set
+    /// at the start of each.
+    fn in_each_second(arrivals: Arrivals, workers: usize, factors: &[f64]) -> Vec<usize> {
+        let load = Load::Open("60s@100".parse().expect("valid"));
+        let factor = RateFactor::default();
+        let mut schedules: Vec<Schedule> = (0..workers)
+            .map(|worker| Schedule::new(&load, arrivals, worker, workers).with_factor(&factor))
+            .collect();
+        let counts = (1..).zip(factors).map(|(second, set)| {
+            factor.set(*set);
+            let end = second * 1_000_000_000 - 1;
+            let due = |schedule: &mut Schedule| std::iter::from_fn(|| schedule.take(end)).count();
+            schedules.iter_mut().map(due).sum()
+        });
+        counts.collect()
+    }
+
+    #[test]
+    fn a_factor_changes_the_rate_from_the_next_request_on() {
+        for workers in [1, 3] {
+            let counts = in_each_second(Arrivals::Even, workers, &[1.0, 1.5, 0.25, 1.0, 4.0, 1.0]);
+            for (count, expected) in counts.into_iter().zip([100_usize, 150, 25, 100, 400, 100]) {
+                // A worker's next request was drawn before the factor changed: at a quarter of the
+                // rate in the time of four.
+                assert!(
+                    count.abs_diff(expected) <= 4 * workers,
+                    "{count}, not {expected}"
+                );
+            }
+        }
+        let factors = [[1.0; 15], [2.0; 15]].concat();
+        let counts = in_each_second(Arrivals::Poisson { seed: 7 }, 2, &factors);
+        let sum = |counts: &[usize]| counts.iter().sum::<usize>() as f64;
+        let ratio = sum(&counts[15..]) / sum(&counts[..15]);
+        assert!((ratio - 2.0).abs() < 0.2, "{ratio}");
+    }
+
+    #[test]
+    fn a_factor_reaches_the_end_of_the_profile_and_counts_what_was_due() {
+        let load = Load::Open("1s@100".parse().expect("valid"));
+        let factor = RateFactor::default();
+        let mut schedule = Schedule::new(&load, Arrivals::Even, 0, 1).with_factor(&factor);
+        factor.set(2.0);
+        assert_eq!(schedule.take(0), Some(0));
+        assert_eq!(schedule.take(5_000_000), Some(5_000_000));
+        assert_eq!(schedule.backlog(110_000_000), 20);
+        let rest = std::iter::from_fn(|| schedule.take(u64::MAX));
+        assert_eq!(rest.last(), Some(995_000_000));
+    }
+
+    #[test]
+    fn a_factor_is_a_number_above_zero() {
+        let factor = RateFactor::default();
+        for (set, got) in [
+            (0.0, 0.01),
+            (-1.0, 0.01),
+            (1e9, 100.0),
+            (f64::NAN, 1.0),
+            (1.25, 1.25),
+        ] {
+            factor.set(set);
+            assert_eq!(factor.get().to_bits(), f64::to_bits(got), "{set}");
+        }
     }
 
     #[test]

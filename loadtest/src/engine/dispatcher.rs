@@ -51,7 +51,8 @@ impl Dispatcher {
         let streams = plan.engine.streams();
         let max_slots = place.share(plan.connections) * streams;
         let (index, workers) = plan.slice.place(place.index, place.workers);
-        let schedule = Schedule::new(&plan.load, plan.arrivals, index, workers);
+        let schedule =
+            Schedule::new(&plan.load, plan.arrivals, index, workers).with_factor(&plan.rate_factor);
         Ok(Self {
             schedule: RefCell::new(schedule),
             slots: RefCell::new(Vec::new()),

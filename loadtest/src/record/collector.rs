@@ -155,8 +155,10 @@ impl Collector {
         for known in &self.workers {
             gauges += known.end.gauges;
         }
+        let plan = &self.setup.plan;
+        let asked = self.curve.as_ref().map_or(0.0, due) * plan.rate_factor.get();
         Levels {
-            asked: self.curve.as_ref().map_or(0.0, due) / self.setup.plan.slice.of() as f64,
+            asked: asked / plan.slice.of() as f64,
             gauges,
         }
     }

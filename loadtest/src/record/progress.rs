@@ -34,7 +34,8 @@ pub struct Progress {
     /// How long requests are started for.
     pub planned: Duration,
     pub tick_length: Duration,
-    /// Requests per second that the profile asked for in the tick; zero in a closed loop.
+    /// Requests per second that the profile asked for in the tick, times the rate factor at its
+    /// end; zero in a closed loop.
     pub asked: f64,
     /// Requests per second that were started in the tick.
     pub started: f64,

@@ -40,7 +40,7 @@ pub struct StageSummary {
     pub start: f64,
     /// Its length in seconds.
     pub seconds: f64,
-    /// Requests that it asked for.
+    /// Requests that it asked for by itself, whatever the rate factor was.
     pub asked: u64,
     /// Requests intended in it that were sent.
     pub started: u64,
