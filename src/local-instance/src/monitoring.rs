@@ -233,6 +233,7 @@ async fn watch(
         program,
         listen: SocketAddr::from((options.ip, PROMETHEUS_PORT)),
         folder: folder.to_owned(),
+        for_grafana: None,
     });
     let started = rule_evaluator::start(rules, prometheus, targets, webhook, client).await?;
     if let (_, Some(server)) = &started {

@@ -149,18 +149,18 @@ pub struct RuleEvaluator {
 pub struct Evaluation<S> {
     settings: RuleSettings,
     source: S,
-    webhook: Webhook,
+    webhook: Option<Webhook>,
     started: (Instant, Timestamp),
     rules: Vec<Rule>,
     readings: Readings,
 }
 
 impl<S: Source> Evaluation<S> {
-    /// Begins, within a tokio runtime.
+    /// Begins, within a tokio runtime. Without a webhook nobody is told of what alerts.
     pub fn start(
         settings: RuleSettings,
         source: S,
-        webhook: WebhookSettings,
+        webhook: impl Into<Option<WebhookSettings>>,
         client: reqwest::Client,
     ) -> RuleEvaluator {
         let (sender, readings) = watch::channel(Readings::default());
@@ -170,7 +170,7 @@ impl<S: Source> Evaluation<S> {
         let evaluation = Self {
             settings,
             source,
-            webhook: Webhook::new(webhook, client),
+            webhook: webhook.into().map(|webhook| Webhook::new(webhook, client)),
             started: (Instant::now(), Timestamp::now()),
             rules,
             readings: Readings::default(),
@@ -248,7 +248,9 @@ impl<S: Source> Evaluation<S> {
         if let Some(list) = list.filter(|list| !list.contains(&direction)) {
             list.push(direction);
         }
-        let (Some(since), Some(value)) = (rule.message_due(now), value) else {
+        let (Some(since), Some(value), Some(webhook)) =
+            (rule.message_due(now), value, &self.webhook)
+        else {
             return;
         };
         let since = self.started.1 + SignedDuration::try_from(since).unwrap_or_default();
@@ -257,7 +259,7 @@ impl<S: Source> Evaluation<S> {
             since,
             value,
         };
-        match self.webhook.post(&firing).await {
+        match webhook.post(&firing).await {
             Ok(()) => {
                 self.rules[place].message_delivered(now);
                 self.readings.messages_delivered += 1;

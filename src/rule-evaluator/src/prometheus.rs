@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use alert_rules::MonitoringFiles;
 use program::children;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -16,6 +17,11 @@ use tokio::process::{Child, Command};
 
 /// What the image's Prometheus reads.
 const CONFIG: &str = include_str!("../../../nixos/prometheus.yml");
+
+/// The image's recording rules, beside the configuration.
+const RECORDING_RULES: &str = "recording-rules.yml";
+/// The job for the agent's own metrics.
+const AGENT_JOB: &str = "autoscaler";
 
 /// How long the server may take to end before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -42,6 +48,9 @@ pub struct PrometheusSettings {
     pub scrape_interval: Duration,
     /// How long the server may take to become ready.
     pub ready_within: Duration,
+    /// Where the agent answers, if a Grafana is to find what its rules and its dashboard look at:
+    /// the recording rules, and the agent's own metrics.
+    pub for_grafana: Option<SocketAddr>,
 }
 
 /// Why there is no server.
@@ -196,6 +205,10 @@ fn prepare(settings: &PrometheusSettings) -> io::Result<(Folder, SocketAddr, fs:
     let config = config(settings).map_err(io::Error::other)?;
     // JSON is YAML too, and quotes every path.
     fs::write(folder.0.join("prometheus.yml"), config.to_string())?;
+    fs::write(
+        folder.0.join(RECORDING_RULES),
+        MonitoringFiles::IMAGE.recording,
+    )?;
     let log = fs::File::create(folder.0.join("log"))?;
     let address = TcpListener::bind(settings.listen)?.local_addr()?;
     Ok((folder, address, log))
@@ -210,15 +223,22 @@ fn config(settings: &PrometheusSettings) -> Result<Value, serde_yaml_ng::Error> 
         config["global"][key] = interval.clone();
     }
     // What its rules record is computed by the rule evaluator's own queries, over this run's
-    // windows.
-    if let Some(config) = config.as_object_mut() {
-        config.remove("rule_files");
-    }
+    // windows; a Grafana looks for it.
+    config["rule_files"] = match settings.for_grafana {
+        Some(_) => json!([RECORDING_RULES]),
+        None => json!([]),
+    };
     if let Some(jobs) = config["scrape_configs"].as_array_mut() {
-        jobs.retain(|job| job["file_sd_configs"].is_array());
+        let is_agent = |job: &Value| settings.for_grafana.is_some() && job["job_name"] == AGENT_JOB;
+        jobs.retain(|job| job["file_sd_configs"].is_array() || is_agent(job));
         for job in jobs {
             for key in ["scrape_interval", "scrape_timeout"] {
                 job[key] = interval.clone();
+            }
+            if is_agent(job) {
+                let agent = settings.for_grafana.map(|agent| agent.to_string());
+                job["static_configs"] = json!([{ "targets": [agent] }]);
+                continue;
             }
             job["file_sd_configs"] =
                 json!([{ "files": [settings.targets], "refresh_interval": interval }]);
@@ -255,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_images_configuration_is_used_with_this_runs_intervals_and_targets() {
-        let settings = PrometheusSettings {
+        let mut settings = PrometheusSettings {
             program: PathBuf::new(),
             launcher: Vec::new(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -263,11 +283,13 @@ mod tests {
             targets: PathBuf::from("/run/a b/sd.json"),
             scrape_interval: Duration::from_millis(1500),
             ready_within: Duration::ZERO,
+            for_grafana: None,
         };
-        let config = config(&settings).expect("the file is YAML");
+        let of = |settings: &PrometheusSettings| config(settings).expect("the file is YAML");
+        let config = of(&settings);
         assert_eq!(config["global"]["scrape_interval"], "1500ms");
         assert_eq!(config["scrape_configs"][0]["scrape_interval"], "1500ms");
-        assert_eq!(config["rule_files"], Value::Null, "they are the host's");
+        assert_eq!(config["rule_files"], json!([]), "they are the host's");
         let jobs = config["scrape_configs"].as_array().expect("a list");
         let names: Vec<&str> = jobs
             .iter()
@@ -278,5 +300,16 @@ mod tests {
             assert_eq!(job["file_sd_configs"][0]["files"][0], "/run/a b/sd.json");
         }
         assert!(jobs[1]["relabel_configs"].is_array());
+
+        settings.for_grafana = Some(SocketAddr::from(([127, 0, 0, 1], 8191)));
+        let config = of(&settings);
+        assert_eq!(config["rule_files"], json!([RECORDING_RULES]));
+        let agent = &config["scrape_configs"][2];
+        assert_eq!(agent["job_name"], AGENT_JOB);
+        assert_eq!(
+            agent["static_configs"][0]["targets"],
+            json!(["127.0.0.1:8191"])
+        );
+        assert!(config["scrape_configs"][3].is_null());
     }
 }

@@ -26,16 +26,18 @@ pub struct PrometheusProgram {
     pub listen: SocketAddr,
     /// Where its configuration and data may be put; see [`PrometheusSettings::folder`].
     pub folder: PathBuf,
+    /// See [`PrometheusSettings::for_grafana`].
+    pub for_grafana: Option<SocketAddr>,
 }
 
-/// Begins to evaluate the rules over the members of the discovery file `targets`. A Prometheus
-/// server does the scraping where there is one. Call it on the main thread (see
-/// [`die_with_parent`]).
+/// Begins to evaluate the rules over the members of the discovery file `targets`. Without a webhook
+/// nobody is told of what alerts. A Prometheus server does the scraping where there is one. Call it
+/// on the main thread (see [`die_with_parent`]).
 pub async fn start(
     rules: RuleSettings,
     prometheus: Option<PrometheusProgram>,
     targets: PathBuf,
-    webhook: WebhookSettings,
+    webhook: impl Into<Option<WebhookSettings>>,
     client: reqwest::Client,
 ) -> Result<(RuleEvaluator, Option<PrometheusServer>), PrometheusError> {
     let Some(prometheus) = prometheus else {
@@ -51,6 +53,7 @@ pub async fn start(
         targets,
         scrape_interval: rules.scrape_interval,
         ready_within: READY_WITHIN,
+        for_grafana: prometheus.for_grafana,
     };
     let server = PrometheusServer::start(&settings, &client).await?;
     let source = PrometheusSource::new(&server.url(), client.clone(), QUERY_WITHIN);

@@ -88,6 +88,7 @@ async fn prometheus_reads_the_discovery_file_and_answers_the_same_questions() {
         targets: targets.clone(),
         scrape_interval: rules.scrape_interval,
         ready_within: Duration::from_secs(60),
+        for_grafana: None,
     };
     let server = PrometheusServer::start(&settings, &client)
         .await
@@ -136,6 +137,7 @@ async fn a_server_that_ends_at_once_is_reported_with_its_last_words() {
         targets: folder.path().join("config.json"),
         scrape_interval: Duration::from_secs(1),
         ready_within: Duration::from_secs(30),
+        for_grafana: None,
     };
     let client = http_client().expect("a client");
     let error = PrometheusServer::start(&settings, &client)
