@@ -1,22 +1,25 @@
 //! The whole system as a user runs it: `autoscaler demo`, with the built-in rule evaluator and with
 //! Prometheus.
 
+#[path = "demo/grafana.rs"]
+mod grafana;
+#[path = "demo/keys.rs"]
+mod keys;
 #[path = "demo/report.rs"]
 mod report;
+#[path = "demo/terminal.rs"]
+mod terminal;
 #[path = "demo/twin.rs"]
 mod twin;
 
 use std::{
-    io::Read as _,
+    ffi::OsString,
     path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
-use rustix::{
-    process::{Pid, Signal, kill_process, test_kill_process},
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
@@ -24,13 +27,19 @@ use tokio::{
     time::timeout,
 };
 
-use self::report::{check_report, report, was_not_judged};
+use self::{
+    report::{check_report, report, was_not_judged},
+    terminal::Terminal,
+};
 
 /// Far above the three minutes that a run takes, for machines that are busy.
 const RUN_WITHIN: Duration = Duration::from_secs(300);
 
 /// Two runs at once would share the machine's cores, and neither would show what it should.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Where a demo of these tests has its temporary folder.
+const SCRATCH: &str = "scratch";
 
 struct Demo {
     child: Child,
@@ -40,11 +49,25 @@ struct Demo {
 
 impl Demo {
     fn start(report: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(report, arguments, [])
+    }
+
+    /// With these variables besides those of the tests; what it leaves behind would be in the
+    /// report's folder [`SCRATCH`].
+    fn start_with<const N: usize>(
+        report: &Path,
+        arguments: &[&str],
+        variables: [(&str, OsString); N],
+    ) -> Self {
+        let scratch = report.join(SCRATCH);
+        std::fs::create_dir_all(&scratch).expect("a folder");
         let mut child = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
             .arg("demo")
             .arg("--report")
             .arg(report)
             .args(arguments)
+            .env("TMPDIR", &scratch)
+            .envs(variables)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -229,6 +252,21 @@ async fn prometheus_follows_the_pool_through_the_discovery_file() {
         .await
         .expect("discovery follows the pool");
 
+    // The small load of a demo that is kept.
+    let answered = async || {
+        let status = get(cloud.replace("/v2", "/_local/status"), &[]).await;
+        let service = &status["balancers"][0]["services"][0];
+        service["connections"]["total"].as_u64().expect("a count")
+    };
+    let before = answered().await;
+    let goes_on = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        while answered().await <= before {
+            ticks.tick().await;
+        }
+    };
+    timeout(RUN_WITHIN, goes_on).await.expect("requests go on");
+
     let pids: Vec<Pid> = members
         .iter()
         .filter_map(|member| Pid::from_raw(i32::try_from(member["pid"].as_i64()?).ok()?))
@@ -247,6 +285,12 @@ async fn prometheus_follows_the_pool_through_the_discovery_file() {
             "instance {pid:?} outlived the demo"
         );
     }
+    for url in [&agent, &cloud, &prometheus] {
+        let answer = client.get(url.as_str()).send().await;
+        assert!(answer.is_err(), "{url} still answers");
+    }
+    let left = std::fs::read_dir(folder.path().join(SCRATCH)).unwrap();
+    assert_eq!(left.count(), 0, "a folder is left behind");
     let report = report(folder.path());
     check_report(&report);
     assert_eq!(report["watcher"], "Prometheus");
@@ -337,45 +381,20 @@ async fn a_reader_that_is_gone_does_not_end_the_demo() {
 async fn a_terminal_that_cannot_draw_gets_lines() {
     let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let user = openpt(flags).unwrap();
-    grantpt(&user).unwrap();
-    unlockpt(&user).unwrap();
-    let name = ptsname(&user, Vec::new()).unwrap();
-    let side = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open(name.to_str().unwrap())
-        .unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_autoscaler"))
-        .args(["demo", "--cpu-source", "built-in", "--report"])
-        .arg(folder.path())
-        .env("TERM", "dumb")
-        .stdin(side.try_clone().unwrap())
-        .stdout(side.try_clone().unwrap())
-        .stderr(side)
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let (terminal, mut child) = Terminal::start("dumb", folder.path(), &[]);
     let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
-    // Reading a terminal blocks.
-    let reader = tokio::task::spawn_blocking(move || {
-        let (mut terminal, mut seen) = (std::fs::File::from(user), String::new());
-        let mut buffer = [0; 4096];
-        while let Ok(length @ 1..) = terminal.read(&mut buffer) {
-            seen.push_str(&String::from_utf8_lossy(&buffer[..length]));
-            if seen.contains(" s] load ") {
-                // The first line of the run itself, where a screen would have been drawn.
-                let _ = kill_process(pid.expect("it runs"), Signal::INT);
-            }
+    let begun = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(50));
+        // The first line of the run itself, where a screen would have been drawn.
+        while !terminal.seen().contains(" s] load ") {
+            looks.tick().await;
         }
-        seen
-    });
+    };
+    let begun = timeout(RUN_WITHIN, begun).await;
+    assert!(begun.is_ok(), "{}", terminal.seen());
+    kill_process(pid.expect("it runs"), Signal::INT).expect("it can be signalled");
     let status = timeout(RUN_WITHIN, child.wait()).await.expect("in time");
-    let seen = reader.await.unwrap();
+    let seen = terminal.all_seen().await;
     assert_eq!(status.unwrap().code(), Some(130), "{seen}");
-    assert!(
-        seen.contains(" s] load ") && !seen.contains('\u{1b}'),
-        "{seen}"
-    );
+    assert!(!seen.contains('\u{1b}'), "{seen}");
 }

@@ -44,6 +44,7 @@ pub(super) struct AgentSetup<'a> {
     pub(super) folder: &'a Path,
     pub(super) alert_token: &'a str,
     pub(super) drain_token: &'a str,
+    pub(super) control_token: &'a str,
     /// Where its log goes.
     pub(super) log: &'a Path,
 }
@@ -85,25 +86,13 @@ pub(super) struct AgentProcess {
 }
 
 /// What it takes to start the agent, again and again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Launch {
     config: PathBuf,
+    control_token: String,
     /// Secrets, which are in no file.
     variables: Vec<(&'static str, String)>,
     log: PathBuf,
-}
-
-/// A decision, as far as the demo shows it. See `GET /decisions`.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct AgentDecision {
-    pub(super) number: u64,
-    pub(super) at: Timestamp,
-    pub(super) verdict: String,
-    pub(super) reason: String,
-    pub(super) text: String,
-    pub(super) direction: Option<String>,
-    pub(super) from: Option<u32>,
-    pub(super) to: Option<u32>,
 }
 
 impl AgentSetup<'_> {
@@ -173,10 +162,12 @@ impl AgentProcess {
             ("EXOSCALE_SECRET", setup.secret),
             ("AUTOSCALER_ALERTS__TOKEN", setup.alert_token),
             ("AUTOSCALER_DRAIN__TOKEN", setup.drain_token),
+            ("AUTOSCALER_CONTROL__TOKEN", setup.control_token),
         ];
         fs::File::create(setup.log).map_err(AgentError::Start)?;
         let launch = Launch {
             config,
+            control_token: setup.control_token.to_owned(),
             variables: variables
                 .map(|(name, value)| (name, value.to_owned()))
                 .to_vec(),
@@ -193,27 +184,16 @@ impl AgentProcess {
         variables.retain(|(name, _)| *name != port.0);
         variables.push(port);
         let launch = Launch {
-            config: self.launch.config.clone(),
             variables,
-            log: self.launch.log.clone(),
+            ..self.launch.clone()
         };
         *self = launch.start().await?;
         Ok(())
     }
 
-    /// Its decisions, oldest first.
-    pub(super) async fn decisions(
-        &self,
-        client: &reqwest::Client,
-    ) -> reqwest::Result<Vec<AgentDecision>> {
-        let url = format!("http://{}/decisions", self.address);
-        client
-            .get(url)
-            .timeout(Duration::from_secs(2))
-            .send()
-            .await?
-            .json()
-            .await
+    /// The token for orders.
+    pub(super) fn control_token(&self) -> &str {
+        &self.launch.control_token
     }
 
     /// Its resident memory in bytes, as the kernel counts it.
@@ -344,6 +324,7 @@ mod tests {
             folder,
             alert_token: "a",
             drain_token: "b",
+            control_token: "c",
             log: folder,
         };
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -18,10 +18,12 @@ use self::{figure::comparison_svg, page::page};
 use super::{
     machine::MachineTime,
     options::Options,
+    play::Played,
     report::{Report, seconds},
-    run::{DemoError, Ended, Played, play, say_written},
+    run::{DemoError, Ended, play, say_written},
     scenario::Scenario,
     show::say,
+    stop::StopSignals,
     summary,
     timeline::Timeline,
     verdict::{Check, Outcome, check},
@@ -76,6 +78,7 @@ impl ComparedRun {
             run,
             totals,
             report,
+            agent_resident: _,
         } = played;
         let hours = run.instance_time().as_secs_f64() / 3600.0;
         let hours = hours * f64::from(run.settings.speed.divisor());
@@ -207,15 +210,18 @@ pub(super) async fn run(
     options: &Options,
     scenario: &Scenario,
 ) -> Result<Option<Ended>, DemoError> {
+    let mut stop = StopSignals::listen()?;
     say("Run 1 of 3: the autoscaled pool.");
-    let Some(mut autoscaled) = play(options, scenario).await? else {
+    let Some(mut autoscaled) = play(options, scenario, &mut stop).await? else {
         return Ok(None);
     };
     let replayed = scenario.replayed(&autoscaled.run.phase_times());
-    let Some(smallest) = play_fixed(2, options, options.min_size, &replayed).await? else {
+    let Some(smallest) = play_fixed((2, options.min_size), options, &replayed, &mut stop).await?
+    else {
         return Ok(None);
     };
-    let Some(largest) = play_fixed(3, options, options.max_size, &replayed).await? else {
+    let Some(largest) = play_fixed((3, options.max_size), options, &replayed, &mut stop).await?
+    else {
         return Ok(None);
     };
     let comparison = Comparison::new(&autoscaled, &smallest, &largest);
@@ -244,21 +250,21 @@ fn write_files(
     let ([report_file, figure_file], page_file) = (options.files(), options.page());
     let page = page(report, comparison, &svg);
     say_written(&[
-        (report.write(&report_file), &report_file),
-        (fs::write(&figure_file, &svg), &figure_file),
-        (fs::write(&page_file, page), &page_file),
+        (report.write(&report_file), report_file),
+        (fs::write(&figure_file, &svg), figure_file),
+        (fs::write(&page_file, page), page_file),
     ])
 }
 
 async fn play_fixed(
-    number: u32,
+    (number, size): (u32, u32),
     options: &Options,
-    size: u32,
     replayed: &Scenario,
+    stop: &mut StopSignals,
 ) -> Result<Option<Played>, DemoError> {
     say(&format!("\nRun {number} of 3: a fixed pool of {size}."));
     let options = fixed_options(options, size).map_err(DemoError::Options)?;
-    play(&options, replayed).await
+    play(&options, replayed, stop).await
 }
 
 /// The same run with a pool that keeps its size, and its logs in a folder of their own.

@@ -5,25 +5,20 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use alert_rules::Monitoring;
 use anyhow::{Context as _, bail};
 use exoscale::models::HealthStatus;
+use loadtest::RateFactor;
 use local_cloud::{
     Forwarding, LocalCloud, LocalCloudConfig, ServerHealth,
     runner::{InstanceCommand, ProcessRunner},
 };
 use policy::Direction;
 use program::scratch_folder::ScratchFolder;
-use rule_evaluator::{
-    RuleSettings, http_client,
-    webhook::{BearerToken, WebhookSettings},
-};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::{interval, timeout},
-};
+use rule_evaluator::{RuleSettings, http_client};
+use tokio::time::{interval, timeout};
 
 use super::{
     agent_process::{AgentProcess, AgentSetup},
     machine::is_too_busy_to_start,
-    monitoring::Watch,
+    monitoring::{Watch, WatchSetup},
     options::Options,
     run::DemoError,
     scenario::Scenario,
@@ -45,6 +40,8 @@ pub(super) struct Environment {
     pub(super) monitoring: Watch,
     pub(super) client: reqwest::Client,
     pub(super) entrance: SocketAddr,
+    /// By how much the load differs from the planned one; none where it has to be the planned one.
+    pub(super) load_factor: Option<RateFactor>,
     /// Removed with everything in it at the end.
     _folder: ScratchFolder,
 }
@@ -54,7 +51,7 @@ impl Environment {
     pub(super) async fn set(options: &Options, scenario: &Scenario) -> Result<Self, DemoError> {
         let client = http_client().context("cannot make HTTP requests")?;
         let folder = ScratchFolder::make("demo").context("cannot make a temporary folder")?;
-        let (alert_token, drain_token) = (random_token(), random_token());
+        let [alert_token, drain_token, control_token] = std::array::from_fn(|_| random_token());
         let secret = random_token();
         let cloud = start_cloud(options, &secret, &drain_token).await?;
         say("The local cloud serves; the first members boot.");
@@ -82,6 +79,7 @@ impl Environment {
             folder: folder.path(),
             alert_token: &alert_token,
             drain_token: &drain_token,
+            control_token: &control_token,
             log: &options.report.join("agent.log"),
         };
         let agent = AgentProcess::start(&setup).await.map_err(|error| {
@@ -92,20 +90,25 @@ impl Environment {
             }
         })?;
         say(&format!("The agent is ready: http://{}/", agent.address));
-        let webhook = WebhookSettings {
-            url: format!("http://{}/webhook", agent.address),
-            token: Some(BearerToken::new(alert_token.as_str())),
-            timeout: Duration::from_secs(5),
+        let watched = WatchSetup {
+            folder: folder.path(),
+            targets: setup.discovery_file(),
+            agent: agent.address,
+            alert_token: &alert_token,
         };
-        let targets = setup.discovery_file();
-        let monitoring = Watch::start(options, folder.path(), &targets, webhook, &client).await?;
-        say(&format!("CPU source: {}.", monitoring.name));
+        let monitoring = Watch::start(options, watched, &client).await?;
+        say(&format!(
+            "CPU source: {}; alerts: {}.",
+            monitoring.name,
+            monitoring.alert_source()
+        ));
         Ok(Self {
             cloud,
             agent,
             monitoring,
             client,
             entrance,
+            load_factor: (!options.compare).then(RateFactor::default),
             _folder: folder,
         })
     }
@@ -113,35 +116,41 @@ impl Environment {
     /// What the record of a run begins with.
     pub(super) fn settings(&self, options: &Options) -> RunSettings {
         let rules = RuleSettings::of(Monitoring::image());
-        let cooldown = agent::settings::default_duration("scaling.cooldown").unwrap_or_default();
+        let default = |key| agent::settings::default_duration(key).unwrap_or_default();
+        let cooldown = default("scaling.cooldown");
+        let alert_lifetime = default("scale_in.alert_lifetime");
         RunSettings {
             scenario: options.scenario,
             speed: options.speed,
             min_size: options.min_size,
             max_size: options.max_size,
             cooldown: options.speed.scale(cooldown),
+            alert_lifetime: options.speed.scale(alert_lifetime),
             upper_threshold: rules.threshold(Direction::Up).unwrap_or(1.0),
             lower_threshold: rules.threshold(Direction::Down).unwrap_or(0.0),
             cpu_source: self.monitoring.name.to_owned(),
+            alert_source: self.monitoring.alert_source().to_owned(),
             service_time: WORK.div_f64(CPU_QUOTA),
         }
     }
 
-    /// Leaves everything running until a signal.
-    pub(super) async fn keep(&self) -> anyhow::Result<()> {
-        say("\nStill running; Ctrl-C ends it.");
-        say(&format!("  application   http://{}/", self.entrance));
-        say(&format!("  agent         http://{}/", self.agent.address));
-        say(&format!("  local cloud   {}", self.cloud.endpoint()));
-        if let Some(prometheus) = &self.monitoring.prometheus {
-            say(&format!("  Prometheus    {}", prometheus.url()));
-        }
-        asked_to_stop().await
+    /// Where a browser finds what runs.
+    pub(super) fn places(&self) -> Vec<(&'static str, String)> {
+        let mut places = vec![
+            ("application", format!("http://{}/", self.entrance)),
+            ("agent", format!("http://{}/", self.agent.address)),
+            ("local cloud", self.cloud.endpoint()),
+        ];
+        places.extend(self.monitoring.places());
+        places
     }
 
     /// Stops everything, the rule evaluator first, so that nothing is scaled while it goes.
     pub(super) async fn clear(self) -> anyhow::Result<()> {
-        let prometheus = self.monitoring.stop();
+        let (grafana, prometheus) = self.monitoring.stop();
+        if let Some(grafana) = grafana {
+            grafana.stop().await?;
+        }
         let status = self.agent.stop().await?;
         if let Some(prometheus) = prometheus {
             prometheus.stop().await?;
@@ -152,17 +161,6 @@ impl Environment {
         }
         Ok(())
     }
-}
-
-/// Returns when somebody asks the demo to stop: by Ctrl-C or SIGTERM.
-pub(super) async fn asked_to_stop() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }
 
 async fn start_cloud(

@@ -56,6 +56,7 @@ pub(super) fn example_totals() -> Totals {
     Totals {
         requests: 1_498,
         failed_requests: 0,
+        not_sent: 0,
         p50_ms: Some(127.4),
         p99_ms: Some(2_310.0),
         missed: 61,
@@ -95,6 +96,8 @@ impl Model {
             upper_threshold: thresholds::UP,
             lower_threshold: thresholds::DOWN,
             cpu_source: "built-in".to_owned(),
+            alert_source: "built-in".to_owned(),
+            alert_lifetime: TICK * COOLDOWN * 3,
             service_time: Duration::from_millis(80),
         };
         let mut model = Self {
@@ -176,6 +179,7 @@ impl Model {
             healthy: healthy as u32,
             in_flight: (self.queue + rate * 0.11).ceil() as u64,
             failed: 0,
+            paused: false,
         };
         self.run.samples.push(sample);
     }

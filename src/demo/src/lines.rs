@@ -41,6 +41,11 @@ impl<W: Write> LineLog<W> {
         }
     }
 
+    /// From here on a status line comes each `status_every`.
+    pub(crate) fn set_status_every(&mut self, status_every: Duration) {
+        self.status_every = status_every;
+    }
+
     /// Writes the events that came since the last call in order of time, then a status line if one
     /// is due.
     pub(crate) fn update(&mut self, run: &Timeline, elapsed: Duration) -> io::Result<()> {
@@ -73,7 +78,7 @@ impl<W: Write> LineLog<W> {
             lines.push((alert.at, format!("alert     {} {change}", alert.rule)));
         }
         for event in unseen(&run.interventions, &mut seen.interventions) {
-            lines.push((event.at, format!("key       {}", event.text)));
+            lines.push((event.at, format!("key       {}", event.done)));
         }
         for decision in unseen(&run.decisions, &mut seen.decisions) {
             // One that changed the size is told as the action below.
@@ -127,7 +132,7 @@ fn status(sample: &Sample) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{example::example_run, timeline::InterventionEvent};
+    use crate::{done::Done, example::example_run, timeline::InterventionEvent};
 
     fn written(log: LineLog<Vec<u8>>) -> String {
         String::from_utf8(log.out).expect("the log is text")
@@ -138,7 +143,8 @@ mod tests {
         let mut run = example_run();
         run.interventions.push(InterventionEvent {
             at: Duration::from_secs(20),
-            text: "API broken".to_owned(),
+            took: Duration::ZERO,
+            done: Done::ApiBroken,
         });
         let mut log = LineLog::new(Vec::new(), Duration::from_secs(3600));
         log.update(&run, run.end()).expect("a vector is writable");
@@ -155,7 +161,7 @@ mod tests {
         stamps.sort_unstable();
         assert_eq!(stamps, written);
         assert!(
-            text.contains("[  20.0 s] key       API broken\n")
+            text.contains("[  20.0 s] key       API broken: every call fails\n")
                 && text.contains("scale out 2 → 3: above_upper_threshold: average CPU")
                 && text.contains("alert     up fires"),
             "{text}"

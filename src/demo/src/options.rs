@@ -11,7 +11,11 @@ use clap::{Args, ValueEnum};
 use program::telemetry;
 use rule_evaluator::prometheus::find_on_path;
 
-use super::scenario::{Kind, Speed};
+use super::{
+    grafana::GrafanaProgram,
+    scenario::{Kind, Speed},
+    show::say,
+};
 
 /// Show the complete autoscaling loop on this machine: load rises, the pool grows; load falls, the
 /// pool shrinks.
@@ -32,24 +36,27 @@ Examples:
   autoscaler demo --speed real           the intervals of the real service, up to half an hour
   autoscaler demo --scenario severity    the load jumps, and the first action fits it
   autoscaler demo --compare              the same load on two fixed pools as well, and what differs
-  autoscaler demo --keep                 leave it running at the end, to look around
+  autoscaler demo --keep                 go on at the end under a small load, to look around
   autoscaler demo --report /tmp/run1     write report.json and timeline.svg there
 
-Keys on the screen, each noted in the log, the figure and the report:
+Keys on the screen, each with what came of it in the log, the figure and the report:
   k    kill an instance
-  m    stop the rule evaluator, or start it again
   a    have every call of the cloud's API fail, or work again
+  m    stop whoever evaluates the rules, or start it again
   r    kill the agent (SIGKILL) and start it again
+  p    pause the agent by an order, or resume it
+  + -  a quarter of the planned load more or less, from 25 % to 200 %
   ?    show the keys
-  q    stop
+  q    end now, with the report of what ran (Esc, too)
+  Ctrl-C stops at once, without a report
 
 Exit codes:
   0    passed
   1    failed
   2    wrong command line; nothing was started
-  3    not judged: this machine was too busy
+  3    not judged: this machine was too busy, or what you changed left a check open
   4    the report or the figure could not be written
-  130  stopped before the end")]
+  130  ended before the end: by q with a report, by Ctrl-C without")]
 pub struct Options {
     /// What is shown: `brief` grows and shrinks the pool by one at a time; in `severity` and
     /// `spike` the load jumps and the steps fit it; in `schedule` the pool is larger before the
@@ -68,6 +75,9 @@ pub struct Options {
     /// Where CPU use comes from.
     #[arg(long, alias = "watcher", value_enum, default_value_t = CpuSource::Auto)]
     pub(super) cpu_source: CpuSource,
+    /// Who evaluates the rules and sends the alerts.
+    #[arg(long, value_enum, default_value_t = AlertSource::Auto)]
+    pub(super) alert_source: AlertSource,
     /// The folder of the report.
     #[arg(long, value_name = "DIR", default_value = "demo-report")]
     pub(super) report: PathBuf,
@@ -76,7 +86,8 @@ pub struct Options {
     /// long; writes report.html as well.
     #[arg(long, conflicts_with = "keep")]
     pub(super) compare: bool,
-    /// Leave everything running at the end, until Ctrl-C.
+    /// Leave everything running at the end, with the screen and the small load of the last phase
+    /// (1.2 requests/s for each instance of the smallest size), until q or Ctrl-C.
     #[arg(long)]
     pub(super) keep: bool,
     /// Write lines even on a terminal (TERM=dumb does the same).
@@ -124,9 +135,50 @@ impl Options {
             self.cpu_source != CpuSource::Prometheus || find_on_path("prometheus").is_some(),
             "--cpu-source prometheus: there is no `prometheus` on PATH"
         );
+        if self.alert_source == AlertSource::Grafana {
+            ensure!(
+                self.speed == Speed::Real,
+                "--alert-source grafana needs --speed real: {GRAFANA_IS_SLOW}"
+            );
+            ensure!(
+                self.prometheus().is_some(),
+                "--alert-source grafana needs Prometheus: put `prometheus` on PATH, and leave --cpu-source out"
+            );
+            ensure!(
+                GrafanaProgram::find().is_some(),
+                "--alert-source grafana: there is neither `grafana` nor `grafana-server` on PATH"
+            );
+        }
         Ok(())
     }
+
+    /// The Prometheus to run; none where the rule evaluator is to scrape.
+    pub(super) fn prometheus(&self) -> Option<PathBuf> {
+        match self.cpu_source {
+            CpuSource::BuiltIn => None,
+            CpuSource::Auto | CpuSource::Prometheus => find_on_path("prometheus"),
+        }
+    }
+
+    /// The Grafana to run; none where the rule evaluator is to take its place. Says why one that is
+    /// there is not used.
+    pub(super) fn grafana(&self) -> Option<GrafanaProgram> {
+        if self.alert_source == AlertSource::BuiltIn {
+            return None;
+        }
+        let found = GrafanaProgram::find()?;
+        if self.speed == Speed::Real {
+            return Some(found);
+        }
+        say(&format!(
+            "Grafana is there and not used: {GRAFANA_IS_SLOW} (--speed real uses it)."
+        ));
+        None
+    }
 }
+
+/// Grafana's scheduler has this interval.
+const GRAFANA_IS_SLOW: &str = "it evaluates rules each 10 s at most";
 
 /// Who watches the CPU and sends the alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -137,4 +189,16 @@ pub(super) enum CpuSource {
     BuiltIn,
     /// Prometheus scrapes and computes; it must be on PATH.
     Prometheus,
+}
+
+/// Who evaluates the rules and sends the alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AlertSource {
+    /// Grafana when it and Prometheus are on PATH and the speed is real, else the built-in rule
+    /// evaluator.
+    Auto,
+    /// the built-in rule evaluator.
+    BuiltIn,
+    /// Grafana; it and Prometheus must be on PATH, and the speed must be real.
+    Grafana,
 }

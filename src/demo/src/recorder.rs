@@ -11,7 +11,8 @@ use rule_evaluator::Readings;
 use tokio::time::Instant;
 
 use super::{
-    agent_process::AgentDecision,
+    agent_http::{AgentDecision, AgentStatus},
+    done::Done,
     scenario::Phase,
     timeline::{
         Action, AlertChange, AlertEvent, DecisionLine, Direction, InterventionEvent, MemberSample,
@@ -63,13 +64,40 @@ impl Recorder {
         });
     }
 
-    /// Notes what a person did.
-    pub(super) fn intervention(&mut self, at: Duration, text: String) {
-        self.run.interventions.push(InterventionEvent { at, text });
+    /// The scenario is over, and everything goes on under another load.
+    pub(super) fn kept(&mut self, phase: &Phase) {
+        self.phase(phase, false);
+        // What was done to the load ended with it.
+        self.run
+            .interventions
+            .retain(|event| event.done.load_factor().is_none());
+    }
+
+    /// Forgets samples and decisions that are older than this, so that a long look around takes no
+    /// more memory.
+    pub(super) fn forget_before(&mut self, age: Duration) {
+        let from = self.elapsed().saturating_sub(age);
+        let old = self.run.samples.partition_point(|sample| sample.at < from);
+        // Not one by one: each time the rest moves.
+        if old > 1000 {
+            self.run.samples.drain(..old);
+        }
+    }
+
+    /// Notes what a person began to do at this time, and has done now.
+    pub(super) fn intervention(&mut self, at: Duration, done: Done) {
+        match done {
+            Done::AgentRestarted { .. } => self.agent_restarted(),
+            Done::MonitoringCut | Done::MonitoringMended => self.alerts_forgotten(at),
+            _ => {}
+        }
+        let took = self.elapsed().saturating_sub(at);
+        let event = InterventionEvent { at, took, done };
+        self.run.interventions.push(event);
     }
 
     /// From here on the rule evaluator knows of no alert that fired before.
-    pub(super) fn alerts_forgotten(&mut self, at: Duration) {
+    fn alerts_forgotten(&mut self, at: Duration) {
         self.alerts_seen = 0;
         self.firing.clear();
         for rule in [Direction::Up, Direction::Down] {
@@ -84,9 +112,16 @@ impl Recorder {
     }
 
     /// From here on an agent decides that counts anew.
-    pub(super) fn agent_restarted(&mut self) {
+    fn agent_restarted(&mut self) {
         self.decisions_seen = 0;
         self.agent_began_at = Timestamp::now();
+    }
+
+    /// Notes what the agent says of itself.
+    pub(super) fn agent(&mut self, status: &AgentStatus) {
+        if let Some(sample) = self.run.samples.last_mut() {
+            sample.paused = status.is_paused();
+        }
     }
 
     /// Notes one tick.
@@ -126,6 +161,8 @@ impl Recorder {
             members,
             in_flight: load.in_flight + load.backlog,
             failed: load.failed_total,
+            // Until the agent is asked it does what it did.
+            paused: self.run.latest().is_some_and(|sample| sample.paused),
         };
         self.run.samples.push(sample);
     }

@@ -5,6 +5,7 @@ use std::{fs, io, path::Path, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    aftermath::aftermaths,
     compare::{self, Comparison},
     machine::MachineTime,
     scenario::{Kind, Speed},
@@ -18,10 +19,12 @@ pub(crate) const SCHEMA_VERSION: u32 = 1;
 /// Figures of the whole run that are counted where they arise and not sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Totals {
-    /// Requests sent.
+    /// Requests that were due.
     pub requests: u64,
     /// Requests that got no good answer.
     pub failed_requests: u64,
+    /// Requests that were due and never sent, because a person ended the run.
+    pub not_sent: u64,
     /// Median latency of all requests, in milliseconds.
     pub p50_ms: Option<f64>,
     /// 99th percentile of the same.
@@ -56,6 +59,12 @@ pub(crate) struct ReportedIntervention {
     pub at_s: f64,
     /// What was done, in words.
     pub text: String,
+    /// What came of it, as measured; empty where there is nothing to say.
+    #[serde(default)]
+    pub outcome: String,
+    /// Whether what is promised held; `null` where nothing is promised or too little was seen.
+    #[serde(default)]
+    pub held: Option<bool>,
 }
 
 /// What `report.json` holds. Times are seconds with three decimals, latencies milliseconds; what
@@ -89,6 +98,9 @@ pub(crate) struct Report {
     pub requests: u64,
     /// Requests that got no good answer.
     pub failed_requests: u64,
+    /// Requests that were due and never sent, because a person ended the run.
+    #[serde(default)]
+    pub not_sent: u64,
     /// Median latency of all requests.
     pub p50_ms: Option<f64>,
     /// 99th percentile of the same.
@@ -101,14 +113,20 @@ pub(crate) struct Report {
     /// Where CPU use came from.
     #[serde(rename = "watcher")]
     pub cpu_source: String,
+    /// Who evaluated the rules and sent the alerts: `built-in` or `Grafana`.
+    #[serde(default)]
+    pub alert_source: String,
     /// How long the run took.
     pub duration_s: f64,
+    /// Whether a person ended it before it had ended by itself.
+    #[serde(default)]
+    pub ended_early: bool,
     /// The instances' CPU time in seconds: what they had, and what this machine did not give.
     #[serde(default)]
     pub machine: MachineTime,
     /// Whether every check held.
     pub passed: bool,
-    /// `passed`, `failed`, or `not_judged` when this machine was too busy.
+    /// `passed`, `failed`, `not_judged`, or `ended_early`; see [`Outcome`].
     pub outcome: Outcome,
     /// The checks.
     pub checks: Verdict,
@@ -145,22 +163,18 @@ impl Report {
             window_s: seconds(run.settings.cooldown),
             requests: totals.requests,
             failed_requests: totals.failed_requests,
+            not_sent: totals.not_sent,
             p50_ms: totals.p50_ms,
             p99_ms: totals.p99_ms,
-            interventions: run
-                .interventions
-                .iter()
-                .map(|event| ReportedIntervention {
-                    at_s: seconds(event.at),
-                    text: event.text.clone(),
-                })
-                .collect(),
+            interventions: interventions(run),
             api_calls: totals.api_calls,
             cpu_source: run.settings.cpu_source.clone(),
+            alert_source: run.settings.alert_source.clone(),
             duration_s: seconds(run.end()),
+            ended_early: run.ended_early,
             machine: totals.machine,
             passed: verdict.passed(),
-            outcome: verdict.outcome(&totals.machine),
+            outcome: verdict.outcome(&totals.machine, run.ended_early),
             checks: verdict,
             comparison: None,
         }
@@ -192,6 +206,17 @@ impl Report {
     }
 }
 
+fn interventions(run: &Timeline) -> Vec<ReportedIntervention> {
+    let events = run.interventions.iter().zip(aftermaths(run));
+    let reported = events.map(|(event, came)| ReportedIntervention {
+        at_s: seconds(event.at),
+        text: event.done.to_string(),
+        outcome: came.text,
+        held: came.held,
+    });
+    reported.collect()
+}
+
 /// From the first load step to the first scale-out; from the start of the run when the load never
 /// stepped.
 fn first_scale_out(run: &Timeline) -> Option<Duration> {
@@ -215,6 +240,7 @@ pub(crate) fn seconds(time: Duration) -> f64 {
 mod tests {
     use super::*;
     use crate::{
+        done::Done,
         example::{example_run, example_totals},
         timeline::InterventionEvent,
     };
@@ -265,10 +291,16 @@ mod tests {
         let mut run = example_run();
         run.interventions.push(InterventionEvent {
             at: Duration::from_millis(1_500),
-            text: "API mended".to_owned(),
+            took: Duration::ZERO,
+            done: Done::Paused,
         });
         let report = Report::new(&run, &example_totals());
-        assert_eq!(report.interventions[0].at_s.to_string(), "1.5");
+        let paused = &report.interventions[0];
+        assert_eq!(
+            (paused.at_s.to_string().as_str(), paused.text.as_str()),
+            ("1.5", "agent paused")
+        );
+        assert_eq!(paused.held, Some(false), "the pool of the example grew");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("report.json");
         report.write(&path).expect("it is writable");

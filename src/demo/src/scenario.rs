@@ -214,6 +214,18 @@ impl Scenario {
         }
     }
 
+    /// The small load at the end, for as long as somebody wants to look around.
+    pub(crate) fn quiet(&self) -> Phase {
+        let last = self.phases.last();
+        let rate = last.map_or(0.0, |phase| phase.rate);
+        Phase {
+            label: format!("kept running · {rate:.1} req/s"),
+            rate,
+            need: last.map_or(0, |phase| phase.need),
+            lasts: Lasts::For(Duration::MAX),
+        }
+    }
+
     /// The phases in order.
     pub(crate) fn phases(&self) -> &[Phase] {
         &self.phases

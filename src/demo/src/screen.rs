@@ -5,6 +5,8 @@
 //! the program panics.
 
 mod charts;
+mod footer;
+mod help;
 mod parts;
 mod pool;
 mod view;
@@ -25,19 +27,18 @@ use ratatui::{
 };
 use tokio::sync::mpsc;
 
-use self::view::View;
+use self::{footer::Footer, view::View};
 use super::{intervention::Intervention, timeline::Timeline};
 
 /// How long a key press may go unseen, and the end of the screen be delayed.
 const POLL: Duration = Duration::from_millis(100);
 
-/// The help on keys: short enough for 80 columns beside the address.
-const KEYS: &str = "k: kill instance r: agent  m: cut monitoring a: API";
-
 /// What the person at the terminal did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScreenEvent {
-    /// Asked for an orderly stop, or closed the terminal.
+    /// Has seen enough: asked for the report of what ran.
+    End,
+    /// Asked for a stop without one, or closed the terminal.
     Stop,
     /// Gave the terminal another size, or asked for help; it should be drawn again at once.
     Redraw,
@@ -54,8 +55,7 @@ pub(crate) struct Screen {
     events: mpsc::UnboundedReceiver<ScreenEvent>,
     closed: Arc<AtomicBool>,
     keys: Option<thread::JoinHandle<()>>,
-    note: Option<String>,
-    page: String,
+    footer: Footer,
     is_help_shown: bool,
 }
 
@@ -78,15 +78,25 @@ impl Screen {
             events,
             closed,
             keys: Some(keys),
-            note: None,
-            page: page.to_owned(),
+            footer: Footer::new(page),
             is_help_shown: false,
         })
     }
 
     /// Shows a note in place of the help on keys, such as what is being waited for during the stop.
     pub(crate) fn note(&mut self, text: impl Into<String>) {
-        self.note = Some(text.into());
+        self.footer.note = Some(text.into());
+    }
+
+    /// Shows how the run ended, for as long as everything is kept.
+    pub(crate) fn outcome(&mut self, words: &str) {
+        self.footer.outcome = Some(words.to_owned());
+    }
+
+    /// Shows where everything is, and that keys work again.
+    pub(crate) fn keep(&mut self, places: &[(&'static str, String)]) {
+        self.footer.note = None;
+        self.footer.places = places.to_vec();
     }
 
     /// Draws the run as it is now.
@@ -94,8 +104,8 @@ impl Screen {
         let view = View {
             run,
             elapsed,
-            note: self.note.as_deref().or(self.is_help_shown.then_some(KEYS)),
-            page: &self.page,
+            footer: &self.footer,
+            is_help_shown: self.is_help_shown,
         };
         self.terminal.draw(|frame| view.draw(frame))?;
         Ok(())
@@ -150,15 +160,18 @@ fn read_keys(events: &mpsc::UnboundedSender<ScreenEvent>, closed: &AtomicBool) {
 
 fn meaning(event: &Event) -> Option<ScreenEvent> {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release && asks_to_stop(*key) => {
-            Some(ScreenEvent::Stop)
-        }
+        Event::Key(key) if key.kind == KeyEventKind::Release => None,
+        Event::Key(key) if is_interrupt(*key) => Some(ScreenEvent::Stop),
+        Event::Key(key) if is_plain(*key) && is_ending(key.code) => Some(ScreenEvent::End),
         Event::Key(key) if key.kind == KeyEventKind::Press && is_plain(*key) => match key.code {
             KeyCode::Char('?') => Some(ScreenEvent::Help),
             KeyCode::Char('k') => Some(ScreenEvent::Intervene(Intervention::KillInstance)),
             KeyCode::Char('m') => Some(ScreenEvent::Intervene(Intervention::CutMonitoring)),
             KeyCode::Char('a') => Some(ScreenEvent::Intervene(Intervention::BreakApi)),
             KeyCode::Char('r') => Some(ScreenEvent::Intervene(Intervention::RestartAgent)),
+            KeyCode::Char('p') => Some(ScreenEvent::Intervene(Intervention::PauseAgent)),
+            KeyCode::Char('+' | '=') => Some(ScreenEvent::Intervene(Intervention::MoreLoad)),
+            KeyCode::Char('-' | '_') => Some(ScreenEvent::Intervene(Intervention::LessLoad)),
             _ => None,
         },
         Event::Resize(..) => Some(ScreenEvent::Redraw),
@@ -171,13 +184,13 @@ fn is_plain(key: KeyEvent) -> bool {
     (key.modifiers - KeyModifiers::SHIFT).is_empty()
 }
 
-/// `q`, `Esc` and Ctrl-C: the terminal is in raw mode, so the last makes no signal.
-fn asks_to_stop(key: KeyEvent) -> bool {
-    match key.code {
-        KeyCode::Char('q' | 'Q') | KeyCode::Esc => true,
-        KeyCode::Char('c') => key.modifiers.contains(KeyModifiers::CONTROL),
-        _ => false,
-    }
+fn is_ending(code: KeyCode) -> bool {
+    matches!(code, KeyCode::Char('q' | 'Q') | KeyCode::Esc)
+}
+
+/// Ctrl-C: the terminal is in raw mode, so it makes no signal.
+fn is_interrupt(key: KeyEvent) -> bool {
+    key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL)
 }
 
 #[cfg(test)]
@@ -189,15 +202,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_keys_that_the_screen_names_stop_the_run() {
+    fn only_the_keys_that_the_screen_names_end_or_stop_the_run() {
         let none = KeyModifiers::NONE;
-        assert_eq!(key(KeyCode::Char('q'), none), Some(ScreenEvent::Stop));
-        assert_eq!(key(KeyCode::Esc, none), Some(ScreenEvent::Stop));
+        assert_eq!(key(KeyCode::Char('q'), none), Some(ScreenEvent::End));
+        assert_eq!(key(KeyCode::Esc, none), Some(ScreenEvent::End));
         assert_eq!(
             key(KeyCode::Char('c'), KeyModifiers::CONTROL),
             Some(ScreenEvent::Stop)
         );
         assert_eq!(key(KeyCode::Char('c'), none), None);
+        assert_eq!(key(KeyCode::Char('q'), KeyModifiers::CONTROL), None);
         assert_eq!(key(KeyCode::Enter, none), None);
         assert_eq!(meaning(&Event::Resize(80, 24)), Some(ScreenEvent::Redraw));
     }
@@ -205,19 +219,31 @@ mod tests {
     #[test]
     fn each_key_asks_for_what_the_help_says() {
         let intervene = |of| Some(ScreenEvent::Intervene(of));
-        for (letter, of) in [
+        let keys = [
             ('k', Intervention::KillInstance),
             ('m', Intervention::CutMonitoring),
             ('a', Intervention::BreakApi),
             ('r', Intervention::RestartAgent),
-        ] {
+            ('p', Intervention::PauseAgent),
+            ('+', Intervention::MoreLoad),
+            ('-', Intervention::LessLoad),
+        ];
+        for (letter, of) in keys {
             let code = KeyCode::Char(letter);
             assert_eq!(key(code, KeyModifiers::NONE), intervene(of));
             assert_eq!(key(code, KeyModifiers::CONTROL), None);
-            assert!(KEYS.contains(&format!("{letter}: ")), "{letter}");
+            let named = help::KEYS.iter().any(|(keys, _)| keys.contains(letter));
+            assert!(named, "{letter}");
         }
-        // Beside the address of 23 columns.
-        assert!(KEYS.chars().count() <= 80 - 23 - 3);
+        // Without Shift on some keyboards, with it on others.
+        assert_eq!(
+            key(KeyCode::Char('+'), KeyModifiers::SHIFT),
+            intervene(Intervention::MoreLoad)
+        );
+        assert_eq!(
+            key(KeyCode::Char('='), KeyModifiers::NONE),
+            intervene(Intervention::MoreLoad)
+        );
         let help = key(KeyCode::Char('?'), KeyModifiers::SHIFT);
         assert_eq!(help, Some(ScreenEvent::Help));
     }

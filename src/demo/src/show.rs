@@ -18,6 +18,9 @@ use super::{
 /// Between two status lines.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
+/// The same for a demo that is kept: there is less to say.
+const KEPT_STATUS_EVERY: Duration = Duration::from_secs(60);
+
 /// Where the run is shown.
 pub(super) enum Show {
     Screen(Screen),
@@ -53,6 +56,39 @@ impl Show {
     pub(super) fn note(&mut self, text: &str) {
         if let Self::Screen(screen) = self {
             screen.note(text);
+        }
+    }
+
+    pub(super) fn is_screen(&self) -> bool {
+        matches!(self, Self::Screen(_))
+    }
+
+    /// Gives the terminal back; the run is no longer shown.
+    pub(super) fn close_screen(&mut self) {
+        if self.is_screen() {
+            *self = Self::Nowhere;
+        }
+    }
+
+    /// Says how the run ended, for as long as everything is kept.
+    pub(super) fn outcome(&mut self, words: &str) {
+        if let Self::Screen(screen) = self {
+            screen.outcome(words);
+        }
+    }
+
+    /// Says that everything goes on, and where it is.
+    pub(super) fn keep(&mut self, places: &[(&'static str, String)]) {
+        match self {
+            Self::Screen(screen) => screen.keep(places),
+            Self::Lines(lines) => {
+                lines.set_status_every(KEPT_STATUS_EVERY);
+                say("\nStill running; Ctrl-C ends it.");
+                for (name, url) in places {
+                    say(&format!("  {name:<13} {url}"));
+                }
+            }
+            Self::Nowhere => {}
         }
     }
 

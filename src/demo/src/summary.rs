@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::{
+    aftermath::Aftermath,
     machine::MachineTime,
-    report::Report,
-    verdict::{NOT_JUDGED, Outcome},
+    report::{Report, ReportedIntervention},
+    verdict::{NOT_JUDGED, Outcome, STOPPED},
 };
 
 /// The table for a report, with the agent's memory in bytes; ends with a newline.
@@ -19,7 +20,12 @@ pub(crate) fn summary(report: &Report, agent_resident: Option<u64>) -> String {
         "speed",
         format!("{}, {} in all", report.speed, duration(report.duration_s)),
     );
+    if report.ended_early {
+        let after = duration(report.duration_s);
+        row("ended early", format!("by you, after {after}"));
+    }
     row("CPU source", report.cpu_source.clone());
+    row("alerts", report.alert_source.clone());
     row("pool", pool(report));
     row(
         "first scale-out",
@@ -28,14 +34,7 @@ pub(crate) fn summary(report: &Report, agent_resident: Option<u64>) -> String {
         }),
     );
     row("actions", actions(report));
-    row(
-        "requests",
-        format!(
-            "{}, {} failed",
-            thousands(report.requests),
-            thousands(report.failed_requests)
-        ),
-    );
+    row("requests", requests(report));
     row(
         "latency",
         format!(
@@ -65,7 +64,7 @@ pub(crate) fn summary(report: &Report, agent_resident: Option<u64>) -> String {
         );
     }
     for event in &report.interventions {
-        let _ = writeln!(out, "  {:>8.1} s  key: {}", event.at_s, event.text);
+        let _ = write!(out, "{}", intervention(event));
     }
     if !report.actions.is_empty() || !report.interventions.is_empty() {
         out.push('\n');
@@ -77,13 +76,59 @@ pub(crate) fn summary(report: &Report, agent_resident: Option<u64>) -> String {
 pub(crate) fn verdict(report: &Report) -> String {
     let mut out = String::new();
     for check in &report.checks.checks {
-        let mark = if check.pass { "pass" } else { "FAIL" };
+        let mark = match (check.pass, &check.not_judged) {
+            (true, _) => "pass",
+            (false, None) => "FAIL",
+            (false, Some(_)) => "n.j.",
+        };
         let _ = writeln!(out, "  {mark}  {:<30} {}", check.name, check.figures);
+        if let Some(why) = &check.not_judged {
+            let _ = writeln!(out, "        not judged: {why}");
+        }
     }
-    if report.outcome == Outcome::NotJudged {
-        let _ = write!(out, "\n{}", not_judged(&report.scarcest()));
+    match report.outcome {
+        Outcome::NotJudged if report.scarcest().is_too_short() => {
+            let _ = write!(out, "\n{}", not_judged(&report.scarcest()));
+        }
+        Outcome::NotJudged => {
+            let _ = write!(
+                out,
+                "\n  Not judged: nothing failed, and what you changed keeps some checks from\n  \
+                 saying anything (exit code {NOT_JUDGED}).\n"
+            );
+        }
+        Outcome::EndedEarly => {
+            let after = duration(report.duration_s);
+            let _ = writeln!(
+                out,
+                "\n  Ended early by you after {after}; nothing had failed (exit code {STOPPED})."
+            );
+        }
+        Outcome::Passed | Outcome::Failed => {}
     }
     out
+}
+
+/// What was done by a key, and below it what came of it, within 80 columns.
+fn intervention(event: &ReportedIntervention) -> String {
+    let mut out = format!("  {:>8.1} s  key: {}\n", event.at_s, event.text);
+    if !event.outcome.is_empty() {
+        let mark = Aftermath::sign(event.held);
+        let _ = writeln!(out, "              {mark} {}", event.outcome);
+    }
+    out
+}
+
+fn requests(report: &Report) -> String {
+    let mut text = format!(
+        "{}, {} failed",
+        thousands(report.requests),
+        thousands(report.failed_requests)
+    );
+    if report.not_sent > 0 {
+        let _ = write!(text, ", {} not sent at the end", thousands(report.not_sent));
+    }
+    text
 }
 
 /// The outcome in words.
@@ -91,7 +136,10 @@ pub(crate) fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
         Outcome::Failed => "failed",
-        Outcome::NotJudged => "not judged, because this machine was too busy",
+        Outcome::NotJudged => {
+            "not judged, because this machine was too busy or you changed the run"
+        }
+        Outcome::EndedEarly => "ended early",
     }
 }
 

@@ -5,7 +5,10 @@
 
 use std::{fmt, time::Duration};
 
-use super::scenario::{Kind, Speed};
+use super::{
+    done::Done,
+    scenario::{Kind, Speed},
+};
 pub(crate) use policy::Direction;
 pub(crate) use rule_evaluator::AlertChange;
 
@@ -75,6 +78,8 @@ pub(crate) struct Sample {
     pub in_flight: u64,
     /// Requests failed since the start of the run.
     pub failed: u64,
+    /// Whether an order keeps the agent from changing anything.
+    pub paused: bool,
 }
 
 /// A change of the pool's size that the agent made.
@@ -130,12 +135,14 @@ pub(crate) struct PhaseStart {
 }
 
 /// What a person did to the run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct InterventionEvent {
     /// Time since the start of the run.
     pub at: Duration,
-    /// What was done, in words.
-    pub text: String,
+    /// How long it took: from `at + took` on it was done.
+    pub took: Duration,
+    /// What was done.
+    pub done: Done,
 }
 
 /// What was set before the run began.
@@ -151,12 +158,16 @@ pub(crate) struct RunSettings {
     pub max_size: u32,
     /// At most one action in this time.
     pub cooldown: Duration,
+    /// How long a "down" alert may wait for its action.
+    pub alert_lifetime: Duration,
     /// Average CPU use above which the pool grows, from 0 to 1.
     pub upper_threshold: f64,
     /// Average CPU use below which the pool shrinks, from 0 to 1.
     pub lower_threshold: f64,
     /// Who watches the CPU, such as `built-in` or `Prometheus`.
     pub cpu_source: String,
+    /// Who evaluates the rules and sends the alerts: `built-in` or `Grafana`.
+    pub alert_source: String,
     /// How long an instance that has nothing else to do takes for a request.
     pub service_time: Duration,
 }
@@ -189,6 +200,8 @@ pub(crate) struct Timeline {
     /// When the cloud changed the pool's size, by the cloud's own record: what the agent says of
     /// itself is held against it.
     pub resizes: Vec<Duration>,
+    /// Whether a person ended it before it had ended by itself.
+    pub ended_early: bool,
 }
 
 impl Timeline {
@@ -203,7 +216,21 @@ impl Timeline {
             decisions: Vec::new(),
             interventions: Vec::new(),
             resizes: Vec::new(),
+            ended_early: false,
         }
+    }
+
+    /// The newest sample that was taken by then.
+    pub(crate) fn sample_at(&self, at: Duration) -> Option<&Sample> {
+        let after = self.samples.partition_point(|sample| sample.at <= at);
+        self.samples[..after].last()
+    }
+
+    /// By how much the load differs from the planned one, as a person has it now.
+    pub(crate) fn load_factor(&self) -> f64 {
+        let factors = self.interventions.iter().rev();
+        let mut factors = factors.filter_map(|event| event.done.load_factor());
+        factors.next().unwrap_or(1.0)
     }
 
     /// The newest sample.

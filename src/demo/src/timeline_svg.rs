@@ -13,6 +13,7 @@ use figure::{Anchor, Canvas, PAD, Placed, Scale, escape, number, text_width};
 
 pub(super) use self::panels::{Frame, Ink, Panel};
 use super::{
+    done::times,
     report::Totals,
     summary::{duration, thousands},
     timeline::{Direction, Timeline},
@@ -143,8 +144,13 @@ fn titles(canvas: &mut Canvas, run: &Timeline, totals: &Totals) {
         0 => "none failed".to_owned(),
         count => format!("{} failed", thousands(count)),
     };
+    let ended = if run.ended_early {
+        format!(" · ended early after {}", cooldown(run.end()))
+    } else {
+        String::new()
+    };
     let subtitle = format!(
-        "{} requests, {failed} · {} changes of size, at most one in {} · scenario {}, speed {} · CPU source: {}",
+        "{} requests, {failed} · {} changes of size, at most one in {} · scenario {}, speed {} · CPU source: {}{ended}",
         thousands(totals.requests),
         run.actions.len(),
         cooldown(settings.cooldown),
@@ -218,8 +224,17 @@ fn marks(run: &Timeline) -> Vec<Mark> {
     });
     let interventions = run.interventions.iter().map(|event| Mark {
         at: event.at.as_secs_f64(),
-        long: event.text.clone(),
-        short: event.text.split(' ').next().unwrap_or_default().to_owned(),
+        long: event.done.to_string(),
+        short: match event.done.load_factor() {
+            Some(factor) => times(factor),
+            None => event
+                .done
+                .to_string()
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        },
         line: "key",
         text: "key-text",
     });
@@ -277,6 +292,7 @@ fn time_axis(canvas: &mut Canvas, time: &Scale, unit: f64, bottom: f64) {
 mod tests {
     use super::*;
     use crate::{
+        done::Done,
         example::{example_run, example_totals},
         timeline::InterventionEvent,
     };
@@ -316,7 +332,8 @@ mod tests {
         let mut run = example_run();
         run.interventions.push(InterventionEvent {
             at: Duration::from_secs(30),
-            text: "API broken: every call fails".to_owned(),
+            took: Duration::ZERO,
+            done: Done::ApiBroken,
         });
         let svg = timeline_svg(&run, &example_totals());
         assert_eq!(svg.matches("<line class=\"key\"").count(), 4);

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use demo::{DemoError, Ended, NOT_JUDGED, Options, complain};
+use demo::{DemoError, Ended, NOT_JUDGED, Options, STOPPED, complain};
 
 /// The exit codes beside those of [`demo::Outcome`].
 const WRONG_OPTIONS: u8 = 2;
 const NOT_WRITTEN: u8 = 4;
-const STOPPED: u8 = 130;
 
 pub(crate) fn run(options: Options) -> ExitCode {
     let started = options.start_log().map_err(DemoError::Options);

@@ -15,6 +15,7 @@ fn played(run: Timeline, totals: Totals) -> Played {
         run,
         totals,
         report,
+        agent_resident: None,
     }
 }
 

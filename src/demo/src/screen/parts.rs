@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use ratatui::{
+    Frame,
+    layout::{Alignment, Rect},
     style::Color,
     text::Line,
-    widgets::{Block, BorderType},
+    widgets::{Block, BorderType, Paragraph},
 };
 
 /// Colours that read on dark and on light terminals and are told apart with any colour vision.
@@ -38,4 +40,17 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
 pub(super) fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!("{:02}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// One line with words on both sides; the left ones win when there is no room for both.
+pub(super) fn split(frame: &mut Frame<'_>, area: Rect, left: Line<'_>, right: Line<'_>) {
+    let room = usize::from(area.width).saturating_sub(left.width() + 1);
+    if right.width() <= room {
+        frame.render_widget(Paragraph::new(right).alignment(Alignment::Right), area);
+    }
+    let area = Rect {
+        width: area.width.min(left.width() as u16),
+        ..area
+    };
+    frame.render_widget(left, area);
 }

@@ -3,22 +3,28 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use ratatui::{
     Frame,
-    layout::{Alignment, Constraint, Layout, Rect},
-    style::{Color, Modifier, Style, Stylize as _},
+    layout::{Constraint, Layout, Rect},
+    style::{Color, Style, Stylize as _},
     text::{Line, Span},
     widgets::Paragraph,
 };
 
 use super::{
     charts,
-    parts::{BLUE, GREEN, GREY, ORANGE, clock, cut, panel},
+    footer::Footer,
+    help,
+    parts::{BLUE, GREEN, GREY, ORANGE, clock, cut, panel, split},
     pool,
 };
-use crate::timeline::{Direction, Timeline};
+use crate::{
+    aftermath::aftermaths,
+    done::times,
+    timeline::{Direction, Timeline},
+};
 
 /// Below this the panels would show nothing.
 const LEAST: (u16, u16) = (50, 14);
@@ -31,16 +37,15 @@ struct Row<'a> {
     at: Duration,
     colour: Color,
     text: &'a str,
-    explanation: &'a str,
+    explanation: Cow<'a, str>,
 }
 
 /// Everything the screen shows.
 pub(super) struct View<'a> {
     pub(super) run: &'a Timeline,
     pub(super) elapsed: Duration,
-    pub(super) note: Option<&'a str>,
-    /// The agent's page.
-    pub(super) page: &'a str,
+    pub(super) footer: &'a Footer,
+    pub(super) is_help_shown: bool,
 }
 
 impl View<'_> {
@@ -59,7 +64,7 @@ impl View<'_> {
             Constraint::Fill(9),
             Constraint::Fill(7),
             Constraint::Fill(6),
-            Constraint::Length(1),
+            Constraint::Length(self.footer.height(area.width)),
         ])
         .areas(area);
         let halves = [Constraint::Fill(1), Constraint::Fill(1)];
@@ -72,7 +77,10 @@ impl View<'_> {
         charts::load(frame, load_area, self.run, self.elapsed);
         charts::latency(frame, latency_area, self.run, self.elapsed);
         self.decisions(frame, bottom);
-        self.footer(frame, footer);
+        self.footer.draw(frame, footer, self.run);
+        if self.is_help_shown {
+            help::draw(frame, area);
+        }
     }
 
     fn header(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -81,11 +89,19 @@ impl View<'_> {
             .run
             .phase()
             .map_or("starting", |phase| phase.label.as_str());
-        let left = Line::from(vec![
+        let mut left = vec![
             " Autoscaler demo ".bold().reversed(),
             format!("  {}  ", clock(self.elapsed)).into(),
             phase.to_owned().bold().fg(BLUE),
-        ]);
+        ];
+        let factor = self.run.load_factor();
+        if (factor - 1.0).abs() > 1e-9 {
+            left.push(format!(" {}", times(factor)).bold().fg(ORANGE));
+        }
+        if self.run.latest().is_some_and(|sample| sample.paused) {
+            left.extend(["  ".into(), " agent paused ".bold().reversed().fg(ORANGE)]);
+        }
+        let left = Line::from(left);
         let source = format!("CPU source {} ", settings.cpu_source);
         let whole = format!("speed {} · {source}", settings.speed);
         let room = usize::from(area.width).saturating_sub(left.width() + 1);
@@ -97,61 +113,23 @@ impl View<'_> {
         split(frame, area, left, Line::from(right).fg(GREY));
     }
 
-    /// The state in short and the agent's page; a note is more important than the state.
-    fn footer(&self, frame: &mut Frame<'_>, area: Rect) {
-        let right = if self.note.is_some() {
-            format!("{} ", self.page)
-        } else {
-            format!("{} ?: keys q: stop ", self.page)
-        };
-        let right = Line::from(right).bold();
-        let mut left = vec![Span::raw(" ")];
-        if let Some(note) = self.note {
-            let room = usize::from(area.width).saturating_sub(right.width() + 2);
-            left.push(cut(note, room).bold());
-        } else {
-            left.extend([
-                self.alert(Direction::Up, "▲", ORANGE),
-                "  ".into(),
-                self.alert(Direction::Down, "▼", GREEN),
-            ]);
-        }
-        if let (Some(sample), None) = (self.run.latest(), self.note) {
-            let failed = Span::raw(format!("failed {}", sample.failed));
-            left.push("  ".into());
-            left.push(if sample.failed > 0 {
-                failed.bold().fg(ORANGE)
-            } else {
-                failed
-            });
-        }
-        split(frame, area, Line::from(left), right);
-    }
-
-    fn alert(&self, rule: Direction, sign: &str, colour: Color) -> Span<'static> {
-        if self.run.fires(rule) {
-            let style = Style::new()
-                .fg(colour)
-                .add_modifier(Modifier::BOLD | Modifier::REVERSED);
-            Span::styled(format!(" {sign} alert "), style)
-        } else {
-            Span::styled(format!("{sign} no alert"), GREY)
-        }
-    }
-
     /// All decisions and what a person did, the newest first.
     fn rows(&self) -> Vec<Row<'_>> {
         let decisions = self.run.decisions.iter().map(|decision| Row {
             at: decision.at,
             colour: action_colour(self.run, decision.at),
             text: &decision.text,
-            explanation: explanation(&decision.reason),
+            explanation: explanation(&decision.reason).into(),
         });
-        let interventions = self.run.interventions.iter().map(|event| Row {
+        let events = self.run.interventions.iter().zip(aftermaths(self.run));
+        let interventions = events.map(|(event, came)| Row {
             at: event.at,
             colour: BLUE,
             text: "key",
-            explanation: &event.text,
+            explanation: match came.text.as_str() {
+                "" => event.done.to_string().into(),
+                text => format!("{}  {} {text}", event.done, came.mark()).into(),
+            },
         });
         let mut rows: Vec<_> = decisions.chain(interventions).collect();
         rows.reverse();
@@ -176,7 +154,7 @@ impl View<'_> {
             Line::from(vec![
                 Span::styled(start, GREY),
                 Span::styled(text, Style::new().fg(row.colour).bold()),
-                cut(row.explanation, room).into(),
+                cut(&row.explanation, room).into(),
             ])
         });
         let lines: Vec<Line<'_>> = lines.collect();
@@ -203,17 +181,4 @@ fn action_colour(run: &Timeline, at: Duration) -> Color {
         Some(Direction::Down) => GREEN,
         None => GREY,
     }
-}
-
-/// One line with words on both sides; the left ones win when there is no room for both.
-fn split(frame: &mut Frame<'_>, area: Rect, left: Line<'_>, right: Line<'_>) {
-    let room = usize::from(area.width).saturating_sub(left.width() + 1);
-    if right.width() <= room {
-        frame.render_widget(Paragraph::new(right).alignment(Alignment::Right), area);
-    }
-    let area = Rect {
-        width: area.width.min(left.width() as u16),
-        ..area
-    };
-    frame.render_widget(left, area);
 }

@@ -11,7 +11,7 @@ fn failing(run: &Timeline, totals: &Totals) -> Vec<String> {
     verdict
         .checks
         .into_iter()
-        .filter(|check| !check.pass)
+        .filter(Check::failed)
         .map(|check| check.name)
         .collect()
 }
@@ -20,9 +20,9 @@ fn failing(run: &Timeline, totals: &Totals) -> Vec<String> {
 fn a_good_run_passes() {
     let verdict = Verdict::of(&example_run(), &example_totals());
     assert!(verdict.passed(), "{verdict:?}");
-    assert_eq!(verdict.outcome(&QUIET), Outcome::Passed);
+    assert_eq!(verdict.outcome(&QUIET, false), Outcome::Passed);
     // The pool may have grown because the members got too little.
-    assert_eq!(verdict.outcome(&BUSY), Outcome::NotJudged);
+    assert_eq!(verdict.outcome(&BUSY, false), Outcome::NotJudged);
 }
 
 const QUIET: MachineTime = MachineTime {
@@ -97,9 +97,13 @@ fn a_busy_machine_is_judged_by_what_needs_no_cpu_and_a_quiet_one_by_everything()
         ("secret", &secret, lossy, Outcome::Failed),
     ] {
         let verdict = Verdict::of(run, &totals);
-        assert_eq!(verdict.outcome(&BUSY), when_busy, "{name}: {verdict:?}");
         assert_eq!(
-            verdict.outcome(&QUIET),
+            verdict.outcome(&BUSY, false),
+            when_busy,
+            "{name}: {verdict:?}"
+        );
+        assert_eq!(
+            verdict.outcome(&QUIET, false),
             Outcome::Failed,
             "{name}: {verdict:?}"
         );
@@ -152,7 +156,7 @@ fn each_check_fails_alone_on_its_own_fault() {
 fn a_run_that_saw_nothing_fails() {
     let run = Timeline::new(example_run().settings);
     let verdict = Verdict::of(&run, &Totals::default());
-    assert_eq!(verdict.outcome(&QUIET), Outcome::Failed);
+    assert_eq!(verdict.outcome(&QUIET, false), Outcome::Failed);
     assert_eq!(
         failing(&run, &Totals::default()).len(),
         5,
@@ -185,7 +189,7 @@ fn a_step_that_ends_slow_or_without_answers_fails_and_a_slow_boot_does_not() {
             sample.p99_ms = p99;
             sample.cpu = Some(1.0);
         });
-        Verdict::of(&run, &totals).outcome(&QUIET)
+        Verdict::of(&run, &totals).outcome(&QUIET, false)
     };
     assert_eq!(with_p99(Some(11_000.0)), Outcome::Failed);
     assert_eq!(with_p99(Some(801.0)), Outcome::Failed);

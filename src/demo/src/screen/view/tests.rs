@@ -4,6 +4,7 @@ use ratatui::{Terminal, backend::TestBackend};
 
 use super::*;
 use crate::{
+    done::Done,
     example::example_run,
     timeline::{DecisionLine, InterventionEvent},
 };
@@ -11,12 +12,25 @@ use crate::{
 const PAGE: &str = "http://127.0.0.1:54321/";
 
 fn drawn(run: &Timeline, note: Option<&str>, width: u16, height: u16) -> Vec<String> {
+    let footer = Footer {
+        note: note.map(str::to_owned),
+        ..Footer::new(PAGE)
+    };
+    drawn_with(run, &footer, false, (width, height))
+}
+
+fn drawn_with(
+    run: &Timeline,
+    footer: &Footer,
+    is_help_shown: bool,
+    (width, height): (u16, u16),
+) -> Vec<String> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
     let view = View {
         run,
         elapsed: run.end(),
-        note,
-        page: PAGE,
+        footer,
+        is_help_shown,
     };
     terminal
         .draw(|frame| view.draw(frame))
@@ -76,7 +90,7 @@ fn everything_is_on_the_screen_at_every_usual_size() {
                 "in flight",
                 "time, min:s",
                 PAGE,
-                "?: keys q: stop",
+                "?: keys q: end",
             ],
         );
         let newest = screen.iter().position(|line| line.contains("4→5"));
@@ -96,7 +110,7 @@ fn a_note_replaces_the_help_on_keys() {
         24,
     );
     assert_shows(&screen, &["stopping: draining 2 instances", PAGE]);
-    assert!(!screen.concat().contains("q: stop"));
+    assert!(!screen.concat().contains("q: end"));
 }
 
 #[test]
@@ -119,7 +133,8 @@ fn a_decision_and_its_explanation_never_run_together() {
     }
     run.interventions.push(InterventionEvent {
         at: run.end(),
-        text: "API broken".to_owned(),
+        took: Duration::ZERO,
+        done: Done::Nothing("API broken".to_owned()),
     });
     let screen = drawn(&run, None, 80, 24);
     assert_shows(
@@ -130,6 +145,66 @@ fn a_decision_and_its_explanation_never_run_together() {
             "a decision that has…  why",
             "4→5                   an alert asks for more members",
         ],
+    );
+}
+
+#[test]
+fn a_pause_another_load_and_what_came_of_keys_are_on_the_screen() {
+    let mut run = at_sample(240);
+    let end = run.end();
+    run.interventions = [Done::LoadChanged { factor: 1.25 }, Done::Paused]
+        .map(|done| InterventionEvent {
+            at: end,
+            took: Duration::ZERO,
+            done,
+        })
+        .to_vec();
+    run.samples
+        .last_mut()
+        .expect("the example has samples")
+        .paused = true;
+    assert_shows(
+        &drawn(&run, None, 80, 24),
+        &[
+            "req/s ×1.25   agent paused ",
+            "agent paused  ✓ for 0.0 s, not taken back",
+        ],
+    );
+}
+
+#[test]
+fn the_help_names_every_key_at_the_usual_and_the_least_size() {
+    let run = at_sample(240);
+    for size in [(80, 24), (50, 14)] {
+        let screen = drawn_with(&run, &Footer::new(PAGE), true, size);
+        for (key, does) in help::KEYS {
+            assert_shows(&screen, &[&format!("{key:<5}{does}")[..]]);
+        }
+    }
+}
+
+#[test]
+fn a_demo_that_is_kept_says_where_everything_is_in_eighty_columns() {
+    let run = at_sample(240);
+    let places = [
+        ("application", "http://127.1.0.1:48080/"),
+        ("agent", "http://127.0.0.1:54321/"),
+        ("local cloud", "http://127.0.0.1:43210/v2"),
+        ("Prometheus", "http://127.0.0.1:54322"),
+        ("Grafana", "http://127.0.0.1:54323/"),
+    ];
+    let footer = Footer {
+        outcome: Some("This run: passed.".to_owned()),
+        places: places.map(|(name, url)| (name, url.to_owned())).to_vec(),
+        ..Footer::new(PAGE)
+    };
+    let screen = drawn_with(&run, &footer, false, (80, 24));
+    for (name, url) in places {
+        assert_shows(&screen, &[&format!("{name} {url}")]);
+    }
+    assert_shows(
+        &screen,
+        &["This run: passed.", "q: end everything", "Decisions"],
     );
 }
 
