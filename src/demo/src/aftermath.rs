@@ -75,7 +75,7 @@ fn of(run: &Timeline, event: &InterventionEvent, place: usize) -> Aftermath {
         Done::ApiBroken => meanwhile.broken(),
         Done::Paused => meanwhile.paused(),
         Done::MonitoringCut => meanwhile.blind(),
-        Done::ApiMended | Done::Resumed => acted_after(run, since),
+        Done::ApiMended | Done::Resumed => acted_after(run, event.at),
         Done::MonitoringMended => known_after(run, since),
         Done::AgentRestarted {
             waited,
@@ -110,8 +110,11 @@ impl Meanwhile<'_> {
     }
 
     fn lasted(&self) -> String {
-        let end = if self.is_over { "" } else { ", not taken back" };
-        format!("for {}{end}", seconds(self.until - self.since))
+        let end = if self.is_over { "" } else { " so far" };
+        format!(
+            "for {}{end}",
+            seconds(self.until.saturating_sub(self.since))
+        )
     }
 
     /// No call of the API works: the pool stays, and so does what Prometheus and the load balancer
@@ -144,7 +147,9 @@ impl Meanwhile<'_> {
     fn blind(&self) -> Aftermath {
         let ins = self.run.actions.iter();
         let ins = ins.filter(|action| action.direction == Direction::Down && self.holds(action.at));
-        let after: Vec<Duration> = ins.map(|action| action.at - self.since).collect();
+        let after: Vec<Duration> = ins
+            .map(|action| action.at.saturating_sub(self.since))
+            .collect();
         let lifetime = self.run.settings.alert_lifetime;
         let held = after.iter().all(|after| *after <= lifetime);
         let lasted = self.lasted();
@@ -184,16 +189,16 @@ fn killed(run: &Timeline, at: Duration, name: &str) -> Aftermath {
     let mut without = later.filter(is_gone);
     let whole = without.find(|sample| sample.desired > 0 && sample.healthy >= sample.desired);
     let Some(whole) = whole else {
-        let waited = run.end().saturating_sub(at);
-        let text = format!("not replaced yet, after {}", seconds(waited));
-        let is_late = waited > run.settings.speed.scale(REPLACED_WITHIN);
+        let so_far = run.end().saturating_sub(at);
+        let text = format!("not replaced yet, after {}", seconds(so_far));
+        let is_late = so_far > run.settings.speed.scale(REPLACED_WITHIN);
         return Aftermath {
             text,
             held: is_late.then_some(false),
         };
     };
     let lost = requests(lost(run, at, whole.at));
-    let after = seconds(whole.at - at);
+    let after = seconds(whole.at.saturating_sub(at));
     if whole.desired < wanted {
         return Aftermath::seen(format!(
             "given up after {after}, the pool shrank to {}; {lost}",
@@ -207,7 +212,9 @@ fn killed(run: &Timeline, at: Duration, name: &str) -> Aftermath {
 fn restarted(run: &Timeline, at: Duration, waits: [bool; 2], back_after: Duration) -> Aftermath {
     let before = run.resizes.iter().rfind(|resize| **resize <= at);
     let after = run.resizes.iter().find(|resize| **resize > at);
-    let gap = before.zip(after).map(|(before, after)| *after - *before);
+    let gap = before
+        .zip(after)
+        .map(|(before, after)| after.saturating_sub(*before));
     let is_kept = gap.is_none_or(|gap| gap + Duration::from_millis(1) >= run.settings.cooldown);
     let request = match waits {
         [false, _] => None,
@@ -225,7 +232,7 @@ fn restarted(run: &Timeline, at: Duration, waits: [bool; 2], back_after: Duratio
         } else {
             "cooldown broken"
         };
-        text += &format!("; {cooldown} ({})", seconds(gap));
+        text = format!("{text}; {cooldown} ({})", seconds(gap));
     }
     Aftermath {
         text,
@@ -233,26 +240,37 @@ fn restarted(run: &Timeline, at: Duration, waits: [bool; 2], back_after: Duratio
     }
 }
 
-/// What the agent did once it could again.
-fn acted_after(run: &Timeline, since: Duration) -> Aftermath {
-    let Some(sample) = run.sample_at(since) else {
+/// What the agent did once it could again, at this time at the earliest: it may act before the key
+/// is done.
+fn acted_after(run: &Timeline, at: Duration) -> Aftermath {
+    let Some(sample) = run.sample_at(at) else {
         return Aftermath::default();
     };
     let fires = |rule| {
         let mut spans = run.firing_spans(rule).into_iter();
-        spans.any(|(from, to)| from <= since && to >= since)
+        spans.any(|(from, to)| from <= at && to >= at)
     };
     let settings = &run.settings;
-    let is_waiting = fires(Direction::Up) && sample.desired < settings.max_size
-        || fires(Direction::Down) && sample.desired > settings.min_size;
-    match next_action(run, since) {
-        Some(action) if is_waiting => Aftermath::promise(
-            true,
-            format!("acted on what waited: {}", changed(action, since)),
-        ),
-        Some(action) => Aftermath::seen(format!("nothing waited; {}", changed(action, since))),
-        None if is_waiting => Aftermath::seen("an alert waits, and was not acted on yet"),
-        None => Aftermath::seen("nothing waited"),
+    let waiting = if fires(Direction::Up) && sample.desired < settings.max_size {
+        Some(Direction::Up)
+    } else if fires(Direction::Down) && sample.desired > settings.min_size {
+        Some(Direction::Down)
+    } else {
+        None
+    };
+    let then = next_action(run, at);
+    let words = |action| changed(action, at);
+    match (waiting, then) {
+        (Some(waiting), Some(action)) if action.direction == waiting => {
+            Aftermath::promise(true, format!("acted on what waited: {}", words(action)))
+        }
+        (Some(_), Some(action)) => Aftermath::seen(format!(
+            "what waited was over before it could; {}",
+            words(action)
+        )),
+        (Some(_), None) => Aftermath::seen("an alert waits, and was not acted on yet"),
+        (None, Some(action)) => Aftermath::seen(format!("nothing waited; {}", words(action))),
+        (None, None) => Aftermath::seen("nothing waited"),
     }
 }
 
@@ -262,7 +280,10 @@ fn known_after(run: &Timeline, since: Duration) -> Aftermath {
         .iter()
         .find(|sample| sample.at > since && sample.cpu.is_some());
     Aftermath::seen(match known {
-        Some(sample) => format!("CPU use known again after {}", seconds(sample.at - since)),
+        Some(sample) => format!(
+            "CPU use known again after {}",
+            seconds(sample.at.saturating_sub(since))
+        ),
         None => "CPU use not known again yet".to_owned(),
     })
 }
@@ -272,7 +293,7 @@ fn next_action(run: &Timeline, since: Duration) -> Option<&Action> {
 }
 
 fn changed(action: &Action, since: Duration) -> String {
-    let after = seconds(action.at - since);
+    let after = seconds(action.at.saturating_sub(since));
     format!("{} → {} after {after}", action.from, action.to)
 }
 

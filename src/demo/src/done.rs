@@ -49,6 +49,22 @@ impl Done {
         }
     }
 
+    /// A word or two, where there is little room.
+    pub(crate) fn short(&self) -> String {
+        match self {
+            Self::InstanceKilled { .. } => "killed".to_owned(),
+            Self::ApiBroken => "API broken".to_owned(),
+            Self::ApiMended => "API mended".to_owned(),
+            Self::MonitoringCut => "blind".to_owned(),
+            Self::MonitoringMended => "sees".to_owned(),
+            Self::AgentRestarted { .. } => "restart".to_owned(),
+            Self::Paused => "paused".to_owned(),
+            Self::Resumed => "resumed".to_owned(),
+            Self::LoadChanged { factor } => times(*factor),
+            Self::Nothing(_) => "–".to_owned(),
+        }
+    }
+
     /// Whether this ends what the other began.
     pub(crate) fn ends(&self, other: &Self) -> bool {
         matches!(

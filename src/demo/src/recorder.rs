@@ -280,11 +280,15 @@ fn decision_text(decision: &AgentDecision) -> String {
         ..
     } = decision;
     let direction = direction.as_deref().unwrap_or_default();
+    let direction = match direction {
+        "" => String::new(),
+        named => format!(" ({named})"),
+    };
     match (from, to) {
         (Some(from), Some(to)) if verdict == "acted" => format!("{from}→{to}"),
         (Some(from), Some(to)) => format!("{} {from}→{to}", verdict.replace('_', " ")),
-        (Some(from), None) => format!("{} at {from} ({direction})", in_words(verdict)),
-        _ => format!("{} ({direction})", in_words(verdict)),
+        (Some(from), None) => format!("{} at {from}{direction}", in_words(verdict)),
+        _ => format!("{}{direction}", in_words(verdict)),
     }
 }
 
@@ -293,6 +297,7 @@ fn in_words(verdict: &str) -> String {
     match verdict {
         "held" => "waiting".to_owned(),
         "refused" => "not scaled".to_owned(),
+        "control" => "order".to_owned(),
         other => other.replace('_', " "),
     }
 }

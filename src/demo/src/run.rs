@@ -93,8 +93,10 @@ async fn show_and_tell(
         say_written(&written);
     };
     if is_told_later {
-        let words = summary::outcome_words(ended.outcome);
-        session.show.outcome(&format!("This run: {words}."));
+        let word = summary::outcome_word(ended.outcome);
+        session
+            .show
+            .outcome(&format!("The run: {word}. More after q."));
     } else {
         session.show.close_screen();
         tell();

@@ -131,6 +131,16 @@ fn requests(report: &Report) -> String {
     text
 }
 
+/// The outcome where there is little room.
+pub(crate) fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed => "failed",
+        Outcome::NotJudged => "not judged",
+        Outcome::EndedEarly => "ended early",
+    }
+}
+
 /// The outcome in words.
 pub(crate) fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {

@@ -13,7 +13,6 @@ use figure::{Anchor, Canvas, PAD, Placed, Scale, escape, number, text_width};
 
 pub(super) use self::panels::{Frame, Ink, Panel};
 use super::{
-    done::times,
     report::Totals,
     summary::{duration, thousands},
     timeline::{Direction, Timeline},
@@ -225,16 +224,7 @@ fn marks(run: &Timeline) -> Vec<Mark> {
     let interventions = run.interventions.iter().map(|event| Mark {
         at: event.at.as_secs_f64(),
         long: event.done.to_string(),
-        short: match event.done.load_factor() {
-            Some(factor) => times(factor),
-            None => event
-                .done
-                .to_string()
-                .split(' ')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-        },
+        short: event.done.short(),
         line: "key",
         text: "key-text",
     });

@@ -145,7 +145,7 @@ async fn grafana_gets_the_images_files_and_its_messages_reach_the_agent() {
     // The agent took the recorded messages, each for what it is.
     assert_eq!(
         seen["answers"]["up.json"],
-        json!([200, { "accepted": ["up"] }]),
+        json!([200, { "accepted": ["up"], "ignored": [] }]),
         "{seen}"
     );
     assert_eq!(seen["answers"]["unknown.json"][0], 200, "{seen}");

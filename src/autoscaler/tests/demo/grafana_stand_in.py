@@ -28,7 +28,7 @@ json.loads(home.read_text())
 # Only what is quoted as JSON is taken: the test reads the files as YAML.
 points = (provisioning / "alerting/contact-points.yml").read_text()
 url = re.search(r"^ *url: (http\S+)$", points, re.MULTILINE).group(1)
-token = json.loads(re.search(r'^ *authorization_credentials: (".*")$', points, re.MULTILINE).group(1))
+token = json.loads(re.search(r'^ *authorization_credentials: ("[^"]*")', points, re.MULTILINE).group(1))
 
 
 def deliver(message):

@@ -167,7 +167,7 @@ fn a_pause_another_load_and_what_came_of_keys_are_on_the_screen() {
         &drawn(&run, None, 80, 24),
         &[
             "req/s ×1.25   agent paused ",
-            "agent paused  ✓ for 0.0 s, not taken back",
+            "agent paused  ✓ for 0.0 s so far",
         ],
     );
 }
