@@ -82,7 +82,9 @@ fn of(run: &Timeline, event: &InterventionEvent, place: usize) -> Aftermath {
             waits,
             back_after,
         } => restarted(run, event.at, [*waited, *waits], *back_after),
-        Done::LoadChanged { .. } => meanwhile.at_another_load(event.at),
+        Done::LoadChanged { factor } => {
+            meanwhile.at_another_load(event.at, [run.load_factor(place), *factor])
+        }
         Done::Nothing(_) => Aftermath::default(),
     }
 }
@@ -166,13 +168,10 @@ impl Meanwhile<'_> {
         )
     }
 
-    fn at_another_load(&self, at: Duration) -> Aftermath {
-        let asked = |at| self.run.sample_at(at).map(|sample| sample.asked_rate);
-        // The first full tick at the new rate.
-        let later = self.run.samples.iter().filter(|sample| sample.at > at);
-        let Some((before, after)) = asked(at).zip(later.map(|s| s.asked_rate).nth(1)) else {
-            return Aftermath::seen("nothing seen yet");
-        };
+    fn at_another_load(&self, at: Duration, factors: [f64; 2]) -> Aftermath {
+        let phase = self.run.phases.iter().rfind(|phase| phase.at <= at);
+        let planned = phase.map_or(0.0, |phase| phase.rate);
+        let [before, after] = factors.map(|factor| planned * factor);
         let then = next_action(self.run, self.since).filter(|action| self.holds(action.at));
         let then = then.map_or_else(
             || "no change of size".to_owned(),
@@ -222,8 +221,8 @@ fn restarted(run: &Timeline, at: Duration, waits: [bool; 2], back_after: Duratio
     };
     let mut text = format!("back after {}", seconds(back_after));
     text += match request {
-        Some(true) => "; the pending request survived",
-        Some(false) => "; the pending request is lost",
+        Some(true) => "; pending request survived",
+        Some(false) => "; pending request lost",
         None => "; no request was pending",
     };
     if let Some(gap) = gap {

@@ -35,6 +35,7 @@ pub(super) fn example_run() -> Timeline {
             at: model.now(),
             label: phase.label.clone(),
             first_step: number == scenario.first_step(),
+            rate: phase.rate,
             need: phase.need,
         });
         let ends = model.now() + phase.lasts.at_most();

@@ -60,6 +60,7 @@ impl Recorder {
             at: self.elapsed(),
             label: phase.label.clone(),
             first_step,
+            rate: phase.rate,
             need: phase.need,
         });
     }

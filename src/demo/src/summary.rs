@@ -9,6 +9,9 @@ use super::{
     verdict::{NOT_JUDGED, Outcome, STOPPED},
 };
 
+/// No line is longer.
+const COLUMNS: usize = 80;
+
 /// The table for a report, with the agent's memory in bytes; ends with a newline.
 pub(crate) fn summary(report: &Report, agent_resident: Option<u64>) -> String {
     let mut out = String::new();
@@ -114,7 +117,16 @@ fn intervention(event: &ReportedIntervention) -> String {
     let mut out = format!("  {:>8.1} s  key: {}\n", event.at_s, event.text);
     if !event.outcome.is_empty() {
         let mark = Aftermath::sign(event.held);
-        let _ = writeln!(out, "              {mark} {}", event.outcome);
+        let mut line = format!("{:14}{mark}", "");
+        for word in event.outcome.split(' ') {
+            if line.chars().count() + 1 + word.chars().count() > COLUMNS {
+                let _ = writeln!(out, "{line}");
+                line = format!("{:15}", "");
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        let _ = writeln!(out, "{line}");
     }
     out
 }
@@ -230,10 +242,14 @@ pub(super) fn thousands(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{
+        done::Done,
         example::{example_run, example_totals},
         report::Totals,
+        timeline::InterventionEvent,
     };
 
     #[test]
@@ -255,6 +271,34 @@ mod tests {
             !text.contains("FAIL") && !text.contains("Not judged"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_came_of_a_key_stands_below_it_and_is_folded() {
+        let mut run = example_run();
+        run.interventions.push(InterventionEvent {
+            at: Duration::from_secs(20),
+            took: Duration::ZERO,
+            done: Done::AgentRestarted {
+                waited: true,
+                waits: true,
+                back_after: Duration::from_millis(12_345),
+            },
+        });
+        run.ended_early = true;
+        let mut report = Report::new(&run, &example_totals());
+        report.interventions[0].outcome += "; and a good deal more besides";
+        let text = summary(&report, None);
+        assert_narrow(&text);
+        for words in [
+            "    20.0 s  key: agent killed and started again\n              ✓ back after 12.3 s; pending",
+            "ended early           by you, after ",
+            "n.j.  came back to the minimum",
+            "        not judged: you ended the run early",
+            "Ended early by you after",
+        ] {
+            assert!(text.contains(words), "{words} in\n{text}");
+        }
     }
 
     fn assert_narrow(text: &str) {

@@ -121,7 +121,7 @@ pub(crate) struct DecisionLine {
 }
 
 /// When a phase of the load began, and what it is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PhaseStart {
     /// Time since the start of the run.
     pub at: Duration,
@@ -130,6 +130,8 @@ pub(crate) struct PhaseStart {
     /// Whether this phase is the first that needs a bigger pool: times to the first scale-out count
     /// from here.
     pub first_step: bool,
+    /// Requests per second, as planned.
+    pub rate: f64,
     /// The pool size that carries this load.
     pub need: u32,
 }
@@ -226,11 +228,11 @@ impl Timeline {
         self.samples[..after].last()
     }
 
-    /// By how much the load differs from the planned one, as a person has it now.
-    pub(crate) fn load_factor(&self) -> f64 {
-        let factors = self.interventions.iter().rev();
-        let mut factors = factors.filter_map(|event| event.done.load_factor());
-        factors.next().unwrap_or(1.0)
+    /// By how much the load differs from the planned one after so many interventions.
+    pub(crate) fn load_factor(&self, interventions: usize) -> f64 {
+        let factors = self.interventions.iter().take(interventions);
+        let factors = factors.filter_map(|event| event.done.load_factor());
+        factors.last().unwrap_or(1.0)
     }
 
     /// The newest sample.

@@ -183,7 +183,7 @@ fn a_killed_agent_keeps_its_request_and_the_cooldown() {
     let good = came(&run, killed(true, true));
     assert!(
         good.text
-            .starts_with("back after 0.4 s; the pending request survived; cooldown kept (")
+            .starts_with("back after 0.4 s; pending request survived; cooldown kept (")
     );
     assert_eq!(good.held, Some(true));
     assert_eq!(came(&run, killed(true, false)).held, Some(false));
@@ -212,25 +212,20 @@ fn a_killed_agent_keeps_its_request_and_the_cooldown() {
 
 #[test]
 fn another_load_says_what_was_asked_and_what_the_pool_did() {
-    let mut run = example_run();
+    let run = example_run();
     let change = scale_out(&run, 1);
     let more = change - 1.0;
-    for sample in run
-        .samples
-        .iter_mut()
-        .filter(|sample| sample.at > secs(more))
-    {
-        sample.asked_rate *= 1.25;
-    }
+    let phase = run.phases.iter().rfind(|phase| phase.at <= secs(more));
+    let rate = phase.expect("there is one").rate;
     let came = &of_events(&run, vec![event(more, Done::LoadChanged { factor: 1.25 })])[0];
-    assert!(
-        came.text.ends_with("2 → 3 after 0.9 s") && came.held.is_none(),
-        "{came:?}"
-    );
+    let words = format!("{rate:.1} to {:.1} req/s, 2 → 3 after 0.9 s", rate * 1.25);
+    assert_eq!((came.text.as_str(), came.held), (words.as_str(), None));
     let back = vec![
         event(more, Done::LoadChanged { factor: 1.25 }),
         event(more + 0.5, Done::LoadChanged { factor: 1.0 }),
     ];
-    let came = &of_events(&run, back)[0];
-    assert!(came.text.ends_with("no change of size"), "{came:?}");
+    let came = of_events(&run, back);
+    assert!(came[0].text.ends_with("no change of size"), "{came:?}");
+    let words = format!("{:.1} to {rate:.1} req/s, ", rate * 1.25);
+    assert!(came[1].text.starts_with(&words), "{came:?}");
 }

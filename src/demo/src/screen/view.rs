@@ -94,7 +94,7 @@ impl View<'_> {
             format!("  {}  ", clock(self.elapsed)).into(),
             phase.to_owned().bold().fg(BLUE),
         ];
-        let factor = self.run.load_factor();
+        let factor = self.run.load_factor(usize::MAX);
         if (factor - 1.0).abs() > 1e-9 {
             left.push(format!(" {}", times(factor)).bold().fg(ORANGE));
         }
