@@ -231,8 +231,8 @@ impl Timeline {
     /// By how much the load differs from the planned one after so many interventions.
     pub(crate) fn load_factor(&self, interventions: usize) -> f64 {
         let factors = self.interventions.iter().take(interventions);
-        let factors = factors.filter_map(|event| event.done.load_factor());
-        factors.last().unwrap_or(1.0)
+        let mut factors = factors.filter_map(|event| event.done.load_factor());
+        factors.next_back().unwrap_or(1.0)
     }
 
     /// The newest sample.

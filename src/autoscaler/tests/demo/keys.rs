@@ -18,9 +18,8 @@ async fn logged(folder: &Path, file: &str, words: &str) {
             looks.tick().await;
         }
     };
-    if timeout(RUN_WITHIN, found).await.is_err() {
-        panic!("no {words:?} in {file}:\n{}", read());
-    }
+    let found = timeout(RUN_WITHIN, found).await;
+    assert!(found.is_ok(), "no {words:?} in {file}:\n{}", read());
 }
 
 /// Waits until the screen is there: until then keys are not read as keys.

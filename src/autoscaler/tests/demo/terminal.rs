@@ -35,7 +35,7 @@ impl Terminal {
         };
         tcsetwinsize(&user, size).unwrap();
         let name = ptsname(&user, Vec::new()).unwrap();
-        let side = File::options()
+        let program = File::options()
             .read(true)
             .write(true)
             .open(name.to_str().unwrap())
@@ -45,9 +45,9 @@ impl Terminal {
             .arg(report)
             .args(arguments)
             .env("TERM", kind)
-            .stdin(side.try_clone().unwrap())
-            .stdout(side.try_clone().unwrap())
-            .stderr(side)
+            .stdin(program.try_clone().unwrap())
+            .stdout(program.try_clone().unwrap())
+            .stderr(program)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
