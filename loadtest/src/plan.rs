@@ -2,12 +2,16 @@
 
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use crate::{
+    check::Checks,
+    credentials::Credentials,
+    data::Data,
+    message::{Call, DraftError},
     profile::Profile,
-    proxy::Proxy,
     record::COMMON_HEADERS,
     request::{Request, is_token},
     route::Route,
@@ -89,10 +93,21 @@ impl Engine {
 pub struct Plan {
     pub target: Target,
     pub request: Request,
+    /// What is sent in turn with the first, after it.
+    pub more: Vec<Call>,
+    /// What requests of which no header says so authenticate with.
+    pub credentials: Option<Credentials>,
+    /// The rows of which the requests are filled in.
+    pub data: Option<Arc<Data>>,
+    /// How many redirects a request follows; zero for none.
+    pub redirects: u32,
     pub load: Load,
     pub arrivals: Arrivals,
     /// Makes the rate another than the profile's while the run is under way: keep a clone.
     pub rate_factor: RateFactor,
+    /// The most requests that are due in the run, over all slices: it ends with the last of them.
+    /// Those of the warm-up count, and those that are skipped.
+    pub requests: Option<u64>,
     /// What happens after a stall.
     pub catch_up: CatchUp,
     /// Worker threads; 1 to 256.
@@ -133,6 +148,8 @@ pub struct Plan {
     pub tls: Tls,
     /// How connections reach the target, if not straight.
     pub route: Route,
+    /// What every response is checked for.
+    pub checks: Checks,
     /// The HTTP client that sends the requests.
     pub engine: Engine,
     /// Connect once before the start, so that a target that is down is an error and not a report
@@ -152,6 +169,9 @@ impl Plan {
     /// The headers of a response that commonly name the backend, of which the first response that
     /// has one decides. `slow-app` sends the first.
     pub const BACKEND_HEADERS: &[&str] = &COMMON_HEADERS;
+    /// The longest that a run may last. A closed loop of this length is one that only its number of
+    /// requests ends.
+    pub const LONGEST: Duration = LONGEST;
 
     /// A plan with defaults: GET, evenly spaced arrivals, all of them sent, a thread for each core
     /// up to 4, up to 256 connections of at most 30 s age, a timeout of 30 s, a tick of 1 s.
@@ -160,9 +180,14 @@ impl Plan {
         Self {
             target,
             request: Request::default(),
+            more: Vec::new(),
+            credentials: None,
+            data: None,
+            redirects: 0,
             load,
             arrivals: Arrivals::Even,
             rate_factor: RateFactor::default(),
+            requests: None,
             catch_up: CatchUp::All,
             threads: cores.min(4),
             connections: 256,
@@ -180,6 +205,7 @@ impl Plan {
             backend_header: None,
             tls: Tls::default(),
             route: Route::default(),
+            checks: Checks::default(),
             engine: Engine::Http1,
             probe: true,
             thresholds: Vec::new(),
@@ -206,11 +232,15 @@ impl Plan {
         {
             return Err(PlanError::UnixSocket);
         }
+        if self.checks.wants_body() && self.calls().any(|call| call.request.method() == "HEAD") {
+            return Err(PlanError::NoBody);
+        }
+        self.drafts()?;
         Ok(())
     }
 
     /// Whether each number is in its range; with the field, and the range in words.
-    fn ranges(&self) -> [(bool, &'static str, &'static str); 15] {
+    fn ranges(&self) -> [(bool, &'static str, &'static str); 16] {
         let millis = Duration::from_millis;
         let (load, streams) = (self.load.duration(), self.engine.streams());
         [
@@ -269,6 +299,12 @@ impl Plan {
                 "duration",
                 "from 50ms to a year",
             ),
+            (
+                self.requests
+                    .is_none_or(|requests| (1..=1_000_000_000_000_000).contains(&requests)),
+                "requests",
+                "from 1 to 1000000000000000",
+            ),
             (self.drain <= LONGEST, "drain", "at most a year"),
             (self.warm_up < load, "warm_up", "shorter than the run"),
             ((1..=1000).contains(&streams), "streams", "from 1 to 1000"),
@@ -289,21 +325,30 @@ impl Plan {
         self
     }
 
-    /// The proxy that is asked with whole URLs, if there is one.
-    pub(crate) fn forwarder(&self) -> Option<&Proxy> {
-        let http2 = matches!(self.engine, Engine::Http2 { .. });
-        self.route.forwarder(&self.target, http2)
-    }
-
     /// The settings that matter for reading a report, as texts.
     pub fn describe(&self) -> BTreeMap<&'static str, String> {
-        let (mode, profile) = match &self.load {
+        let (mode, mut profile) = match &self.load {
             Load::Open(profile) => ("open loop", profile.to_string()),
+            Load::Closed(LONGEST) => ("closed loop", String::new()),
             Load::Closed(duration) => ("closed loop", crate::text::show_duration(*duration)),
         };
+        if let Some(requests) = self.requests {
+            let separator = if profile.is_empty() { "" } else { ", at most " };
+            profile = format!("{profile}{separator}{requests} requests");
+        }
+        let mut target = self.target.to_string();
+        let mut methods = vec![self.request.method()];
+        for call in &self.more {
+            if !methods.contains(&call.request.method()) {
+                methods.push(call.request.method());
+            }
+        }
+        if !self.more.is_empty() {
+            target = format!("{target} and {} more", self.more.len());
+        }
         let mut settings = BTreeMap::from([
-            ("target", self.target.to_string()),
-            ("method", self.request.method().to_owned()),
+            ("target", target),
+            ("method", methods.join("/")),
             ("mode", mode.to_owned()),
             ("profile", profile),
             ("arrivals", format!("{:?}", self.arrivals)),
@@ -313,6 +358,12 @@ impl Plan {
             ("engine", format!("{:?}", self.engine)),
         ]);
         settings.extend(self.route.describe());
+        if self.redirects > 0 {
+            settings.insert("redirects", self.redirects.to_string());
+        }
+        if !self.checks.is_empty() {
+            settings.insert("expects", self.checks.to_string());
+        }
         if self.slice != Slice::WHOLE {
             settings.insert("slice", self.slice.to_string());
         }
@@ -332,6 +383,15 @@ pub enum PlanError {
         what: &'static str,
         range: &'static str,
     },
+    /// A response has no body that a check could look at.
+    #[error("responses to HEAD have no body to check: leave out --expect-body and --expect-json")]
+    NoBody,
+    /// A request cannot be made as it is written.
+    #[error("cannot send {call}")]
+    Draft { call: String, source: DraftError },
+    /// No request uses the data.
+    #[error("no request uses a column of the data: write one as {0} in a URL, a header or a body")]
+    DataUnused(String),
     /// The moment to start at is over.
     #[error("start_at is over: choose a moment that every machine reaches in time")]
     StartOver,

@@ -1,6 +1,8 @@
 //! What is sent to the server: a method, headers, a body.
 
-use crate::{proxy::Proxy, target::Target};
+use bytes::Bytes;
+
+use crate::target::Target;
 
 /// A request that cannot be sent.
 #[derive(Debug, thiserror::Error)]
@@ -13,12 +15,13 @@ pub enum RequestError {
     Method(String),
 }
 
-/// What is sent to the server, the same every time.
+/// What is sent to the server. Headers and body may have places that are filled in for every
+/// request, as the path of its [`Target`] may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     method: String,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    body: Bytes,
 }
 
 impl Default for Request {
@@ -26,7 +29,7 @@ impl Default for Request {
         Self {
             method: "GET".to_owned(),
             headers: Vec::new(),
-            body: Vec::new(),
+            body: Bytes::new(),
         }
     }
 }
@@ -74,7 +77,7 @@ impl Request {
     }
 
     #[must_use]
-    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
@@ -85,27 +88,29 @@ impl Request {
     }
 
     /// The body; empty for none.
-    pub(crate) fn body(&self) -> &[u8] {
+    pub(crate) fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2).
-    pub(crate) fn is_idempotent(&self) -> bool {
-        matches!(
-            self.method.as_str(),
-            "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE"
-        )
+    pub(crate) fn has_header(&self, name: &str) -> bool {
+        self.headers
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
     }
 
-    /// The defaults that were not replaced, then its own. `forwarder` is the proxy that passes the
-    /// request on.
-    pub(crate) fn all_headers(
-        &self,
-        target: &Target,
-        forwarder: Option<&Proxy>,
-    ) -> Vec<(String, String)> {
-        let login = forwarder.and_then(Proxy::authorization);
-        let login = login.map(|value| ("proxy-authorization", value));
+    /// With those headers of another request of which it has none itself.
+    pub(crate) fn or_else(mut self, other: &Self) -> Self {
+        let more = other
+            .headers
+            .iter()
+            .filter(|(name, _)| !self.has_header(name));
+        let more: Vec<_> = more.cloned().collect();
+        self.headers.extend(more);
+        self
+    }
+
+    /// The defaults that were not replaced, then its own.
+    pub(crate) fn all_headers(&self, target: &Target) -> Vec<(String, String)> {
         let defaults = [
             ("host", target.authority()),
             (
@@ -114,12 +119,9 @@ impl Request {
             ),
             ("accept", "*/*".to_owned()),
         ];
-        let kept = defaults.into_iter().chain(login).filter(|(name, _)| {
-            !self
-                .headers
-                .iter()
-                .any(|(own, _)| own.eq_ignore_ascii_case(name))
-        });
+        let kept = defaults
+            .into_iter()
+            .filter(|(name, _)| !self.has_header(name));
         kept.map(|(name, value)| (name.to_owned(), value))
             .chain(self.headers.iter().cloned())
             .collect()

@@ -44,6 +44,19 @@ impl Default for RateFactor {
     }
 }
 
+/// A request that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// When it is to start.
+    pub(crate) at: u64,
+    /// Its number, which no other request of any worker or slice has. With even arrivals it counts
+    /// the requests of all of them in their order, from 0.
+    pub(crate) number: u64,
+    /// What comes in turn takes its turn by this: with even arrivals over all workers, else for
+    /// each of them.
+    pub(crate) turn: u64,
+}
+
 /// The intended starts of one worker, in order.
 #[derive(Debug)]
 pub(crate) struct Schedule {
@@ -52,6 +65,15 @@ pub(crate) struct Schedule {
     next: Option<u64>,
     /// No start is intended at or after this.
     end: u64,
+    worker: u64,
+    workers: u64,
+    /// The number of the next request.
+    number: u64,
+    /// How many were taken.
+    taken: u64,
+    /// Requests with this number and those after it are not sent.
+    limit: u64,
+    limit_reached: bool,
 }
 
 #[derive(Debug)]
@@ -62,7 +84,6 @@ enum Source {
         hint: usize,
         /// The last arrival's place on the curve: a whole number while the factor is 1.
         place: f64,
-        workers: f64,
     },
     /// Independent Poisson processes add up to one, so each worker draws its own at its share of
     /// the rate.
@@ -70,7 +91,6 @@ enum Source {
         curve: Arc<Curve>,
         hint: usize,
         reached: f64,
-        workers: f64,
         random: fastrand::Rng,
     },
     /// A closed loop has no intended starts: a request is due whenever it is asked for.
@@ -78,7 +98,14 @@ enum Source {
 }
 
 impl Schedule {
-    pub(crate) fn new(load: &Load, arrivals: Arrivals, worker: usize, workers: usize) -> Self {
+    /// `requests` is the most that all workers together may send.
+    pub(crate) fn new(
+        load: &Load,
+        arrivals: Arrivals,
+        requests: Option<u64>,
+        worker: usize,
+        workers: usize,
+    ) -> Self {
         let source = match (load, arrivals) {
             (Load::Closed(_), _) => Source::Always,
             (Load::Open(profile), Arrivals::Even) => {
@@ -87,7 +114,6 @@ impl Schedule {
                     curve,
                     hint: 0,
                     place: worker as f64 - workers as f64,
-                    workers: workers as f64,
                 }
             }
             (Load::Open(profile), Arrivals::Poisson { seed }) => {
@@ -99,7 +125,6 @@ impl Schedule {
                     curve,
                     hint: 0,
                     reached: 0.0,
-                    workers: workers as f64,
                     random,
                 }
             }
@@ -110,6 +135,12 @@ impl Schedule {
             factor: RateFactor::default(),
             next: None,
             end,
+            worker: worker as u64,
+            workers: workers as u64,
+            number: worker as u64,
+            taken: 0,
+            limit: requests.unwrap_or(u64::MAX),
+            limit_reached: false,
         };
         schedule.next = schedule.draw();
         schedule
@@ -126,16 +157,32 @@ impl Schedule {
         self.next
     }
 
-    /// Takes the next request if it is due at `now`, and says when it was.
-    pub(crate) fn take(&mut self, now: u64) -> Option<u64> {
-        let due = self.next.filter(|due| *due <= now)?;
+    /// Whether this worker has no more requests because of the most that may be sent.
+    pub(crate) fn has_reached_limit(&self) -> bool {
+        self.limit_reached
+    }
+
+    /// Takes the next request if it is due at `now`.
+    pub(crate) fn take(&mut self, now: u64) -> Option<Due> {
+        let mut at = self.next.filter(|due| *due <= now)?;
         if matches!(self.source, Source::Always) {
             if now >= self.end {
                 self.next = None;
                 return None;
             }
-            return Some(now);
+            at = now;
         }
+        let turn = match self.source {
+            Source::Even { .. } => self.number,
+            Source::Poisson { .. } | Source::Always => self.worker + self.taken,
+        };
+        let due = Due {
+            at,
+            number: self.number,
+            turn,
+        };
+        self.number += self.workers;
+        self.taken += 1;
         self.next = self.draw();
         Some(due)
     }
@@ -158,25 +205,27 @@ impl Schedule {
         let Some(next) = self.next.filter(|next| *next < now) else {
             return 0;
         };
-        let (Source::Even { curve, workers, .. } | Source::Poisson { curve, workers, .. }) =
-            &self.source
-        else {
+        let (Source::Even { curve, .. } | Source::Poisson { curve, .. }) = &self.source else {
             return 0;
         };
         let due = |nanos: u64| curve.due(nanos as f64 / 1e9);
-        ((due(now) - due(next)) * self.factor.get() / workers).ceil() as u64
+        let workers = self.workers as f64;
+        let left = self
+            .limit
+            .saturating_sub(self.number)
+            .div_ceil(self.workers);
+        (((due(now) - due(next)) * self.factor.get() / workers).ceil() as u64).min(left)
     }
 
     fn draw(&mut self) -> Option<u64> {
-        let factor = self.factor.get();
+        if self.number >= self.limit {
+            self.limit_reached = true;
+            return None;
+        }
+        let step = self.workers as f64 / self.factor.get();
         let seconds = match &mut self.source {
-            Source::Even {
-                curve,
-                hint,
-                place,
-                workers,
-            } => {
-                *place += *workers / factor;
+            Source::Even { curve, hint, place } => {
+                *place += step;
                 if *place >= curve.requests() as f64 {
                     return None;
                 }
@@ -186,11 +235,10 @@ impl Schedule {
                 curve,
                 hint,
                 reached,
-                workers,
                 random,
             } => {
                 // An exponential gap; 1 - f64() is never zero.
-                *reached -= (1.0 - random.f64()).ln() * *workers / factor;
+                *reached -= (1.0 - random.f64()).ln() * step;
                 curve.when(*reached, hint)
             }
             Source::Always => Some(0.0),
@@ -218,9 +266,9 @@ mod tests {
         let load = Load::Open(profile.parse().expect("valid"));
         let mut times = Vec::new();
         for worker in 0..workers {
-            let mut schedule = Schedule::new(&load, arrivals, worker, workers);
+            let mut schedule = Schedule::new(&load, arrivals, None, worker, workers);
             while let Some(due) = schedule.take(u64::MAX) {
-                times.push(due);
+                times.push(due.at);
             }
         }
         times.sort_unstable();
@@ -244,8 +292,8 @@ mod tests {
             let slice: Slice = slice.parse().expect("a slice");
             for worker in 0..workers {
                 let (index, all) = slice.place(worker, workers);
-                let mut schedule = Schedule::new(&load, Arrivals::Even, index, all);
-                times.extend(std::iter::from_fn(|| schedule.take(u64::MAX)));
+                let mut schedule = Schedule::new(&load, Arrivals::Even, None, index, all);
+                times.extend(std::iter::from_fn(|| Some(schedule.take(u64::MAX)?.at)));
             }
         }
         times.sort_unstable();
@@ -275,8 +323,8 @@ mod tests {
     #[test]
     fn ending_counts_what_was_due() {
         let load = Load::Open("1s@100".parse().expect("valid"));
-        let mut schedule = Schedule::new(&load, Arrivals::Even, 0, 1);
-        assert_eq!(schedule.take(5_000_000), Some(0));
+        let mut schedule = Schedule::new(&load, Arrivals::Even, None, 0, 1);
+        assert_eq!(schedule.take(5_000_000).map(|due| due.at), Some(0));
         assert_eq!(schedule.end(55_000_000), 5);
         assert_eq!((schedule.peek(), schedule.take(u64::MAX)), (None, None));
     }
@@ -287,7 +335,9 @@ mod tests {
         let load = Load::Open("60s@100".parse().expect("valid"));
         let factor = RateFactor::default();
         let mut schedules: Vec<Schedule> = (0..workers)
-            .map(|worker| Schedule::new(&load, arrivals, worker, workers).with_factor(&factor))
+            .map(|worker| {
+                Schedule::new(&load, arrivals, None, worker, workers).with_factor(&factor)
+            })
             .collect();
         let counts = (1..).zip(factors).map(|(second, set)| {
             factor.set(*set);
@@ -322,13 +372,14 @@ mod tests {
     fn a_factor_reaches_the_end_of_the_profile_and_counts_what_was_due() {
         let load = Load::Open("1s@100".parse().expect("valid"));
         let factor = RateFactor::default();
-        let mut schedule = Schedule::new(&load, Arrivals::Even, 0, 1).with_factor(&factor);
+        let mut schedule = Schedule::new(&load, Arrivals::Even, None, 0, 1).with_factor(&factor);
         factor.set(2.0);
-        assert_eq!(schedule.take(0), Some(0));
-        assert_eq!(schedule.take(5_000_000), Some(5_000_000));
+        let mut take = |now| schedule.take(now).map(|due| due.at);
+        assert_eq!(take(0), Some(0));
+        assert_eq!(take(5_000_000), Some(5_000_000));
         assert_eq!(schedule.backlog(110_000_000), 20);
         let rest = std::iter::from_fn(|| schedule.take(u64::MAX));
-        assert_eq!(rest.last(), Some(995_000_000));
+        assert_eq!(rest.last().map(|due| due.at), Some(995_000_000));
     }
 
     #[test]
@@ -348,15 +399,56 @@ mod tests {
 
     #[test]
     fn a_closed_loop_is_always_due_until_its_end() {
-        let mut schedule = Schedule::new(
-            &Load::Closed(Duration::from_nanos(10)),
-            Arrivals::Even,
-            0,
-            1,
-        );
+        let load = Load::Closed(Duration::from_nanos(10));
+        let mut schedule = Schedule::new(&load, Arrivals::Even, None, 0, 1);
+        let mut at = |now| schedule.take(now).map(|due| due.at);
+        assert_eq!((at(3), at(9), at(10)), (Some(3), Some(9), None));
+    }
+
+    #[test]
+    fn a_number_of_requests_is_kept_exactly_by_all_slices_and_workers_together() {
+        let open = Load::Open("2s@50, 3s:50..400".parse().expect("valid"));
+        let closed = Load::Closed(Duration::from_secs(1));
+        for (load, arrivals) in [
+            (&open, Arrivals::Even),
+            (&open, Arrivals::Poisson { seed: 3 }),
+            (&closed, Arrivals::Even),
+        ] {
+            for requests in [0, 1, 5, 101] {
+                let mut numbers = Vec::new();
+                for slice in ["1/3", "2/3", "3/3"] {
+                    let slice: Slice = slice.parse().expect("a slice");
+                    for worker in 0..4 {
+                        let (index, all) = slice.place(worker, 4);
+                        let mut schedule =
+                            Schedule::new(load, arrivals, Some(requests), index, all);
+                        let now = if load == &closed { 0 } else { u64::MAX };
+                        numbers.extend(std::iter::from_fn(|| Some(schedule.take(now)?.number)));
+                        assert!(schedule.has_reached_limit() && schedule.peek().is_none());
+                        assert_eq!(schedule.backlog(u64::MAX), 0);
+                    }
+                }
+                numbers.sort_unstable();
+                assert_eq!(numbers, (0..requests).collect::<Vec<_>>(), "{load:?}");
+            }
+        }
+        let mut few = Schedule::new(&open, Arrivals::Even, Some(776), 0, 1);
+        assert_eq!(std::iter::from_fn(|| few.take(u64::MAX)).count(), 775);
+        assert!(!few.has_reached_limit(), "the profile has fewer");
+    }
+
+    #[test]
+    fn turns_are_taken_over_all_workers_and_in_a_closed_loop_by_each() {
+        let open = Load::Open("1s@100".parse().expect("valid"));
+        let turns = |load: &Load, worker| {
+            let mut schedule = Schedule::new(load, Arrivals::Even, None, worker, 2);
+            [(); 3].map(|()| schedule.take(900_000_000).expect("due").turn)
+        };
+        assert_eq!((turns(&open, 0), turns(&open, 1)), ([0, 2, 4], [1, 3, 5]));
+        let closed = Load::Closed(Duration::from_secs(1));
         assert_eq!(
-            (schedule.take(3), schedule.take(9), schedule.take(10)),
-            (Some(3), Some(9), None)
+            (turns(&closed, 0), turns(&closed, 1)),
+            ([0, 1, 2], [1, 2, 3])
         );
     }
 }

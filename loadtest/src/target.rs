@@ -2,14 +2,16 @@
 
 use std::{fmt, str::FromStr};
 
-use url::Host;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use url::{Host, Position, Url};
 
-use crate::{route::bracketed, text::ColumnError};
+use crate::{route::bracketed, template::mask, text::ColumnError};
 
 /// An `http://` or `https://` URL, checked.
 ///
 /// Accepts `http[s]://host[:port][/path][?query]`, with a host in any script. A fragment is
-/// refused, since it is never sent; so are credentials.
+/// refused, since it is never sent; so are credentials. Path and query may have places that are
+/// filled in for every request, such as `{{counter}}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     tls: bool,
@@ -48,6 +50,60 @@ impl Target {
             format!("{host}:{}", self.port)
         }
     }
+
+    pub(crate) fn set_path(&mut self, path: String) {
+        self.path = path;
+    }
+
+    /// Whether scheme, host and port are the same (RFC 6454, 5).
+    pub(crate) fn has_same_origin(&self, other: &Self) -> bool {
+        (self.tls, self.port, &self.host) == (other.tls, other.port, &other.host)
+    }
+
+    /// Where a reference leads that a response to this address has (RFC 3986, 5.2); or why it leads
+    /// nowhere, without the reference, which may have what nobody should see.
+    pub(crate) fn join(&self, reference: &str) -> Result<Self, String> {
+        let no_url = |error: url::ParseError| format!("the Location is not a URL: {error}");
+        let base = Url::parse(&self.to_string()).map_err(no_url)?;
+        let url = base.join(reference).map_err(no_url)?;
+        let tls = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            other => {
+                return Err(format!(
+                    "the Location has the scheme {other:?}, not http or https"
+                ));
+            }
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("the Location has credentials".to_owned());
+        }
+        let host = match url.host() {
+            Some(Host::Domain(name)) => name.to_owned(),
+            Some(Host::Ipv4(ip)) => ip.to_string(),
+            Some(Host::Ipv6(ip)) => ip.to_string(),
+            None => return Err("the Location has no host".to_owned()),
+        };
+        let mut path = String::new();
+        for c in url[Position::BeforePath..Position::AfterQuery].chars() {
+            if is_sent(c) {
+                path.push(c);
+            } else {
+                path.extend(utf8_percent_encode(
+                    c.encode_utf8(&mut [0; 4]),
+                    NON_ALPHANUMERIC,
+                ));
+            }
+        }
+        Ok(Self {
+            tls,
+            host,
+            port: url
+                .port_or_known_default()
+                .unwrap_or(if tls { 443 } else { 80 }),
+            path,
+        })
+    }
 }
 
 impl fmt::Display for Target {
@@ -61,65 +117,91 @@ impl FromStr for Target {
     type Err = ColumnError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = |at: usize, why: &str| Err(ColumnError::new(text, at, why));
-        let (tls, start) = scheme(text)?;
-        if let Some(at) = text.find(|c: char| c.is_whitespace() || c.is_control()) {
-            return fail(at, "a space or control character: percent-encode it");
-        }
-        if let Some(at) = text.find('#') {
-            return fail(at, "a fragment is never sent to a server; leave it out");
-        }
-        let end = text[start..]
-            .find(['/', '?'])
-            .map_or(text.len(), |n| start + n);
-        let authority = &text[start..end];
-        if let Some(at) = authority.find('@') {
-            return fail(
-                start + at,
-                "credentials in a URL are not used; give --header 'Authorization: …'",
-            );
-        }
-        let host_end = match (authority.starts_with('['), authority.find(']')) {
-            (true, Some(close)) => start + close + 1,
-            (true, None) => return fail(start, "the '[' of an IPv6 address has no ']'"),
-            (false, _) => start + authority.find(':').unwrap_or(authority.len()),
-        };
-        let host = host(text, start, host_end)?;
-        let port = match text[host_end..end].strip_prefix(':') {
-            None if host_end == end => {
-                if tls {
-                    443
-                } else {
-                    80
-                }
+        parse(text).map_err(|error| error.with_text(&without_password(text)))
+    }
+}
+
+fn parse(given: &str) -> Result<Target, ColumnError> {
+    let fail = |at: usize, why: &str| Err(ColumnError::new(given, at, why));
+    let (tls, start) = scheme(given)?;
+    // What is filled in later may be anything.
+    let text = &*mask(given);
+    let end = text[start..]
+        .find(['/', '?', '#'])
+        .map_or(text.len(), |n| start + n);
+    if let Some(at) = text[start..end].find('@') {
+        return fail(
+            start + at,
+            "credentials do not belong in a URL: give them with --basic-auth",
+        );
+    }
+    if let Some(at) = text.find(|c: char| c.is_whitespace() || c.is_control()) {
+        return fail(at, "a space or control character: percent-encode it");
+    }
+    if let Some(at) = text.find('#') {
+        return fail(at, "a fragment is never sent to a server; leave it out");
+    }
+    let authority = &text[start..end];
+    if let Some(at) = given[start..end].find("{{") {
+        return fail(start + at, "only the path and the query may have {{…}}");
+    }
+    let host_end = match (authority.starts_with('['), authority.find(']')) {
+        (true, Some(close)) => start + close + 1,
+        (true, None) => return fail(start, "the '[' of an IPv6 address has no ']'"),
+        (false, _) => start + authority.find(':').unwrap_or(authority.len()),
+    };
+    let host = host(text, start, host_end)?;
+    let port = match text[host_end..end].strip_prefix(':') {
+        None if host_end == end => {
+            if tls {
+                443
+            } else {
+                80
             }
-            None => return fail(host_end, "expected ':' and a port, or '/'"),
-            Some(_) => port(text, host_end + 1, end)?,
-        };
-        let is_sent = |c: char| c.is_ascii_alphanumeric() || PATH_MARKS.contains(c);
-        if let Some(at) = text[end..].find(|c| !is_sent(c)) {
-            return fail(
-                end + at,
-                "character not allowed in a URL; percent-encode it",
-            );
         }
-        let path = match &text[end..] {
-            "" => "/".to_owned(),
-            query if query.starts_with('?') => format!("/{query}"),
-            path => path.to_owned(),
-        };
-        Ok(Self {
-            tls,
-            host,
-            port,
-            path,
-        })
+        None => return fail(host_end, "expected ':' and a port, or '/'"),
+        Some(_) => port(text, host_end + 1, end)?,
+    };
+    if let Some(at) = text[end..].find(|c| !is_sent(c)) {
+        return fail(
+            end + at,
+            "character not allowed in a URL; percent-encode it",
+        );
+    }
+    let path = match &given[end..] {
+        "" => "/".to_owned(),
+        query if query.starts_with('?') => format!("/{query}"),
+        path => path.to_owned(),
+    };
+    Ok(Target {
+        tls,
+        host,
+        port,
+        path,
+    })
+}
+
+/// A text without what may be a password in it, character for character.
+fn without_password(text: &str) -> String {
+    let start = text.find("://").map_or(0, |at| at + 3);
+    match text[start..].rfind('@') {
+        Some(length) if text[start..start + length].contains(':') => {
+            let hidden = text[start..start + length].chars().map(|_| '*');
+            let (before, after) = (&text[..start], &text[start + length..]);
+            format!("{before}{}{after}", hidden.collect::<String>())
+        }
+        _ => text.to_owned(),
     }
 }
 
 /// What a path and a query may have beside letters and digits (RFC 3986, 3.3 and 3.4), and what
 /// clients commonly send there in spite of it.
 const PATH_MARKS: &str = "-._~!$&'()*+,;=:@/?%[]{}|^\\";
+
+/// Whether a character may stand in a path or a query.
+fn is_sent(c: char) -> bool {
+    c.is_ascii_alphanumeric() || PATH_MARKS.contains(c)
+}
 
 /// Whether it is TLS, and where the authority begins.
 fn scheme(text: &str) -> Result<(bool, usize), ColumnError> {
@@ -222,8 +304,27 @@ mod tests {
             ("http://under_score.local/", "http://under_score.local/"),
             ("http://[::FFFF:1]/", "http://[::ffff:1]/"),
             ("http://h/{id}?a=[1]|x", "http://h/{id}?a=[1]|x"),
+            ("http://h/{{a é}}?{{#}}", "http://h/{{a é}}?{{#}}"),
         ] {
             assert_eq!(parse(text).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for text in [
+            "http://user:secret@h/",
+            "http://user:se/secret@h/",
+            "http://user:se secret@h/",
+            "http://user:se#secret@h/",
+            "ftp://user:secret@h/",
+            "user:secret@h",
+        ] {
+            let error = text.parse::<Target>().expect_err(text).to_string();
+            assert!(
+                !error.contains("secret") && error.contains("***@h"),
+                "{error}"
+            );
         }
     }
 
@@ -244,7 +345,9 @@ mod tests {
             ("http://h:0/", 10, "1 to 65535"),
             ("http://h:99999/", 10, "1 to 65535"),
             ("http://h/a b", 11, "percent-encode"),
-            ("http://u:p@h/", 11, "credentials"),
+            ("http://u:p@h/", 11, "--basic-auth"),
+            ("http://{{a}}/", 8, "only the path"),
+            ("http://h/{{é é}}<", 17, "percent-encode"),
             ("http://h/#x", 10, "fragment"),
             ("http://[::1", 8, "no ']'"),
             ("http://[zz]/", 9, "invalid IPv6"),

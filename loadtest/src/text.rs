@@ -32,6 +32,14 @@ impl ColumnError {
         &self.reason
     }
 
+    /// The same error, shown with another text of as many characters.
+    pub(crate) fn with_text(self, text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            ..self
+        }
+    }
+
     /// The same error, for a text in which this one's was found at byte `at`.
     pub(crate) fn inside(self, text: &str, at: usize) -> Self {
         let before = text.get(..at).unwrap_or(text).chars().count();

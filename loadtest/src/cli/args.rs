@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use loadtest::{Profile, Slice, Target, Threshold};
+use loadtest::{Profile, Slice, Threshold};
 
 use super::{
     connection_args::ConnectionArgs,
@@ -20,6 +20,7 @@ use super::{
     outputs::Outputs,
     push::PushArgs,
     remote_write::RemoteWriteArgs,
+    request_args::{CheckArgs, RequestArgs},
 };
 
 /// Sends HTTP requests at the times that you ask for, and says honestly how long users would have
@@ -74,16 +75,18 @@ pub(crate) enum ArrivalsArg {
     reason = "each is a switch of the command line"
 )]
 pub(crate) struct RunArgs {
-    /// Target URL, such as http://127.0.0.1:8080/path
-    #[arg(required = true, value_parser = column::<Target>)]
-    pub(crate) url: Option<Target>,
-
     /// Requests per second
     #[arg(short, long, help_heading = "Load", conflicts_with_all = ["profile", "profile_file"])]
     pub(crate) rate: Option<String>,
     /// How long to start requests, such as 30s or 2m
     #[arg(short, long, value_name = "TIME", value_parser = duration, help_heading = "Load")]
     pub(crate) duration: Option<Duration>,
+    /// Stop after this many requests in all, over all threads and slices
+    ///
+    /// With --rate or --closed it takes the place of --duration, or ends the run before. Requests
+    /// of the warm-up count, and those that are skipped.
+    #[arg(short = 'n', long, value_name = "COUNT", help_heading = "Load")]
+    pub(crate) requests: Option<u64>,
     /// The rate over time, such as '10s@50, 60s:50..400, 30s@400' (see --help)
     #[arg(short, long, value_parser = column::<Profile>, help_heading = "Load", long_help = PROFILE_HELP)]
     pub(crate) profile: Option<Profile>,
@@ -95,7 +98,8 @@ pub(crate) struct RunArgs {
         conflicts_with = "profile"
     )]
     pub(crate) profile_file: Option<PathBuf>,
-    /// Closed loop: every connection sends as soon as it has its response, for --duration
+    /// Closed loop: every connection sends as soon as it has its response, for --duration or until
+    /// --requests
     ///
     /// This finds the highest throughput. It cannot see what users wait for: while the server
     /// stalls, a closed loop stops asking, so that the stall counts once per connection instead of
@@ -116,28 +120,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s", help_heading = "Load")]
     pub(crate) warm_up: Duration,
 
-    /// Request method
-    #[arg(short, long, default_value = "GET", help_heading = "Request")]
-    pub(crate) method: String,
-    /// Request header; may be repeated
-    #[arg(
-        short = 'H',
-        long,
-        value_name = "NAME: VALUE",
-        help_heading = "Request"
-    )]
-    pub(crate) header: Vec<String>,
-    /// Request body
-    #[arg(short, long, help_heading = "Request")]
-    pub(crate) body: Option<String>,
-    /// Read the request body from a file
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Request",
-        conflicts_with = "body"
-    )]
-    pub(crate) body_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
     /// Request timeout, from when the request is taken up
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Request")]
     pub(crate) timeout: Duration,
@@ -148,6 +132,8 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) checks: CheckArgs,
 
     /// Threads; by default one per core, at most 4
     #[arg(short, long, help_heading = "Running")]

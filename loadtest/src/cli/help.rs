@@ -21,6 +21,14 @@ Examples:
     loadtest --rate 50 --duration 60s --resolve example.org:443:192.0.2.7 https://example.org/
     loadtest --rate 50 --duration 60s --unix-socket /run/app.sock http://app/
     loadtest --rate 50 --duration 60s --proxy http://proxy.example:3128 https://example.org/
+  A thousand requests, and each response as it should be:
+    loadtest --rate 50 --requests 1000 --expect-status 200 --expect-json /status=ok URL
+
+  Each request for another user, with values from a CSV file that has the columns id and name:
+    loadtest --rate 50 --duration 60s --data users.csv 'http://127.0.0.1:8080/users/{{id}}?q={{name}}'
+
+  Different requests in turn, in vegeta's format, with a password that only a file has:
+    loadtest --rate 50 --duration 60s --targets requests.txt --basic-auth @password.txt
 
   A page with plots, a report for programs, and a log that can be merged:
     loadtest --rate 50 --duration 60s --html run.html --json run.json --hlog run.hlog URL

@@ -16,6 +16,7 @@ mod plain;
 mod plan;
 mod push;
 mod remote_write;
+mod request_args;
 mod run;
 mod runs;
 mod screen;

@@ -1,9 +1,14 @@
 //! The plan that the arguments make.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail};
-use loadtest::{Arrivals, CatchUp, Load, Plan, PlanError, Profile, Request};
+use loadtest::{Arrivals, CatchUp, Load, Plan, PlanError, Profile};
 
 use super::args::{ArrivalsArg, RunArgs};
+
+/// The shortest that a run may be planned for.
+const SHORTEST: Duration = Duration::from_millis(50);
 
 impl RunArgs {
     /// The plan that these arguments ask for, if it can be carried out.
@@ -22,7 +27,6 @@ impl RunArgs {
     pub(super) fn check_files(&self) -> anyhow::Result<()> {
         let read = [
             ("--profile-file", &self.profile_file),
-            ("--body-file", &self.body_file),
             ("--cacert", &self.connection.cacert),
             ("--cert", &self.connection.cert),
             ("--key", &self.connection.key),
@@ -30,20 +34,29 @@ impl RunArgs {
         let read: Vec<_> = read
             .iter()
             .filter_map(|(flag, path)| Some((*flag, path.as_deref()?)))
+            .chain(self.request.files())
             .collect();
         self.outputs.check(self.hlog.as_deref(), &read)
     }
 
     fn plan(&self) -> anyhow::Result<Plan> {
-        // clap requires it unless a subcommand is given.
-        let target = self.url.clone().context("the URL is missing")?;
-        let mut plan = Plan::new(target, self.load()?);
-        plan.request = self.request()?;
+        let load = self.load()?;
+        let mut calls = self.request.calls()?.into_iter();
+        // clap requires one unless a subcommand is given.
+        let first = calls.next().context("the URL is missing")?;
+        let mut plan = Plan::new(first.target, load);
+        plan.request = first.request;
+        plan.more = calls.collect();
+        plan.data = self.request.data()?;
+        plan.credentials = self.request.credentials()?;
+        plan.redirects = self.request.redirects();
+        plan.checks = self.checks.checks();
         self.connection.apply(&mut plan)?;
         plan.arrivals = match self.arrivals {
             ArrivalsArg::Even => Arrivals::Even,
             ArrivalsArg::Poisson => Arrivals::Poisson { seed: self.seed },
         };
+        plan.requests = self.requests;
         plan.catch_up = self.skip_after.map_or(CatchUp::All, CatchUp::SkipAfter);
         plan.threads = self
             .threads
@@ -65,18 +78,17 @@ impl RunArgs {
 
     fn load(&self) -> anyhow::Result<Load> {
         if self.closed {
-            let duration = self
-                .duration
-                .context("--closed needs --duration, such as --duration 10s")?;
+            let duration = match (self.duration, self.requests) {
+                (Some(duration), _) => duration,
+                (None, Some(_)) => Plan::LONGEST,
+                (None, None) => bail!(
+                    "--closed needs --duration or --requests, such as --duration 10s or --requests 1000"
+                ),
+            };
             return Ok(Load::Closed(duration));
         }
         let profile = if let Some(rate) = &self.rate {
-            let duration = self
-                .duration
-                .context("--rate needs --duration, such as --duration 30s")?;
-            let text = format!("{}ns@{rate}", duration.as_nanos());
-            text.parse::<Profile>()
-                .map_err(|error| anyhow::anyhow!("--rate {rate:?}: {}", error.reason()))?
+            self.hold(rate)?
         } else if let Some(file) = &self.profile_file {
             Profile::from_file(file).context("--profile-file")?
         } else if let Some(profile) = &self.profile {
@@ -92,20 +104,28 @@ impl RunArgs {
         Ok(Load::Open(profile))
     }
 
-    fn request(&self) -> anyhow::Result<Request> {
-        let mut request = Request::new(&self.method).context("--method")?;
-        for header in &self.header {
-            let (name, value) = header
-                .split_once(':')
-                .with_context(|| format!("--header {header:?}: expected 'Name: value'"))?;
-            request = request.header(name.trim(), value).context("--header")?;
-        }
-        let body = match &self.body_file {
-            Some(file) => std::fs::read(file)
-                .with_context(|| format!("cannot read {} (--body-file)", file.display()))?,
-            None => self.body.clone().unwrap_or_default().into_bytes(),
+    /// A constant rate, for --duration or for as long as --requests takes.
+    fn hold(&self, rate: &str) -> anyhow::Result<Profile> {
+        let per_second = format!("1s@{rate}")
+            .parse::<Profile>()
+            .map_err(|error| anyhow::anyhow!("--rate {rate:?}: {}", error.reason()))?
+            .mean_rate();
+        let duration = match (self.duration, self.requests) {
+            (Some(duration), _) => duration,
+            (None, Some(requests)) => {
+                // Arrivals at random need more time at one run than at another.
+                let room = match self.arrivals {
+                    ArrivalsArg::Even => requests as f64,
+                    ArrivalsArg::Poisson => requests as f64 * 2.0 + 10_000.0,
+                };
+                Duration::try_from_secs_f64(room / per_second)
+                    .map_or(Plan::LONGEST, |time| time.clamp(SHORTEST, Plan::LONGEST))
+            }
+            (None, None) => bail!(
+                "--rate needs --duration or --requests, such as --duration 30s or --requests 1000"
+            ),
         };
-        Ok(request.with_body(body))
+        Ok(Profile::hold(per_second, duration))
     }
 }
 

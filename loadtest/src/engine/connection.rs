@@ -7,9 +7,15 @@ use std::{
 };
 
 use super::{
-    exchange::ExchangeError, h1::H1, hyper::Hyper, slot::Slot, state::WorkerState, way::Peer,
+    exchange::ExchangeError,
+    h1::H1,
+    hyper::Hyper,
+    outgoing::{Outgoing, Wire},
+    slot::Slot,
+    state::WorkerState,
+    way::Peer,
 };
-use crate::{http1::Response, record::BackendId};
+use crate::{check::Kept, http1::Response, record::BackendId};
 
 /// What is known of a connection, shared by the slots that use it. The worker counts those that
 /// exist.
@@ -105,19 +111,23 @@ impl Connection {
         }
     }
 
-    /// Sends the worker's request and reads the response.
+    /// Sends a request and reads the response.
     pub(crate) async fn exchange(
         &mut self,
         state: &WorkerState,
         slot: &Slot,
+        request: &Outgoing,
+        kept: &mut Kept,
     ) -> Result<Response, ExchangeError> {
         self.usage.requests.set(self.usage.requests.get() + 1);
-        match &mut self.transport {
-            Transport::H1(h1) => h1.exchange(state, slot).await,
-            Transport::Hyper(hyper) => match slot.limited(hyper.exchange(state)).await {
-                Some(result) => result,
-                None => Err(ExchangeError::Expired),
-            },
+        match (&mut self.transport, &request.wire) {
+            (Transport::Hyper(hyper), Wire::Hyper(made)) => {
+                let exchange = hyper.exchange(state, made.as_ref().clone(), kept);
+                let result = slot.limited(exchange).await;
+                result.unwrap_or(Err(ExchangeError::Expired))
+            }
+            (Transport::H1(h1), _) => h1.exchange(state, slot, request, kept).await,
+            (Transport::Hyper(_), Wire::Http1(_)) => unreachable!("made for the plan's engine"),
         }
     }
 }

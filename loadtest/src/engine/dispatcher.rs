@@ -51,8 +51,8 @@ impl Dispatcher {
         let streams = plan.engine.streams();
         let max_slots = place.share(plan.connections) * streams;
         let (index, workers) = plan.slice.place(place.index, place.workers);
-        let schedule =
-            Schedule::new(&plan.load, plan.arrivals, index, workers).with_factor(&plan.rate_factor);
+        let schedule = Schedule::new(&plan.load, plan.arrivals, plan.requests, index, workers)
+            .with_factor(&plan.rate_factor);
         Ok(Self {
             schedule: RefCell::new(schedule),
             slots: RefCell::new(Vec::new()),
@@ -88,17 +88,19 @@ impl Dispatcher {
     fn take_at(&self, now: u64, queued: bool) -> Option<Job> {
         let mut schedule = self.schedule.borrow_mut();
         loop {
-            let intended = schedule.take(now)?;
+            let due = schedule.take(now)?;
             let mut recorder = self.state.recorder.borrow_mut();
             match self.state.plan.catch_up {
-                CatchUp::SkipAfter(limit) if now - intended > nanos(limit) => {
-                    recorder.skipped(intended);
+                CatchUp::SkipAfter(limit) if now - due.at > nanos(limit) => {
+                    recorder.skipped(due.at);
                 }
                 _ => {
-                    recorder.started(intended, now, queued);
+                    recorder.started(due.at, now, queued);
                     return Some(Job {
-                        intended,
+                        intended: due.at,
                         taken: now,
+                        number: due.number,
+                        turn: due.turn,
                     });
                 }
             }
@@ -217,6 +219,11 @@ impl Dispatcher {
         let left = self.schedule.borrow_mut().end(self.state.clock.now());
         self.state.recorder.borrow_mut().unsent(left);
         self.note_end();
+    }
+
+    /// Whether all the requests were taken that may be sent, though the planned time may go on.
+    pub(crate) fn has_reached_limit(&self) -> bool {
+        self.schedule.borrow().has_reached_limit()
     }
 
     /// How many requests are overdue.

@@ -9,8 +9,16 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{exchange::ExchangeError, slot::Slot, state::WorkerState, stream::Stream, tls_error};
+use super::{
+    exchange::ExchangeError,
+    outgoing::Outgoing,
+    slot::Slot,
+    state::{Keep, WorkerState},
+    stream::Stream,
+    tls_error,
+};
 use crate::{
+    check::Kept,
     http1::{Decoder, ProtocolError, Response, Visitor},
     record::{BackendId, COMMON_HEADERS, Findings, Recorder, rank_of_header},
     text::with_causes,
@@ -27,11 +35,10 @@ pub(crate) struct H1 {
 }
 
 impl H1 {
-    /// `bodiless` for HEAD, whose responses have no body.
-    pub(crate) fn new(stream: Stream, bodiless: bool) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         Self {
             stream,
-            decoder: Decoder::new(bodiless),
+            decoder: Decoder::new(false),
             backend: BackendId::default(),
             last: BackendId::default(),
         }
@@ -51,19 +58,23 @@ impl H1 {
             .map(drop)
     }
 
-    /// Sends the worker's request and reads the response.
+    /// Sends a request and reads the response.
     pub(crate) async fn exchange(
         &mut self,
         state: &WorkerState,
         slot: &Slot,
+        request: &Outgoing,
+        kept: &mut Kept,
     ) -> Result<Response, ExchangeError> {
         let mut written = 0;
         self.backend = BackendId::default();
+        self.decoder.set_bodiless(request.bodiless);
+        let bytes = request.wire.bytes();
         poll_fn(|context| {
             if slot.is_expired() {
                 return Poll::Ready(Err(ExchangeError::Expired));
             }
-            let poll = self.poll_exchange(context, state, &mut written);
+            let poll = self.poll_exchange(context, state, bytes, &mut written, kept);
             if poll.is_pending() {
                 slot.register(context);
             }
@@ -76,13 +87,15 @@ impl H1 {
         &mut self,
         context: &mut Context<'_>,
         state: &WorkerState,
+        request: &[u8],
         written: &mut usize,
+        kept: &mut Kept,
     ) -> Poll<Result<Response, ExchangeError>> {
         // A server may respond, and close, before it has read everything: a failed write is not the
         // last word. What is read says how it ended, and is there soon, because what ends writing
         // ends reading.
-        let _ = self.poll_write(context, &state.request, written);
-        let all_written = *written == state.request.len();
+        let _ = self.poll_write(context, request, written);
+        let all_written = *written == request.len();
         let mut scratch = state.scratch.borrow_mut();
         loop {
             let mut buffer = ReadBuf::new(&mut scratch);
@@ -111,6 +124,8 @@ impl H1 {
                 backend: &mut self.backend,
                 last: &mut self.last,
                 common: Vec::new(),
+                keep: state.keep.as_ref(),
+                kept,
             };
             visitor.recorder.counters().bytes_received += received.len() as u64;
             let fed = self.decoder.feed(received, &mut visitor);
@@ -162,7 +177,7 @@ fn protocol(error: ProtocolError) -> ExchangeError {
     ExchangeError::Protocol(with_causes(&error))
 }
 
-/// Looks for the header that names the backend.
+/// Looks for the header that names the backend, and keeps what is to be judged.
 struct Finder<'a> {
     /// None until a response has decided which header it is.
     header: Option<&'a str>,
@@ -171,6 +186,8 @@ struct Finder<'a> {
     last: &'a mut BackendId,
     /// The values of common headers, with their ranks; only until the header is known.
     common: Vec<(usize, Vec<u8>)>,
+    keep: Option<&'a Keep>,
+    kept: &'a mut Kept,
 }
 
 impl Finder<'_> {
@@ -200,6 +217,15 @@ impl Visitor for Finder<'_> {
                     self.common.push((rank, value.to_vec()));
                 }
             }
+        }
+        if let Some(keep) = self.keep {
+            keep.header(self.kept, name, value);
+        }
+    }
+
+    fn body(&mut self, data: &[u8]) {
+        if let Some(keep) = self.keep {
+            keep.body(self.kept, data);
         }
     }
 }

@@ -15,11 +15,13 @@ use super::{
     connect::ConnectError,
     exchange::ExchangeError,
     heard::{Heard, Notes, Speaks},
+    hyper_request::HyperRequest,
     state::WorkerState,
     stream::Stream,
     tls_error,
 };
 use crate::{
+    check::Kept,
     http1::{MAX_HEAD, MAX_HEADERS, ProtocolError, Response},
     record::{BackendId, COMMON_HEADERS, Failure, Findings},
     text::with_causes,
@@ -112,9 +114,11 @@ impl Hyper {
     pub(crate) async fn exchange(
         &mut self,
         state: &WorkerState,
+        request: HyperRequest,
+        kept: &mut Kept,
     ) -> Result<Response, ExchangeError> {
         let begun = Cell::new(false);
-        let result = self.try_exchange(state, &begun).await;
+        let result = self.try_exchange(state, request, &begun, kept).await;
         result.map_err(|rejected| match rejected {
             Rejected::Limit(error) => ExchangeError::Protocol(error.to_string()),
             Rejected::Hyper(error) => {
@@ -156,9 +160,10 @@ impl Hyper {
     async fn try_exchange(
         &mut self,
         state: &WorkerState,
+        request: HyperRequest,
         begun: &Cell<bool>,
+        kept: &mut Kept,
     ) -> Result<Response, Rejected> {
-        let request = state.hyper_request.clone();
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
                 sender.ready().await?;
@@ -178,11 +183,19 @@ impl Hyper {
             }
             None => BackendId::default(),
         };
+        if let Some(keep) = &state.keep {
+            for (name, value) in response.headers() {
+                keep.header(kept, name.as_str(), value.as_bytes());
+            }
+        }
         let status = response.status().as_u16();
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame?.into_data() {
                 state.recorder.borrow_mut().counters().bytes_received += data.len() as u64;
+                if let Some(keep) = &state.keep {
+                    keep.body(kept, &data);
+                }
             }
         }
         // hyper closes its side itself when the connection is not to be kept.

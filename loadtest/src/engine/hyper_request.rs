@@ -1,38 +1,43 @@
-//! The plan's request in hyper's form.
+//! A request in hyper's form.
 
 use bytes::Bytes;
 use http_body_util::Full;
 
-use crate::{proxy::Proxy, request::Request, target::Target};
+use crate::{message::Message, proxy::Proxy};
 
 pub(crate) type HyperRequest = hyper::Request<Full<Bytes>>;
 
 /// HTTP/2 has the authority in place of the host header (RFC 9113, 8.3.1).
 pub(crate) fn build(
-    request: &Request,
-    target: &Target,
+    message: &Message,
     http2: bool,
     forwarder: Option<&Proxy>,
 ) -> Result<HyperRequest, hyper::http::Error> {
     let uri = if http2 || forwarder.is_some() {
-        target.to_string()
+        message.target.to_string()
     } else {
-        target.path().to_owned()
+        message.target.path().to_owned()
     };
-    let mut builder = hyper::Request::builder().method(request.method()).uri(uri);
-    for (name, value) in request.all_headers(target, forwarder) {
+    let mut builder = hyper::Request::builder()
+        .method(message.method.as_str())
+        .uri(uri);
+    for (name, value) in message.headers_by(forwarder) {
         if !(http2 && name.eq_ignore_ascii_case("host")) {
             // By bytes: a value may have characters beyond ASCII.
             builder = builder.header(name, value.as_bytes());
         }
     }
-    builder.body(Full::new(Bytes::from(request.body().to_vec())))
+    builder.body(Full::new(message.body.clone()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::build;
-    use crate::{request::Request, target::Target};
+    use crate::{
+        message::{Call, Message},
+        request::Request,
+        target::Target,
+    };
 
     #[test]
     fn every_url_that_is_taken_can_be_sent_by_every_engine() {
@@ -44,8 +49,9 @@ mod tests {
             ] {
                 if let Ok(target) = url.parse::<Target>() {
                     let request = Request::default();
+                    let message = Message::new(&Call { target, request }, None);
                     for http2 in [true, false] {
-                        let made = build(&request, &target, http2, None);
+                        let made = build(&message, http2, None);
                         assert!(made.is_ok(), "{url}: {made:?}");
                     }
                 }

@@ -2,12 +2,14 @@
 //!
 //! From the top: a [`Run`] starts a thread for each worker; a worker is supervised, dispatches its
 //! share of the schedule to connection slots, and runs a task for each slot; a task opens
-//! connections and exchanges requests over them; a connection speaks through a transport. Imports
+//! connections, one to each origin that it asks, and exchanges requests over them; a connection
+//! speaks through a transport. Imports
 //! go this way only.
 
 mod clock;
 mod connect;
 mod connection;
+mod connections;
 mod dialer;
 mod dispatcher;
 mod error;
@@ -18,6 +20,8 @@ mod hyper;
 mod hyper_request;
 mod identity;
 mod opener;
+mod origins;
+mod outgoing;
 mod run;
 mod slot;
 mod socks;

@@ -1,6 +1,7 @@
 //! Runs a plan: a thread for each worker, one to collect, and a handle to watch and stop them.
 
 use std::{
+    io,
     sync::Arc,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -9,14 +10,10 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    connect::{ConnectError, Connector},
-    error::RunError,
-    state::Place,
-    supervise, tls,
-    way::Way,
+    connect::ConnectError, error::RunError, origins::Origin, outgoing::Calls, state::Place,
+    supervise,
 };
 use crate::{
-    http1::encode_request,
     plan::{Plan, PlanError},
     record::{Collector, Findings, Observer, Progress, Setup, Summary},
 };
@@ -61,27 +58,31 @@ impl Run {
         observers: Vec<Box<dyn Observer>>,
     ) -> Result<Self, RunError> {
         plan.check()?;
+        let (calls, targets) = Calls::new(&plan, plan.drafts()?).map_err(io::Error::other)?;
         raise_file_limit();
-        let tls = tls::setup(&plan, &plan.target)?;
         let findings = Arc::new(Findings::new(plan.backend_header.as_deref()));
-        let way = Way::new(&plan, &plan.target, tls, &findings);
-        let peers = way.resolve(false).await?;
+        let origins = Origin::prepare(&plan, &findings, targets).await?;
         let plan = Arc::new(plan.sliced());
-        let connector =
-            |worker: usize| Connector::new(way.clone(), &peers, worker, plan.connect_timeout);
         if plan.probe {
-            connector(0)
-                .open()
-                .await
-                .map_err(|error| unreachable_target(&plan, way.show(&peers), error))?;
+            for origin in &origins {
+                let opened = origin.connector(&plan, 0).open().await;
+                opened.map_err(|error| unreachable_target(origin, error))?;
+            }
         }
-        Self::spawn(&plan, &findings, connector, observers)
+        Self::spawn(
+            &plan,
+            &findings,
+            &Arc::new(calls),
+            &origins.into(),
+            observers,
+        )
     }
 
     fn spawn(
         plan: &Arc<Plan>,
         findings: &Arc<Findings>,
-        connector: impl Fn(usize) -> Connector,
+        calls: &Arc<Calls>,
+        origins: &Arc<[Origin]>,
         observers: Vec<Box<dyn Observer>>,
     ) -> Result<Self, RunError> {
         let workers = plan.threads;
@@ -92,8 +93,6 @@ impl Run {
         let started_at = plan.start_at.unwrap_or_else(|| SystemTime::now() + LEAD);
         let lead = started_at.duration_since(SystemTime::now());
         let start = Instant::now() + lead.map_err(|_| PlanError::StartOver)?;
-        let request: Arc<[u8]> =
-            encode_request(&plan.request, &plan.target, plan.forwarder()).into();
         let mut threads = Vec::with_capacity(workers);
         for index in 0..workers {
             let settings = supervise::Settings {
@@ -101,8 +100,8 @@ impl Run {
                 findings: Arc::clone(findings),
                 place: Place { index, workers },
                 start,
-                request: Arc::clone(&request),
-                connector: connector(index),
+                calls: Arc::clone(calls),
+                origins: Arc::clone(origins),
                 intervals: intervals.clone(),
                 stop: stop.clone(),
             };
@@ -161,10 +160,10 @@ impl Run {
     }
 }
 
-fn unreachable_target(plan: &Plan, addresses: String, error: ConnectError) -> RunError {
+fn unreachable_target(origin: &Origin, error: ConnectError) -> RunError {
     RunError::Unreachable {
-        target: plan.target.to_string(),
-        addresses,
+        target: origin.target.to_string(),
+        addresses: origin.addresses(),
         source: error.into(),
     }
 }

@@ -15,6 +15,9 @@ pub(crate) struct Job {
     pub(crate) intended: u64,
     /// When it was taken up.
     pub(crate) taken: u64,
+    /// Its number, and whose turn it is.
+    pub(crate) number: u64,
+    pub(crate) turn: u64,
 }
 
 /// What the worker and a slot's task share.

@@ -3,19 +3,16 @@
 
 use std::{
     cell::{Cell, RefCell},
-    io,
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
-use super::{
-    clock::Clock,
-    hyper_request::{self, HyperRequest},
-};
+use super::{clock::Clock, outgoing::Calls};
 use crate::{
-    plan::{Engine, Load, Plan},
-    record::{Failure, Findings, Interval, Outcome, Recorder, TickEnd},
+    check::Kept,
+    plan::{Load, Plan},
+    record::{BackendId, Failure, Findings, Interval, Outcome, Recorder, TickEnd, Times},
     schedule::nanos,
 };
 
@@ -36,19 +33,59 @@ impl Place {
     }
 }
 
+/// What is kept of a response until it is judged.
+pub(crate) struct Keep {
+    headers: Vec<String>,
+    body: bool,
+}
+
+impl Keep {
+    fn of(plan: &Plan) -> Option<Self> {
+        let (checks, follows) = (&plan.checks, plan.redirects > 0);
+        let location = follows.then_some("location");
+        (follows || !checks.is_empty()).then(|| Self {
+            headers: checks
+                .header_names()
+                .chain(location)
+                .map(str::to_owned)
+                .collect(),
+            body: checks.wants_body(),
+        })
+    }
+
+    /// Keeps a header, if it is wanted.
+    pub(crate) fn header(&self, kept: &mut Kept, name: &str, value: &[u8]) {
+        if self
+            .headers
+            .iter()
+            .any(|wanted| wanted.eq_ignore_ascii_case(name))
+        {
+            kept.header(name, value);
+        }
+    }
+
+    /// Keeps a part of the body, if it is wanted.
+    pub(crate) fn body(&self, kept: &mut Kept, data: &[u8]) {
+        if self.body {
+            kept.body(data);
+        }
+    }
+}
+
 pub(crate) struct WorkerState {
     pub(crate) plan: Arc<Plan>,
     pub(crate) findings: Arc<Findings>,
     pub(crate) clock: Clock,
-    /// The request's bytes, for HTTP/1.1.
-    pub(crate) request: Arc<[u8]>,
-    pub(crate) hyper_request: HyperRequest,
+    pub(crate) calls: Arc<Calls>,
+    /// For what is filled in at random.
+    pub(crate) random: RefCell<fastrand::Rng>,
     pub(crate) scratch: RefCell<Box<[u8]>>,
     pub(crate) recorder: RefCell<Recorder>,
     /// In nanoseconds.
     pub(crate) timeout: u64,
-    pub(crate) idempotent: bool,
     pub(crate) closed_loop: bool,
+    /// What is kept of every response; none where nothing is.
+    pub(crate) keep: Option<Keep>,
     /// Connections that exist.
     pub(crate) open: Rc<Cell<u64>>,
 }
@@ -59,31 +96,46 @@ impl WorkerState {
         findings: Arc<Findings>,
         worker: usize,
         clock: Clock,
-        request: Arc<[u8]>,
-    ) -> io::Result<Self> {
-        let http2 = matches!(plan.engine, Engine::Http2 { .. });
-        let hyper_request =
-            hyper_request::build(&plan.request, &plan.target, http2, plan.forwarder())
-                .map_err(io::Error::other)?;
+        calls: Arc<Calls>,
+    ) -> Self {
         let recorder = Recorder::new(
             worker,
             nanos(plan.warm_up),
             nanos(plan.late_after),
             stage_ends(&plan.load),
+            calls.names().to_vec(),
         );
-        Ok(Self {
+        Self {
             clock,
-            request,
-            hyper_request,
+            calls,
+            random: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
             recorder: RefCell::new(recorder),
             timeout: nanos(plan.timeout),
-            idempotent: plan.request.is_idempotent(),
             closed_loop: matches!(plan.load, Load::Closed(_)),
+            keep: Keep::of(&plan),
             open: Rc::default(),
             plan,
             findings,
-        })
+        }
+    }
+
+    /// Judges a response by the plan's checks, and notes what is wrong.
+    pub(crate) fn judge(&self, intended: u64, status: u16, kept: &Kept) -> Outcome {
+        let checks = &self.plan.checks;
+        let result = match checks.status(status) {
+            None if Failure::of_status(status).is_some() => return Outcome::Status(status),
+            None => checks.content(kept),
+            Some(result) => result.and_then(|()| checks.content(kept)),
+        };
+        match result {
+            Ok(()) => Outcome::Expected(status),
+            Err(reason) => {
+                let mut recorder = self.recorder.borrow_mut();
+                recorder.failed_because(intended, Failure::Check, &reason);
+                Outcome::Unexpected(status)
+            }
+        }
     }
 
     /// The outcome of a request that failed, and a note of the reason.
@@ -93,6 +145,12 @@ impl WorkerState {
             recorder.failed_because(intended, failure, reason);
         }
         Outcome::Failed(failure)
+    }
+
+    /// Records how a request ended.
+    pub(crate) fn ended(&self, times: Times, outcome: Outcome, backend: BackendId, place: usize) {
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.ended(times, outcome, backend, place);
     }
 
     /// Takes out the record since the last time.

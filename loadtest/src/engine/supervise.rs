@@ -12,7 +12,7 @@ use tokio::{
     task::{LocalSet, spawn_local},
 };
 
-use super::{connect::Connector, state::Place, worker::Worker};
+use super::{origins::Origin, outgoing::Calls, state::Place, worker::Worker};
 use crate::{
     plan::Plan,
     record::{Findings, Interval},
@@ -24,8 +24,8 @@ pub(crate) struct Settings {
     pub(crate) findings: Arc<Findings>,
     pub(crate) place: Place,
     pub(crate) start: Instant,
-    pub(crate) request: Arc<[u8]>,
-    pub(crate) connector: Connector,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) origins: Arc<[Origin]>,
     pub(crate) intervals: mpsc::Sender<Interval>,
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -37,8 +37,8 @@ pub(crate) fn run(settings: Settings) -> io::Result<()> {
         findings,
         place,
         start,
-        request,
-        connector,
+        calls,
+        origins,
         intervals,
         stop,
     } = settings;
@@ -48,9 +48,7 @@ pub(crate) fn run(settings: Settings) -> io::Result<()> {
     let local = LocalSet::new();
     let worker = {
         let _context = runtime.enter();
-        Rc::new(Worker::new(
-            plan, findings, place, start, request, connector,
-        )?)
+        Rc::new(Worker::new(plan, findings, place, start, calls, &origins)?)
     };
     local.block_on(&runtime, supervise(&worker, start, &intervals, stop))
 }
@@ -85,7 +83,7 @@ async fn supervise(
     // Whether the planned time is over; whether no more is sent; whether all that was sent has
     // ended.
     let (mut over, mut ending, mut done) = (false, false, false);
-    while !(done && (over || ending)) {
+    while !(done && (over || ending || worker.dispatcher.has_reached_limit())) {
         tokio::select! {
             biased;
             // It never returns, but for a timer that fails.
@@ -98,7 +96,7 @@ async fn supervise(
             _ = sweeps.tick() => worker.dispatcher.expire(),
             _ = refreshes.tick() => {
                 let again = Rc::clone(worker);
-                spawn_local(async move { again.opener.refresh().await });
+                spawn_local(async move { again.origins.refresh().await });
             }
             () = worker.dispatcher.ended() => done = true,
             // An error means that the run's handle is gone: then nobody waits for the rest either.

@@ -1,17 +1,25 @@
-//! A slot's task: it sends one request at a time, over a connection that it opens when needed.
+//! A slot's task: it sends one request at a time, over connections that it opens when needed.
 
 use std::{future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
 use super::{
     connect::ConnectError,
     connection::Connection,
+    connections::Connections,
     dispatcher::Dispatcher,
     exchange::ExchangeError,
     opener::Opener,
+    origins::Origins,
+    outgoing::{Outgoing, Turn},
     slot::{Job, Slot},
     state::WorkerState,
 };
-use crate::record::{BackendId, Failure, Outcome, Times};
+use crate::{
+    check::Kept,
+    message::Message,
+    record::{BackendId, Failure, Outcome, Times},
+    redirect::{self, is_redirect},
+};
 
 /// How long a slot waits after a failure in a closed loop, which has no schedule to hold it back.
 const CLOSED_LOOP_PAUSE: Duration = Duration::from_millis(50);
@@ -19,9 +27,53 @@ const CLOSED_LOOP_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Task {
     pub(crate) state: Rc<WorkerState>,
     pub(crate) dispatcher: Rc<Dispatcher>,
-    pub(crate) opener: Rc<Opener>,
+    pub(crate) origins: Rc<Origins>,
     pub(crate) slot: Rc<Slot>,
-    pub(crate) connection: Option<Connection>,
+    pub(crate) connections: Connections,
+    pub(crate) kept: Kept,
+}
+
+/// Why a request has no response.
+struct Lost {
+    failure: Failure,
+    /// What there is to say beyond the kind of failure.
+    reason: Option<String>,
+}
+
+impl Lost {
+    fn new(failure: Failure, reason: String) -> Self {
+        Self {
+            failure,
+            reason: Some(reason),
+        }
+    }
+}
+
+impl From<ConnectError> for Lost {
+    fn from(error: ConnectError) -> Self {
+        Self::new(error.failure, error.reason)
+    }
+}
+
+impl From<ExchangeError> for Lost {
+    fn from(error: ExchangeError) -> Self {
+        Self {
+            failure: error.failure(),
+            reason: error.reason().map(str::to_owned),
+        }
+    }
+}
+
+/// How far a request has come.
+struct Progress {
+    /// When it was first sent.
+    sent: u64,
+    /// When its last exchange ended.
+    done: u64,
+    /// Who responded last.
+    backend: BackendId,
+    /// Redirects that it has followed.
+    hops: u32,
 }
 
 impl Task {
@@ -30,51 +82,42 @@ impl Task {
         loop {
             let job = self.next_job().await;
             self.slot.set_deadline(job.taken + self.state.timeout);
-            let (times, outcome, backend) = self.send(job).await;
+            let place = self.state.calls.place(job.turn);
+            let (times, outcome, backend) = self.send(job, place).await;
             self.slot.clear_deadline();
-            self.record(times, outcome, backend);
+            self.state.ended(times, outcome, backend, place);
             self.dispatcher.note_end();
-            let failed = self.connection.is_none() && matches!(outcome, Outcome::Failed(_));
-            if self.state.closed_loop && failed {
+            if self.state.closed_loop
+                && matches!(outcome, Outcome::Failed(_))
+                && self.connections.is_empty()
+            {
                 // A target that is down is asked again at a rate that it can bear.
                 tokio::time::sleep(CLOSED_LOOP_PAUSE).await;
             }
         }
     }
 
-    fn record(&self, times: Times, outcome: Outcome, backend: BackendId) {
-        let mut recorder = self.state.recorder.borrow_mut();
-        recorder.ended(times, outcome, backend);
-    }
-
     /// The next request that is due. While it waits it notices when the server closes its
     /// connection.
     async fn next_job(&mut self) -> Job {
         let Self {
-            slot, connection, ..
+            slot, connections, ..
         } = self;
         if let Some(job) = slot.take().or_else(|| self.dispatcher.take()) {
             return job;
         }
-        slot.rest(
-            connection
-                .as_ref()
-                .map_or(0, |connection| connection.usage.expires),
-        );
-        self.dispatcher.set_idle(slot.index, connection.is_some());
+        slot.rest(connections.expires());
+        self.dispatcher
+            .set_idle(slot.index, !connections.is_empty());
         poll_fn(|context| {
             if let Some(job) = slot.take() {
                 return Poll::Ready(job);
             }
             slot.register(context);
             if slot.take_retired() {
-                *connection = None;
+                connections.clear();
             }
-            if connection
-                .as_mut()
-                .is_some_and(|connection| connection.poll_closed(context).is_ready())
-            {
-                *connection = None;
+            if connections.drop_closed(context) {
                 slot.set_closed();
             }
             Poll::Pending
@@ -82,37 +125,131 @@ impl Task {
         .await
     }
 
-    /// Sends one request, over a new connection if there is none or the server has just closed the
-    /// old one.
-    async fn send(&mut self, job: Job) -> (Times, Outcome, BackendId) {
-        let mut sent = job.taken;
-        let mut may_retry = self.state.idempotent;
-        let mut backend = BackendId::default();
-        let failed =
-            |state: &WorkerState, failure, reason| state.failed(job.intended, failure, reason);
-        let outcome = loop {
-            self.drop_outdated(job.taken);
-            let connected = match self.connection.take() {
-                Some(connected) => connected,
-                None => match self.connect().await {
-                    Some(Ok(connected)) => connected,
-                    Some(Err(error)) => {
-                        break failed(&self.state, error.failure, Some(&error.reason));
-                    }
-                    None => break failed(&self.state, Failure::ConnectTimeout, None),
-                },
+    /// Sends one request, and follows where its response leads.
+    async fn send(&mut self, job: Job, place: usize) -> (Times, Outcome, BackendId) {
+        let state = Rc::clone(&self.state);
+        let mut progress = Progress {
+            sent: job.taken,
+            done: 0,
+            backend: BackendId::default(),
+            hops: 0,
+        };
+        let result = match state.calls.at(place) {
+            Turn::Fixed(request) => self.ask(request, job.taken, &mut progress).await,
+            Turn::Template { origin, template } => {
+                let message = state.calls.fill(template, job.number, &state.random);
+                match self.outgoing(message, *origin) {
+                    Ok(request) => self.ask(&request, job.taken, &mut progress).await,
+                    Err(lost) => Err(lost),
+                }
+            }
+        };
+        let done = match &result {
+            Ok(_) => progress.done,
+            Err(_) => state.clock.now(),
+        };
+        let outcome = match (result, &state.keep) {
+            (Ok(status), None) => Outcome::Status(status),
+            (Ok(status), Some(_)) => state.judge(job.intended, status, &self.kept),
+            (Err(lost), _) => state.failed(job.intended, lost.failure, lost.reason.as_deref()),
+        };
+        let times = Times {
+            intended: job.intended,
+            sent: progress.sent,
+            done,
+        };
+        (times, outcome, progress.backend)
+    }
+
+    fn outgoing(&self, message: Message, origin: usize) -> Result<Outgoing, Lost> {
+        Outgoing::new(message, origin, &self.state.plan).map_err(|error| {
+            Lost::new(
+                Failure::Protocol,
+                format!("the request cannot be sent: {error}"),
+            )
+        })
+    }
+
+    /// Asks, and asks where redirects lead as far as the plan follows them.
+    async fn ask(
+        &mut self,
+        request: &Outgoing,
+        now: u64,
+        progress: &mut Progress,
+    ) -> Result<u16, Lost> {
+        let mut status = self.exchange(request, now, progress).await?;
+        let mut last = request.message.clone();
+        while let Some(message) = last.take().filter(|_| is_redirect(status)) {
+            let Some(location) = self.kept.values("location").next() else {
+                break;
             };
-            let connection = self.connection.insert(connected);
+            let most = self.state.plan.redirects;
+            if progress.hops >= most {
+                let reason = format!("more than {most} redirects (--follow-redirects)");
+                return Err(Lost::new(Failure::Redirect, reason));
+            }
+            let next = redirect::follow(&message, status, location)
+                .map_err(|reason| Lost::new(Failure::Redirect, reason))?;
+            progress.hops += 1;
+            self.state.recorder.borrow_mut().counters().redirects += 1;
+            let origins = Rc::clone(&self.origins);
+            let Some(origin) = self.slot.limited(origins.find_or_add(&next.target)).await else {
+                return Err(ExchangeError::Expired.into());
+            };
+            let request = self.outgoing(next, origin?)?;
+            status = self
+                .exchange(&request, self.state.clock.now(), progress)
+                .await?;
+            last.clone_from(&request.message);
+        }
+        Ok(status)
+    }
+
+    /// Sends a request once, over a new connection if there is none or the server has just closed
+    /// the old one.
+    async fn exchange(
+        &mut self,
+        request: &Outgoing,
+        now: u64,
+        progress: &mut Progress,
+    ) -> Result<u16, Lost> {
+        let opener = self.origins.opener(request.origin);
+        let mut may_retry = request.idempotent;
+        progress.backend = BackendId::default();
+        let result = loop {
+            self.drop_outdated(&opener, request.origin, now);
+            if self.connections.are_many() {
+                self.drop_closed(request.origin).await;
+            }
+            if !self.connections.has(request.origin) {
+                let connecting = opener.connect(&self.state, self.slot.index);
+                let Some(connected) = self.slot.limited(connecting).await else {
+                    return Err(Lost {
+                        failure: Failure::ConnectTimeout,
+                        reason: None,
+                    });
+                };
+                *self.connections.at(request.origin) = Some(connected?);
+            }
+            let Some(connection) = self.connections.at(request.origin) else {
+                continue;
+            };
             // A request on a fresh connection starts when that is open; on an old one, when it is
             // taken up.
-            sent = self.state.clock.now();
-            match connection.exchange(&self.state, &self.slot).await {
+            if progress.hops == 0 {
+                progress.sent = self.state.clock.now();
+            }
+            if self.state.keep.is_some() {
+                self.kept.clear();
+            }
+            let exchange = connection.exchange(&self.state, &self.slot, request, &mut self.kept);
+            match exchange.await {
                 Ok(response) => {
-                    backend = connection.backend();
+                    progress.backend = connection.backend();
                     if !response.keep_alive {
                         connection.set_spent();
                     }
-                    break Outcome::Status(response.status);
+                    break Ok(response.status);
                 }
                 // The server closed the connection while the request was on its way, and has not
                 // begun to respond: the usual race of keep-alive, which a client settles by asking
@@ -128,30 +265,32 @@ impl Task {
                     if !(error == ExchangeError::Expired && connection.is_shared()) {
                         connection.set_spent();
                     }
-                    break failed(&self.state, error.failure(), error.reason());
+                    break Err(error.into());
                 }
             }
         };
-        let done = self.state.clock.now();
-        self.drop_outdated(done);
-        let times = Times {
-            intended: job.intended,
-            sent,
-            done,
-        };
-        (times, outcome, backend)
+        progress.done = self.state.clock.now();
+        self.drop_outdated(&opener, request.origin, progress.done);
+        result
     }
 
-    /// Opens a connection, until the deadline.
-    async fn connect(&self) -> Option<Result<Connection, ConnectError>> {
-        let connecting = self.opener.connect(&self.state, self.slot.index);
-        self.slot.limited(connecting).await
+    /// Drops the connection to an origin if its server has closed it while the slot was asking
+    /// another.
+    async fn drop_closed(&mut self, origin: usize) {
+        poll_fn(|context| {
+            let is_closed = |open: &mut Connection| open.poll_closed(context).is_ready();
+            self.connections.at(origin).take_if(is_closed);
+            Poll::Ready(())
+        })
+        .await;
     }
 
-    fn drop_outdated(&mut self, now: u64) {
-        let outdated = |connection: &mut Connection| {
-            connection.is_spent() || self.opener.is_outdated(&self.state, &connection.usage, now)
+    /// Drops the connection to an origin if it must not carry another request.
+    fn drop_outdated(&mut self, opener: &Opener, origin: usize, now: u64) {
+        let state = &self.state;
+        let is_outdated = |connection: &mut Connection| {
+            connection.is_spent() || opener.is_outdated(state, &connection.usage, now)
         };
-        self.connection.take_if(outdated);
+        self.connections.at(origin).take_if(is_outdated);
     }
 }

@@ -46,6 +46,15 @@ pub(crate) struct TlsSetup {
 }
 
 impl TlsSetup {
+    /// The same for another host.
+    pub(crate) fn for_host(&self, host: &str) -> Result<Self, RunError> {
+        Ok(Self {
+            name: server_name(host)?,
+            host: host.to_owned(),
+            ..self.clone()
+        })
+    }
+
     /// Encrypts a connection.
     pub(super) async fn wrap(
         &self,
@@ -89,6 +98,13 @@ fn describe(connection: &ClientConnection) -> String {
     parts.join(", ")
 }
 
+fn server_name(host: &str) -> Result<ServerName<'static>, RunError> {
+    ServerName::try_from(host.to_owned()).map_err(|error| RunError::ServerName {
+        host: host.to_owned(),
+        source: error.into(),
+    })
+}
+
 /// Prepares TLS for a target; none when it needs none. Certificates that were given are read in any
 /// case.
 pub(crate) fn setup(plan: &Plan, target: &Target) -> Result<Option<TlsSetup>, RunError> {
@@ -104,10 +120,7 @@ pub(crate) fn setup(plan: &Plan, target: &Target) -> Result<Option<TlsSetup>, Ru
     }
     // Before the machine's certificates: what is wrong with the command line is told first.
     let host = target.host();
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| RunError::ServerName {
-        host: host.to_owned(),
-        source: error.into(),
-    })?;
+    let name = server_name(host)?;
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| RunError::Tls(error.into()))?;

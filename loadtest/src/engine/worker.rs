@@ -15,14 +15,16 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
     clock::Clock,
-    connect::Connector,
+    connections::Connections,
     dispatcher::Dispatcher,
-    opener::Opener,
+    origins::{Origin, Origins},
+    outgoing::Calls,
     slot::Slot,
     state::{Place, WorkerState},
     task::Task,
 };
 use crate::{
+    check::Kept,
     plan::Plan,
     record::{Findings, Gauges, Interval, TickEnd},
     schedule::nanos,
@@ -31,7 +33,7 @@ use crate::{
 pub(crate) struct Worker {
     pub(crate) state: Rc<WorkerState>,
     pub(crate) dispatcher: Rc<Dispatcher>,
-    pub(crate) opener: Rc<Opener>,
+    pub(crate) origins: Rc<Origins>,
     tasks: RefCell<JoinSet<()>>,
 }
 
@@ -41,20 +43,20 @@ impl Worker {
         findings: Arc<Findings>,
         place: Place,
         start: Instant,
-        request: Arc<[u8]>,
-        connector: Connector,
+        calls: Arc<Calls>,
+        origins: &[Origin],
     ) -> io::Result<Self> {
-        let opener = Opener::new(connector, place.share(plan.connections));
+        let origins = Origins::new(Arc::clone(&plan), Arc::clone(&findings), place, origins);
         let state = Rc::new(WorkerState::new(
             plan,
             findings,
             place.index,
             Clock::new(start),
-            request,
-        )?);
+            calls,
+        ));
         Ok(Self {
             dispatcher: Rc::new(Dispatcher::new(Rc::clone(&state), place)?),
-            opener: Rc::new(opener),
+            origins: Rc::new(origins),
             tasks: RefCell::default(),
             state,
         })
@@ -82,9 +84,10 @@ impl Worker {
         let task = Task {
             state: Rc::clone(&self.state),
             dispatcher: Rc::clone(&self.dispatcher),
-            opener: Rc::clone(&self.opener),
+            origins: Rc::clone(&self.origins),
             slot,
-            connection: None,
+            connections: Connections::default(),
+            kept: Kept::default(),
         };
         self.tasks.borrow_mut().spawn_local(task.run());
     }

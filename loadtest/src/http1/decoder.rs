@@ -47,6 +47,11 @@ impl Decoder {
         }
     }
 
+    /// Whether the request that is sent next is HEAD.
+    pub(crate) fn set_bodiless(&mut self, bodiless: bool) {
+        self.bodiless = bodiless;
+    }
+
     /// Whether a byte of the current response has arrived.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun

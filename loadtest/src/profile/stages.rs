@@ -41,6 +41,12 @@ stages separated by commas, rates in requests per second:
         self
     }
 
+    /// Requests per second over its whole duration.
+    pub fn mean_rate(&self) -> f64 {
+        let seconds = self.duration().as_secs_f64();
+        self.curve().due(seconds) / seconds
+    }
+
     pub(crate) fn stages(&self) -> &[Stage] {
         &self.stages
     }

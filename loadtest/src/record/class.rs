@@ -9,7 +9,12 @@ use super::failure::Failure;
 /// A response, or why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
+    /// A response that is judged by its status.
     Status(u16),
+    /// A response that is a success whatever its status.
+    Expected(u16),
+    /// A response that failed a check.
+    Unexpected(u16),
     Failed(Failure),
 }
 
@@ -18,7 +23,7 @@ pub(crate) enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// A status of 2xx or 3xx.
+    /// A status of 2xx or 3xx, or one that is expected.
     Ok,
     /// A status of 4xx.
     Client,
@@ -28,15 +33,18 @@ pub enum Class {
     Timeout,
     /// No response for another reason.
     Error,
+    /// A response that failed a check.
+    Check,
 }
 
 impl Class {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Ok,
         Self::Client,
         Self::Server,
         Self::Timeout,
         Self::Error,
+        Self::Check,
     ];
 
     /// The name in tags and in JSON.
@@ -47,6 +55,7 @@ impl Class {
             Self::Server => "server",
             Self::Timeout => "timeout",
             Self::Error => "error",
+            Self::Check => "check",
         }
     }
 
@@ -67,6 +76,8 @@ impl Class {
                 Some(Failure::Status4xx) => Self::Client,
                 Some(_) => Self::Server,
             },
+            Outcome::Expected(_) => Self::Ok,
+            Outcome::Unexpected(_) => Self::Check,
             Outcome::Failed(Failure::Timeout | Failure::ConnectTimeout) => Self::Timeout,
             Outcome::Failed(_) => Self::Error,
         }

@@ -149,8 +149,29 @@ impl Collector {
         self.setup.progress.send_replace(progress);
     }
 
+    /// The most requests of all slices together.
+    fn most(&self) -> u64 {
+        self.setup.plan.requests.unwrap_or(u64::MAX)
+    }
+
+    /// How long requests are started for, as far as it is known.
+    fn planned(&self) -> Duration {
+        let (plan, counts) = (&self.setup.plan, &self.totals.part.counts);
+        let due = counts.accounts.scheduled + counts.counters.warm_up;
+        let is_over = |requests| due >= plan.slice.arrivals(requests);
+        if plan.requests.is_some_and(is_over) {
+            plan.load.duration().min(self.totals.end)
+        } else {
+            plan.load.duration()
+        }
+    }
+
     fn levels(&self, start: Duration, end: Duration) -> Levels {
-        let due = |curve: &Curve| curve.due(end.as_secs_f64()) - curve.due(start.as_secs_f64());
+        let most = self.most();
+        let due = |curve: &Curve| {
+            let until = |moment: Duration| curve.due(moment.as_secs_f64()).min(most as f64);
+            until(end) - until(start)
+        };
         let mut gauges = Gauges::default();
         for known in &self.workers {
             gauges += known.end.gauges;
@@ -195,7 +216,7 @@ impl Collector {
         Progress {
             tick,
             elapsed: end,
-            planned: self.setup.plan.load.duration(),
+            planned: self.planned(),
             tick_length: length,
             asked: levels.asked / seconds,
             started: part.counts.started() as f64 / seconds,
@@ -276,8 +297,10 @@ impl Collector {
             // The n-th request is due when the curve reaches n, so a stage has the whole numbers
             // that it passes.
             let slice = self.setup.plan.slice;
-            let whole =
-                |seconds: f64| slice.arrivals((curve.due(seconds) - 1e-6).ceil().max(0.0) as u64);
+            let whole = |seconds: f64| {
+                let due = (curve.due(seconds) - 1e-6).ceil().max(0.0) as u64;
+                slice.arrivals(due.min(self.most()))
+            };
             stages.push(StageSummary {
                 stage: stage.to_string(),
                 start,
@@ -305,7 +328,7 @@ impl Collector {
         let summary = Summary {
             plan: self.settings(),
             started_at: since_epoch.unwrap_or_default().as_secs_f64(),
-            planned: self.setup.plan.load.duration().as_secs_f64(),
+            planned: self.planned().as_secs_f64(),
             stages: self.stages(),
             busiest_worker: self.busiest,
             ..Summary::default()

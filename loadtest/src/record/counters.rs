@@ -67,6 +67,9 @@ pub struct Counters {
     pub queued: u64,
     /// Requests sent again because the server had closed an idle connection.
     pub retried: u64,
+    /// Redirects that were followed.
+    #[serde(default)]
+    pub redirects: u64,
     pub connected: u64,
     pub bytes_received: u64,
 }
@@ -86,6 +89,7 @@ impl Counters {
             statuses,
             queued,
             retried,
+            redirects,
             connected,
             bytes_received,
         } = other;
@@ -96,6 +100,7 @@ impl Counters {
         add_each(&mut self.statuses, statuses);
         self.queued += queued;
         self.retried += retried;
+        self.redirects += redirects;
         self.connected += connected;
         self.bytes_received += bytes_received;
     }

@@ -35,10 +35,14 @@ pub enum Failure {
     /// The response's status was 5xx, or none that is known.
     #[serde(rename = "status5xx")]
     Status5xx,
+    /// The response was not what the plan expects.
+    Check,
+    /// The response was a redirect that could not be followed.
+    Redirect,
 }
 
 impl Failure {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Dns,
         Self::Refused,
         Self::ConnectTimeout,
@@ -52,6 +56,8 @@ impl Failure {
         Self::OpenFiles,
         Self::Status4xx,
         Self::Status5xx,
+        Self::Check,
+        Self::Redirect,
     ];
 
     /// The failure that a status is, if it is one.
@@ -95,6 +101,8 @@ impl Failure {
             Self::OpenFiles => "open_files",
             Self::Status4xx => "status4xx",
             Self::Status5xx => "status5xx",
+            Self::Check => "check",
+            Self::Redirect => "redirect",
         }
     }
 
@@ -118,6 +126,8 @@ impl Failure {
             Self::OpenFiles => "too many open files: raise `ulimit -n`, or lower --connections",
             Self::Status4xx => "the status was 4xx",
             Self::Status5xx => "the status was 5xx",
+            Self::Redirect => "the redirect could not be followed",
+            Self::Check => "the response was not what was expected (--expect-…)",
         }
     }
 }

@@ -18,6 +18,7 @@ mod reasons;
 mod recorder;
 mod series;
 mod summary;
+mod target;
 mod tick;
 mod totals;
 mod warnings;
@@ -35,6 +36,7 @@ pub use {
     reasons::Reasons,
     series::Point,
     summary::{BackendSummary, Histograms, StageSummary, Summary, Warning},
+    target::TargetSummary,
     tick::{Observer, Tick},
 };
 pub(crate) use {
@@ -47,5 +49,6 @@ pub(crate) use {
     interval::{Interval, TickEnd},
     part::{Part, Timed},
     recorder::{BackendId, Recorder, Times},
+    target::{TargetCounts, TargetPart},
     totals::Totals,
 };

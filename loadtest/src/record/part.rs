@@ -10,6 +10,7 @@ use super::{
     counters::Counts,
     histogram::{add, new_histogram},
     latency::Latency,
+    target::Targets,
 };
 
 /// The times of the requests of one tag.
@@ -89,6 +90,8 @@ pub(crate) struct Part {
     pub(crate) counts: Counts,
     pub(crate) timed: BTreeMap<Tag, Timed>,
     pub(crate) waits: Waits,
+    /// By name, where several take turns.
+    pub(crate) targets: Targets,
 }
 
 impl Part {
@@ -101,6 +104,9 @@ impl Part {
                 .add(timed);
         }
         self.waits.add(&other.waits);
+        for (name, part) in &other.targets {
+            self.targets.entry(Arc::clone(name)).or_default().add(part);
+        }
     }
 
     /// The times that the headline percentiles are about.

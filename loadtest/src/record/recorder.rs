@@ -9,6 +9,7 @@ use super::{
     histogram::record,
     interval::{Interval, TickEnd},
     part::{Part, Timed},
+    target::TargetRecorder,
 };
 
 /// More backends than this in one run are counted together, so that memory stays bounded.
@@ -42,11 +43,18 @@ pub(crate) struct Recorder {
     by_name: HashMap<Arc<str>, BackendId>,
     /// Indexed by backend and class; made when first used.
     timed: Vec<Option<Box<Timed>>>,
+    targets: TargetRecorder,
     in_flight: u64,
 }
 
 impl Recorder {
-    pub(crate) fn new(worker: usize, warm_up: u64, late_after: u64, stage_ends: Vec<u64>) -> Self {
+    pub(crate) fn new(
+        worker: usize,
+        warm_up: u64,
+        late_after: u64,
+        stage_ends: Vec<u64>,
+        targets: Vec<Arc<str>>,
+    ) -> Self {
         Self {
             worker,
             warm_up,
@@ -58,6 +66,7 @@ impl Recorder {
             backends: vec![Arc::from("-")],
             by_name: HashMap::new(),
             timed: (0..CLASSES).map(|_| None).collect(),
+            targets: TargetRecorder::new(targets),
             in_flight: 0,
         }
     }
@@ -148,32 +157,43 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn ended(&mut self, times: Times, outcome: Outcome, backend: BackendId) {
+    /// A request ended. `target` says whose turn it was.
+    pub(crate) fn ended(
+        &mut self,
+        times: Times,
+        outcome: Outcome,
+        backend: BackendId,
+        target: usize,
+    ) {
         self.in_flight -= 1;
         if !self.is_counted(times.intended) {
             return;
         }
-        let failure = match outcome {
-            Outcome::Status(status) => {
-                self.statuses[usize::from(status.clamp(100, 999)) - 100] += 1;
-                Failure::of_status(status)
-            }
-            Outcome::Failed(failure) => Some(failure),
+        let (status, failure) = match outcome {
+            Outcome::Status(status) => (Some(status), Failure::of_status(status)),
+            Outcome::Expected(status) => (Some(status), None),
+            Outcome::Unexpected(status) => (Some(status), Some(Failure::Check)),
+            Outcome::Failed(failure) => (None, Some(failure)),
         };
+        if let Some(status) = status {
+            self.statuses[usize::from(status.clamp(100, 999)) - 100] += 1;
+        }
         match failure {
             None => self.counters().ok += 1,
             Some(failure) => self.failures[failure as usize] += 1,
         }
-        let slot = usize::from(backend.0) * CLASSES + Class::of(outcome) as usize;
-        let histograms = self.timed[slot].get_or_insert_with(|| Box::new(Timed::new()));
-        record(
-            &mut histograms.response,
+        let (class, response) = (
+            Class::of(outcome),
             times.done.saturating_sub(times.intended),
         );
+        let slot = usize::from(backend.0) * CLASSES + class as usize;
+        let histograms = self.timed[slot].get_or_insert_with(|| Box::new(Timed::new()));
+        record(&mut histograms.response, response);
         record(
             &mut histograms.service,
             times.done.saturating_sub(times.sent),
         );
+        self.targets.ended(target, class, response);
     }
 
     pub(crate) fn connected(&mut self, took: u64) {
@@ -204,6 +224,7 @@ impl Recorder {
                 part.timed.insert(tag, *histograms);
             }
         }
+        self.targets.flush(&mut part.targets);
         Interval {
             worker: self.worker,
             end,
@@ -244,7 +265,7 @@ mod tests {
 
     #[test]
     fn every_request_is_in_one_account() {
-        let mut recorder = Recorder::new(0, 100, 10, vec![100, 200]);
+        let mut recorder = Recorder::new(0, 100, 10, vec![100, 200], Vec::new());
         recorder.started(50, 60, false);
         recorder.started(100, 105, false);
         recorder.started(100, 150, true);
@@ -263,12 +284,14 @@ mod tests {
             },
             Outcome::Status(200),
             backend,
+            0,
         );
-        recorder.ended(times, Outcome::Status(200), backend);
+        recorder.ended(times, Outcome::Status(200), backend, 0);
         recorder.ended(
             times,
             Outcome::Failed(Failure::Timeout),
             BackendId::default(),
+            0,
         );
         let interval = recorder.flush(TickEnd::default());
         let counts = &interval.part.counts;
@@ -308,7 +331,7 @@ mod tests {
 
     #[test]
     fn backends_are_bounded() {
-        let mut recorder = Recorder::new(0, 0, 0, Vec::new());
+        let mut recorder = Recorder::new(0, 0, 0, Vec::new(), Vec::new());
         let ids: std::collections::HashSet<u16> = (0..1000)
             .map(|n| {
                 recorder

@@ -12,6 +12,7 @@ use super::{
     latency::Latency,
     part::{Timed, Waits},
     series::Point,
+    target::TargetSummary,
 };
 
 /// A backend over the whole run.
@@ -109,6 +110,9 @@ pub struct Summary {
     /// Response times by the way requests ended.
     pub classes: BTreeMap<Class, Latency>,
     pub backends: Vec<BackendSummary>,
+    /// The requests that take turns, where there are several.
+    #[serde(default)]
+    pub targets: Vec<TargetSummary>,
     pub stages: Vec<StageSummary>,
     pub series: Vec<Point>,
     /// CPU use of the busiest worker thread in its busiest tick, 0 to 1.

@@ -8,6 +8,7 @@ use super::{
     part::{Part, Timed},
     series::{Point, Series},
     summary::Summary,
+    target::summarize,
     warnings::find_warnings,
 };
 
@@ -71,6 +72,7 @@ impl Totals {
         summary.accounts = self.part.counts.accounts;
         summary.counters = self.part.counts.counters;
         summary.histograms.waits = self.part.waits;
+        summary.targets = summarize(&self.part.targets);
         summary.set_timed(&self.part.timed, &self.seen);
         summary.warnings = find_warnings(&summary, open_loop);
         summary

@@ -84,9 +84,11 @@ fn load_warnings(summary: &Summary) -> Vec<(&'static str, String)> {
     let redirects: u64 = redirects
         .filter_map(|(status, count)| (*status != 304).then_some(*count))
         .sum();
-    if redirects > 0 {
+    let checks = summary.plan.get("expects");
+    let is_expected = checks.is_some_and(|checks| checks.starts_with("status "));
+    if redirects > 0 && !is_expected {
         let text = format!(
-            "{redirects} responses were redirects (3xx), which are not followed: give the address that they lead to"
+            "{redirects} responses were redirects (3xx), which were not followed: give the address that they lead to, or --follow-redirects"
         );
         found.push(("redirected", text));
     }

@@ -2,8 +2,9 @@
 //! with DEFLATE.
 //!
 //! Untagged lines hold the headline response time, for tools that draw one curve. Lines tagged
-//! `response/CLASS/BACKEND`, `service/CLASS/BACKEND`, `send_lag`, `generator_lag` and `connect`
-//! hold everything, and comments hold the counters, so that runs merge without loss.
+//! `response/CLASS/BACKEND`, `service/CLASS/BACKEND`, `send_lag`, `generator_lag`, `connect` and
+//! `target/METHOD%20URL` hold everything, and comments hold the counters, so that runs merge
+//! without loss.
 
 use std::{
     collections::BTreeMap,
@@ -19,17 +20,23 @@ use hdrhistogram::{
     Histogram,
     serialization::{Serializer as _, V2DeflateSerializer},
 };
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     plan::{Load, Plan},
-    record::{Counts, Levels, Observer, Tick},
+    record::{Counts, Levels, Observer, TargetCounts, Tick},
 };
 
 /// The comment with the run's settings.
 pub(super) const PLAN_COMMENT: &str = "#[Loadtest.Plan ";
 /// The comment with a tick's counters, before the tick's histograms.
 pub(super) const TICK_COMMENT: &str = "#[Loadtest.Tick ";
+
+/// Tags of requests that take turns; the method and the address follow.
+pub(super) const TARGET_TAG: &str = "target/";
+/// What is percent-encoded in a tag.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%');
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct PlanLine {
@@ -47,6 +54,8 @@ pub(super) struct TickLine {
     pub(super) busiest_worker: f64,
     pub(super) levels: Levels,
     pub(super) counts: Counts,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) targets: BTreeMap<Arc<str>, TargetCounts>,
 }
 
 /// Writes every tick to a log file, which it makes at the first: a run that does not begin leaves
@@ -114,12 +123,17 @@ impl IntervalLog {
             }
             None => self.out.insert(self.begin(tick.started_at)?),
         };
+        let targets = &tick.part.targets;
         let line = TickLine {
             start: seconds_since_epoch(tick.started_at) + tick.start.as_secs_f64(),
             seconds: tick.length.as_secs_f64(),
             busiest_worker: tick.progress.busiest_worker,
             levels: tick.levels,
             counts: tick.part.counts.clone(),
+            targets: targets
+                .iter()
+                .map(|(name, part)| (Arc::clone(name), part.counts))
+                .collect(),
         };
         writeln!(out, "{TICK_COMMENT}{}]", serde_json::to_string(&line)?)?;
         let mut put = |tag: &str, histogram: &Histogram<u64>| {
@@ -141,6 +155,11 @@ impl IntervalLog {
             if !histogram.is_empty() {
                 put(tag, histogram)?;
             }
+        }
+        for (name, part) in targets {
+            // A tag has neither commas nor spaces.
+            let name = utf8_percent_encode(name, ENCODED);
+            put(&format!("{TARGET_TAG}{name}"), &part.response)?;
         }
         out.flush()
     }

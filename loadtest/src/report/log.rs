@@ -4,11 +4,12 @@ use std::{error::Error, fs, io::Cursor, path::Path, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hdrhistogram::{Histogram, serialization::Deserializer};
+use percent_encoding::percent_decode_str;
 
-use super::hlog::{PLAN_COMMENT, PlanLine, TICK_COMMENT, TickLine};
+use super::hlog::{PLAN_COMMENT, PlanLine, TARGET_TAG, TICK_COMMENT, TickLine};
 use crate::{
     Slice,
-    record::{Class, Part, Tag, Timed, add},
+    record::{Class, Part, Tag, TargetPart, Timed, add},
 };
 
 /// A log that cannot be read.
@@ -92,8 +93,16 @@ fn read_line(line: &str, log: &mut Log) -> Result<(), LineError> {
         log.plan = Some(serde_json::from_str(json)?);
     } else if let Some(json) = comment(TICK_COMMENT) {
         let tick: TickLine = serde_json::from_str(json)?;
+        let targets = tick.targets.iter().map(|(name, counts)| {
+            let part = TargetPart {
+                counts: *counts,
+                ..TargetPart::default()
+            };
+            (Arc::clone(name), part)
+        });
         let part = Part {
             counts: tick.counts.clone(),
+            targets: targets.collect(),
             ..Part::default()
         };
         log.ticks.push((tick, part));
@@ -120,6 +129,12 @@ fn put(part: &mut Part, tag: &str, histogram: &Histogram<u64>) -> Result<(), Lin
     let fields: Vec<&str> = tag.splitn(3, '/').collect();
     if let Some(wait) = part.waits.by_name(tag) {
         add(wait, histogram);
+        return Ok(());
+    }
+    if let Some(name) = tag.strip_prefix(TARGET_TAG) {
+        let name = percent_decode_str(name).decode_utf8()?;
+        let target = part.targets.entry(Arc::from(name)).or_default();
+        add(&mut target.response, histogram);
         return Ok(());
     }
     match fields[..] {

@@ -77,6 +77,7 @@ fn write_table(out: &mut String, summary: &Summary, verdicts: &[Verdict]) -> std
         "Response time counts from the intended start, service time from the first byte."
     )?;
     write_failures(out, summary)?;
+    write_targets(out, summary)?;
     write_stages(out, summary)?;
     write_backends(out, summary)?;
     for warning in &summary.warnings {
@@ -135,6 +136,9 @@ fn write_accounts(out: &mut String, summary: &Summary) -> std::fmt::Result {
             summary.warm_up
         )?;
     }
+    if summary.redirects > 0 {
+        writeln!(out, "{} redirects were followed", summary.redirects)?;
+    }
     if summary.retried > 0 {
         writeln!(
             out,
@@ -170,6 +174,7 @@ fn class_row(class: Class) -> &'static str {
         Class::Server => "5xx responses",
         Class::Timeout => "timeouts",
         Class::Error => "no response",
+        Class::Check => "failed checks",
     }
 }
 
@@ -183,6 +188,29 @@ fn write_failures(out: &mut String, summary: &Summary) -> std::fmt::Result {
         for (reason, count) in summary.reasons.of(*failure) {
             writeln!(out, "{:>14}{count} × {reason}", "")?;
         }
+    }
+    Ok(())
+}
+
+fn write_targets(out: &mut String, summary: &Summary) -> std::fmt::Result {
+    if summary.targets.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:<42}{:>10}{:>8}{:>10}{:>10}",
+        "request", "ok", "failed", "p50", "p99"
+    )?;
+    for target in &summary.targets {
+        let name: String = target.target.chars().take(41).collect();
+        writeln!(
+            out,
+            "{name:<42}{:>10}{:>8}{:>10}{:>10}",
+            target.ok,
+            target.failed,
+            show_nanos(target.response.p50),
+            show_nanos(target.response.p99),
+        )?;
     }
     Ok(())
 }
@@ -259,7 +287,7 @@ mod tests {
     use crate::{
         record::{
             Accounts, BackendSummary, Class, Counters, Failure, Latency, StageSummary, Summary,
-            Warning,
+            TargetSummary, Warning,
         },
         threshold::Verdict,
     };
@@ -311,6 +339,12 @@ mod tests {
             };
             2
         ];
+        summary.targets = vec![TargetSummary {
+            target: "POST http://127.0.0.1:8080/a/path/that/is/long?and=more".into(),
+            ok: 2_000_000,
+            failed: 1_000_000,
+            response: latency(2_000_000),
+        }];
         summary.backends = vec![BackendSummary {
             name: "pool-1f3a2-abcde-and-much-more".into(),
             answers: 3_000_000,

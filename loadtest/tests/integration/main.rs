@@ -6,5 +6,6 @@ mod cli;
 mod connecting;
 mod engines;
 mod hosted;
+mod requests;
 mod run;
 mod support;

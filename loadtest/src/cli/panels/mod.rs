@@ -4,7 +4,7 @@ mod backends;
 mod charts;
 mod numbers;
 
-use loadtest::Progress;
+use loadtest::{Plan, Progress};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -67,9 +67,14 @@ fn draw_bar(frame: &mut Frame<'_>, area: Rect, progress: &Progress) {
     } else {
         0.0
     };
+    let label = if progress.planned < Plan::LONGEST {
+        format!("{elapsed:.0} of {planned:.0} s")
+    } else {
+        format!("{elapsed:.0} s")
+    };
     let gauge = Gauge::default()
         .ratio(part)
-        .label(format!("{elapsed:.0} of {planned:.0} s"))
+        .label(label)
         .gauge_style(Style::new().fg(Color::Blue).bg(Color::Black));
     frame.render_widget(gauge, area);
 }

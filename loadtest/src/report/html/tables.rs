@@ -131,6 +131,7 @@ fn class_row(class: Class) -> &'static str {
         Class::Server => "responses 5xx",
         Class::Timeout => "timeouts",
         Class::Error => "no response",
+        Class::Check => "failed checks",
     }
 }
 

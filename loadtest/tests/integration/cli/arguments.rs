@@ -65,8 +65,14 @@ const WRONG: &[(&[&str], &str)] = &[
         &["--rate", "x", "--duration", "1s", "URL"],
         "expected a rate",
     ),
-    (&["--rate", "5", "URL"], "--rate needs --duration"),
-    (&["--closed", "URL"], "--closed needs --duration"),
+    (
+        &["--rate", "5", "URL"],
+        "--rate needs --duration or --requests",
+    ),
+    (
+        &["--closed", "URL"],
+        "--closed needs --duration or --requests",
+    ),
     (
         &["--duration", "1s", "--profile", "1s@5", "URL"],
         "--duration belongs to",
@@ -236,7 +242,68 @@ const WRONG: &[(&[&str], &str)] = &[
         &["--profile", "1s@5", "https://-/"],
         "cannot be the name of a TLS server",
     ),
-    (&["--profile", "1s@5", "URL", "URL"], "cannot be used with"),
+    (
+        &["--profile", "1s@5", "--requests", "0", "URL"],
+        "--requests must be from 1",
+    ),
+    (&["-n", "5", "URL"], "say how much load"),
+    (
+        &["--profile", "1s@5", "--expect-status", "2x", "URL"],
+        "column 1: expected a status",
+    ),
+    (
+        &["--profile", "1s@5", "--expect-json", "a", "URL"],
+        "starts with '/'",
+    ),
+    (
+        &["--profile", "1s@5", "--expect-header", "a b", "URL"],
+        "expected a header's name",
+    ),
+    (
+        &[
+            "--profile",
+            "1s@5",
+            "--method",
+            "HEAD",
+            "--expect-body",
+            "x",
+            "URL",
+        ],
+        "HEAD have no body",
+    ),
+    (&["--profile", "1s@5", "URL", "http://h/<x>"], "column 10"),
+    (
+        &["--profile", "1s@5", "--targets", "/nowhere/t", "URL"],
+        "cannot be used with",
+    ),
+    (
+        &["--profile", "1s@5", "--targets", "/nowhere/t"],
+        "cannot read /nowhere/t (--targets)",
+    ),
+    (
+        &["--profile", "1s@5", "--targets", "/dev/null"],
+        "/dev/null has no request",
+    ),
+    (
+        &["--profile", "1s@5", "--targets", "-"],
+        "standard input has no request",
+    ),
+    (
+        &["--profile", "1s@5", "--data", "/nowhere/d", "URL"],
+        "cannot read /nowhere/d",
+    ),
+    (
+        &["--profile", "1s@5", "--data-order", "random", "URL"],
+        "required",
+    ),
+    (
+        &["--profile", "1s@5", "--header", "x: {{user}}", "URL"],
+        "in its header x: there is no {{user}}",
+    ),
+    (
+        &["--profile", "1s@5", "--follow-redirects=0", "URL"],
+        "0 is not in 1..=100",
+    ),
     (&["merge", "/nowhere/a.hlog"], "cannot read /nowhere/a.hlog"),
     (&["merge"], "required"),
     (

@@ -83,7 +83,7 @@ fn statuses_are_shown_and_a_run_without_a_success_is_not_well() {
         let table = stdout(&output);
         assert_eq!(output.status.code(), Some(code), "{status}: {table}");
         assert!(table.contains(&format!("status {shown}\n")), "{table}");
-        let warns = table.contains("100 responses were redirects (3xx), which are not followed");
+        let warns = table.contains("100 responses were redirects (3xx), which were not followed");
         assert_eq!(warns, status.starts_with("302"), "{table}");
     }
 }

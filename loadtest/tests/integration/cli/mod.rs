@@ -7,6 +7,7 @@ mod fleet;
 mod remote_write;
 mod report_files;
 mod reports;
+mod requests;
 mod slices;
 mod terminal;
 
@@ -102,6 +103,10 @@ fn help_teaches_by_examples() {
         "\n  5    not one request succeeded",
         "x-instance, x-instance-id",
         "60s:50..400/8",
+        "--requests 1000 --expect-status 200",
+        "{{counter}}",
+        "LOADTEST_BASIC_AUTH",
+        "--follow-redirects[=<COUNT>]",
         "service.p99",
     ] {
         assert!(help.contains(part), "{part}");
