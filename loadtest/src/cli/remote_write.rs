@@ -31,7 +31,7 @@ fn receiver(text: &str) -> Result<Target, String> {
     text.parse().map_err(|error: loadtest::ColumnError| {
         let shown = error.to_string();
         // Credentials in a URL are refused in the words of the target's own arguments.
-        shown.replace("--header ", "--remote-write-header ")
+        shown.replace("--basic-auth", "--remote-write-header 'Authorization: …'")
     })
 }
 

@@ -84,8 +84,8 @@ async fn read_settings_again(agent: &Agent, args: &ConfigArgs, started: &[Entry]
         }
         Err(problems) => {
             let problems = problems.to_string();
-            tracing::error!(problems, "Settings stay as they were.");
             agent.keep_settings(&problems);
+            tracing::error!(problems, "Settings stay as they were.");
         }
     }
 }

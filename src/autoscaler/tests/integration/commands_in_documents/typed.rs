@@ -89,11 +89,17 @@ fn without_files(text: &str) -> String {
         while let Some(word) = words.next() {
             let name = word.trim_start_matches(|c: char| c.is_ascii_digit());
             let is_redirection = name.starts_with('>') || name.starts_with("</");
-            if is_redirection && name.trim_start_matches('>').is_empty() {
-                words.next();
-            } else if !is_redirection {
+            let file = if !is_redirection {
                 kept.push(word);
-            }
+                continue;
+            } else if name.trim_start_matches('>').is_empty() {
+                words.next().unwrap_or_default()
+            } else {
+                name
+            };
+            // What ends a substitution or a command stands behind the file's name.
+            let end = file.trim_end_matches([')', ';', '&', '"']).len();
+            kept.extend(Some(&file[end..]).filter(|rest| !rest.is_empty()));
         }
         kept.join(" ")
     };
