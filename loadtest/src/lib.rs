@@ -37,6 +37,7 @@ mod metrics;
 mod plan;
 mod profile;
 mod proxy;
+mod rate_factor;
 mod record;
 mod redirect;
 pub mod report;
@@ -61,6 +62,7 @@ pub use metrics::{RemoteWrite, RemoteWriteError, Written, serve_metrics};
 pub use plan::{Arrivals, CatchUp, Engine, Load, Plan, PlanError};
 pub use profile::{Profile, ProfileFileError};
 pub use proxy::{Proxy, ProxyError};
+pub use rate_factor::RateFactor;
 pub use record::{
     Accounts, BackendProgress, BackendSummary, Class, Counters, Failure, Gauges, Histograms,
     Latency, Observer, Point, Progress, Reasons, StageSummary, Summary, TargetSummary, Tick, Waits,
@@ -68,7 +70,6 @@ pub use record::{
 };
 pub use request::{Request, RequestError};
 pub use route::{ConnectTo, Resolve, Route};
-pub use schedule::RateFactor;
 pub use slice::Slice;
 pub use target::Target;
 pub use targets::{TargetsError, parse_targets};

@@ -2,47 +2,13 @@
 //!
 //! Times are nanoseconds since the run's start. Nothing here reads a clock.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     plan::{Arrivals, Load},
     profile::Curve,
+    rate_factor::RateFactor,
 };
-
-/// By how much a run's rate differs from its profile's; its clones change together, also while the
-/// run is under way. A closed loop heeds none.
-#[derive(Clone, Debug)]
-pub struct RateFactor(Arc<AtomicU64>);
-
-impl RateFactor {
-    /// What may be set: never zero, which would leave a schedule without a next request.
-    pub const RANGE: std::ops::RangeInclusive<f64> = 0.01..=100.0;
-
-    /// Counts from each worker's next request but one, since the next is drawn already. What is
-    /// outside [`Self::RANGE`] becomes its nearer end, and what is no number 1.
-    pub fn set(&self, factor: f64) {
-        let factor = if factor.is_nan() { 1.0 } else { factor };
-        let factor = factor.clamp(*Self::RANGE.start(), *Self::RANGE.end());
-        self.0.store(factor.to_bits(), Ordering::Relaxed);
-    }
-
-    pub fn get(&self) -> f64 {
-        f64::from_bits(self.0.load(Ordering::Relaxed))
-    }
-}
-
-impl Default for RateFactor {
-    /// The profile's own rate.
-    fn default() -> Self {
-        Self(Arc::new(AtomicU64::new(1.0_f64.to_bits())))
-    }
-}
 
 /// A request that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -380,21 +346,6 @@ mod tests {
         assert_eq!(schedule.backlog(110_000_000), 20);
         let rest = std::iter::from_fn(|| schedule.take(u64::MAX));
         assert_eq!(rest.last().map(|due| due.at), Some(995_000_000));
-    }
-
-    #[test]
-    fn a_factor_is_a_number_above_zero() {
-        let factor = RateFactor::default();
-        for (set, got) in [
-            (0.0, 0.01),
-            (-1.0, 0.01),
-            (1e9, 100.0),
-            (f64::NAN, 1.0),
-            (1.25, 1.25),
-        ] {
-            factor.set(set);
-            assert_eq!(factor.get().to_bits(), f64::to_bits(got), "{set}");
-        }
     }
 
     #[test]
