@@ -183,8 +183,6 @@ fn settings(run: &Provisioned<'_>) -> String {
 mod tests {
     use super::*;
 
-    const IMAGE: &str = include_str!("../../../../nixos/monitoring.nix");
-
     fn run(folder: &Path) -> Provisioned<'_> {
         Provisioned {
             folder,
@@ -235,11 +233,13 @@ mod tests {
 
     #[test]
     fn the_settings_are_those_of_the_image() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../nixos/monitoring.nix");
+        let image = fs::read_to_string(file).expect("the repository has it");
         for (section, key, value) in SETTINGS {
             if section == "auth.anonymous" || section == "log" {
                 continue;
             }
-            let is_same = IMAGE.lines().any(|line| {
+            let is_same = image.lines().any(|line| {
                 let line = line.trim().trim_end_matches(';').replace('"', "");
                 line == format!("{key} = {value}") || line == format!("{section}.{key} = {value}")
             });
