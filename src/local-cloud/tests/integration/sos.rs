@@ -284,16 +284,27 @@ def refused(code, call, **arguments):
         raise AssertionError(code)
 
 s3 = client(os.environ["EXOSCALE_API_SECRET"])
+condition = {}
+# Older versions have no arguments for conditions.
+s3.meta.events.register("before-call.s3.PutObject", lambda params, **_: params["headers"].update(condition))
+
+def put(headers, **arguments):
+    condition.update(headers)
+    try:
+        return s3.put_object(Bucket="leases", **arguments)
+    finally:
+        condition.clear()
+
 s3.create_bucket(Bucket="leases")
 s3.head_bucket(Bucket="leases")
 names = [f"a/{n} ä+&=~*'()" for n in range(5)] + ["b"]
 for name in names:
-    s3.put_object(Bucket="leases", Key=name, Body=name.encode(), Metadata={"n": "1"}, IfNoneMatch="*")
-refused("PreconditionFailed", s3.put_object, Bucket="leases", Key="b", Body=b"", IfNoneMatch="*")
+    put({"If-None-Match": "*"}, Key=name, Body=name.encode(), Metadata={"n": "1"})
+refused("PreconditionFailed", put, headers={"If-None-Match": "*"}, Key="b", Body=b"")
 got = s3.get_object(Bucket="leases", Key=names[0])
 assert got["Body"].read().decode() == names[0] and got["Metadata"] == {"n": "1"}, got
-s3.put_object(Bucket="leases", Key="b", Body=b"2", IfMatch=s3.head_object(Bucket="leases", Key="b")["ETag"])
-refused("PreconditionFailed", s3.put_object, Bucket="leases", Key="b", Body=b"3", IfMatch=got["ETag"])
+put({"If-Match": s3.head_object(Bucket="leases", Key="b")["ETag"]}, Key="b", Body=b"2")
+refused("PreconditionFailed", put, headers={"If-Match": got["ETag"]}, Key="b", Body=b"3")
 pages = s3.get_paginator("list_objects_v2").paginate(Bucket="leases", PaginationConfig={"PageSize": 2})
 assert [o["Key"] for p in pages for o in p["Contents"]] == names
 assert [o["Key"] for o in s3.list_objects(Bucket="leases", Prefix="b")["Contents"]] == ["b"]
