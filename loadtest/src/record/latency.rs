@@ -3,6 +3,8 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::text::show_nanos;
+
 /// Percentiles of one histogram. All zero when nothing was recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
@@ -37,6 +39,15 @@ impl Latency {
             p99: at(0.99),
             p999: at(0.999),
             max: histogram.max(),
+        }
+    }
+
+    /// One of its times for a reader; a dash when nothing was recorded.
+    pub fn show(&self, nanos: u64) -> String {
+        if self.count > 0 {
+            show_nanos(nanos)
+        } else {
+            "–".to_owned()
         }
     }
 

@@ -208,8 +208,8 @@ fn write_targets(out: &mut String, summary: &Summary) -> std::fmt::Result {
             "{name:<42}{:>10}{:>8}{:>10}{:>10}",
             target.ok,
             target.failed,
-            show_nanos(target.response.p50),
-            show_nanos(target.response.p99),
+            target.response.show(target.response.p50),
+            target.response.show(target.response.p99),
         )?;
     }
     Ok(())
@@ -241,8 +241,8 @@ fn write_stages(out: &mut String, summary: &Summary) -> std::fmt::Result {
             write!(
                 out,
                 "{:>10}{:>10}",
-                show_nanos(stage.response.p50),
-                show_nanos(stage.response.p99)
+                stage.response.show(stage.response.p50),
+                stage.response.show(stage.response.p99)
             )?;
         }
         writeln!(out)?;
@@ -271,8 +271,8 @@ fn write_backends(out: &mut String, summary: &Summary) -> std::fmt::Result {
             backend.answers,
             backend.answers as f64 * 100.0 / total.max(1) as f64,
             backend.answers - backend.ok,
-            show_nanos(backend.response.p50),
-            show_nanos(backend.response.p99),
+            backend.response.show(backend.response.p50),
+            backend.response.show(backend.response.p99),
         )?;
     }
     match summary.plan.get("backend_header") {
@@ -355,6 +355,16 @@ mod tests {
             last_seen: 3_600.0,
         }];
         summary
+    }
+
+    #[test]
+    fn a_backend_without_a_success_has_no_times() {
+        let mut summary = summary();
+        summary.backends[0].response = Latency::default();
+        let shown = table(&summary, &[]);
+        let row = shown.lines().find(|line| line.starts_with("pool-1f3a2"));
+        let row = row.expect("the backend's");
+        assert!(row.contains('–') && !row.contains("0.00ns"), "{row}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The backends that respond, and those that left.
 
-use loadtest::{BackendProgress, Progress, show_nanos};
+use loadtest::{BackendProgress, Progress};
 use ratatui::{
     Frame,
     layout::{Constraint, Rect},
@@ -46,7 +46,7 @@ pub(super) fn draw_backends(frame: &mut Frame<'_>, area: Rect, progress: &Progre
         let cells = [
             backend.name.to_string(),
             backend.answers.to_string(),
-            show_nanos(backend.response.p99),
+            backend.response.show(backend.response.p99),
             state,
         ];
         Row::new(cells).style(Style::new().fg(color))

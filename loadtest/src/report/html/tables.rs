@@ -5,7 +5,6 @@ use std::fmt::{Display, Write as _};
 use super::{axis::seconds, escape};
 use crate::{
     record::{Class, Latency, Summary},
-    text::show_nanos,
     threshold::Verdict,
 };
 
@@ -64,13 +63,7 @@ fn part(count: u64, total: u64) -> String {
 
 /// Percentiles, or dashes where nothing was measured.
 fn times<const N: usize>(latency: &Latency, values: [u64; N]) -> [String; N] {
-    values.map(|nanos| {
-        if latency.count > 0 {
-            show_nanos(nanos)
-        } else {
-            "–".to_owned()
-        }
-    })
+    values.map(|nanos| latency.show(nanos))
 }
 
 pub(super) fn thresholds(verdicts: &[Verdict]) -> String {
