@@ -148,7 +148,14 @@ pub(super) fn why_lost(run: &Timeline, failed: u64) -> Option<String> {
             over.asked_rate
         ));
     }
-    let with_instances = lost_with_instances(run, Duration::ZERO, Duration::MAX);
+    // The last of them fail after the last sample.
+    let unsampled = failed.saturating_sub(run.samples.last().map_or(0, |last| last.failed));
+    let at_the_end = run.interventions.iter().any(|event| {
+        let is_kill = matches!(event.done, Done::InstanceKilled { .. });
+        is_kill && event.at + run.settings.cooldown >= run.end()
+    });
+    let with_instances = lost_with_instances(run, Duration::ZERO, Duration::MAX)
+        + if at_the_end { unsampled } else { 0 };
     (failed > 0 && with_instances == failed)
         .then(|| "they were on instances that you killed".to_owned())
 }

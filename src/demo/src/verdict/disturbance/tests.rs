@@ -201,6 +201,16 @@ fn failures_are_excused_only_where_all_are_explained() {
     between.for_each(|sample| sample.failed = 0);
     assert_eq!(open_checks(&run, &failed(2)).1, Outcome::Failed);
 
+    // Killed at the very end, with requests that no sample has any more.
+    let mut ended = example_run();
+    ended.interventions = vec![event(
+        ended.end(),
+        Done::InstanceKilled {
+            name: "x".to_owned(),
+        },
+    )];
+    assert_eq!(open_checks(&ended, &failed(1)).1, Outcome::NotJudged);
+
     // More than the largest pool serves: 5 instances with 12.5 requests/s each.
     let mut run = example_run();
     run.interventions = vec![event(at, Done::LoadChanged { factor: 2.0 })];
