@@ -12,8 +12,11 @@ use std::{
     time::Duration,
 };
 
-use program::{children, die_with_parent};
-use rule_evaluator::prometheus::find_on_path;
+use program::{
+    children::{self, NotReady},
+    die_with_parent,
+};
+use rule_evaluator::prometheus::{answers, find_on_path};
 use rustix::process::{Pid, Signal, kill_process};
 use thiserror::Error;
 use tokio::process::{Child, Command};
@@ -164,32 +167,18 @@ impl Grafana {
             is_halted: false,
         };
         let log = || setup.log.to_owned();
-        let ready = grafana.wait_until_ready(client);
-        match tokio::time::timeout(READY_WITHIN, ready).await {
-            Ok(Ok(())) => Ok(grafana),
-            Ok(Err(status)) => Err(GrafanaError::Ended { status, log: log() }),
-            Err(_) => Err(GrafanaError::Late { log: log() }),
+        let url = format!("{}api/health", grafana.url());
+        let is_ready = async || answers(client, &url).await;
+        match children::until_ready(&mut grafana.child, READY_WITHIN, POLL, is_ready).await {
+            Ok(()) => Ok(grafana),
+            Err(NotReady::Ended(status)) => Err(GrafanaError::Ended { status, log: log() }),
+            Err(NotReady::Late) => Err(GrafanaError::Late { log: log() }),
         }
     }
 
     /// Where a browser finds it.
     pub(super) fn url(&self) -> String {
         format!("http://{}/", self.address)
-    }
-
-    async fn wait_until_ready(&mut self, client: &reqwest::Client) -> Result<(), ExitStatus> {
-        let url = format!("{}api/health", self.url());
-        loop {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(status);
-            }
-            let answer = client.get(&url).timeout(Duration::from_secs(1));
-            let answer = answer.send().await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
-            tokio::time::sleep(POLL).await;
-        }
     }
 
     /// Halts it, or lets it go on: one that is halted evaluates nothing and sends nothing.

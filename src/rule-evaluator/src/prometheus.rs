@@ -10,7 +10,7 @@ use std::{
 };
 
 use alert_rules::MonitoringFiles;
-use program::children;
+use program::children::{self, NotReady};
 use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::process::{Child, Command};
@@ -153,14 +153,16 @@ impl PrometheusServer {
             _folder: folder,
         };
         let last_words = || tail(&log_path);
-        let ready = server.wait_until_ready(client);
-        match tokio::time::timeout(settings.ready_within, ready).await {
-            Ok(Ok(())) => Ok(server),
-            Ok(Err(status)) => Err(PrometheusError::Ended {
+        let url = format!("{}/-/ready", server.url());
+        let is_ready = async || answers(client, &url).await;
+        match children::until_ready(&mut server.child, settings.ready_within, POLL, is_ready).await
+        {
+            Ok(()) => Ok(server),
+            Err(NotReady::Ended(status)) => Err(PrometheusError::Ended {
                 status,
                 log: last_words(),
             }),
-            Err(_) => Err(PrometheusError::NotReady {
+            Err(NotReady::Late) => Err(PrometheusError::NotReady {
                 within: settings.ready_within,
                 log: last_words(),
             }),
@@ -170,24 +172,6 @@ impl PrometheusServer {
     /// Its root, for [`super::prometheus_source::PrometheusSource`].
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    async fn wait_until_ready(&mut self, client: &reqwest::Client) -> Result<(), ExitStatus> {
-        let url = format!("{}/-/ready", self.url());
-        loop {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(status);
-            }
-            let answer = client
-                .get(&url)
-                .timeout(Duration::from_secs(1))
-                .send()
-                .await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
-            tokio::time::sleep(POLL).await;
-        }
     }
 
     /// Asks the server to end, waits for it, and removes what it stored.
@@ -258,6 +242,12 @@ fn tail(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(5)..].join(" | ")
+}
+
+/// Whether a server answers a URL with success, within a second.
+pub async fn answers(client: &reqwest::Client, url: &str) -> bool {
+    let answer = client.get(url).timeout(Duration::from_secs(1)).send().await;
+    answer.is_ok_and(|answer| answer.status().is_success())
 }
 
 /// The first file of this name in the folders of `PATH`.

@@ -3,11 +3,28 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
 use serde_json::Value;
+
+/// The Rust files below a folder.
+pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![folder.to_owned()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
 
 /// Crates that serve tests alone.
 const FOR_TESTS: [&str; 3] = ["doc-page", "test-support", "fuzz-entries"];
@@ -117,20 +134,12 @@ fn some_crates_know_little() {
 #[test]
 fn the_agent_names_exoscales_api_in_its_target_alone() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../agent/src");
-    let mut folders = vec![sources.clone()];
     let mut naming = BTreeSet::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).expect("a text");
-                if text.contains("exoscale::") {
-                    let path = path.strip_prefix(&sources).expect("it is below");
-                    naming.insert(path.iter().next().expect("a name").to_owned());
-                }
-            }
+    for path in rust_files(&sources) {
+        let text = fs::read_to_string(&path).expect("a text");
+        if text.contains("exoscale::") {
+            let path = path.strip_prefix(&sources).expect("it is below");
+            naming.insert(path.iter().next().expect("a name").to_owned());
         }
     }
     assert_eq!(naming.into_iter().collect::<Vec<_>>(), ["target"]);

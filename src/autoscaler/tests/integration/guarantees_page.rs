@@ -3,10 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use doc_page::Page;
+
+use crate::architecture::rust_files;
 
 /// A name such as `g07_ambiguous_writes_are_read_back`, with its guarantee's number.
 fn numbered(name: &str) -> Option<(u32, &str)> {
@@ -29,19 +31,11 @@ fn declared(sources: &str, keyword: &str) -> BTreeSet<String> {
 /// The text of every Rust file below the folders of crates.
 fn sources() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut folders: Vec<PathBuf> = ["src", "loadtest", "fuzz/entries"]
-        .map(|folder| root.join(folder))
-        .into();
     let mut text = String::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                text += &fs::read_to_string(&path).expect("a text");
-                text.push('\n');
-            }
+    for folder in ["src", "loadtest", "fuzz/entries"] {
+        for file in rust_files(&root.join(folder)) {
+            text += &fs::read_to_string(file).expect("a text");
+            text.push('\n');
         }
     }
     text

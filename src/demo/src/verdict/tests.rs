@@ -16,6 +16,21 @@ fn failing(run: &Timeline, totals: &Totals) -> Vec<String> {
         .collect()
 }
 
+fn never_above_two(run: &Timeline) -> Timeline {
+    let mut small = run.clone();
+    small
+        .samples
+        .iter_mut()
+        .for_each(|sample| sample.healthy = sample.healthy.min(2));
+    small
+}
+
+fn with_actions_too_close(run: &Timeline) -> Timeline {
+    let mut hasty = run.clone();
+    hasty.actions[1].at = hasty.actions[0].at + hasty.settings.cooldown.mul_f64(0.99);
+    hasty
+}
+
 #[test]
 fn a_good_run_passes() {
     let verdict = Verdict::of(&example_run(), &example_totals());
@@ -63,11 +78,7 @@ fn each_scenario_has_to_show_its_own() {
 #[test]
 fn a_busy_machine_is_judged_by_what_needs_no_cpu_and_a_quiet_one_by_everything() {
     let (run, totals) = (example_run(), example_totals());
-    let mut small = run.clone();
-    small
-        .samples
-        .iter_mut()
-        .for_each(|sample| sample.healthy = sample.healthy.min(2));
+    let small = never_above_two(&run);
     let mut stuck = run.clone();
     stuck
         .samples
@@ -75,8 +86,7 @@ fn a_busy_machine_is_judged_by_what_needs_no_cpu_and_a_quiet_one_by_everything()
         .for_each(|sample| sample.running = 2);
     let mut unheard = run.clone();
     unheard.actions.pop();
-    let mut hasty = run.clone();
-    hasty.actions[1].at = hasty.actions[0].at + hasty.settings.cooldown.mul_f64(0.99);
+    let hasty = with_actions_too_close(&run);
     let mut secret = small.clone();
     secret.resizes[1] = secret.resizes[0] + secret.settings.cooldown.mul_f64(0.99);
     let lossy = Totals {
@@ -120,11 +130,7 @@ fn each_outcome_has_its_own_exit_code() {
 fn each_check_fails_alone_on_its_own_fault() {
     let (run, totals) = (example_run(), example_totals());
 
-    let mut small = run.clone();
-    small
-        .samples
-        .iter_mut()
-        .for_each(|sample| sample.healthy = sample.healthy.min(2));
+    let small = never_above_two(&run);
     assert_eq!(failing(&small, &totals), ["grew to at least 3 instances"]);
 
     let mut stuck = run.clone();
@@ -135,8 +141,7 @@ fn each_check_fails_alone_on_its_own_fault() {
         .running = 2;
     assert_eq!(failing(&stuck, &totals), ["came back to the minimum"]);
 
-    let mut hasty = run.clone();
-    hasty.actions[1].at = hasty.actions[0].at + hasty.settings.cooldown.mul_f64(0.99);
+    let hasty = with_actions_too_close(&run);
     assert_eq!(failing(&hasty, &totals), ["kept the cooldown"]);
 
     let mut secret = run.clone();
