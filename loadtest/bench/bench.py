@@ -178,6 +178,10 @@ def loadtest_hyper(*arguments, **named):
     return loadtest(*arguments, more=("--engine", "hyper"), **named)
 
 
+def loadtest_slack(*arguments, **named):
+    return loadtest(*arguments, more=("--slack", "200us"), **named)
+
+
 def oha_corrected(*arguments, **named):
     return oha(*arguments, corrected=True, **named)
 
@@ -267,7 +271,7 @@ def closed(options):
 
 
 def paced(options, server, rate, title, truth=None):
-    tools = available([("loadtest", loadtest), ("oha+corrected", oha_corrected), ("oha", oha), ("hey", hey)])
+    tools = available([("loadtest", loadtest), ("loadtest+slack", loadtest_slack), ("oha+corrected", oha_corrected), ("oha", oha), ("hey", hey)])
 
     def measure(tool):
         if truth:
@@ -277,9 +281,10 @@ def paced(options, server, rate, title, truth=None):
 
     results = interleave(tools, options.repeats, measure)
     print(f"\n{title}, {rate}/s")
-    print(f"{'tool':<16}{'sent %':>8}{'p50 ms':>10}{'p90 ms':>10}{'p99 ms':>10}{'p99.9 ms':>10}{'lag p50/p99 us':>16}{'CPU s/1M':>10}{'RSS MB':>8}")
+    print(f"{'tool':<16}{'sent %':>8}{'p50 ms':>10}{'p90 ms':>10}{'p99 ms':>10}{'p99.9 ms':>10}{'lag p50/p99 us':>16}{'CPU s/1M':>10}{'x oha':>7}{'RSS MB':>8}")
     if truth:
         print(f"{'(truth)':<16}{100:>8.2f}{'':>10}{truth['p90'] * 1e3:>10.1f}{truth['p99'] * 1e3:>10.1f}{truth['p999'] * 1e3:>10.1f}")
+    base = statistics.median(result["cpu"] * 1e6 / max(result["requests"], 1) for result in results["oha"]) if results.get("oha") else None
     for name, runs in results.items():
         if not runs:
             continue
@@ -289,7 +294,7 @@ def paced(options, server, rate, title, truth=None):
             lag = f"{median(runs, 'lag_p50') * 1e6:.0f}/{median(runs, 'lag_p99') * 1e6:.0f}"
         cpu = statistics.median(result["cpu"] * 1e6 / max(result["requests"], 1) for result in runs)
         times = "".join(f"{show(median(runs, key), '.3f', 1e3):>10}" for key in ("p50", "p90", "p99", "p999"))
-        print(f"{name:<16}{sent * 100:>8.2f}{times}{lag:>16}{cpu:>10.1f}{median(runs, 'rss'):>8.1f}")
+        print(f"{name:<16}{sent * 100:>8.2f}{times}{lag:>16}{cpu:>10.1f}{show(cpu / base if base else None, '.2f'):>7}{median(runs, 'rss'):>8.1f}")
         if truth:
             errors = [(key, median(runs, key)) for key in ("p90", "p99", "p999")]
             print("".join([f"{'  error':<34}"] + [f"{show(value / truth[key] - 1 if value else None, '+.1%'):>10}" for key, value in errors]))

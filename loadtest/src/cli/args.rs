@@ -151,6 +151,10 @@ pub(crate) struct RunArgs {
     /// How long overdue requests are still sent after the end; the rest counts as not sent
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Running")]
     pub(crate) drain: Duration,
+    /// Send requests due within this of one another together, when the last is due: more takes
+    /// less CPU, 0s is the most exact
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "100us", help_heading = "Running")]
+    pub(crate) slack: Duration,
     /// A request sent more than this after its intended start counts as late
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10ms", help_heading = "Running")]
     pub(crate) late_after: Duration,

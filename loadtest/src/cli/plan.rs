@@ -64,6 +64,7 @@ impl RunArgs {
             .min(plan.connections.max(1));
         plan.timeout = self.timeout;
         plan.drain = self.drain;
+        plan.slack = self.slack;
         plan.late_after = self.late_after;
         plan.warm_up = self.warm_up;
         plan.tick = self.tick;

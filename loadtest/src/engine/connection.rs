@@ -102,6 +102,14 @@ impl Connection {
         }
     }
 
+    /// When the last response arrived, in nanoseconds since the start, where the kernel says so.
+    pub(crate) fn arrived(&self) -> Option<u64> {
+        match &self.transport {
+            Transport::H1(h1) => h1.arrived(),
+            Transport::Hyper(_) => None,
+        }
+    }
+
     /// Ready when the server has closed an idle connection, or sent what nothing asked for. hyper
     /// notices by itself.
     pub(crate) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {

@@ -1,28 +1,18 @@
 //! Which request goes to which connection slot, and when.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
-    io,
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::VecDeque, io, rc::Rc};
 
 use tokio::sync::Notify;
 
 use super::{
+    alarm::Alarm,
     slot::{Job, Slot},
     state::{Place, WorkerState},
-    timer::Timer,
 };
 use crate::{
     plan::CatchUp,
     schedule::{Schedule, nanos},
 };
-
-/// The dispatcher wakes no more often than this, in nanoseconds: above 15 000 requests a second on
-/// one worker its wake-ups would cost more than the requests.
-const WAKE_GAP: u64 = 60_000;
 
 pub(crate) struct Dispatcher {
     state: Rc<WorkerState>,
@@ -36,11 +26,8 @@ pub(crate) struct Dispatcher {
     bare: RefCell<Vec<usize>>,
     max_slots: usize,
     min_slots: usize,
-    timer: Timer,
-    /// Whether the timer will expire at the next due time.
-    armed: Cell<bool>,
-    /// When due requests were last given to slots, in nanoseconds since the start.
-    released: Cell<u64>,
+    /// For the next due requests, unless a slot that finishes will take them.
+    alarm: Alarm,
     /// Told when the last request has ended.
     ended: Notify,
 }
@@ -64,9 +51,7 @@ impl Dispatcher {
             } else {
                 (place.share(plan.spread) * streams).clamp(1, max_slots)
             },
-            timer: Timer::new()?,
-            armed: Cell::new(false),
-            released: Cell::new(0),
+            alarm: Alarm::new(state.clock)?,
             ended: Notify::new(),
             state,
         })
@@ -114,8 +99,8 @@ impl Dispatcher {
         } else {
             self.bare.borrow_mut().push(slot);
         }
-        if !self.armed.get() {
-            self.arm();
+        if !self.alarm.is_set() {
+            self.set_alarm();
         }
         self.note_end();
     }
@@ -133,28 +118,34 @@ impl Dispatcher {
         self.ended.notified().await;
     }
 
-    fn arm(&self) {
-        let next = self.schedule.borrow().peek();
-        let Some(next) = next else { return };
-        let now = self.state.clock.now();
-        let wake = next.max(self.released.get() + WAKE_GAP);
-        let wait = Duration::from_nanos(wake.saturating_sub(now));
-        // A timer that was created can be set: the kernel refuses only invalid times.
-        self.armed.set(self.timer.arm(wait).is_ok());
+    /// Wakes for the last of the requests that are due close to the next one: they share what
+    /// waking costs.
+    fn set_alarm(&self) {
+        let slack = nanos(self.state.plan.slack);
+        if let Some(at) = self.schedule.borrow_mut().last_within(slack) {
+            self.alarm.set(at);
+        }
+    }
+
+    /// Blocks the thread until requests are due, if that is soon and nothing that arrives until
+    /// then must be read at once.
+    pub(crate) fn hold(&self) {
+        let in_flight = self.state.recorder.borrow().in_flight();
+        if in_flight > 0 && in_flight == self.state.patient.get() {
+            self.alarm.hold();
+        }
     }
 
     /// Waits until requests are due again.
     pub(crate) async fn due(&self) -> io::Result<()> {
-        self.timer.expired().await
+        self.alarm.rings().await
     }
 
-    /// Gives due requests to idle slots, and sets the timer for the next unless all are busy: then
-    /// a slot that finishes takes the next itself, and the timer would only disturb. `start` is
+    /// Gives due requests to idle slots, and sets the alarm for the next unless all are busy: then
+    /// a slot that finishes takes the next itself, and the alarm would only disturb. `start` is
     /// given each slot that is added.
     pub(crate) fn dispatch(&self, start: impl Fn(Rc<Slot>)) {
-        self.armed.set(false);
-        let now = self.state.clock.now();
-        self.released.set(now);
+        let now = self.alarm.reach();
         while self.schedule.borrow().peek().is_some_and(|due| due <= now) {
             if !self.has_room() {
                 return;
@@ -164,7 +155,7 @@ impl Dispatcher {
             };
             self.free_slot(&start).give(job);
         }
-        self.arm();
+        self.set_alarm();
         self.note_end();
     }
 

@@ -10,6 +10,8 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
+    arrival::Arrivals,
+    clock::Clock,
     exchange::ExchangeError,
     outgoing::Outgoing,
     slot::Slot,
@@ -21,6 +23,7 @@ use crate::{
     check::Kept,
     http1::{Decoder, ProtocolError, Response, Visitor},
     record::{BackendId, COMMON_HEADERS, Findings, Recorder, rank_of_header},
+    schedule::nanos,
     text::with_causes,
 };
 
@@ -32,11 +35,23 @@ pub(crate) struct H1 {
     backend: BackendId,
     /// Who responded last: rarely another one on the same connection.
     last: BackendId,
+    /// None where the kernel does not say when something arrived, or nobody wants to know.
+    arrivals: Option<Arrivals>,
+    /// When the present response arrived, once that is known.
+    arrived: Option<u64>,
+    /// Whether the last response came at once. One that does not is read as it comes: a full
+    /// socket would hold up the server.
+    came_at_once: bool,
 }
 
 impl H1 {
-    pub(crate) fn new(stream: Stream) -> Self {
+    /// `stamped`: with the times of arrival, where there are any.
+    pub(crate) fn new(stream: Stream, stamped: bool) -> Self {
+        let tcp = stream.plain_tcp().filter(|_| stamped);
         Self {
+            arrivals: tcp.and_then(Arrivals::of),
+            arrived: None,
+            came_at_once: false,
             stream,
             decoder: Decoder::new(false),
             backend: BackendId::default(),
@@ -47,6 +62,11 @@ impl H1 {
     /// Who responded last.
     pub(crate) fn backend(&self) -> BackendId {
         self.backend
+    }
+
+    /// When the last response arrived, in nanoseconds since the start, where the kernel says so.
+    pub(crate) fn arrived(&self) -> Option<u64> {
+        self.arrived
     }
 
     /// Ready when the server has closed an idle connection, or sent what nothing asked for.
@@ -67,6 +87,9 @@ impl H1 {
         kept: &mut Kept,
     ) -> Result<Response, ExchangeError> {
         let mut written = 0;
+        let mut patience = self.is_patient().then(|| state.patience());
+        self.came_at_once = true;
+        self.arrived = None;
         self.backend = BackendId::default();
         self.decoder.set_bodiless(request.bodiless);
         let bytes = request.wire.bytes();
@@ -76,11 +99,19 @@ impl H1 {
             }
             let poll = self.poll_exchange(context, state, bytes, &mut written, kept);
             if poll.is_pending() {
+                if !self.is_patient() {
+                    patience = None;
+                }
                 slot.register(context);
             }
             poll
         })
         .await
+    }
+
+    /// Whether a response may be read some time after it has come.
+    fn is_patient(&self) -> bool {
+        self.arrivals.is_some() && self.came_at_once
     }
 
     fn poll_exchange(
@@ -99,10 +130,7 @@ impl H1 {
         let mut scratch = state.scratch.borrow_mut();
         loop {
             let mut buffer = ReadBuf::new(&mut scratch);
-            let read = match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(result) => result,
-            };
+            let read = ready!(self.poll_read(context, state.clock, &mut buffer));
             let received = buffer.filled();
             if read.is_err() || received.is_empty() {
                 if let Err(error) = &read
@@ -128,20 +156,39 @@ impl H1 {
                 kept,
             };
             visitor.recorder.counters().bytes_received += received.len() as u64;
+            let arrived = read.ok().flatten();
             let fed = self.decoder.feed(received, &mut visitor);
             if !visitor.common.is_empty() {
                 visitor.decide(&state.findings);
             }
             match fed {
-                Ok(None) => {}
+                Ok(None) => self.came_at_once = false,
                 Ok(Some((mut response, used))) => {
                     // Bytes beyond the response, or a response before the request's end, leave the
                     // connection unusable.
                     response.keep_alive &= used == received.len() && all_written;
+                    self.arrived = arrived;
                     return Poll::Ready(Ok(response));
                 }
                 Err(error) => return Poll::Ready(Err(protocol(error))),
             }
+        }
+    }
+
+    /// Reads, and says when the last byte arrived, where the kernel says how long ago that was.
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        clock: Clock,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<Option<u64>>> {
+        if let (Some(arrivals), Some(stream)) = (&mut self.arrivals, self.stream.plain_tcp()) {
+            let age = ready!(arrivals.poll_read(stream, context, buffer))?;
+            let arrived = age.map(|age| clock.now().saturating_sub(nanos(age)));
+            Poll::Ready(Ok(arrived))
+        } else {
+            let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
+            poll.map_ok(|()| None)
         }
     }
 

@@ -6,6 +6,8 @@
 //! speaks through a transport. Imports
 //! go this way only.
 
+mod alarm;
+mod arrival;
 mod clock;
 mod connect;
 mod connection;
@@ -16,6 +18,7 @@ mod error;
 mod exchange;
 mod h1;
 mod heard;
+mod hold;
 mod hyper;
 mod hyper_request;
 mod identity;

@@ -73,7 +73,7 @@ impl Opener {
         let start = state.clock.now();
         let (stream, peer) = self.connector.open().await?;
         let transport = match plan.engine {
-            Engine::Http1 => Transport::H1(H1::new(stream)),
+            Engine::Http1 => Transport::H1(H1::new(stream, !state.closed_loop)),
             Engine::Hyper => Transport::Hyper(Hyper::http1(stream).await?),
             Engine::Http2 { .. } => Transport::Hyper(Hyper::http2(stream).await?),
         };

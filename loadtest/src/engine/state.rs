@@ -88,6 +88,24 @@ pub(crate) struct WorkerState {
     pub(crate) keep: Option<Keep>,
     /// Connections that exist.
     pub(crate) open: Rc<Cell<u64>>,
+    /// Requests in flight whose responses may be read late: the kernel says when they arrived.
+    pub(crate) patient: Rc<Cell<u64>>,
+}
+
+/// A request whose response may be read late.
+pub(crate) struct Patience(Rc<Cell<u64>>);
+
+impl Patience {
+    fn new(count: &Rc<Cell<u64>>) -> Self {
+        count.set(count.get() + 1);
+        Self(Rc::clone(count))
+    }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl WorkerState {
@@ -115,9 +133,15 @@ impl WorkerState {
             closed_loop: matches!(plan.load, Load::Closed(_)),
             keep: Keep::of(&plan),
             open: Rc::default(),
+            patient: Rc::default(),
             plan,
             findings,
         }
+    }
+
+    /// Lets the response to a request be read late, while what is returned lives.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience::new(&self.patient)
     }
 
     /// Judges a response by the plan's checks, and notes what is wrong.

@@ -24,6 +24,14 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// The TCP connection, if nothing stands between it and what is read.
+    pub(crate) fn plain_tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Plain(Socket::Tcp(stream)) => Some(stream),
+            Self::Plain(Socket::Unix(_)) | Self::Tls(_) => None,
+        }
+    }
+
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self, Self::Plain(_))
     }

@@ -12,7 +12,13 @@ use tokio::{
     task::{LocalSet, spawn_local},
 };
 
-use super::{origins::Origin, outgoing::Calls, state::Place, worker::Worker};
+use super::{
+    hold::{self, Holding},
+    origins::Origin,
+    outgoing::Calls,
+    state::Place,
+    worker::Worker,
+};
 use crate::{
     plan::Plan,
     record::{Findings, Interval},
@@ -44,12 +50,14 @@ pub(crate) fn run(settings: Settings) -> io::Result<()> {
     } = settings;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .on_thread_park(hold::before_park)
         .build()?;
     let local = LocalSet::new();
     let worker = {
         let _context = runtime.enter();
         Rc::new(Worker::new(plan, findings, place, start, calls, &origins)?)
     };
+    let _holding = Holding::of(&worker.dispatcher);
     local.block_on(&runtime, supervise(&worker, start, &intervals, stop))
 }
 

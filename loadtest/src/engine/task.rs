@@ -216,6 +216,7 @@ impl Task {
         let opener = self.origins.opener(request.origin);
         let mut may_retry = request.idempotent;
         progress.backend = BackendId::default();
+        let mut arrived = None;
         let result = loop {
             self.drop_outdated(&opener, request.origin, now);
             if self.connections.are_many() {
@@ -246,6 +247,7 @@ impl Task {
             match exchange.await {
                 Ok(response) => {
                     progress.backend = connection.backend();
+                    arrived = connection.arrived();
                     if !response.keep_alive {
                         connection.set_spent();
                     }
@@ -269,7 +271,9 @@ impl Task {
                 }
             }
         };
-        progress.done = self.state.clock.now();
+        let now = self.state.clock.now();
+        // A wall clock that is set meanwhile must not move a response before its request.
+        progress.done = arrived.map_or(now, |arrived| arrived.clamp(progress.sent, now));
         self.drop_outdated(&opener, request.origin, progress.done);
         result
     }

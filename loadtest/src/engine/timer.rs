@@ -10,9 +10,12 @@ pub(crate) use other::Timer;
 mod linux {
     use std::{io, os::fd::OwnedFd, time::Duration};
 
-    use rustix::time::{
-        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-        timerfd_settime,
+    use rustix::{
+        event::{PollFd, PollFlags, poll},
+        time::{
+            Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+            timerfd_settime,
+        },
     };
     use tokio::io::{Interest, unix::AsyncFd};
 
@@ -53,6 +56,13 @@ mod linux {
             Ok(())
         }
 
+        /// Blocks the thread until it has expired, which [`Self::expired`] then says too.
+        pub(crate) fn block(&self) {
+            let mut fds = [PollFd::new(self.0.get_ref(), PollFlags::IN)];
+            // Whatever else ends the wait, the reactor goes on with it.
+            let _ = poll(&mut fds, None);
+        }
+
         /// Waits for it to expire.
         pub(crate) async fn expired(&self) -> io::Result<()> {
             // Setting the timer again resets its count, and each expiry is a new edge: it need not
@@ -88,6 +98,9 @@ mod other {
             self.armed.notify_one();
             Ok(())
         }
+
+        /// It never blocks: there are no times of arrival that it would need.
+        pub(crate) fn block(&self) {}
 
         pub(crate) async fn expired(&self) -> io::Result<()> {
             loop {
