@@ -128,7 +128,7 @@ pub struct Plan {
     /// and then count as not sent.
     pub drain: Duration,
     /// Requests due within this of one another are sent together, when the last of them is due:
-    /// it costs less to wake up once. What it delays counts in their response times. At most 10 ms.
+    /// it costs less to wake up once. What it delays counts in their response times. At most 1 ms.
     pub slack: Duration,
     /// A request sent more than this after its intended start counts as late.
     pub late_after: Duration,

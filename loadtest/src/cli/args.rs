@@ -152,7 +152,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Running")]
     pub(crate) drain: Duration,
     /// Send requests due within this of one another together, when the last is due: more takes
-    /// less CPU, 0s is the most exact
+    /// less CPU, 0s is the most exact; at most 1ms
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "100us", help_heading = "Running")]
     pub(crate) slack: Duration,
     /// A request sent more than this after its intended start counts as late

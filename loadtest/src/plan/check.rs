@@ -97,7 +97,7 @@ impl Plan {
                 "from 1 to 1000000000000000",
             ),
             (self.drain <= LONGEST, "drain", "at most a year"),
-            (self.slack <= millis(10), "slack", "at most 10ms"),
+            (self.slack <= millis(1), "slack", "at most 1ms"),
             (self.warm_up < load, "warm_up", "shorter than the run"),
             ((1..=1000).contains(&streams), "streams", "from 1 to 1000"),
             (
@@ -172,7 +172,7 @@ mod tests {
         let target = "http://h/".parse().expect("valid");
         let plan = Plan::new(target, Load::Closed(Duration::from_secs(1)));
         let wrong: [(&str, Change); 8] = [
-            ("slack", |plan| plan.slack = Duration::from_millis(11)),
+            ("slack", |plan| plan.slack = Duration::from_millis(2)),
             ("dns_refresh", |plan| plan.dns_refresh = Duration::ZERO),
             ("dns_refresh", |plan| plan.dns_refresh = Duration::MAX),
             ("drain", |plan| plan.drain = Duration::MAX),

@@ -339,14 +339,14 @@ async fn warm_up_and_poisson_and_closed_loop() {
 #[tokio::test]
 async fn requests_due_within_the_slack_share_a_wake_up() {
     let server = Server::start(Behaviour::default());
-    let mut plan = plan(&server, "1s@1000");
+    let mut plan = plan(&server, "1s@5000");
     plan.threads = 1;
     plan.connections = 32;
-    plan.slack = Duration::from_millis(8);
+    plan.slack = Duration::from_millis(1);
     let summary = run(plan).await;
-    assert!(is_balanced(&summary) && summary.ok == 1000);
-    // Nine at a time, the last of them on time: the median one waited for 4 ms, and its response
+    assert!(is_balanced(&summary) && summary.ok == 5000);
+    // Six at a time, the last of them on time: the median one waited for 0.4 ms, and its response
     // time says so.
     let (lag, response) = (summary.generator_lag.p50, summary.response.p50);
-    assert!(lag >= 3_000_000 && response >= lag, "{lag} {response}");
+    assert!(lag >= 300_000 && response >= lag, "{lag} {response}");
 }
