@@ -39,6 +39,7 @@ let
           ./prometheus.yml
           ./prometheus-rules.yml
           ../terraform/modules/monitoring/iam.tf
+          ../terraform/modules/monitoring/debian/scaling-rules.yml
           ./grafana/dashboards
           ./grafana/optional
           ./grafana/provisioning/alerting

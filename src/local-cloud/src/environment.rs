@@ -1,10 +1,19 @@
 //! What a shell needs to use a local cloud.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::{
+    fmt::Write as _,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use exoscale::plain_http;
+use reqwest::StatusCode;
 
 use super::{cloud::Cloud, error::Error, intercept::Intercept};
+
+/// What a local cloud begins with takes no longer, at the slowest speed.
+const LONGEST_BOOT: Duration = Duration::from_secs(300);
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(200);
 
 /// The variables for `exo`, Terraform and the agent, as a POSIX shell reads them.
 pub(super) fn environment(cloud: &Cloud) -> String {
@@ -54,17 +63,23 @@ pub(super) fn environment(cloud: &Cloud) -> String {
         })
 }
 
-/// The same of the local cloud that runs at this address.
+/// The same of the local cloud that runs at this address, once it has all that it begins with.
 pub(super) async fn running_environment(address: SocketAddr) -> Result<String, Error> {
     let unreachable = |source| Error::Unreachable { address, source };
     let client = plain_http::client().map_err(unreachable)?;
     let url = format!("http://{address}/_local/environment");
-    let answer = client
-        .get(url)
-        .send()
-        .await
-        .and_then(reqwest::Response::error_for_status);
+    let asked_until = Instant::now() + LONGEST_BOOT;
+    let answer = loop {
+        let answer = client.get(&url).send().await.map_err(unreachable)?;
+        // It answers so until its first pool is there.
+        let is_booting = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
+        if !is_booting || Instant::now() >= asked_until {
+            break answer;
+        }
+        tokio::time::sleep(BETWEEN_QUESTIONS).await;
+    };
     answer
+        .error_for_status()
         .map_err(unreachable)?
         .text()
         .await

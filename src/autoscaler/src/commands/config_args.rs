@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use agent::settings::{Entry, Problems, Settings, Sources, load, setting_variables};
+use agent::settings::{Entry, Problem, Problems, Settings, Sources, load, setting_variables};
 use clap::Args;
 
 /// How settings are given, for the end of the help.
@@ -61,6 +61,42 @@ impl ConfigArgs {
 
     /// Reads and checks all settings.
     pub(crate) fn load(&self) -> Result<(Settings, Vec<Entry>), Problems> {
+        load(&self.sources()).map_err(|problems| self.with_hint(problems))
+    }
+
+    /// The same for a command that asks nobody, where the key need not be known.
+    pub(crate) fn load_without_key(&self) -> Result<(Settings, Vec<Entry>), Problems> {
+        self.load().or_else(|problems| {
+            let mut sources = self.sources();
+            let missing = problems.0.iter().filter(|problem| {
+                matches!(problem.key.as_str(), "exoscale.key" | "exoscale.secret")
+            });
+            for problem in missing {
+                let stand_in = ("none".to_owned(), problem.key.clone(), "EXOnone".to_owned());
+                sources.flags.push(stand_in);
+            }
+            load(&sources).map_err(|problems| self.with_hint(problems))
+        })
+    }
+
+    /// Names the file that was perhaps forgotten.
+    fn with_hint(&self, mut problems: Problems) -> Problems {
+        let written = ["agent.toml", "autoscaler/agent.toml"].map(Path::new);
+        let forgotten = written.into_iter().find(|file| file.is_file());
+        if let (None, Some(file)) = (&self.config, forgotten) {
+            problems.0.push(Problem {
+                key: "--config".to_owned(),
+                source: "not set".to_owned(),
+                message: format!(
+                    "there is a file {0}; give it by --config {0}",
+                    file.display()
+                ),
+            });
+        }
+        problems
+    }
+
+    fn sources(&self) -> Sources {
         let named = [
             ("--min-size", "scaling.min_size", &self.min_size),
             ("--max-size", "scaling.max_size", &self.max_size),
@@ -81,6 +117,6 @@ impl ConfigArgs {
                 .flags
                 .push(("--set".to_owned(), key.clone(), value.clone()));
         }
-        load(&sources)
+        sources
     }
 }

@@ -4,6 +4,7 @@
 mod discovered;
 mod monitoring;
 mod role;
+mod tokens;
 mod write;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
     path::PathBuf,
 };
 
-use agent::settings::ALERTS_PORT;
+use agent::settings::{ALERTS_PORT, load_text};
 use anyhow::Context as _;
 use clap::Args;
 use exoscale::{
@@ -24,9 +25,8 @@ use exoscale::{
 use policy::thresholds;
 use program::output;
 use reqwest::Url;
-use uuid::Uuid;
 
-use self::discovered::Discovered;
+use self::{discovered::Discovered, tokens::Tokens};
 use crate::failure::Usage;
 
 const HELP: &str = "\
@@ -56,7 +56,7 @@ pub(crate) struct Options {
     /// The folder to write into.
     #[arg(long, value_name = "DIR", default_value = "autoscaler")]
     output: PathBuf,
-    /// Replace files that are there.
+    /// Replace files that are there; the tokens in them stay.
     #[arg(long)]
     force: bool,
     /// CPU use, as a share, above which the pool grows.
@@ -128,6 +128,12 @@ impl Options {
         if self.datasource.is_empty() || !self.datasource.chars().all(is_plain) {
             return wrong("--datasource: a UID has letters, digits, `-` and `_` alone");
         }
+        if self.listen.is_unspecified() && self.agent.is_none() {
+            return wrong(
+                "--listen: Grafana cannot send to every address; give --agent URL, as Grafana \
+                 reaches this machine",
+            );
+        }
         Ok(())
     }
 }
@@ -136,12 +142,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     options.check()?;
     let client = client(options)?;
     let found = actix_rt::System::new().block_on(discovered::read(options, &client))?;
-    // The agent and Grafana share it.
-    let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-    let files = files(options, &found, &token);
+    let tokens = Tokens::kept_or_new(&options.output.join(AGENT_FILE));
+    let files = files(options, &found, &tokens);
+    try_settings(&files)?;
     write::all(&options.output, &files, options.force)?;
-    // Writing to a text cannot fail.
-    let mut text = String::new();
+    let mut text = found.to_string();
     for note in &found.notes {
         let _ = writeln!(text, "note: {note}");
     }
@@ -156,6 +161,22 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     output::print(&text).context("cannot print what was written")
 }
 
+/// Refuses what the agent would refuse later.
+fn try_settings(files: &[File]) -> Result<(), Usage> {
+    const KEY: &str = "[exoscale]\nkey = \"EXOkey\"\nsecret = \"secret\"";
+    let settings = files.iter().filter(|file| file.name == AGENT_FILE);
+    for file in settings {
+        let with_key = file.content.replacen("[exoscale]", KEY, 1);
+        load_text(file.name, &with_key).map_err(|problems| {
+            Usage(format!("the agent would refuse these settings: {problems}"))
+        })?;
+    }
+    Ok(())
+}
+
+/// The name of the file of settings.
+const AGENT_FILE: &str = "agent.toml";
+
 /// A file to write.
 struct File {
     name: &'static str,
@@ -165,7 +186,7 @@ struct File {
     mode: u32,
 }
 
-fn files(options: &Options, found: &Discovered, token: &str) -> Vec<File> {
+fn files(options: &Options, found: &Discovered, tokens: &Tokens) -> Vec<File> {
     let open = |name, purpose, content| File {
         name,
         purpose,
@@ -184,9 +205,14 @@ fn files(options: &Options, found: &Discovered, token: &str) -> Vec<File> {
             write::readme(options, found),
         ),
         secret(
-            "agent.toml",
-            "the agent's settings, with a token",
-            write::settings(options, found, token),
+            AGENT_FILE,
+            "the agent's settings, with two tokens",
+            write::settings(options, found, tokens),
+        ),
+        secret(
+            "control-token",
+            "the token for orders, for autoscaler ctl",
+            format!("{}\n", tokens.control),
         ),
         open(
             "iam-policy.json",
@@ -216,25 +242,31 @@ fn files(options: &Options, found: &Discovered, token: &str) -> Vec<File> {
         secret(
             "grafana/provisioning/alerting/autoscaler-contact-point.yml",
             "where they are sent, with the token",
-            monitoring::contact_point(options, token),
+            monitoring::contact_point(options, &tokens.alerts),
         ),
         open(
             "grafana/dashboard.json",
             "a dashboard to import",
             monitoring::dashboard(options),
         ),
+        open(
+            "alertmanager/scaling-rules.yml",
+            "the same alert rules for Prometheus, without Grafana",
+            monitoring::scaling_rules(options),
+        ),
+        secret(
+            "alertmanager/alertmanager.yml",
+            "route and receiver for your Alertmanager, with the token",
+            monitoring::alertmanager(options, &tokens.alerts),
+        ),
     ]
 }
 
 /// Keys come from the environment only: a command line shows in `ps`.
 fn client(options: &Options) -> anyhow::Result<Client> {
-    let variable = |names: [&'static str; 2]| {
-        let found = names.into_iter().find_map(|name| std::env::var(name).ok());
-        found.ok_or_else(|| Usage(format!("{} is not set", names[0])))
-    };
     let key = variable(["EXOSCALE_API_KEY", "EXOSCALE_KEY"])?;
-    let key: ApiKey = key.parse().context("the API key (EXOSCALE_API_KEY)")?;
     let secret = variable(["EXOSCALE_API_SECRET", "EXOSCALE_SECRET"])?;
+    let key: ApiKey = key.parse().context("the API key (EXOSCALE_API_KEY)")?;
     let secret: ApiSecret = secret
         .parse()
         .context("the API secret (EXOSCALE_API_SECRET)")?;
@@ -243,4 +275,21 @@ fn client(options: &Options) -> anyhow::Result<Client> {
         None => ClientConfig::for_zone(&options.zone, key, secret)?,
     };
     Ok(Client::new(config)?)
+}
+
+/// The value of the one that is set. Both may be, to the same.
+fn variable(names: [&'static str; 2]) -> Result<String, Usage> {
+    let given = names.map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    match given {
+        [Some(first), Some(second)] if first != second => Err(Usage(format!(
+            "{} and {} are both set, and differ; unset one of them",
+            names[0], names[1]
+        ))),
+        [Some(value), _] | [None, Some(value)] => Ok(value),
+        [None, None] => Err(Usage(format!(
+            "{} is not set; export the key and its secret, EXOSCALE_API_KEY and \
+             EXOSCALE_API_SECRET, of a key that may read",
+            names[0]
+        ))),
+    }
 }

@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let folder = if let Some(folder) = &options.journal {
         folder.clone()
     } else {
-        let mut settings = options.config.load()?.0;
+        let mut settings = options.config.load_without_key()?.0;
         pool_of(&mut settings.agent, options.pool.as_deref())?.journal
     };
     let lines = decision_lines(&folder).context("cannot read the decisions (--journal)")?;

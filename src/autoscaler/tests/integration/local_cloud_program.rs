@@ -16,6 +16,7 @@ use tokio::{
     process::{Child, Command},
     time::{sleep, timeout},
 };
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
 /// `#cloud-config` and `package_upgrade: true`, in base64.
 const CLOUD_CONFIG: &str = "I2Nsb3VkLWNvbmZpZwpwYWNrYWdlX3VwZ3JhZGU6IHRydWUK";
@@ -168,4 +169,30 @@ async fn a_mistake_in_the_projects_own_document_is_not_ignored_but_told() {
     assert!(line.contains("slow_app.wrk_ms: unknown field"), "{line}");
     let status = booted(&variables).await;
     assert_eq!(status["pools"][0]["ignored_user_data"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_a_shell_needs_is_waited_for_while_the_cloud_makes_it() {
+    let cloud = MockServer::start().await;
+    let asked = || Mock::given(path("/_local/environment"));
+    let still = ResponseTemplate::new(503);
+    asked()
+        .respond_with(still)
+        .up_to_n_times(2)
+        .mount(&cloud)
+        .await;
+    let ready = ResponseTemplate::new(200).set_body_string("export A='1'\n");
+    asked().respond_with(ready).mount(&cloud).await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_autoscaler"));
+    let listen = cloud.address().to_string();
+    let output = command
+        .args(["local-cloud", "env", "--listen", &listen])
+        .output();
+    let output = output.await.unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(output.stdout, b"export A='1'\n");
 }

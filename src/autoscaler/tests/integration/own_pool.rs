@@ -146,12 +146,14 @@ impl Own {
         command
             .args(["init", "--pool", &self.stack.pool.to_string()])
             .args(["--endpoint", &self.endpoint()])
-            .args(["--listen", &self.address.to_string()])
             .arg("--discovery-file")
             .arg(self.path("sd/config.json"))
             .arg("--journal")
             .arg(self.path("journal"))
             .args(further);
+        if !further.contains(&"--listen") {
+            command.args(["--listen", &self.address.to_string()]);
+        }
         command
     }
 

@@ -67,12 +67,16 @@ pub(super) async fn examine(
     let runs = |m: &&&Instance| m.state == InstanceState::Running;
     let running = staying.iter().filter(runs).count();
     if running == 0 {
-        report.failed(
-            "members-listed",
-            "members run",
-            format!("the pool lists {} members, and none runs", staying.len()),
-            "give the pool at least one member, and see on the portal why none runs",
-        );
+        let starts = |m: &&&Instance| m.state == InstanceState::Starting;
+        let starting = staying.iter().filter(starts).count();
+        let fix = if starting > 0 {
+            "wait until they run, and try again"
+        } else {
+            "give the pool at least one member, and see on the portal why none runs"
+        };
+        let listed = staying.len();
+        let found = format!("the pool lists {listed} members, and none runs; {starting} start");
+        report.failed("members-listed", "members run", found, fix);
         return None;
     }
     report.passed("members-listed", format!("{running} members run"));

@@ -70,7 +70,15 @@ fn same_pool(subject: &Subject, status: &Value, report: &mut Report) {
     let theirs = status["about"]["pool_id"].as_str().unwrap_or_default();
     if theirs == subject.pool.to_string() {
         let mode = status["mode"].as_str().unwrap_or("?");
-        report.passed(id, format!("{title}, in mode {mode}"));
+        let wanted = subject.mode.to_string();
+        let title = format!("{title}, in mode {mode}");
+        if mode == wanted {
+            report.passed(id, title);
+        } else {
+            let fix = "send the agent SIGHUP, so that it reads them again; where an order holds \
+                       another mode: autoscaler ctl mode --reset";
+            report.warned(id, title, format!("the settings say {wanted}"), fix);
+        }
     } else {
         let fix = "give doctor the settings that the agent was started with, or restart the agent";
         report.failed(id, title, format!("its pool is {theirs}"), fix);

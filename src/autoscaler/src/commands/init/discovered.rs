@@ -1,5 +1,7 @@
 //! What the API says of the pool, and the settings that follow from it.
 
+use std::fmt;
+
 use agent::AddressKind;
 use anyhow::{Context as _, bail};
 use exoscale::{
@@ -37,6 +39,29 @@ impl Discovered {
     pub(super) fn limits(&self) -> (u32, u32) {
         let max = self.size.saturating_mul(2).max(2);
         (self.size.div_ceil(2).max(1), max)
+    }
+}
+
+/// What was found, for the one who has to check it.
+impl fmt::Display for Discovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |name: &str| name.replace(char::is_control, "");
+        let (name, kind) = (plain(&self.name), self.addresses.as_str());
+        writeln!(
+            f,
+            "pool \"{name}\", {} members, asked at their {kind} addresses",
+            self.size
+        )?;
+        match (&self.balancer_name, self.application_port) {
+            (Some(balancer), Some(port)) => {
+                writeln!(
+                    f,
+                    "load balancer \"{}\", which forwards to port {port}",
+                    plain(balancer)
+                )
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use super::Options;
 pub(super) const RECORDING_RULES: &str = MonitoringFiles::IMAGE.recording;
 const CONTACT_POINTS: &str =
     include_str!("../../../../../nixos/grafana/provisioning/alerting/contact-points.yml");
+const SCALING_RULES: &str =
+    include_str!("../../../../../terraform/modules/monitoring/debian/scaling-rules.yml");
 const DASHBOARD: &str = include_str!("../../../../../nixos/grafana/dashboards/autoscaling.json");
 
 /// What the image's files say of these.
@@ -92,6 +94,25 @@ pub(super) fn contact_point(options: &Options, token: &str) -> String {
         }
     }
     text
+}
+
+/// The alert rules for Prometheus and Alertmanager, with these thresholds.
+pub(super) fn scaling_rules(options: &Options) -> String {
+    // The comment at its head is about the repository.
+    let start = SCALING_RULES.find("groups:").unwrap_or_default();
+    let rules = SCALING_RULES[start..]
+        .replace("> UP\n", &format!("> {}\n", options.up))
+        .replace("< DOWN\n", &format!("< {}\n", options.down));
+    format!(
+        "# For a Prometheus that sends alerts to Alertmanager: name this file under rule_files.\n{rules}"
+    )
+}
+
+/// Alertmanager's way to the agent, with its URL and token.
+pub(super) fn alertmanager(options: &Options, token: &str) -> String {
+    include_str!("templates/alertmanager.yml")
+        .replace("@URL@", &format!("{}/webhook", options.agent_url()))
+        .replace("@TOKEN@", token)
 }
 
 /// The dashboard with these thresholds and this data source.

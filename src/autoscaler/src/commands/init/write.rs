@@ -5,7 +5,7 @@ use std::{fmt::Display, path::Path};
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::{Discovered, File, Options};
+use super::{Discovered, File, Options, tokens::Tokens};
 use crate::failure::Usage;
 
 /// Writes all files, unless one of them is there and may not be replaced.
@@ -36,7 +36,7 @@ fn text(value: impl Display) -> String {
 }
 
 /// The agent's settings.
-pub(super) fn settings(options: &Options, found: &Discovered, token: &str) -> String {
+pub(super) fn settings(options: &Options, found: &Discovered, tokens: &Tokens) -> String {
     let (min, max) = found.limits();
     let endpoint = options.endpoint.as_ref().map_or_else(
         || "# endpoint = \"https://…/v2\" # for another API than the zone's".to_owned(),
@@ -75,7 +75,8 @@ pub(super) fn settings(options: &Options, found: &Discovered, token: &str) -> St
             ("@TARGET_PORT@", &options.target_port.to_string()),
             ("@LISTEN@", &options.listen.to_string()),
             ("@PORT@", &options.port.to_string()),
-            ("@TOKEN@", token),
+            ("@TOKEN@", &tokens.alerts),
+            ("@CONTROL@", &tokens.control),
             ("@UP@", &options.up.to_string()),
             ("@DOWN@", &options.down.to_string()),
             ("@GRAFANA@", &link("grafana", options.grafana.as_ref())),
@@ -95,6 +96,8 @@ pub(super) fn readme(options: &Options, found: &Discovered) -> String {
         .output
         .canonicalize()
         .unwrap_or_else(|_| options.output.clone());
+    let discovery = whole_file::folder_of(&options.discovery_file);
+    let folders = format!("{} {}", discovery.display(), options.journal.display());
     fill(
         include_str!("templates/readme.txt"),
         &[
@@ -103,6 +106,7 @@ pub(super) fn readme(options: &Options, found: &Discovered) -> String {
             ("@FOLDER@", &folder.display().to_string()),
             ("@DATASOURCE@", &options.datasource),
             ("@AGENT@", &options.agent_url()),
+            ("@FOLDERS@", &folders),
         ],
     )
 }

@@ -47,6 +47,11 @@ async fn a_pool_that_cannot_be_scaled_is_told_why() {
     let fixed = |s: Settings| s.set("scaling.max_size", 2).set("scaling.min_size", 2);
     world.case("fixed", fixed, &[], &[], &["pool-room"]).await;
 
+    let other = |s: Settings| s.set("scaling.mode", "scale-out-only");
+    world
+        .case("another mode", other, &[], &[], &["agent-pool"])
+        .await;
+
     let locked =
         "Operation scaleInstancePool on resource 0c1b is forbidden - reason: Locked by SKS";
     let faults = world.environment.cloud.faults();
@@ -134,6 +139,15 @@ async fn members_that_are_not_reached_or_serve_something_else_are_named() {
         .case("another drain", same, &[], &["drain"], &[])
         .await;
 
+    // Members that boot are waited for.
+    let faults = world.environment.cloud.faults();
+    let states = [0, 1].map(|i| Edit::set(format!("/instances/{i}/state"), "starting"));
+    faults.add(Fault::edit("list-instances", ALL, states.into()));
+    let ended = world.doctor(world.settings.clone(), &[]).await;
+    assert!(ended.text.contains("none runs; 2 start"), "{}", ended.text);
+    assert!(ended.text.contains("wait until they run"), "{}", ended.text);
+    faults.clear();
+
     // A server that knows no OPTIONS, and says that the path takes other methods.
     first.reset().await;
     serve_metrics(first, METRICS).await;
@@ -163,7 +177,6 @@ async fn members_that_are_not_reached_or_serve_something_else_are_named() {
     let failed = ["members-addresses", "discovery-fresh"];
     world.case("ipv6", ipv6, &[], &failed, &[]).await;
     let unfit = Edit::set("/instances/0/public-ip", "169.254.169.254");
-    let faults = world.environment.cloud.faults();
     faults.add(Fault::edit("list-instances", ALL, vec![unfit]));
     let ended = world.doctor(world.settings.clone(), &["--json"]).await;
     assert!(

@@ -40,6 +40,17 @@ async fn a_report_adds_up_what_would_have_been_done() {
         text.contains("recommended").then_some(())
     })
     .await;
+    // It reads a folder: no key is needed.
+    let folder = environment.folder.path().join("journal");
+    let config = environment.folder.path().join("without-key.toml");
+    let pool = uuid::Uuid::nil();
+    let lines =
+        format!("[exoscale]\ninstance_pool = \"{pool}\"\n[journal]\ndirectory = {folder:?}\n");
+    fs::write(&config, lines).unwrap();
+    let mut without_key = program();
+    let without_key = run(without_key.arg("report").arg("--config").arg(&config)).await;
+    assert_eq!(without_key.code, Some(0), "{}", without_key.errors);
+
     let text = report(&environment, &[]).await;
     assert_eq!(text.code, Some(0), "{}", text.errors);
     for part in [

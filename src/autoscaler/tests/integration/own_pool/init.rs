@@ -1,7 +1,8 @@
 //! What `init` writes, and what it refuses.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
+use rule_evaluator::prometheus::find_on_path;
 use serde_json::Value;
 
 use super::{Own, run};
@@ -20,10 +21,14 @@ async fn init_replaces_nothing_without_force_and_keeps_secrets_to_their_owner() 
     assert_eq!(first.code, Some(0), "{}", first.errors);
     for name in [
         "agent.toml",
+        "control-token",
         "grafana/provisioning/alerting/autoscaler-contact-point.yml",
+        "alertmanager/alertmanager.yml",
     ] {
         assert_eq!(mode_of(&own.path("autoscaler").join(name)), 0o600, "{name}");
     }
+    let found = "load balancer \"slow-app\", which forwards to port 8080";
+    assert!(first.text.contains(found), "{}", first.text);
     let settings = own.written("agent.toml");
     assert!(settings.contains("mode = \"recommend\""), "{settings}");
     let balancer = own.stack.balancer.to_string();
@@ -59,7 +64,16 @@ async fn init_replaces_nothing_without_force_and_keeps_secrets_to_their_owner() 
     assert_eq!(own.written("agent.toml"), settings, "it is as it was");
     let forced = run(&mut own.init(&["--force"])).await;
     assert_eq!(forced.code, Some(0), "{}", forced.errors);
-    assert_ne!(own.written("agent.toml"), settings);
+    let replaced = own.written("agent.toml");
+    assert_ne!(replaced, settings);
+    let tokens = |text: &str| {
+        let lines = text.lines().filter(|line| line.starts_with("token = "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(tokens(&replaced).len(), 2, "{replaced}");
+    assert_eq!(tokens(&replaced), tokens(&settings), "others have them");
+    let control = own.written("control-token");
+    assert!(replaced.contains(control.trim()), "{replaced}");
     own.api.cloud.stop().await;
 }
 
@@ -77,7 +91,9 @@ async fn init_says_what_it_lacks_and_writes_nothing() {
         .unwrap()
         .balancer
         .to_string();
-    let cases: [(&[&str], i32, &str); 5] = [
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["--down", "0.6"], 2, "would flap"),
+        (&["--listen", "0.0.0.0"], 2, "--agent"),
         (&["--up", "80"], 2, "--up"),
         (&["--down", "0.9"], 2, "--down"),
         (&["--datasource", "a: b"], 2, "--datasource"),
@@ -96,6 +112,50 @@ async fn init_says_what_it_lacks_and_writes_nothing() {
     let mut without = own.init(&[]);
     let ended = run(without.env_remove("EXOSCALE_API_SECRET")).await;
     assert_eq!(ended.code, Some(2), "{}", ended.errors);
+    let mut two_keys = own.init(&[]);
+    let ended = run(two_keys.env("EXOSCALE_KEY", "EXOanother")).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.errors);
+    assert!(ended.errors.contains("differ"), "{}", ended.errors);
     assert!(!own.path("autoscaler").exists());
+    own.api.cloud.stop().await;
+}
+
+/// Runs a checker of a file, if it is installed.
+fn checked_by(program: &str, arguments: &[&str], file: &Path) {
+    let Some(program) = find_on_path(program) else {
+        let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
+        assert!(!required, "{program} is not on PATH");
+        println!("skipped: {program} is not on PATH");
+        return;
+    };
+    let output = Command::new(program).args(arguments).arg(file).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}: {said}", file.display());
+}
+
+#[tokio::test]
+async fn without_grafana_prometheus_and_alertmanager_take_the_same_rules() {
+    let Some(own) = Own::start().await else {
+        return;
+    };
+    let written = run(&mut own.init(&["--up", "0.7", "--down", "0.15"])).await;
+    assert_eq!(written.code, Some(0), "{}", written.errors);
+    let rules = own.written("alertmanager/scaling-rules.yml");
+    assert_eq!(rules.matches("> 0.7\n").count(), 2, "{rules}");
+    assert_eq!(rules.matches("< 0.15\n").count(), 1, "{rules}");
+    let file = own.path("autoscaler/alertmanager/scaling-rules.yml");
+    checked_by("promtool", &["check", "rules", "--lint-fatal"], &file);
+    let file = own.path("autoscaler/alertmanager/alertmanager.yml");
+    checked_by("amtool", &["check-config"], &file);
+    let config: Value =
+        serde_yaml_ng::from_str(&own.written("alertmanager/alertmanager.yml")).unwrap();
+    let webhook = &config["receivers"][1]["webhook_configs"][0];
+    assert_eq!(
+        webhook["url"],
+        format!("http://{}:8090/webhook", own.address)
+    );
+    let token = webhook["http_config"]["authorization"]["credentials"].as_str();
+    assert!(own.written("agent.toml").contains(token.unwrap()));
     own.api.cloud.stop().await;
 }
