@@ -36,7 +36,7 @@ const POOL: [&str; 2] = [
     name = "autoscaler",
     version,
     propagate_version = true,
-    after_help = "Without a command it runs the agent if EXOSCALE_INSTANCEPOOL_ID is set, as in a container."
+    after_help = "A pool of yours: `autoscaler init`, then `doctor`, then `agent`, which begins in mode recommend.\nWithout a command it runs the agent if EXOSCALE_INSTANCEPOOL_ID is set, as in a container."
 )]
 struct Cli {
     #[command(subcommand)]

@@ -87,7 +87,7 @@ pub struct Options {
     instance_quota: u32,
 
     /// The slow-app program to run as instances, instead of this program's own. It finds its
-    /// user-data at $`INSTANCE_METADATA_URL/latest/user-data`, where this program's own reads it.
+    /// user-data at `$INSTANCE_METADATA_URL/latest/user-data`, where this program's own reads it.
     #[arg(long, value_name = "PATH")]
     instance_program: Option<PathBuf>,
 

@@ -35,7 +35,11 @@ pub(super) async fn examine(
     let document = match ask(http, base, "targets", &[("state", "active")]).await {
         Ok(document) => document,
         Err(why) => {
-            let fix = "start Prometheus, or correct --prometheus or links.prometheus";
+            let fix = if why.contains("HTTP 404") {
+                "something else answers there; correct --prometheus or links.prometheus"
+            } else {
+                "start Prometheus, or correct --prometheus or links.prometheus"
+            };
             return report.failed("prometheus-answers", title, why, fix);
         }
     };

@@ -201,8 +201,8 @@ async fn refused_alerts(subject: &Subject, http: &Http, report: &mut Report) {
                 id,
                 title,
                 refusals.join(", "),
-                "unauthorised: show alerts.token in Grafana's contact point; malformed: let it send \
-                 Grafana's own message. The agent's log names the senders",
+                "unauthorised: show alerts.token in Grafana's contact point or Alertmanager's receiver; \
+                 malformed: let them send their own message. The agent's log names the senders",
             ),
         },
     }

@@ -75,7 +75,13 @@ pub(super) async fn read(options: &Options, client: &Client) -> anyhow::Result<D
     let pool = client
         .get_instance_pool(options.pool)
         .await
-        .with_context(|| format!("cannot read pool {} in zone {}", options.pool, options.zone))?;
+        .with_context(|| {
+            let (pool, zone) = (options.pool, &options.zone);
+            format!(
+                "cannot read pool {pool} in zone {zone}, whose pools \
+                 `exo compute instance-pool list --zone {zone}` shows"
+            )
+        })?;
     let members = client.list_pool_members(options.pool).await;
     let members = members.context("cannot list the pool's members")?;
     let mut notes = Vec::new();

@@ -152,6 +152,12 @@ async fn prometheus_that_does_not_see_the_members_is_told_what_to_add() {
     world
         .case("nowhere", same, &nowhere, &["prometheus-answers"], &[])
         .await;
+    let agent = world.agent.url("");
+    let another = world
+        .doctor(world.settings.clone(), &["--prometheus", &agent])
+        .await;
+    let says = "something else answers there; correct --prometheus";
+    assert!(another.text.contains(says), "{}", another.text);
     let cases: [(&str, Targets, &[&str], &[&str]); 6] = [
         (
             "job",
