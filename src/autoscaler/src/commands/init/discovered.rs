@@ -47,10 +47,13 @@ impl fmt::Display for Discovered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |name: &str| name.replace(char::is_control, "");
         let (name, kind) = (plain(&self.name), self.addresses.as_str());
+        let members = match self.size {
+            1 => "1 member".to_owned(),
+            many => format!("{many} members"),
+        };
         writeln!(
             f,
-            "pool \"{name}\", {} members, asked at their {kind} addresses",
-            self.size
+            "pool \"{name}\", {members}, asked at their {kind} addresses"
         )?;
         match (&self.balancer_name, self.application_port) {
             (Some(balancer), Some(port)) => {
