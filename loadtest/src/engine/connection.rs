@@ -12,7 +12,7 @@ use super::{
     hyper::Hyper,
     outgoing::{Outgoing, Wire},
     slot::Slot,
-    state::WorkerState,
+    state::{Counted, WorkerState},
     way::Peer,
 };
 use crate::{check::Kept, http1::Response, record::BackendId};
@@ -25,25 +25,18 @@ pub(crate) struct Usage {
     pub(crate) expires: u64,
     pub(crate) requests: Cell<u64>,
     pub(crate) spent: Cell<bool>,
-    count: Rc<Cell<u64>>,
+    _counted: Counted,
 }
 
 impl Usage {
     pub(crate) fn new(peer: Peer, expires: u64, count: &Rc<Cell<u64>>) -> Rc<Self> {
-        count.set(count.get() + 1);
         Rc::new(Self {
             peer,
             expires,
             requests: Cell::new(0),
             spent: Cell::new(false),
-            count: Rc::clone(count),
+            _counted: Counted::new(count),
         })
-    }
-}
-
-impl Drop for Usage {
-    fn drop(&mut self) {
-        self.count.set(self.count.get() - 1);
     }
 }
 

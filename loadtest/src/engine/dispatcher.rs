@@ -28,6 +28,8 @@ pub(crate) struct Dispatcher {
     min_slots: usize,
     /// For the next due requests, unless a slot that finishes will take them.
     alarm: Alarm,
+    /// In nanoseconds.
+    slack: u64,
     /// Told when the last request has ended.
     ended: Notify,
 }
@@ -52,6 +54,7 @@ impl Dispatcher {
                 (place.share(plan.spread) * streams).clamp(1, max_slots)
             },
             alarm: Alarm::new(state.clock)?,
+            slack: nanos(plan.slack),
             ended: Notify::new(),
             state,
         })
@@ -121,8 +124,7 @@ impl Dispatcher {
     /// Wakes for the last of the requests that are due close to the next one: they share what
     /// waking costs.
     fn set_alarm(&self) {
-        let slack = nanos(self.state.plan.slack);
-        if let Some(at) = self.schedule.borrow_mut().last_within(slack) {
+        if let Some(at) = self.schedule.borrow_mut().last_within(self.slack) {
             self.alarm.set(at);
         }
     }

@@ -92,17 +92,17 @@ pub(crate) struct WorkerState {
     pub(crate) patient: Rc<Cell<u64>>,
 }
 
-/// A request whose response may be read late.
-pub(crate) struct Patience(Rc<Cell<u64>>);
+/// One of those that a worker counts, while it lives.
+pub(crate) struct Counted(Rc<Cell<u64>>);
 
-impl Patience {
-    fn new(count: &Rc<Cell<u64>>) -> Self {
+impl Counted {
+    pub(crate) fn new(count: &Rc<Cell<u64>>) -> Self {
         count.set(count.get() + 1);
         Self(Rc::clone(count))
     }
 }
 
-impl Drop for Patience {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
@@ -140,8 +140,8 @@ impl WorkerState {
     }
 
     /// Lets the response to a request be read late, while what is returned lives.
-    pub(crate) fn patience(&self) -> Patience {
-        Patience::new(&self.patient)
+    pub(crate) fn patience(&self) -> Counted {
+        Counted::new(&self.patient)
     }
 
     /// Judges a response by the plan's checks, and notes what is wrong.

@@ -6,6 +6,7 @@ mod mounts;
 use std::{fs, path::PathBuf, process::Stdio, time::Duration};
 
 use local_cloud::{Fault, FaultKind, LocalCloud, LocalCloudConfig, PoolStatus, Stack};
+use rule_evaluator::prometheus::find_on_path;
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
@@ -255,4 +256,15 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> 
         assert!(Instant::now() < deadline, "in vain: {what}");
         sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// A program of the system; where it is not installed the test is skipped, which CI forbids.
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
+    let found = find_on_path(name);
+    if found.is_none() {
+        let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
+        assert!(!required, "{name} is not on PATH");
+        println!("skipped: {name} is not on PATH");
+    }
+    found
 }

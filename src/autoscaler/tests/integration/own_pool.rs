@@ -26,7 +26,7 @@ use wiremock::{
     matchers::{bearer_token, path},
 };
 
-use crate::agent_support::{Agent, program, until};
+use crate::agent_support::{Agent, program, tool, until};
 
 const GRAFANA_TOKEN: &str = "glsa_hush";
 
@@ -75,12 +75,7 @@ impl Own {
 
     /// A pool of two that run this file.
     async fn start_with(file: &str) -> Option<Self> {
-        let Some(python) = find_on_path("python3") else {
-            let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
-            assert!(!required, "python3 is not on PATH");
-            println!("skipped: python3 is not on PATH");
-            return None;
-        };
+        let python = tool("python3")?;
         let command = InstanceCommand {
             program: python,
             arguments: vec![file.to_owned(), "{ip}".to_owned()],

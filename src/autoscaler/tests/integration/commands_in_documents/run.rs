@@ -21,9 +21,9 @@ use tokio::{
 use super::{
     PATIENCE,
     blocks::{Block, Mark, Place, fenced, of_all_documents, page},
-    typed::{program_file, tool},
+    typed::program_file,
 };
-use crate::agent_support::{Agent, Environment, Settings};
+use crate::agent_support::{Agent, Environment, Settings, tool};
 
 /// Of a block; far above what any takes, for machines that are busy.
 const RUN_WITHIN: Duration = Duration::from_secs(180);
@@ -50,7 +50,6 @@ impl Bench {
     /// `None` where the system lacks what the blocks need.
     fn new(block: &Block) -> Option<Self> {
         let (Some(bash), Some(_)) = (tool("bash"), tool("curl")) else {
-            println!("skipped: bash or curl is not on PATH");
             return None;
         };
         let programs = program_file("autoscaler").expect("it is this test's own");

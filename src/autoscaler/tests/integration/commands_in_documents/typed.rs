@@ -2,10 +2,10 @@
 
 use std::{fs, path::PathBuf, process::Stdio};
 
-use rule_evaluator::prometheus::find_on_path;
 use tokio::{process::Command, time::timeout};
 
 use super::{PATIENCE, blocks::Block};
+use crate::agent_support::tool;
 
 /// Before a block: every command is noted with its arguments, and says an address, which is what
 /// most substitutions are for.
@@ -36,18 +36,9 @@ pub(super) fn program_file(name: &str) -> Option<PathBuf> {
     is_there.then_some(path)
 }
 
-/// A program of the system, which CI requires.
-pub(super) fn tool(name: &str) -> Option<PathBuf> {
-    let found = find_on_path(name);
-    let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
-    assert!(found.is_some() || !required, "{name} is not on PATH");
-    found
-}
-
 /// The command lines of `autoscaler` and `loadtest` in a block.
 pub(super) async fn typed(block: &Block) -> Vec<Typed> {
     let Some(bash) = tool("bash") else {
-        println!("skipped: bash is not on PATH");
         return Vec::new();
     };
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,7 +1,7 @@
 //! `https/certificate.sh`, with the real openssl where it is installed.
 
 use std::{
-    fs, io,
+    fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::files;
-use crate::agent_support::{Environment, Settings};
+use crate::agent_support::{Environment, Settings, tool};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -32,13 +32,7 @@ struct Pair {
 impl Host {
     /// Nothing where openssl is not installed.
     fn new() -> Option<Self> {
-        let openssl = Command::new("openssl").arg("version").output();
-        if matches!(&openssl, Err(error) if error.kind() == io::ErrorKind::NotFound) {
-            let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
-            assert!(!required, "openssl is not on PATH");
-            println!("skipped: openssl is not on PATH");
-            return None;
-        }
+        tool("openssl")?;
         Some(Self(tempfile::tempdir().expect("a temporary folder")))
     }
 

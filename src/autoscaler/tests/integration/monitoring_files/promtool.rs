@@ -1,29 +1,23 @@
 //! Runs `promtool`, where it is installed.
 
-use std::{ffi::OsStr, io, path::Path, process::Command};
+use std::{ffi::OsStr, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
 use super::files;
+use crate::agent_support::tool;
 
 /// Runs it in a folder; panics with what it said when it fails. Says so and does nothing where it
 /// is not installed.
 pub(crate) fn promtool(folder: &Path, arguments: &[&OsStr]) {
-    let output = Command::new("promtool")
+    let Some(program) = tool("promtool") else {
+        return;
+    };
+    let output = Command::new(program)
         .args(arguments)
         .current_dir(folder)
-        .output();
-    let output = match output {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            assert!(
-                std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_none(),
-                "promtool is not on PATH"
-            );
-            println!("skipped: promtool is not on PATH (it comes with Prometheus)");
-            return;
-        }
-        output => output.expect("promtool starts"),
-    };
+        .output()
+        .expect("promtool starts");
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(output.status.success(), "promtool {arguments:?}:\n{said}");

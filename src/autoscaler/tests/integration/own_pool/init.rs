@@ -2,10 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
-use rule_evaluator::prometheus::find_on_path;
 use serde_json::Value;
 
 use super::{Own, run};
+use crate::agent_support::tool;
 
 fn mode_of(file: &Path) -> u32 {
     fs::metadata(file).unwrap().permissions().mode() & 0o777
@@ -122,10 +122,7 @@ async fn init_says_what_it_lacks_and_writes_nothing() {
 
 /// Runs a checker of a file, if it is installed.
 fn checked_by(program: &str, arguments: &[&str], file: &Path) {
-    let Some(program) = find_on_path(program) else {
-        let required = std::env::var_os("AUTOSCALER_REQUIRE_PROGRAMS").is_some();
-        assert!(!required, "{program} is not on PATH");
-        println!("skipped: {program} is not on PATH");
+    let Some(program) = tool(program) else {
         return;
     };
     let output = Command::new(program).args(arguments).arg(file).output();
